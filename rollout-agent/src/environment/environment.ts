@@ -1,0 +1,40 @@
+import type { Action, EnvironmentSpec, EpisodeLimits, Evaluation, Observed } from "@hindcast/shared";
+
+/** What an episode asks of a world. Snapshots are bytes here; the episode stores them as blobs. */
+export interface EnvironmentState extends Omit<Observed, "snapshot"> {
+  /** Takes the image of this state when called; null where it is too large or cannot be taken. */
+  snapshot: (signal: AbortSignal) => Promise<Uint8Array | null>;
+}
+
+export interface EnvironmentStep extends EnvironmentState {
+  /** The environment itself ended the episode. */
+  terminated: boolean;
+  /** Bytes that the action printed in all. */
+  outputBytes: number;
+}
+
+export interface EnvironmentOptions {
+  /** Unique per episode and attempt: names the sandbox. */
+  id: string;
+  spec: EnvironmentSpec;
+  limits: EpisodeLimits;
+}
+
+/** reset / step over some world (the `E` of paper §2.1). */
+export interface Environment extends AsyncDisposable {
+  /** @throws ENVIRONMENT_SETUP_FAILED when a setup command fails (the task is unavailable, not failed). */
+  reset(signal: AbortSignal): Promise<EnvironmentState>;
+  /** Continues from an image instead of the start state. */
+  restore(snapshot: Uint8Array, signal: AbortSignal): Promise<EnvironmentState>;
+  /** @throws ENVIRONMENT_ACTION_UNSUPPORTED for an action of another world. */
+  step(action: Action, signal: AbortSignal): Promise<EnvironmentStep>;
+  /** Compares the present state with the one that `reference` commands reach from the same start, in a fresh sandbox. */
+  evaluate(reference: { commands: string[] } | null, signal: AbortSignal): Promise<Evaluation>;
+  close(): Promise<void>;
+}
+
+export interface EnvironmentProvider {
+  readonly kind: EnvironmentSpec["kind"];
+  problems(): Promise<string[]>;
+  create(options: EnvironmentOptions): Environment;
+}

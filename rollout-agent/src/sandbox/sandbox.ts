@@ -1,0 +1,68 @@
+// Where commands run. A sandbox isolates; it knows nothing of tasks, models or the bus.
+import type { Effect } from "@hindcast/shared";
+
+export interface SandboxLimits {
+  memoryBytesMax: number;
+  /** Of everything writable. */
+  diskBytesMax: number;
+  processesMax: number;
+}
+
+export interface SandboxOptions {
+  /** Derived from episode and attempt; opening the same id again first removes what a dead process left. */
+  id: string;
+  limits: SandboxLimits;
+}
+
+export interface Command {
+  /** Bash source, run in the episode's session: directory, variables, functions and options persist. */
+  script: string;
+  timeoutMs: number;
+  /** Output kept; the command is killed once it has printed `outputBytesKill`. */
+  outputBytesMax: number;
+  outputBytesKill: number;
+}
+
+export interface ExecResult {
+  /** 0–255; null when it was killed. A signal inside the shell reads 128 + n, as bash has it. */
+  exitCode: number | null;
+  killed: "timeout" | "output" | "memory" | "signal" | null;
+  /** stdout and stderr in order of arrival, head and tail kept around a cut when longer than `outputBytesMax`. */
+  output: Uint8Array;
+  /** Bytes printed in all. */
+  outputBytes: number;
+  workingDirectory: string;
+  durationMs: number;
+}
+
+/** The writable world: equal hashes exactly when files (type, mode, content), links and working directory are equal. */
+export interface SandboxState {
+  stateHash: string;
+  effects: Effect[];
+  effectsOmitted: number;
+}
+
+export interface Sandbox extends AsyncDisposable {
+  readonly id: string;
+  /** @throws SANDBOX_LOST when the sandbox itself died; a failing command is a result. */
+  exec(command: Command, signal: AbortSignal): Promise<ExecResult>;
+  /** The state now, with the effects since the last call of `state`. */
+  state(signal: AbortSignal): Promise<SandboxState>;
+  /** Paths are relative to the workspace. @throws SANDBOX_FULL */
+  writeFile(path: string, content: Uint8Array): Promise<void>;
+  readFile(path: string, bytesMax: number): Promise<Uint8Array>;
+  /** All writable files and the session as a compressed archive; null when above `bytesMax`. */
+  snapshot(bytesMax: number, signal: AbortSignal): Promise<Uint8Array | null>;
+  /** Replaces all writable files and the session. @throws SANDBOX_TOO_LARGE, SANDBOX_LOST */
+  restore(snapshot: Uint8Array, signal: AbortSignal): Promise<void>;
+  /** Kills every process inside and removes every trace; memoised. */
+  close(): Promise<void>;
+}
+
+export interface SandboxProvider {
+  readonly name: string;
+  /** What is missing on this machine, with the remedy; empty when it can open sandboxes. */
+  problems(): Promise<string[]>;
+  /** @throws SANDBOX_UNAVAILABLE naming what is missing. */
+  open(options: SandboxOptions, signal: AbortSignal): Promise<Sandbox>;
+}

@@ -1,0 +1,64 @@
+import { z } from "zod";
+import { EpisodeLimits } from "./environment-spec.ts";
+import { BlobRef, CampaignId, Timestamp } from "./ids.ts";
+
+/** Which demonstrations a policy may see (paper §2.4; m1 and m2 are upper bounds, 5 and 5 in the paper). */
+export const RetrievalSettings = z.strictObject({
+  observationBased: z.int().nonnegative().max(20),
+  modelBased: z.int().nonnegative().max(20),
+  tokenBudget: z.int().positive(),
+  /** Windows of one run resemble each other and would fill the answer; the paper has no such cap. */
+  perTrajectoryMax: z.int().positive(),
+});
+export type RetrievalSettings = z.infer<typeof RetrievalSettings>;
+
+/** How sub-trajectories are chosen: `faithful` is every window, `bounded` samples them to a cap (method.md §10). */
+export const WindowPolicy = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("faithful") }),
+  z.strictObject({ kind: z.literal("bounded"), windowsMax: z.int().positive() }),
+]);
+export type WindowPolicy = z.infer<typeof WindowPolicy>;
+
+/** Everything that decides what a campaign does; stored with it, hashed into every id below it. */
+export const CampaignSettings = z.strictObject({
+  environment: z.enum(["shell"]),
+  documentsMax: z.int().positive(),
+  tasksPerDocument: z.int().positive().max(20),
+  seed: z.int().nonnegative(),
+  limits: EpisodeLimits,
+  windowPolicy: WindowPolicy,
+  instructionKinds: z.array(z.enum(["new-task", "replicate"])).min(1),
+  retrieval: RetrievalSettings,
+  /** Whether learning episodes already see what earlier campaigns learned. */
+  retrievalWhileLearning: z.boolean(),
+  models: z.strictObject({ generator: z.string(), policy: z.string(), judges: z.array(z.string()).min(1) }),
+  evaluation: z.strictObject({
+    /** Documents held out of learning, in percent. */
+    documentDisjointPercent: z.int().min(0).max(50),
+    tasksPerKindMax: z.int().nonnegative(),
+  }),
+  costUsdMax: z.number().positive().nullable(),
+  verifyByReplay: z.boolean(),
+});
+export type CampaignSettings = z.infer<typeof CampaignSettings>;
+
+export const CampaignState = z.enum(["running", "finished", "cancelled", "failed"]);
+export type CampaignState = z.infer<typeof CampaignState>;
+
+/** A campaign as stored: enough to start it again from the beginning on any coordinator and arrive at the same end. */
+export const CampaignRecord = z.strictObject({
+  v: z.literal(1),
+  id: CampaignId,
+  name: z.string(),
+  settings: CampaignSettings,
+  /** A JSON array of `Document`, gzip-compressed. */
+  documents: BlobRef,
+  state: CampaignState,
+  /** One sentence on why it failed or was cancelled. */
+  detail: z.string().nullable(),
+  /** The JSON of `CampaignReport`, gzip-compressed, once finished. */
+  report: BlobRef.nullable(),
+  startedAt: Timestamp,
+  endedAt: Timestamp.nullable(),
+});
+export type CampaignRecord = z.infer<typeof CampaignRecord>;

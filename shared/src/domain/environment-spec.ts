@@ -1,0 +1,54 @@
+import { z } from "zod";
+
+/** A file put into the workspace before an episode; `path` is relative to the workspace and never leaves it. */
+export const SeedFile = z.strictObject({
+  path: z
+    .string()
+    .min(1)
+    .max(512)
+    .refine(
+      (p) => !p.startsWith("/") && !p.split("/").includes("..") && !p.includes("\0"),
+      "must stay inside the workspace",
+    ),
+  content: z.string().max(200_000),
+});
+export type SeedFile = z.infer<typeof SeedFile>;
+
+/**
+ * The world a task starts in. For `shell`: an empty workspace, then `files`, then `setup` commands run in order; a
+ * setup command that fails makes the task `unavailable`, never failed.
+ */
+export const ShellSpec = z.strictObject({
+  kind: z.literal("shell"),
+  files: z.array(SeedFile).max(200),
+  setup: z.array(z.string().min(1).max(8_000)).max(50),
+});
+export type ShellSpec = z.infer<typeof ShellSpec>;
+
+/** An environment without a world, for benchmarks and protocol tests: every action is echoed back. */
+export const NoOpSpec = z.strictObject({ kind: z.literal("no-op"), outputBytes: z.int().nonnegative().max(1_000_000) });
+export type NoOpSpec = z.infer<typeof NoOpSpec>;
+
+export const EnvironmentSpec = z.discriminatedUnion("kind", [ShellSpec, NoOpSpec]);
+export type EnvironmentSpec = z.infer<typeof EnvironmentSpec>;
+export type EnvironmentKind = EnvironmentSpec["kind"];
+
+/** Every bound of one episode. What exceeds one ends the episode with an end reason of its own. */
+export const EpisodeLimits = z.strictObject({
+  stepsMax: z.int().positive().max(1_000),
+  tokensMax: z.int().positive(),
+  /** Null: no dollar limit. An unknown price counts as unknown, never as 0, and cannot trip this limit. */
+  costUsdMax: z.number().positive().nullable(),
+  wallTimeMs: z.int().positive(),
+  stepTimeMs: z.int().positive(),
+  /** Of one observation as the policy sees it; the rest is counted and cut with a visible mark. */
+  observationBytesMax: z.int().positive(),
+  /** Of everything all commands of the episode print. */
+  outputBytesMax: z.int().positive(),
+  memoryBytesMax: z.int().positive(),
+  diskBytesMax: z.int().positive(),
+  processesMax: z.int().positive(),
+  /** Model answers that could not be parsed as an action, in a row. */
+  formatErrorsMax: z.int().positive(),
+});
+export type EpisodeLimits = z.infer<typeof EpisodeLimits>;

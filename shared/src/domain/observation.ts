@@ -1,0 +1,74 @@
+import { z } from "zod";
+import { BlobRef, Sha256 } from "./ids.ts";
+
+/** What the shell shows after an action (or, with `exitCode` null and empty `text`, before the first). */
+export const ShellObservation = z.strictObject({
+  kind: z.literal("shell"),
+  /** stdout and stderr in the order of arrival, UTF-8 with U+FFFD for invalid bytes, cut to the observation limit. */
+  text: z.string(),
+  /** Null at reset and where the command was killed. */
+  exitCode: z.int().min(0).max(255).nullable(),
+  /** Why the command was killed, else null. */
+  killed: z.enum(["timeout", "output", "memory", "signal"]).nullable(),
+  workingDirectory: z.string(),
+  /** Bytes that `text` does not show. */
+  omittedBytes: z.int().nonnegative(),
+});
+export type ShellObservation = z.infer<typeof ShellObservation>;
+
+/** What the environment says itself, for example that an action could not be parsed. */
+export const NoticeObservation = z.strictObject({ kind: z.literal("notice"), text: z.string() });
+export type NoticeObservation = z.infer<typeof NoticeObservation>;
+
+export const Observation = z.discriminatedUnion("kind", [ShellObservation, NoticeObservation]);
+export type Observation = z.infer<typeof Observation>;
+
+/** One change of the world between two observations; texts are null for binary or long files. */
+export const Effect = z.strictObject({
+  change: z.enum(["created", "modified", "removed"]),
+  /** Absolute path inside the sandbox. */
+  path: z.string(),
+  before: z.string().nullable(),
+  after: z.string().nullable(),
+});
+export type Effect = z.infer<typeof Effect>;
+
+/**
+ * `o_i` with what is known of the world behind it.
+ * `stateHash` names the world's state (files, working directory), equal exactly when the states are equal.
+ */
+export const Observed = z.strictObject({
+  observation: Observation,
+  stateHash: Sha256,
+  /** Changes since the previous observation, the first 50 by path; `effectsOmitted` counts the rest. */
+  effects: z.array(Effect).max(50),
+  effectsOmitted: z.int().nonnegative(),
+  /** A restorable image of this state; null where the environment cannot take one or the state exceeds the cap. */
+  snapshot: BlobRef.nullable(),
+});
+export type Observed = z.infer<typeof Observed>;
+
+/** The one text form of an observation: what prompts show, what is hashed for exact retrieval, what BM25 reads. */
+export function observationText(observation: Observation): string {
+  switch (observation.kind) {
+    case "notice":
+      return observation.text;
+    case "shell": {
+      const status =
+        observation.killed !== null
+          ? `[killed: ${observation.killed}]`
+          : observation.exitCode === null
+            ? ""
+            : `[exit code ${observation.exitCode}]`;
+      const omitted = observation.omittedBytes > 0 ? `[${observation.omittedBytes} bytes omitted]` : "";
+      return [
+        `[working directory ${observation.workingDirectory}]`,
+        observation.text.replace(/\n$/, ""),
+        omitted,
+        status,
+      ]
+        .filter((line) => line !== "")
+        .join("\n");
+    }
+  }
+}

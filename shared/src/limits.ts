@@ -1,0 +1,45 @@
+// Every cap of the system that is not a setting, with its arithmetic. A queue, buffer, retry or loop without a named
+// cap is a fault.
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+export const limits = {
+  /** NATS max_payload is 1 MiB by default; a message keeps a factor of four below it, so headers and JSON escapes fit. */
+  messageBytesMax: 256 * KiB,
+  /** Blobs are chunked by the object store; the cap is memory on either side (one blob is held whole). */
+  blobBytesMax: 64 * MiB,
+  /** Lease on an episode: three missed renewals (every 15 s) of a worker that is alive. */
+  leaseTtlMs: 45_000,
+  leaseRenewMs: 15_000,
+  /** JetStream ack_wait for tasks; `working()` every third of it. */
+  ackWaitMs: 60_000,
+  workingEveryMs: 20_000,
+  /** Leases of one task before it goes to the dead letters. */
+  attemptsMax: 5,
+  /** nak(delay) occupies a max_ack_pending slot, so it stays short; longer waits go through a schedule. */
+  nakDelayMsMax: 10_000,
+  /** Publishing against a full stream: wait at most this long between tries (doubling from 50 ms). */
+  backpressureDelayMsMax: 2_000,
+  /** A worker's heartbeat in the WORKERS bucket, and its time to live (six beats). */
+  heartbeatMs: 5_000,
+  workerTtlMs: 30_000,
+  /** Request/reply deadline where the caller gives none. */
+  requestTimeoutMs: 10_000,
+  /** Model calls: tries within one call (the first included) and the longest single wait between two. */
+  modelAttemptsMax: 8,
+  modelRetryDelayMsMax: 60_000,
+  modelCallTimeoutMs: 600_000,
+  /** Completions kept in the journal are text; larger answers than this are refused as invalid. */
+  modelAnswerBytesMax: 1 * MiB,
+  /** Times a judge that abstained is asked again before the ruling is reported open. */
+  judgeRoundsMax: 3,
+  /** Documents: one file, one folder, one chunk. */
+  documentFileBytesMax: 50 * MiB,
+  documentFilesMax: 100_000,
+  documentTokensMax: 2_000,
+  /** Drain: finish the running step, snapshot, hand back. Kubernetes' grace period is set above it. */
+  drainMs: 30_000,
+  /** A snapshot of a sandbox's writable files, compressed. Above it the step has none and resume starts over. */
+  snapshotBytesMax: 32 * MiB,
+} as const;

@@ -1,0 +1,213 @@
+// The one seam to NATS: what the three processes may do on the bus, in Hindcast's words. `connectBus` (connect.ts)
+// implements it; nothing outside this folder knows the client library.
+import type { z } from "zod";
+import type { CampaignId, DemonstrationId, EpisodeId, TaskId, WorkerId } from "../../domain/ids.ts";
+import type { BlobRef } from "../../domain/ids.ts";
+import type { Demonstration } from "../../domain/demonstration.ts";
+import type { Pool } from "../../protocol/subjects.ts";
+import type { Task } from "../../protocol/task.ts";
+import type { TaskResult } from "../../protocol/result.ts";
+import type { TrajectoryRecord } from "../../protocol/trajectory-record.ts";
+
+export interface BusOptions {
+  servers: string;
+  /** Account user; null only where the server asks for none. */
+  credentials: { user: string; password: string } | null;
+  /** Shown by the server's monitoring, e.g. `rollout-agent w-1`. */
+  name: string;
+  /** Unique reply prefix, so that permissions can confine replies, e.g. `_INBOX_w-1`. */
+  inboxPrefix?: string;
+  /** Told of connection changes: `disconnected`, `reconnected`, `error <text>`; for logs and metrics. */
+  onStatus?: (status: string) => void;
+}
+
+export interface Bus {
+  readonly tasks: TaskQueue;
+  readonly trajectories: TrajectoryLog;
+  readonly results: ResultStore;
+  readonly leases: LeaseStore;
+  readonly demonstrations: DemonstrationLog;
+  readonly blobs: BlobStore;
+  readonly deadLetters: DeadLetters;
+  /** A typed bucket. Names come from `buckets`; `limits.messageBytesMax` holds for values. */
+  records<S extends z.ZodType>(bucket: "JOURNAL" | "CAMPAIGNS" | "WORKERS", schema: S): RecordStore<z.output<S>>;
+  /** Creates or updates every stream, consumer and bucket. Idempotent; the coordinator's duty at start. */
+  ensureTopology(options: TopologyOptions): Promise<void>;
+  request<Q extends z.ZodType, R extends z.ZodType>(exchange: Exchange<Q, R>): Promise<z.output<R>>;
+  /** Answers requests until closed. A handler's HindcastError is answered as a typed error with ADR-32 headers. */
+  serve<Q extends z.ZodType, R extends z.ZodType>(endpoint: Endpoint<Q, R>): Promise<AsyncDisposable>;
+  /** Registers endpoints as one NATS micro service (ADR-32: PING, INFO, STATS). */
+  serveMicro(service: MicroService): Promise<AsyncDisposable>;
+  /** Core publish and subscribe for lossy progress. */
+  publish<S extends z.ZodType>(subject: string, schema: S, value: z.input<S>): void;
+  subscribe<S extends z.ZodType>(subject: string, schema: S, signal: AbortSignal): AsyncIterable<z.output<S>>;
+  /** Round trip to the server. @throws BUS_UNAVAILABLE */
+  ping(): Promise<number>;
+  /** Drains and closes; memoised. */
+  close(): Promise<void>;
+}
+
+export interface TopologyOptions {
+  pools: Pool[];
+  /** 1 on a single server, 3 in a cluster. */
+  replicas: number;
+  /** Bytes after which TASKS refuses new tasks (backpressure). */
+  tasksBytesMax: number;
+}
+
+export interface TaskQueue {
+  /**
+   * Puts a task on its pool's work queue. A full stream makes this wait (doubling to `backpressureDelayMsMax`) until
+   * there is room or `signal` aborts; nothing is dropped.
+   * @returns `duplicate` when the task is already queued or being worked on.
+   */
+  publish(task: Task, signal: AbortSignal): Promise<"queued" | "duplicate">;
+  /** At most `slots` leased tasks, waiting up to `waitMs` for the first; an empty array when there were none. */
+  lease(pool: Pool, slots: number, waitMs: number, signal: AbortSignal): Promise<LeasedTask[]>;
+  /** Removes what is still queued of a campaign; tasks being worked on are told by the cancel mark, not by this. */
+  purge(campaign: CampaignId): Promise<number>;
+  /** `queued` (undelivered) and `working` (delivered, unacknowledged) messages of a pool. */
+  backlog(pool: Pool): Promise<{ queued: number; working: number }>;
+}
+
+export interface LeasedTask {
+  readonly task: Task;
+  /** 1 on first delivery. */
+  readonly deliveryCount: number;
+  readonly streamSequence: number;
+  /** Extends the lease by ack_wait. */
+  working(): void;
+  /** Removes the task, confirmed by the server; false when the confirmation did not come (redelivery will find the result). */
+  done(): Promise<boolean>;
+  /** Gives it back for another worker, at once or after `delayMs` (≤ nakDelayMsMax). */
+  handBack(delayMs?: number): void;
+  /** Stores message, reason and history under DEAD_LETTERS, then removes it from the queue. */
+  deadLetter(reason: string): Promise<void>;
+}
+
+export interface TrajectoryLog {
+  /** Resolves when the server has stored the record; message id `<episode>:<attempt>:<n>` makes a retry harmless. */
+  append(record: TrajectoryRecord): Promise<void>;
+  /** All records of an episode by (attempt, order of storage), with each record's stored bytes for the digest. */
+  read(campaign: CampaignId, episode: EpisodeId): Promise<{ record: TrajectoryRecord; bytes: Uint8Array }[]>;
+}
+
+export interface ResultStore {
+  /** Write-once (trap 2–3 of the design: acks do not fence, this does). */
+  put(result: TaskResult): Promise<"stored" | "already">;
+  get(campaign: CampaignId, task: TaskId): Promise<TaskResult | null>;
+  /** Every result of the campaign: those stored already, then new ones, until `signal` aborts. */
+  watch(campaign: CampaignId, signal: AbortSignal): AsyncIterable<TaskResult>;
+}
+
+export interface Lease {
+  readonly episodeId: EpisodeId;
+  readonly workerId: WorkerId;
+  /** Revision of the newest renewal; only the acquisition's value goes into records as fencing token. */
+  readonly token: number;
+  /** Aborts when a renewal finds the lease taken or expired: stop writing. */
+  readonly lost: AbortSignal;
+  /** Renews now; renewing every `leaseRenewMs` happens by itself. @returns false when the lease is lost. */
+  renew(): Promise<boolean>;
+  release(): Promise<void>;
+}
+
+export interface LeaseStore {
+  /** Null when another worker holds it. `ttlMs` defaults to `limits.leaseTtlMs`. */
+  acquire(episode: EpisodeId, worker: WorkerId, ttlMs?: number): Promise<Lease | null>;
+  holder(episode: EpisodeId): Promise<{ workerId: WorkerId; token: number } | null>;
+}
+
+export interface DemonstrationLog {
+  /** @returns the stream sequence; publishing the same id again replaces it (one message per subject). */
+  put(demonstration: Demonstration): Promise<number>;
+  /** Retires a demonstration: an empty message under its subject. */
+  retire(environment: string, id: DemonstrationId): Promise<number>;
+  /** Replays from `fromSequence`, then follows; `demonstration` is null for a retirement. Ordered, recreated on gaps. */
+  follow(fromSequence: number, signal: AbortSignal): AsyncIterable<DemonstrationEntry>;
+  lastSequence(): Promise<number>;
+}
+
+export interface DemonstrationEntry {
+  sequence: number;
+  id: DemonstrationId;
+  environment: string;
+  demonstration: Demonstration | null;
+  /** Set when the stored message could not be read (unknown version, damage): counted and skipped, never fatal. */
+  problem: string | null;
+}
+
+export interface BlobStore {
+  /** Content-addressed and idempotent. @throws PROTOCOL_TOO_LARGE above `limits.blobBytesMax`. */
+  put(bytes: Uint8Array): Promise<BlobRef>;
+  /** Checks the digest. @throws BUS_NOT_FOUND */
+  get(ref: BlobRef): Promise<Uint8Array>;
+}
+
+export interface RecordStore<T> {
+  get(key: string): Promise<{ value: T; revision: number } | null>;
+  /** @throws BUS_CONFLICT when the key exists. */
+  create(key: string, value: T): Promise<number>;
+  /** @throws BUS_CONFLICT when `revision` is no longer the newest. */
+  update(key: string, value: T, revision: number): Promise<number>;
+  put(key: string, value: T, ttlMs?: number): Promise<number>;
+  delete(key: string): Promise<void>;
+  entries(): Promise<{ key: string; value: T; revision: number }[]>;
+  /** Current values, then changes (`value` null: deleted or expired), until `signal` aborts. */
+  watch(signal: AbortSignal): AsyncIterable<{ key: string; value: T | null }>;
+}
+
+export interface DeadLetter {
+  sequence: number;
+  stream: string;
+  subject: string;
+  reason: string;
+  deliveries: number;
+  payload: Uint8Array;
+  at: string;
+}
+
+export interface DeadLetters {
+  list(): Promise<DeadLetter[]>;
+  /** Puts the payload back under its subject with a new message id and removes the dead letter. */
+  requeue(sequence: number): Promise<void>;
+  drop(sequence: number): Promise<void>;
+  /**
+   * Finds tasks that no consumer will ever deliver again (max_deliver reached by workers that died) and moves them
+   * here. @returns how many were moved.
+   */
+  reconcile(pools: Pool[]): Promise<number>;
+}
+
+export interface Exchange<Q extends z.ZodType, R extends z.ZodType> {
+  subject: string;
+  request: Q;
+  reply: R;
+  value: z.input<Q>;
+  timeoutMs?: number;
+  signal?: AbortSignal;
+}
+
+export interface Endpoint<Q extends z.ZodType, R extends z.ZodType> {
+  subject: string;
+  queue: string;
+  request: Q;
+  reply: R;
+  handle: (request: z.output<Q>, signal: AbortSignal) => Promise<z.input<R>>;
+}
+
+export interface MicroService {
+  name: string;
+  version: string;
+  description: string;
+  metadata: Record<string, string>;
+  endpoints: MicroEndpoint[];
+}
+
+/** Bytes in, bytes out: the service owns its codec (JSON today, a binary frame beside it later). */
+export interface MicroEndpoint {
+  name: string;
+  subject: string;
+  metadata: Record<string, string>;
+  handle: (payload: Uint8Array, signal: AbortSignal) => Promise<Uint8Array>;
+}

@@ -1,0 +1,56 @@
+// What every model is to Hindcast: one call that turns messages into text. Vendor fields stay behind it.
+import type { Purpose, Usage } from "../../domain/usage.ts";
+
+export type ContentPart = {
+  kind: "text";
+  text: string;
+  /** The prefix up to here is stable: a cache breakpoint. */ cacheable?: boolean;
+};
+
+export interface ModelMessage {
+  role: "user" | "assistant";
+  content: ContentPart[];
+}
+
+export interface CompletionRequest {
+  purpose: Purpose;
+  system: string;
+  messages: ModelMessage[];
+  outputTokensMax: number;
+  /** `json`: structured output against a JSON Schema (2020-12, objects closed, all properties required). */
+  output: { kind: "text" } | { kind: "json"; name: string; schema: Record<string, unknown> };
+  /** Distinguishes deliberate repetitions in the journal; sent to providers that take one. */
+  seed: number;
+}
+
+export type StopReason = "end" | "output-limit" | "refusal" | "context-overflow";
+
+export interface Completion {
+  text: string;
+  /** The provider's visible reasoning, where it gives any. */
+  thinking: string | null;
+  stop: StopReason;
+  usage: Usage;
+  /** Null: unknown price. */
+  costUsd: number | null;
+  resolvedModel: string;
+  /** SHA-256 of everything that decides the answer: the journal's key. */
+  requestHash: string;
+  journaled: boolean;
+  durationMs: number;
+  /** Requests that were sent, retries included; 0 from the journal. */
+  attempts: number;
+}
+
+export interface Model {
+  /** `provider:model`, e.g. `anthropic:claude-sonnet-5-5`, `offline:rules`. */
+  readonly id: string;
+  readonly provider: "anthropic" | "gemini" | "openai-compatible" | "offline";
+  readonly isOffline: boolean;
+  /**
+   * @throws HindcastError of boundary `model`: MODEL_UNAUTHORIZED, MODEL_RATE_LIMITED (retries used up),
+   * MODEL_OVERLOADED, MODEL_UNAVAILABLE, MODEL_TIMEOUT, MODEL_BUDGET_EXHAUSTED, MODEL_REQUEST_INVALID,
+   * MODEL_ANSWER_INVALID (an answer that breaks the wire protocol). A refusal and a cut-off are answers, not errors.
+   */
+  complete(request: CompletionRequest, signal: AbortSignal): Promise<Completion>;
+}

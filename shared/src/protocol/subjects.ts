@@ -1,0 +1,56 @@
+// Every subject, stream, bucket and consumer name, and nothing else. Other languages copy these: pinned by a test.
+import type { CampaignId, DemonstrationId, EpisodeId, TaskId, WorkerId } from "../domain/ids.ts";
+
+/** A pool is the kind of world that a worker can host; one work-queue consumer and one scaler each. */
+export type Pool = string;
+
+export const streams = {
+  tasks: "TASKS",
+  trajectories: "TRAJECTORIES",
+  results: "RESULTS",
+  demonstrations: "DEMONSTRATIONS",
+  advisories: "ADVISORIES",
+  deadLetters: "DEAD_LETTERS",
+} as const;
+
+export const buckets = {
+  leases: "LEASES",
+  workers: "WORKERS",
+  journal: "JOURNAL",
+  campaigns: "CAMPAIGNS",
+  blobs: "BLOBS",
+} as const;
+
+export const subjects = {
+  task: (pool: Pool, campaign: CampaignId, task: TaskId): string => `hindcast.task.${pool}.${campaign}.${task}`,
+  tasksOfPool: (pool: Pool): string => `hindcast.task.${pool}.>`,
+  tasks: "hindcast.task.>",
+  /** The worker's id comes first, so one line of its permissions confines it. */
+  trajectory: (worker: WorkerId, campaign: CampaignId, episode: EpisodeId, attempt: number): string =>
+    `hindcast.trajectory.${worker}.${campaign}.${episode}.${attempt}`,
+  trajectoriesOfEpisode: (campaign: CampaignId, episode: EpisodeId): string =>
+    `hindcast.trajectory.*.${campaign}.${episode}.*`,
+  trajectoriesOfCampaign: (campaign: CampaignId): string => `hindcast.trajectory.*.${campaign}.>`,
+  trajectories: "hindcast.trajectory.>",
+  result: (campaign: CampaignId, task: TaskId): string => `hindcast.result.${campaign}.${task}`,
+  resultsOfCampaign: (campaign: CampaignId): string => `hindcast.result.${campaign}.>`,
+  results: "hindcast.result.>",
+  demonstration: (environment: string, id: DemonstrationId): string => `hindcast.demonstration.${environment}.${id}`,
+  demonstrations: "hindcast.demonstration.>",
+  deadLetter: (stream: string, sequence: number): string => `hindcast.dead.${stream}.${sequence}`,
+  deadLetters: "hindcast.dead.>",
+  retrievalSearch: "hindcast.retrieval.search",
+  retrievalGet: "hindcast.retrieval.get",
+  retrievalStats: "hindcast.retrieval.stats",
+  /** Core request/reply to the coordinator: one subject per verb of `protocol/control.ts`. */
+  control: (verb: string): string => `hindcast.control.${verb}`,
+  controls: "hindcast.control.*",
+  /** Core publish, lossy by intent: what a progress bar shows. */
+  progress: (campaign: CampaignId): string => `hindcast.progress.${campaign}`,
+} as const;
+
+/** Durable pull consumer of a pool on TASKS. */
+export const taskConsumer = (pool: Pool): string => `workers-${pool}`;
+
+/** Name under which retrieval registers as a NATS micro service (ADR-32). */
+export const retrievalServiceName = "hindcast-retrieval";

@@ -1,0 +1,56 @@
+import { z } from "zod";
+import { Action } from "../domain/action.ts";
+import { RetrievalSettings } from "../domain/campaign.ts";
+import { EnvironmentSpec, EpisodeLimits } from "../domain/environment-spec.ts";
+import { BlobRef, CampaignId, EpisodeId, Sha256, TaskId } from "../domain/ids.ts";
+import { Instruction } from "../domain/instruction.ts";
+
+const head = {
+  v: z.literal(1),
+  taskId: TaskId,
+  campaignId: CampaignId,
+  pool: z.string().regex(/^[a-z][a-z0-9-]{0,30}$/),
+  environment: EnvironmentSpec,
+  limits: EpisodeLimits,
+  /** W3C trace context of the campaign, so that one trace leads from document to demonstration. */
+  traceparent: z.string().nullable(),
+};
+
+/** One rollout: instruction + environment + limits + seed. One task is one episode; a lease of it is an attempt. */
+export const RolloutTask = z.strictObject({
+  ...head,
+  kind: z.literal("rollout"),
+  episodeId: EpisodeId,
+  instruction: Instruction,
+  /** `learn` episodes are constructed backwards; `evaluate` episodes are only judged. */
+  use: z.enum(["learn", "evaluate"]),
+  /** Model of the policy, `provider:model`. */
+  model: z.string(),
+  /** Null: retrieval off. */
+  retrieval: RetrievalSettings.nullable(),
+  /** Demonstrations from these tasks or documents are never shown (the leakage guard). */
+  excludeFromRetrieval: z.strictObject({ taskIds: z.array(TaskId), documentIds: z.array(z.string()) }),
+  /** Commands whose end state is the right one; null: nothing to compare with, success stays unknown. */
+  reference: z.strictObject({ commands: z.array(z.string().min(1)).min(1) }).nullable(),
+  seed: z.int().nonnegative(),
+});
+export type RolloutTask = z.infer<typeof RolloutTask>;
+
+/** Re-execution of recorded actions from a recorded start state, for all windows that start there. */
+export const ReplayTask = z.strictObject({
+  ...head,
+  kind: z.literal("replay"),
+  episodeId: EpisodeId,
+  /** Observation index at which the replay starts. */
+  from: z.int().nonnegative(),
+  /** State to start from; null: the task's own start state (only for `from` 0). */
+  snapshot: BlobRef.nullable(),
+  startStateHash: Sha256,
+  /** Actions `a_{from+1} …` and the state hash each must reach. */
+  steps: z.array(z.strictObject({ action: Action, stateHash: Sha256, exitCode: z.int().nullable() })).min(1),
+});
+export type ReplayTask = z.infer<typeof ReplayTask>;
+
+/** The unit of work on the bus. */
+export const Task = z.discriminatedUnion("kind", [RolloutTask, ReplayTask]);
+export type Task = z.infer<typeof Task>;

@@ -1,0 +1,32 @@
+import { defineConfig } from "vitest/config";
+
+const conditions = ["source", "node", "import", "default"];
+const project = (name: string, include: string[], testTimeout: number, extra: object = {}): object => ({
+  root: new URL("..", import.meta.url).pathname,
+  resolve: { conditions },
+  ssr: { resolve: { conditions, externalConditions: conditions } },
+  test: { name, include, testTimeout, hookTimeout: 120_000, ...extra },
+});
+
+// Unit tests run beside each other; the others start servers, browsers or sandboxes and share two cores.
+export default defineConfig({
+  test: {
+    projects: [
+      project(
+        "unit",
+        [
+          "shared/src/**/*.test.ts",
+          "index-core/ts/**/*.test.ts",
+          "rollout-agent/src/**/*.test.ts",
+          "coordinator/src/**/*.test.ts",
+          "test/coverage.test.ts",
+          "test/pins/**/*.test.ts",
+        ],
+        20_000,
+      ),
+      project("conformance", ["test/conformance/**/*.test.ts"], 60_000),
+      project("integration", ["test/integration/**/*.test.ts"], 60_000),
+      project("system", ["test/system/**/*.test.ts"], 300_000, { fileParallelism: false }),
+    ],
+  },
+});

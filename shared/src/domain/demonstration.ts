@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { Action } from "./action.ts";
+import { Action, actionText } from "./action.ts";
 import { CampaignId, DemonstrationId, DocumentId, EpisodeId, Sha256, TaskId, Timestamp } from "./ids.ts";
 import { Instruction } from "./instruction.ts";
-import { Observation } from "./observation.ts";
+import { Observation, observationText } from "./observation.ts";
 import { Verdict } from "./verdict.ts";
 
 /** Result of re-executing the window from its start state in a fresh sandbox: a check that needs no model. */
@@ -62,3 +62,27 @@ export const Demonstration = z.strictObject({
   createdAt: Timestamp,
 });
 export type Demonstration = z.infer<typeof Demonstration>;
+
+/**
+ * The one text form of a demonstration: what a prompt shows, and what retrieval counts against a token budget. The
+ * interleaving is that of `trajectoryText`, with the instruction above, the reasons between, and the closing answer.
+ */
+export function demonstrationText(demonstration: Demonstration): string {
+  const lines = [
+    `Instruction: ${demonstration.instruction.text}`,
+    `Observation: ${observationText(demonstration.initial)}`,
+  ];
+  for (const step of demonstration.steps) {
+    lines.push(`Reason: ${step.reason}`, `Action: ${actionText(step.action)}`);
+    lines.push(`Observation: ${observationText(step.observation)}`);
+  }
+  if (demonstration.answer !== null) {
+    lines.push(`Action: ${actionText({ kind: "stop", answer: demonstration.answer })}`);
+  }
+  return lines.join("\n\n");
+}
+
+/** `o_0 … o_n`; a `RetrievedReference.position` is an index into it. */
+export function observationsOf(demonstration: Demonstration): Observation[] {
+  return [demonstration.initial, ...demonstration.steps.map((step) => step.observation)];
+}

@@ -40,6 +40,8 @@ export const limits = {
   documentTokensMax: 2_000,
   /** Drain: finish the running step, snapshot, hand back. Kubernetes' grace period is set above it. */
   drainMs: 30_000,
+  /** After the drain deadline or a second signal: what each closer still gets to remove sandboxes and files. */
+  abortMs: 5_000,
   /** A snapshot of a sandbox's writable files, compressed. Above it the step has none and resume starts over. */
   snapshotBytesMax: 32 * MiB,
 } as const;

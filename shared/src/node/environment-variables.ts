@@ -1,0 +1,134 @@
+// Every environment variable that a Hindcast process reads, once. A process picks its own from these groups and hands
+// them to `readConfig`; the command line has settings of its own on top (coordinator/src/config).
+import { z } from "zod";
+import { WorkerId } from "../domain/ids.ts";
+
+export interface EnvironmentVariable<S extends z.ZodType = z.ZodType> {
+  name: string;
+  schema: S;
+  /** One sentence for the README's table. */
+  description: string;
+  /**
+   * `plain`: the variable holds the value. `file`: it holds the path of a file whose content is the value.
+   * `secret`: it holds the value, or `<name>_FILE` holds the path; never printed.
+   */
+  source: "plain" | "file" | "secret";
+}
+
+export type EnvironmentVariables = Readonly<Record<string, EnvironmentVariable>>;
+
+export function variable<S extends z.ZodType>(
+  name: string,
+  schema: S,
+  description: string,
+  source: EnvironmentVariable["source"] = "plain",
+): EnvironmentVariable<S> {
+  return { name, schema, description, source };
+}
+
+export const LogLevel = z.enum(["silent", "fatal", "error", "warn", "info", "debug", "trace"]);
+export type LogLevel = z.infer<typeof LogLevel>;
+
+/** Environment variables are text: `1` and `true` mean yes, `0` and `false` mean no. */
+export const Flag = z.enum(["0", "1", "false", "true"]).transform((text) => text === "1" || text === "true");
+
+/** A whole number written in decimal digits. */
+export const WholeNumber = z
+  .string()
+  .regex(/^\d{1,15}$/, "expected a whole number")
+  .transform(Number);
+
+const secret = z.string().min(1).nullable().default(null);
+
+/** What every process reads. */
+export const processVariables = {
+  logLevel: variable("HINDCAST_LOG_LEVEL", LogLevel.default("info"), "Least level that is logged."),
+  metricsPort: variable(
+    "HINDCAST_METRICS_PORT",
+    WholeNumber.pipe(z.int().max(65_535)).nullable().default(null),
+    "Port of /metrics, /healthz and /readyz; 0 takes a free one and logs it; unset: none.",
+  ),
+  metricsHost: variable(
+    "HINDCAST_METRICS_HOST",
+    z.string().min(1).default("127.0.0.1"),
+    "Address that the metrics port listens on; 0.0.0.0 inside a container.",
+  ),
+  exitWithParent: variable(
+    "HINDCAST_EXIT_WITH_PARENT",
+    Flag.default(false),
+    "Drain and exit when standard input closes: the local cluster's children must not outlive it.",
+  ),
+} as const;
+
+export const busVariables = {
+  natsUrl: variable("HINDCAST_NATS_URL", z.string().min(1).default("nats://127.0.0.1:4222"), "URL of the NATS server."),
+  natsUser: variable(
+    "HINDCAST_NATS_USER",
+    z.string().min(1).nullable().default(null),
+    "NATS user, where it asks for one.",
+  ),
+  natsPassword: variable(
+    "HINDCAST_NATS_PASSWORD_FILE",
+    z.string().min(1).nullable().default(null),
+    "File that holds the password of the NATS user.",
+    "file",
+  ),
+} as const;
+
+export const workerVariables = {
+  workerId: variable(
+    "HINDCAST_WORKER_ID",
+    WorkerId.nullable().default(null),
+    "Identity of a rollout agent, e.g. w-1; derived from host name and process id when unset.",
+  ),
+  slots: variable(
+    "HINDCAST_SLOTS",
+    WholeNumber.pipe(z.int().min(1).max(256)).default(2),
+    "Episodes that a rollout agent runs at once.",
+  ),
+  guestPath: variable(
+    "HINDCAST_GUEST_PATH",
+    z.string().min(1).nullable().default(null),
+    "The sandbox guest's executable; found in the source tree when unset.",
+  ),
+} as const;
+
+/** Provider access: names that the vendors' own tools use are kept. */
+export const modelVariables = {
+  anthropicApiKey: variable("ANTHROPIC_API_KEY", secret, "Key for Anthropic models.", "secret"),
+  anthropicBaseUrl: variable(
+    "HINDCAST_ANTHROPIC_BASE_URL",
+    z.url().nullable().default(null),
+    "Another endpoint for Anthropic models.",
+  ),
+  geminiApiKey: variable("GEMINI_API_KEY", secret, "Key for Gemini models.", "secret"),
+  geminiBaseUrl: variable(
+    "HINDCAST_GEMINI_BASE_URL",
+    z.url().nullable().default(null),
+    "Another endpoint for Gemini models.",
+  ),
+  geminiDriver: variable(
+    "HINDCAST_GEMINI_DRIVER",
+    z.enum(["genai", "generative-ai"]).default("genai"),
+    "SDK for Gemini: the maintained @google/genai or the older @google/generative-ai.",
+  ),
+  openaiApiKey: variable("OPENAI_API_KEY", secret, "Key for the OpenAI-compatible endpoint.", "secret"),
+  openaiBaseUrl: variable(
+    "HINDCAST_OPENAI_BASE_URL",
+    z.url().nullable().default(null),
+    "An OpenAI-compatible endpoint, e.g. http://127.0.0.1:8000/v1.",
+  ),
+  pricesFile: variable(
+    "HINDCAST_PRICES_FILE",
+    z.string().min(1).nullable().default(null),
+    "JSON with prices that override or extend the built-in table.",
+  ),
+} as const;
+
+/** All of them, for the check for unknown names and for documentation. */
+export const environmentVariables: EnvironmentVariables = {
+  ...processVariables,
+  ...busVariables,
+  ...workerVariables,
+  ...modelVariables,
+};

@@ -21,7 +21,9 @@ export const EpisodeStarted = z.strictObject({
   ...head,
   kind: z.literal("episode.started"),
   initial: Observed,
-  resumedFrom: z.strictObject({ attempt: z.int().positive(), step: z.int().nonnegative() }).nullable(),
+  resumedFrom: z
+    .strictObject({ attempt: z.int().positive(), fencingToken: z.int().positive(), step: z.int().nonnegative() })
+    .nullable(),
 });
 export type EpisodeStarted = z.infer<typeof EpisodeStarted>;
 

@@ -1,0 +1,105 @@
+// One episode: reset → (retrieve → act → step → record)* → evaluate. The loop of the paper's Algorithm 2, with what a
+// long-running system adds: limits, a place to hand back, and a record that is acknowledged before the next step.
+import { isUsableEnd, messageOf } from "@hindcast/shared";
+import type { EndReason, Evaluation, RolloutTask, Step, Trajectory, Turn } from "@hindcast/shared";
+import type { Environment } from "../environment/environment.ts";
+import type { Policy } from "../policy/policy.ts";
+import type { Retriever } from "../retrieval/retriever.ts";
+import type { EpisodeRecorder } from "./episode-recorder.ts";
+import { LimitGovernor } from "./limit-governor.ts";
+
+export interface EpisodeContext {
+  task: RolloutTask;
+  environment: Environment;
+  policy: Policy;
+  retriever: Retriever;
+  recorder: EpisodeRecorder;
+  /** `o_0` and what an earlier attempt already did (no steps on a first attempt); the environment stands at its end. */
+  trajectory: Trajectory;
+  /** Aborts when the worker drains: finish the running step, then hand back. */
+  drain: AbortSignal;
+}
+
+export type EpisodeOutcome =
+  | { kind: "handed-back"; stepsDone: number }
+  | {
+      kind: "ended";
+      reason: EndReason;
+      detail: string;
+      closing: Turn | null;
+      evaluation: Evaluation | null;
+      trajectory: Trajectory;
+      governor: LimitGovernor;
+    };
+
+type Stop = { reason: EndReason; detail: string; closing: Turn | null };
+
+/** @throws HindcastError when Hindcast or its surroundings fail; whatever the policy does is an outcome. */
+export async function runEpisode(context: EpisodeContext, signal: AbortSignal): Promise<EpisodeOutcome> {
+  const { task, trajectory, drain } = context;
+  const governor = new LimitGovernor(task.limits, trajectory.steps);
+  const deadline = AbortSignal.timeout(Math.ceil(governor.timeLeftMs));
+  let stop: Stop | null = null;
+  while (stop === null) {
+    if (drain.aborted) return { kind: "handed-back", stepsDone: trajectory.steps.length };
+    const hit = governor.check(trajectory);
+    stop = hit === null ? await takeStep(context, governor, signal, deadline) : { ...hit, closing: null };
+  }
+  const evaluation = isUsableEnd(stop.reason) ? await evaluate(context, signal) : null;
+  return { kind: "ended", ...stop, evaluation, trajectory, governor };
+}
+
+/** Retrieve, act, step, record. @returns why the episode stops here, or null. */
+async function takeStep(
+  { task, environment, policy, retriever, recorder, trajectory }: EpisodeContext,
+  governor: LimitGovernor,
+  outer: AbortSignal,
+  deadline: AbortSignal,
+): Promise<Stop | null> {
+  const signal = AbortSignal.any([outer, deadline]);
+  try {
+    const startedAt = performance.now();
+    const retrieval = await retriever.demonstrationsFor(task, trajectory, signal);
+    governor.addCalls(retrieval.calls);
+    const retrievedAt = performance.now();
+
+    const stepsLeft = task.limits.stepsMax - trajectory.steps.length;
+    const answer = await policy.act({ task, trajectory, retrieved: retrieval.demonstrations, stepsLeft }, signal);
+    governor.addCalls(answer.kind === "turn" ? answer.turn.calls : answer.calls);
+    if (answer.kind !== "turn") return { reason: answer.kind, detail: answer.detail, closing: null };
+    const turn: Turn = {
+      ...answer.turn,
+      calls: [...retrieval.calls, ...answer.turn.calls],
+      retrieved: retrieval.demonstrations.map(({ reference }) => reference),
+    };
+    if (turn.action.kind === "stop") return { reason: "submitted", detail: "", closing: turn };
+    const actedAt = performance.now();
+
+    const state = await environment.step(turn.action, signal);
+    governor.outputBytes += state.outputBytes;
+    const observed = await recorder.observed(state, signal);
+    const timings = {
+      retrieveMs: retrievedAt - startedAt,
+      actMs: actedAt - retrievedAt,
+      environmentMs: performance.now() - actedAt,
+    };
+    const step: Step = { index: trajectory.steps.length + 1, turn, observed, timings };
+    await recorder.step(step);
+    trajectory.steps.push(step);
+    return state.terminated ? { reason: "submitted", detail: "the environment ended it", closing: null } : null;
+  } catch (error) {
+    if (!deadline.aborted || outer.aborted) throw error;
+    return { reason: "time-limit", detail: `${task.limits.wallTimeMs} ms have passed: ${messageOf(error)}`, closing: null };
+  }
+}
+
+/** An evaluator that breaks leaves the episode's success unknown; it never makes it a failure. */
+async function evaluate({ task, environment }: EpisodeContext, signal: AbortSignal): Promise<Evaluation | null> {
+  if (task.reference === null) return null;
+  try {
+    return await environment.evaluate(task.reference, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    return { verdict: "unknown", evaluator: "end-state", detail: messageOf(error).slice(0, 4_000) };
+  }
+}

@@ -1,0 +1,36 @@
+import type { Observed, RolloutTask, Trajectory } from "@hindcast/shared";
+import { type AssembledTrajectory, type Bus, newestAttempt } from "@hindcast/shared/node";
+import { observedAt } from "@hindcast/shared";
+import type { Environment } from "../environment/environment.ts";
+
+export interface Beginning {
+  attempt: number;
+  /** Steps that stand, with the environment at their end; null: nothing to continue from, start afresh. */
+  resumed: AssembledTrajectory | null;
+}
+
+/**
+ * Looks for what an earlier attempt left. The environment is rebuilt from the last step's snapshot; when the rebuilt
+ * state is not the recorded one (or there is no snapshot) the attempt starts afresh instead of mixing two worlds.
+ */
+export async function findBeginning(
+  bus: Pick<Bus, "trajectories" | "blobs">,
+  task: RolloutTask,
+  environment: Environment,
+  { deliveryCount, signal }: { deliveryCount: number; signal: AbortSignal },
+): Promise<Beginning> {
+  const records = await bus.trajectories.read(task.campaignId, task.episodeId);
+  const recorded = Math.max(0, ...records.map(({ record }) => record.attempt));
+  // Deliveries count up on redelivery, recorded attempts survive a requeue: the larger is unique to this lease.
+  const attempt = Math.max(deliveryCount, recorded + 1);
+  const previous = newestAttempt(records);
+  if (previous === null || previous.trajectory.steps.length === 0) return { attempt, resumed: null };
+  const last = lastObserved(previous.trajectory);
+  if (last.snapshot === null) return { attempt, resumed: null };
+  const state = await environment.restore(await bus.blobs.get(last.snapshot), signal);
+  return { attempt, resumed: state.stateHash === last.stateHash ? previous : null };
+}
+
+function lastObserved(trajectory: Trajectory): Observed {
+  return observedAt(trajectory, trajectory.steps.length);
+}

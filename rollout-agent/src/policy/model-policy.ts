@@ -1,0 +1,41 @@
+import type { ModelCall } from "@hindcast/shared";
+import { act, ask, environmentDescription, type Model } from "@hindcast/shared/node";
+import type { Policy, PolicyContext, PolicyTurn } from "./policy.ts";
+
+/** Any model as a policy: the paper's Tables 32–34. An answer that is no action is shown to the model and asked again. */
+export class ModelPolicy implements Policy {
+  readonly #model: Model;
+
+  constructor(model: Model) {
+    this.#model = model;
+  }
+
+  async act({ task, trajectory, retrieved, stepsLeft }: PolicyContext, signal: AbortSignal): Promise<PolicyTurn> {
+    const calls: ModelCall[] = [];
+    const problems: string[] = [];
+    while (problems.length < task.limits.formatErrorsMax) {
+      const input = {
+        instruction: task.instruction.text,
+        asksForAnswer: task.instruction.asksForAnswer,
+        guidance: task.instruction.guidance,
+        trajectory,
+        demonstrations: retrieved,
+        environment: environmentDescription(task.environment.kind),
+        stepsLeft,
+        problems,
+      };
+      const answer = await ask(this.#model, act, input, { seed: task.seed, signal });
+      calls.push(...answer.calls);
+      if (!answer.ok && answer.problem === "refusal") return { kind: "refused", detail: answer.detail, calls };
+      if (answer.ok && answer.value.kind === "turn") {
+        return { kind: "turn", turn: { reason: answer.value.reason, action: answer.value.action, calls } };
+      }
+      problems.push(answer.ok ? unparsable(answer.value) : answer.detail);
+    }
+    return { kind: "format-limit", detail: problems.at(-1) ?? "", calls };
+  }
+}
+
+function unparsable(value: { kind: "turn" } | { kind: "unparsable"; problem: string }): string {
+  return value.kind === "unparsable" ? value.problem : "";
+}

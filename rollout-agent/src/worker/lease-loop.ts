@@ -1,0 +1,108 @@
+// Pulls as many tasks as there are free slots, keeps each leased while it is worked on, and decides by one table what
+// happens to its message. What a task *is* lives in the handlers; nothing here knows of episodes.
+import { type HindcastError, limits, toHindcastError } from "@hindcast/shared";
+import type { Bus, LeasedTask, Logger } from "@hindcast/shared/node";
+
+/** Longest wait of one pull; a draining worker stops waiting at once. */
+const pullWaitMs = 5_000;
+/** Pause after a pull that failed (the server is away), doubling up to the cap. */
+const pullRetryMs = 250;
+const pullRetryMsMax = 5_000;
+
+/** What a handler did with its task. */
+export type Handled =
+  /** A terminal record stands (written now or found): remove the message. */
+  | { kind: "done" }
+  /** Not finished, nothing wrong: another worker may go on, at once or after a pause. */
+  | { kind: "handed-back"; delayMs: number };
+
+export interface TaskHandler {
+  /** @throws anything; a retryable error is tried again on another delivery, the rest goes to `giveUp`. */
+  handle(leased: LeasedTask, signal: AbortSignal): Promise<Handled>;
+  /** Writes the terminal record of a task that cannot be worked on. */
+  giveUp(leased: LeasedTask, error: HindcastError): Promise<void>;
+}
+
+export interface LeaseLoopOptions {
+  bus: Pick<Bus, "tasks">;
+  pool: string;
+  slots: number;
+  handler: TaskHandler;
+  logger: Logger;
+  /** Stop pulling, let handlers hand back. */
+  drain: AbortSignal;
+  /** Stop everything now. */
+  abort: AbortSignal;
+}
+
+/** @returns when the worker drained: every task that it held is finished or handed back. */
+export async function runLeaseLoop(options: LeaseLoopOptions): Promise<void> {
+  const { bus, pool, slots, drain, logger } = options;
+  const inFlight = new Set<Promise<void>>();
+  let retryMs = pullRetryMs;
+  while (!drain.aborted) {
+    if (inFlight.size >= slots) {
+      await Promise.race([...inFlight, aborted(drain)]);
+      continue;
+    }
+    try {
+      for (const leased of await bus.tasks.lease(pool, slots - inFlight.size, pullWaitMs, drain)) {
+        const work = workOn(leased, options).finally(() => inFlight.delete(work));
+        inFlight.add(work);
+      }
+      retryMs = pullRetryMs;
+    } catch (error) {
+      if (drain.aborted) break;
+      logger.warn({ event: "lease.pull-failed", err: error, retryMs }, "could not pull tasks");
+      await Promise.race([delay(retryMs), aborted(drain)]);
+      retryMs = Math.min(retryMs * 2, pullRetryMsMax);
+    }
+  }
+  await Promise.all(inFlight);
+}
+
+/** The redelivery table of docs/protocol.md. Never rejects: a task's fault is not the loop's. */
+async function workOn(leased: LeasedTask, { handler, logger, abort, drain }: LeaseLoopOptions): Promise<void> {
+  const log = logger.child({ taskId: leased.task.taskId, delivery: leased.deliveryCount });
+  const heartbeat = setInterval(() => leased.working(), limits.workingEveryMs);
+  try {
+    const handled = await handler.handle(leased, abort);
+    if (handled.kind === "done") await leased.done();
+    else leased.handBack(Math.min(handled.delayMs, limits.nakDelayMsMax));
+    log.debug({ event: "lease.ended", handled: handled.kind });
+  } catch (error) {
+    await settleFailure(leased, toHindcastError(error, "environment"), { handler, log, isStopping: abort.aborted || drain.aborted });
+  } finally {
+    clearInterval(heartbeat);
+  }
+}
+
+async function settleFailure(
+  leased: LeasedTask,
+  error: HindcastError,
+  { handler, log, isStopping }: { handler: TaskHandler; log: Logger; isStopping: boolean },
+): Promise<void> {
+  try {
+    if (isStopping) return leased.handBack(0);
+    const isLast = leased.deliveryCount >= limits.attemptsMax;
+    if (error.retryable && !isLast) {
+      log.warn({ event: "lease.retry", code: error.code, err: error }, "will be tried again");
+      return leased.handBack(Math.min(500 * 2 ** leased.deliveryCount, limits.nakDelayMsMax));
+    }
+    log.error({ event: "lease.gave-up", code: error.code, err: error }, "gave up on the task");
+    await handler.giveUp(leased, error);
+    await leased.deadLetter(`${error.code}: ${error.message}`);
+  } catch (settleError) {
+    // The lease runs out by itself and another delivery finds the same fault or the stored result.
+    log.error({ event: "lease.unsettled", err: settleError }, "could not settle a failed task");
+  }
+}
+
+function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+}

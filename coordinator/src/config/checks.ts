@@ -1,0 +1,59 @@
+// Checks that need more than one setting.
+import { HindcastError } from "@hindcast/shared";
+import type { LoadedConfig } from "./load.ts";
+import { selectModels } from "./select-models.ts";
+
+/** @throws CONFIG_INVALID with all of them. */
+export function checkAcrossFields(loaded: LoadedConfig): void {
+  const { campaign, cluster, models } = loaded.config;
+  const problems: string[] = [];
+  const refuse = (path: string, sentence: string): void => {
+    problems.push(`${loaded.sources.get(path) ?? "default"}: ${path} ${sentence}`);
+  };
+  if (campaign.limits.stepTimeMs > campaign.limits.wallTimeMs) {
+    refuse(
+      "campaign.limits.stepTimeMs",
+      `is ${campaign.limits.stepTimeMs}, more than the whole episode's wallTimeMs of ${campaign.limits.wallTimeMs}; lower it`,
+    );
+  }
+  if (campaign.limits.observationBytesMax > campaign.limits.outputBytesMax) {
+    refuse("campaign.limits.observationBytesMax", "is above outputBytesMax, so it could never be reached; lower it");
+  }
+  if (cluster.natsUrl === null && cluster.natsUser !== null) {
+    refuse("cluster.natsUser", "is set without cluster.natsUrl; the cluster started here makes its own credentials");
+  }
+  if (new Set(models.judges).size !== models.judges.length) {
+    refuse(
+      "models.judges",
+      `names a judge twice (${models.judges.join(", ")}); a second vote of one model decides nothing`,
+    );
+  }
+  problems.push(...missingKeys(loaded));
+  if (problems.length > 0) {
+    throw new HindcastError({ code: "CONFIG_INVALID", boundary: "config", message: problems.join("; ") });
+  }
+}
+
+/** A model whose provider cannot be called is refused before anything is spent. */
+function missingKeys({ config, keys, sources }: LoadedConfig): string[] {
+  const needs: Record<string, { isThere: boolean; remedy: string }> = {
+    anthropic: { isThere: keys.anthropicApiKey !== null, remedy: "set ANTHROPIC_API_KEY or ANTHROPIC_API_KEY_FILE" },
+    gemini: { isThere: keys.geminiApiKey !== null, remedy: "set GEMINI_API_KEY or GEMINI_API_KEY_FILE" },
+    "openai-compatible": {
+      isThere: keys.openaiApiKey !== null || config.models.openaiBaseUrl !== null,
+      remedy: "set HINDCAST_OPENAI_BASE_URL or OPENAI_API_KEY",
+    },
+  };
+  const chosen = selectModels({ config, keys });
+  const named: [string, string][] = [
+    ["models.generator", chosen.generator],
+    ["models.policy", chosen.policy],
+    ...chosen.judges.map((judge): [string, string] => ["models.judges", judge]),
+  ];
+  return named.flatMap(([path, model]) => {
+    const need = needs[model.split(":")[0] ?? ""];
+    return need === undefined || need.isThere
+      ? []
+      : [`${sources.get(path) ?? "default"}: ${path} is ${model}, but its key is missing; ${need.remedy}`];
+  });
+}

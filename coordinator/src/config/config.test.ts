@@ -1,0 +1,210 @@
+// Requirements: 3.12.config, 3.bad.config
+import { CampaignSettings, HindcastError } from "@hindcast/shared";
+import { environmentVariables } from "@hindcast/shared/node";
+import fc from "fast-check";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import { campaignSettings } from "./campaign-settings.ts";
+import { defaults } from "./defaults.ts";
+import { commentedConfigFile } from "./documentation.ts";
+import { leaves, valueOfText } from "./leaves.ts";
+import { flatten, loadConfig, type ConfigInputs, type LoadedConfig } from "./load.ts";
+import { selectModels } from "./select-models.ts";
+
+let folder: string;
+beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), "hindcast-settings-"))));
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const load = (inputs: Partial<ConfigInputs> & { yaml?: string } = {}): LoadedConfig => {
+  const { yaml, ...rest } = inputs;
+  if (yaml !== undefined) writeFileSync(join(folder, "hindcast.config.yaml"), yaml);
+  return loadConfig({ workingDirectory: folder, env: {}, ...rest });
+};
+const refusal = (inputs: Parameters<typeof load>[0]): HindcastError => {
+  try {
+    load(inputs);
+  } catch (error) {
+    if (error instanceof HindcastError) return error;
+    throw error;
+  }
+  throw new Error("it was accepted");
+};
+
+describe("loadConfig", () => {
+  it("gives the defaults where nothing is set, and says so", () => {
+    const { config, sources } = load();
+    expect(config).toEqual(defaults);
+    expect(new Set(sources.values())).toEqual(new Set(["default"]));
+  });
+
+  it("lets flags beat the environment, that beat the file, that beat the profile, and names each source", () => {
+    const { config, sources } = load({
+      yaml: "profile: faithful\ncampaign:\n  windowPolicy: bounded\n  tasksPerDocument: 5\n  seed: 7\n  documentsMax: 9\n",
+      env: { HINDCAST_SEED: "8", HINDCAST_DOCUMENTS_MAX: "10" },
+      flags: [{ path: "campaign.documentsMax", value: 11, flag: "--documents-max" }],
+    });
+    expect(config.campaign).toMatchObject({ windowPolicy: "bounded", tasksPerDocument: 5, seed: 8, documentsMax: 11 });
+    expect(config.campaign.verifyByReplay).toBe(false);
+    expect(Object.fromEntries(sources)).toMatchObject({
+      profile: "hindcast.config.yaml",
+      "campaign.verifyByReplay": "profile faithful",
+      "campaign.tasksPerDocument": "hindcast.config.yaml",
+      "campaign.seed": "HINDCAST_SEED",
+      "campaign.documentsMax": "--documents-max",
+      "cluster.agents": "default",
+    });
+  });
+
+  it("takes a profile from any source before the other values", () => {
+    expect(load({ env: { HINDCAST_PROFILE: "faithful" } }).config.campaign.windowPolicy).toBe("faithful");
+  });
+
+  it("reads JSON, a named file, and the hint for editors", () => {
+    writeFileSync(join(folder, "other.json"), '{"$schema": "x.json", "cluster": {"agents": 3}}');
+    expect(load({ file: "other.json" }).config.cluster.agents).toBe(3);
+  });
+
+  it("refuses an unknown key with its file and the nearest name", () => {
+    const error = refusal({ yaml: "campaign:\n  taskPerDocument: 4\n" });
+    expect(error.code).toBe("CONFIG_UNKNOWN_KEY");
+    expect(error.message).toContain(
+      "hindcast.config.yaml: campaign.taskPerDocument is not a setting; did you mean campaign.tasksPerDocument?",
+    );
+    expect(refusal({ yaml: "tasksPerDocument: 4\n" }).message).toContain("did you mean campaign.tasksPerDocument?");
+  });
+
+  it("refuses an unknown HINDCAST_ variable with the nearest name", () => {
+    const error = refusal({ env: { HINDCAST_TASK_PER_DOCUMENT: "4" } });
+    expect(error.message).toContain(
+      "HINDCAST_TASK_PER_DOCUMENT is not known; did you mean HINDCAST_TASKS_PER_DOCUMENT?",
+    );
+  });
+
+  it.each([
+    [
+      "campaign:\n  tasksPerDocument: three\n",
+      'hindcast.config.yaml: campaign.tasksPerDocument is "three": .*; write for example 3',
+    ],
+    ["campaign: 4\n", "hindcast.config.yaml: campaign is 4, but it holds settings of its own"],
+    ["campaign: [\n", "hindcast.config.yaml:\\d+:\\d+ is not valid YAML"],
+    ["a: 1\na: 2\n", "hindcast.config.yaml:2:1 is not valid YAML: Map keys must be unique"],
+    ["just a text\n", "hindcast.config.yaml holds no settings"],
+    ["models:\n  policy: gpt-6\n", 'models.policy is "gpt-6": expected provider:model'],
+    ["models:\n  policy: offline:magic\n", "expected provider:model"],
+    ["models:\n  judges: [offline:rules, offline:rules]\n", "names a judge twice"],
+    ["models:\n  policy: anthropic:claude-sonnet-5-5\n", "its key is missing; set ANTHROPIC_API_KEY"],
+    ["campaign:\n  limits:\n    stepTimeMs: 700000\n", "stepTimeMs is 700000, more than .* wallTimeMs of 600000"],
+    ["cluster:\n  natsUser: me\n", "set without cluster.natsUrl"],
+  ])("refuses %j", (yaml, message) => {
+    const error = refusal({ yaml });
+    expect(error.code).toBe("CONFIG_INVALID");
+    expect(error.message).toMatch(new RegExp(message));
+  });
+
+  it("refuses a bad variable and a bad flag by their own names", () => {
+    expect(refusal({ env: { HINDCAST_AGENTS: "zero" } }).message).toMatch(/^HINDCAST_AGENTS: cluster.agents is "zero"/);
+    const flags = [{ path: "campaign.seed", value: -1, flag: "--seed" }];
+    expect(refusal({ flags }).message).toMatch(/^--seed: campaign.seed is -1/);
+  });
+
+  it("refuses two files and a missing one", () => {
+    writeFileSync(join(folder, "hindcast.config.json"), "{}");
+    expect(refusal({ yaml: "" }).message).toContain("keep one");
+    expect(refusal({ file: "nowhere.yaml" }).message).toContain("nowhere.yaml cannot be read");
+  });
+
+  it("never fails otherwise than with a HindcastError, whatever the file says", () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.string(),
+          fc.json(),
+          fc.object().map((value) => JSON.stringify({ campaign: value })),
+        ),
+        (text) => {
+          try {
+            load({ yaml: text });
+          } catch (error) {
+            expect(error).toBeInstanceOf(HindcastError);
+          }
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe("settings", () => {
+  it("have one variable each, none of which clashes with a process's unless it means the same", () => {
+    const names = leaves.map((leaf) => leaf.variable);
+    expect(new Set(names).size).toBe(names.length);
+    const shared = Object.values(environmentVariables).map((entry) => entry.name);
+    expect(names.filter((name) => shared.includes(name)).toSorted()).toMatchInlineSnapshot(`
+      [
+        "HINDCAST_ANTHROPIC_BASE_URL",
+        "HINDCAST_GEMINI_BASE_URL",
+        "HINDCAST_GEMINI_DRIVER",
+        "HINDCAST_LOG_LEVEL",
+        "HINDCAST_NATS_PASSWORD_FILE",
+        "HINDCAST_NATS_URL",
+        "HINDCAST_NATS_USER",
+        "HINDCAST_OPENAI_BASE_URL",
+        "HINDCAST_PRICES_FILE",
+        "HINDCAST_SLOTS",
+      ]
+    `);
+  });
+
+  it("read back as themselves when a default is written as text", () => {
+    const values = new Map(flatten(defaults, ""));
+    for (const leaf of leaves) {
+      const value = values.get(leaf.path);
+      const text = Array.isArray(value) ? value.join(",") : value === null ? "none" : `${value as string | number}`;
+      expect(leaf.schema.parse(valueOfText(leaf, text)), leaf.path).toEqual(value);
+    }
+  });
+
+  it("are all in the file that init writes, which changes nothing until a line is uncommented", () => {
+    const text = commentedConfigFile();
+    expect(load({ yaml: text }).config).toEqual(defaults);
+    const uncommented = text.replaceAll(/^( *)# (\w+: )/gm, "$1$2");
+    expect(new Map(flatten(parse(uncommented) as object, ""))).toEqual(new Map(flatten(defaults, "")));
+  });
+});
+
+describe("models", () => {
+  it("are the offline rules without a key, and the reason is given", () => {
+    expect(selectModels(load())).toMatchObject({
+      policy: "offline:rules",
+      judges: ["offline:rules", "offline:rules-strict"],
+      why: expect.stringContaining("no model key is set"),
+    });
+  });
+
+  it("follow the keys, with judges of two families where both are there", () => {
+    const env = { ANTHROPIC_API_KEY: "a" };
+    expect(selectModels(load({ env }))).toMatchObject({
+      policy: "anthropic:claude-sonnet-5-5",
+      why: "ANTHROPIC_API_KEY is set",
+    });
+    const families = selectModels(load({ env: { ...env, GEMINI_API_KEY: "g" } })).judges.map(
+      (judge) => judge.split(":")[0],
+    );
+    expect(families).toEqual(["anthropic", "gemini"]);
+  });
+
+  it("are the named ones where some are named", () => {
+    const env = { HINDCAST_OPENAI_BASE_URL: "http://127.0.0.1:8000/v1", HINDCAST_POLICY: "openai-compatible:qwen" };
+    expect(selectModels(load({ env }))).toMatchObject({ policy: "openai-compatible:qwen", generator: "offline:rules" });
+  });
+});
+
+it("makes settings that a campaign takes, for both profiles", () => {
+  for (const profile of ["plus", "faithful"]) {
+    const settings = campaignSettings(load({ env: { HINDCAST_PROFILE: profile } }));
+    expect(CampaignSettings.parse(settings)).toEqual(settings);
+  }
+});

@@ -1,0 +1,71 @@
+import type { HindcastConfig } from "./schema.ts";
+
+type Partially<T> = T extends readonly unknown[] ? T : T extends object ? { [K in keyof T]?: Partially<T[K]> } : T;
+
+const MiB = 1024 * 1024;
+const minutes = 60_000;
+
+export const defaults: HindcastConfig = {
+  profile: "plus",
+  cluster: {
+    dataDirectory: ".hindcast",
+    natsUrl: null,
+    natsUser: null,
+    natsPasswordFile: null,
+    agents: 2,
+    slots: 2,
+    logLevel: "info",
+  },
+  models: {
+    generator: null,
+    policy: null,
+    judges: [],
+    anthropicBaseUrl: null,
+    geminiBaseUrl: null,
+    geminiDriver: "genai",
+    openaiBaseUrl: null,
+    pricesFile: null,
+  },
+  campaign: {
+    environment: "shell",
+    documents: [],
+    documentsMax: 40,
+    tasksPerDocument: 3,
+    seed: 1,
+    costUsdMax: null,
+    instructionKinds: ["new-task", "replicate"],
+    windowPolicy: "bounded",
+    windowsMax: 12,
+    retrievalWhileLearning: true,
+    verifyByReplay: true,
+    limits: {
+      stepsMax: 20,
+      tokensMax: 400_000,
+      costUsdMax: null,
+      wallTimeMs: 10 * minutes,
+      stepTimeMs: 20_000,
+      observationBytesMax: 8_192,
+      outputBytesMax: 16 * MiB,
+      memoryBytesMax: 512 * MiB,
+      diskBytesMax: 256 * MiB,
+      processesMax: 128,
+      formatErrorsMax: 3,
+    },
+    retrieval: { observationBased: 5, modelBased: 5, tokenBudget: 6_000, perTrajectoryMax: 2 },
+    evaluation: { documentDisjointPercent: 20, tasksPerKindMax: 20 },
+  },
+};
+
+/** What a profile changes; every difference is one key. `faithful`: Algorithms 1 and 2 and nothing of ours. */
+export const profiles: Record<HindcastConfig["profile"], Partially<HindcastConfig>> = {
+  plus: {},
+  faithful: {
+    campaign: {
+      windowPolicy: "faithful",
+      retrievalWhileLearning: false,
+      verifyByReplay: false,
+      // The paper names no cap per trajectory; this is the largest that the retrieval contract takes.
+      retrieval: { perTrajectoryMax: 50, tokenBudget: 100_000 },
+    },
+  },
+};

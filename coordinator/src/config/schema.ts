@@ -1,0 +1,101 @@
+// What a user can set, once: names, bounds and meaning. Files, environment, flags, the JSON Schema for editors and the
+// README's table all follow from this object.
+import { CampaignSettings, EpisodeLimits, RetrievalSettings } from "@hindcast/shared";
+import { LogLevel } from "@hindcast/shared/node";
+import { z } from "zod";
+
+/** `provider:model`. */
+export const ModelName = z
+  .string()
+  .regex(
+    /^(anthropic|gemini|openai-compatible):\S+$|^offline:(rules|rules-strict)$/,
+    "expected provider:model, with anthropic, gemini or openai-compatible as provider, or offline:rules or offline:rules-strict",
+  );
+
+const campaign = CampaignSettings.shape;
+const evaluation = campaign.evaluation.shape;
+const limits = EpisodeLimits.shape;
+const retrieval = RetrievalSettings.shape;
+
+const ClusterConfig = z.strictObject({
+  dataDirectory: z.string().min(1).describe("Folder of everything that is kept: broker, logs, credentials, exports."),
+  natsUrl: z.string().min(1).nullable().describe("A NATS server to use; none: a cluster of its own is started here."),
+  natsUser: z.string().min(1).nullable().describe("User at that server."),
+  natsPasswordFile: z.string().min(1).nullable().describe("File with the user's password."),
+  agents: z.int().min(1).max(64).describe("Rollout agents (processes) of a cluster that is started here."),
+  slots: z.int().min(1).max(256).describe("Episodes that each agent runs at once."),
+  logLevel: LogLevel.describe("Least level that the processes log."),
+});
+
+const ModelsConfig = z.strictObject({
+  generator: ModelName.nullable().describe(
+    "Writes tasks, summaries and instructions; none: chosen by the keys present.",
+  ),
+  policy: ModelName.nullable().describe("Acts in the environment; none: chosen by the keys present."),
+  judges: z
+    .array(ModelName)
+    .max(8)
+    .describe("The committee, all of whom must say yes; empty: chosen by the keys present."),
+  anthropicBaseUrl: z.url().nullable().describe("Another endpoint for Anthropic models."),
+  geminiBaseUrl: z.url().nullable().describe("Another endpoint for Gemini models."),
+  geminiDriver: z.enum(["genai", "generative-ai"]).describe("SDK for Gemini: the maintained one or the older one."),
+  openaiBaseUrl: z.url().nullable().describe("The OpenAI-compatible endpoint."),
+  pricesFile: z.string().min(1).nullable().describe("JSON with prices that override or extend the built-in table."),
+});
+
+const LimitsConfig = z.strictObject({
+  stepsMax: limits.stepsMax.describe("Steps of one episode."),
+  tokensMax: limits.tokensMax.describe("Tokens of one episode."),
+  costUsdMax: limits.costUsdMax.describe("Dollars of one episode."),
+  wallTimeMs: limits.wallTimeMs.describe("Milliseconds of one episode."),
+  stepTimeMs: limits.stepTimeMs.describe("Milliseconds of one action."),
+  observationBytesMax: limits.observationBytesMax.describe("Bytes of one observation that the policy is shown."),
+  outputBytesMax: limits.outputBytesMax.describe("Bytes that all commands of an episode may print."),
+  memoryBytesMax: limits.memoryBytesMax.describe("Memory of a sandbox in bytes."),
+  diskBytesMax: limits.diskBytesMax.describe("Writable disk of a sandbox in bytes."),
+  processesMax: limits.processesMax.describe("Processes in a sandbox."),
+  formatErrorsMax: limits.formatErrorsMax.describe("Unparsable answers in a row."),
+});
+
+const CampaignConfig = z.strictObject({
+  environment: campaign.environment.describe("The world in which agents act."),
+  documents: z
+    .array(z.string().min(1))
+    .describe("Folders, files, globs, man:NAME(SECTION) or help:COMMAND; empty: the manuals found on this machine."),
+  documentsMax: campaign.documentsMax.describe("Documents used, after splitting."),
+  tasksPerDocument: campaign.tasksPerDocument.describe("Tasks proposed per document (N of the paper)."),
+  seed: campaign.seed.describe("Seed of every choice."),
+  costUsdMax: campaign.costUsdMax.describe("Dollars after which the campaign stops buying; none: no limit."),
+  instructionKinds: campaign.instructionKinds.describe("Kinds of backward construction."),
+  windowPolicy: z.enum(["faithful", "bounded"]).describe("Every window, or a sample of at most windowsMax."),
+  windowsMax: z.int().positive().max(10_000).describe("Windows per trajectory under the bounded policy."),
+  retrievalWhileLearning: campaign.retrievalWhileLearning.describe(
+    "Whether learning episodes see earlier demonstrations.",
+  ),
+  verifyByReplay: campaign.verifyByReplay.describe("Whether accepted windows are executed again in a fresh sandbox."),
+  limits: LimitsConfig.describe("Bounds of one episode."),
+  retrieval: z
+    .strictObject({
+      observationBased: retrieval.observationBased.describe("Demonstrations by observation (m1 of the paper)."),
+      modelBased: retrieval.modelBased.describe("Demonstrations by a query of the model (m2 of the paper)."),
+      tokenBudget: retrieval.tokenBudget.describe("Tokens of all demonstrations of one step."),
+      perTrajectoryMax: retrieval.perTrajectoryMax.describe("Demonstrations from one trajectory."),
+    })
+    .describe("Which demonstrations a policy sees."),
+  evaluation: z
+    .strictObject({
+      documentDisjointPercent: evaluation.documentDisjointPercent.describe(
+        "Documents held out of learning, in percent.",
+      ),
+      tasksPerKindMax: evaluation.tasksPerKindMax.describe("Held-out tasks of each kind; 0: no evaluation."),
+    })
+    .describe("The measured gain."),
+});
+
+export const HindcastConfig = z.strictObject({
+  profile: z.enum(["plus", "faithful"]).describe("Defaults as later work has shown better, or exactly the paper's."),
+  cluster: ClusterConfig.describe("The processes on this machine."),
+  models: ModelsConfig.describe("Which models do what."),
+  campaign: CampaignConfig.describe("What is learned from, and how."),
+});
+export type HindcastConfig = z.infer<typeof HindcastConfig>;

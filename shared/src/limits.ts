@@ -24,12 +24,40 @@ export const limits = {
   /** A worker's heartbeat in the WORKERS bucket, and its time to live (six beats). */
   heartbeatMs: 5_000,
   workerTtlMs: 30_000,
+  /** One try of a JetStream request; a healthy server answers within a few fsyncs. */
+  busTryTimeoutMs: 5_000,
+  /** How long a bus operation outlasts a lost connection: a server upgrade or node move, not a lost cluster. */
+  busOutageMsMax: 300_000,
+  /** How long "nobody takes this subject" is believed to be a server that still recovers its streams. */
+  busNoStreamMsMax: 15_000,
+  /** Wait between tries of a bus operation: doubling from 50 ms. */
+  busRetryDelayMsMax: 2_000,
+  /** Workers of one cluster, and tasks each works on at once: sizes max_waiting and max_ack_pending (twice each). */
+  workersMax: 1_000,
+  slotsPerWorkerMax: 8,
+  /** Stored messages read in one round trip, and their bytes; bounds the memory of every reader. */
+  readBatchMax: 256,
+  readBatchBytesMax: 8 * MiB,
+  /** Chunk of a blob in the object store (its own default). */
+  blobChunkBytes: 128 * KiB,
+  /** Stream retention: trajectories are raw material, advisories and dead letters are for the operator. */
+  trajectoryAgeMsMax: 30 * 86_400_000,
+  advisoryAgeMsMax: 14 * 86_400_000,
+  deadLetterAgeMsMax: 30 * 86_400_000,
+  /** Requests one endpoint works on at once; further ones are refused as BUS_FULL, which callers may retry. */
+  requestsInFlightMax: 256,
+  /** Reply to a request: max_payload of 1 MiB less room for headers. */
+  replyBytesMax: 1 * MiB - 64 * KiB,
+  /** Lossy progress messages kept for a slow reader; the oldest are dropped. */
+  progressQueueMax: 1_000,
   /** Request/reply deadline where the caller gives none. */
   requestTimeoutMs: 10_000,
   /** Model calls: tries within one call (the first included) and the longest single wait between two. */
   modelAttemptsMax: 8,
   modelRetryDelayMsMax: 60_000,
   modelCallTimeoutMs: 600_000,
+  /** Answers that break the wire protocol may each be billed: fewer tries than for outages. */
+  modelInvalidAnswersMax: 3,
   /** Completions kept in the journal are text; larger answers than this are refused as invalid. */
   modelAnswerBytesMax: 1 * MiB,
   /** Times a judge that abstained is asked again before the ruling is reported open. */

@@ -47,10 +47,13 @@ export interface Model {
   readonly id: string;
   readonly provider: "anthropic" | "gemini" | "openai-compatible" | "offline";
   readonly isOffline: boolean;
+  /** Whatever besides the request decides the answer (thinking, endpoint, …): part of the journal's key. No secrets. */
+  readonly settings?: Readonly<Record<string, unknown>>;
   /**
    * @throws HindcastError of boundary `model`: MODEL_UNAUTHORIZED, MODEL_RATE_LIMITED (retries used up),
-   * MODEL_OVERLOADED, MODEL_UNAVAILABLE, MODEL_TIMEOUT, MODEL_BUDGET_EXHAUSTED, MODEL_REQUEST_INVALID,
-   * MODEL_ANSWER_INVALID (an answer that breaks the wire protocol). A refusal and a cut-off are answers, not errors.
+   * MODEL_OVERLOADED, MODEL_UNAVAILABLE, MODEL_TIMEOUT, MODEL_BUDGET_EXHAUSTED, MODEL_REQUEST_INVALID, MODEL_UNKNOWN,
+   * MODEL_ANSWER_INVALID (an answer that breaks the wire protocol). A refusal, a cut-off and a prompt that does not
+   * fit the context window are answers, not errors. An abort of `signal` is thrown as its reason.
    */
   complete(request: CompletionRequest, signal: AbortSignal): Promise<Completion>;
 }

@@ -1,0 +1,67 @@
+// Gemini through Google's maintained SDK (`@google/genai`), the default driver. Streams, so that a long answer does not
+// run into the HTTP client's header timeout. The SDK does not retry as long as it is given no `retryOptions`.
+import { ApiError, GoogleGenAI } from "@google/genai";
+import { sha256Hex } from "../derive-id.ts";
+import { type Driver, type DriverFailure, transportFailure } from "./driver.ts";
+import { GeminiErrorBody, contentsOf, geminiAnswer, geminiFailure, geminiSeed } from "./gemini-wire.ts";
+
+export interface GeminiOptions {
+  apiKey: string;
+  model: string;
+  baseUrl: string | null;
+}
+
+/** Google's public endpoint, for both drivers. */
+export const geminiBaseUrl = "https://generativelanguage.googleapis.com";
+
+export function geminiDriver({ apiKey, model, baseUrl }: GeminiOptions): Driver {
+  // `vertexai: false` and the explicit base URL keep the SDK from choosing either by the process environment.
+  const client = new GoogleGenAI({ apiKey, vertexai: false, httpOptions: { baseUrl: baseUrl ?? geminiBaseUrl } });
+  return {
+    id: `gemini:${model}`,
+    provider: "gemini",
+    settings: { baseUrl, driver: "genai" },
+    lane: `gemini ${baseUrl ?? geminiBaseUrl} ${sha256Hex(apiKey).slice(0, 12)} ${model}`,
+    async send(request, signal) {
+      const chunks: unknown[] = [];
+      try {
+        const stream = await client.models.generateContentStream({
+          model,
+          contents: contentsOf(request),
+          config: {
+            maxOutputTokens: request.outputTokensMax,
+            seed: geminiSeed(request.seed),
+            abortSignal: signal,
+            ...(request.system !== "" && { systemInstruction: request.system }),
+            ...(request.output.kind === "json" && {
+              responseMimeType: "application/json",
+              responseJsonSchema: request.output.schema,
+            }),
+          },
+        });
+        for await (const chunk of stream) chunks.push(chunk);
+      } catch (error) {
+        throw failureOf(error, apiKey);
+      }
+      return geminiAnswer(chunks, model);
+    },
+  };
+}
+
+function failureOf(error: unknown, apiKey: string): DriverFailure {
+  if (!(error instanceof ApiError)) return transportFailure(error, apiKey);
+  const body = errorBodyOf(error.message);
+  return geminiFailure(
+    { status: error.status, message: body?.message ?? error.message, details: body?.details },
+    apiKey,
+  );
+}
+
+/** The SDK puts the answer's JSON, sometimes behind a few words, into the message. */
+function errorBodyOf(message: string): { message?: string | undefined; details?: unknown } | null {
+  try {
+    return GeminiErrorBody.parse(JSON.parse(message.slice(message.indexOf("{")))).error;
+  } catch {
+    return null;
+  }
+}

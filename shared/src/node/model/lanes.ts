@@ -1,0 +1,42 @@
+// What this process knows of each provider's rate limits. A lane that is known to be closed makes callers wait before
+// they send, instead of each finding out by a 429. Other processes are not told: that is the fleet's admission.
+import { type RateLimitBucket, waitMs } from "./rate-limit-headers.ts";
+
+export interface Need {
+  requests: number;
+  tokens: number;
+}
+
+export class Lane {
+  #closedUntilMs = 0;
+  #buckets: RateLimitBucket[] = [];
+
+  /** Replaces what was known with what the newest answer reports; an answer without limits says nothing. */
+  learn(buckets: RateLimitBucket[]): void {
+    if (buckets.length > 0) this.#buckets = buckets;
+  }
+
+  /** Closes the lane for everybody; never reopens it earlier than another answer said. */
+  closeUntil(untilMs: number): void {
+    this.#closedUntilMs = Math.max(this.#closedUntilMs, untilMs);
+  }
+
+  /** Milliseconds until a request of this need may be sent; 0 when it may go now. */
+  waitMs(need: Need, nowMs: number): number {
+    const refills = this.#buckets.map((bucket) => waitMs(bucket, need[bucket.unit], nowMs));
+    return Math.max(0, this.#closedUntilMs - nowMs, ...refills);
+  }
+}
+
+/** The lanes of a process, by name. As many as there are configured models, so nothing is ever evicted. */
+export class Lanes {
+  readonly #lanes = new Map<string, Lane>();
+
+  of(name: string): Lane {
+    const known = this.#lanes.get(name);
+    if (known !== undefined) return known;
+    const lane = new Lane();
+    this.#lanes.set(name, lane);
+    return lane;
+  }
+}

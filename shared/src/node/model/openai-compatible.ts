@@ -1,0 +1,175 @@
+// Any endpoint that speaks OpenAI's chat completions: OpenAI itself, vLLM, llama.cpp, Ollama, LM Studio, LiteLLM.
+// Only what all of them have is used: `response_format: json_schema`, no tools, no Responses API.
+import OpenAI, { APIConnectionError, APIConnectionTimeoutError, APIError } from "openai";
+import { sha256Hex } from "../derive-id.ts";
+import { type Driver, type DriverAnswer, DriverFailure, type FailureKind } from "./driver.ts";
+import { kindOfStatus, redact, transportFailure } from "./driver.ts";
+import type { CompletionRequest, StopReason } from "./model.ts";
+import { bucketsOf, retryAfterMs, shouldRetry } from "./rate-limit-headers.ts";
+
+export interface OpenAiCompatibleOptions {
+  /** Null for local servers that ask for none. */
+  apiKey: string | null;
+  model: string;
+  /** Ends in the version, e.g. `http://localhost:8000/v1`. Null: OpenAI itself. */
+  baseUrl: string | null;
+  /** Off for servers whose streams report no usage or are broken by a proxy. */
+  isStreaming: boolean;
+  now?: () => number;
+}
+
+const defaultBaseUrl = "https://api.openai.com/v1";
+
+type Parameters = Omit<OpenAI.ChatCompletionCreateParamsNonStreaming, "stream">;
+
+export function openAiCompatibleDriver(options: OpenAiCompatibleOptions): Driver {
+  const { model, isStreaming, now = Date.now } = options;
+  const baseURL = options.baseUrl ?? defaultBaseUrl;
+  // Everything that the SDK would otherwise read from the process environment or print is set.
+  const client = new OpenAI({
+    apiKey: options.apiKey ?? "none",
+    adminAPIKey: null,
+    organization: null,
+    project: null,
+    webhookSecret: null,
+    baseURL,
+    maxRetries: 0,
+    logLevel: "off",
+  });
+  return {
+    id: `openai:${model}`,
+    provider: "openai-compatible",
+    settings: { baseUrl: options.baseUrl },
+    lane: `openai ${baseURL} ${sha256Hex(options.apiKey ?? "").slice(0, 12)} ${model}`,
+    async send(request, signal) {
+      const parameters = parametersOf(options, request);
+      try {
+        return await (isStreaming ? streamed : unary)(client, parameters, signal, now);
+      } catch (error) {
+        throw error instanceof DriverFailure ? error : failureOf(error, options.apiKey, now());
+      }
+    },
+  };
+}
+
+function parametersOf(options: OpenAiCompatibleOptions, request: CompletionRequest): Parameters {
+  const system = request.system === "" ? [] : [{ role: "system" as const, content: request.system }];
+  return {
+    model: options.model,
+    messages: [
+      ...system,
+      ...request.messages.map(({ role, content }) => ({ role, content: content.map(({ text }) => text).join("\n\n") })),
+    ],
+    // OpenAI has renamed the field and refuses the old name on new models; the other servers know the old one.
+    ...(options.baseUrl === null
+      ? { max_completion_tokens: request.outputTokensMax }
+      : { max_tokens: request.outputTokensMax }),
+    seed: request.seed % 2 ** 31,
+    ...(request.output.kind === "json" && {
+      response_format: {
+        type: "json_schema" as const,
+        json_schema: { name: request.output.name, strict: true, schema: request.output.schema },
+      },
+    }),
+  };
+}
+
+async function unary(
+  client: OpenAI,
+  parameters: Parameters,
+  signal: AbortSignal,
+  now: () => number,
+): Promise<DriverAnswer> {
+  const { data, response } = await client.chat.completions.create(parameters, { signal }).withResponse();
+  // What a server calls OpenAI-compatible is not always: nothing below the top level is taken for granted.
+  const choice = (data as Partial<typeof data> | undefined)?.choices?.[0];
+  return {
+    text: choice?.message?.content ?? "",
+    thinking: null,
+    stop: stopOf(choice?.finish_reason, choice?.message?.refusal),
+    usage: usageOf(data.usage),
+    resolvedModel: data.model ?? parameters.model,
+    buckets: bucketsOf(response.headers, now()),
+  };
+}
+
+async function streamed(
+  client: OpenAI,
+  parameters: Parameters,
+  signal: AbortSignal,
+  now: () => number,
+): Promise<DriverAnswer> {
+  const { data, response } = await client.chat.completions
+    .create({ ...parameters, stream: true, stream_options: { include_usage: true } }, { signal })
+    .withResponse();
+  let text = "";
+  let refusal = "";
+  let finish: string | null = null;
+  let usage: OpenAI.CompletionUsage | null = null;
+  let resolvedModel = parameters.model;
+  for await (const chunk of data) {
+    const choice = chunk.choices?.[0];
+    text += choice?.delta?.content ?? "";
+    refusal += choice?.delta?.refusal ?? "";
+    finish = choice?.finish_reason ?? finish;
+    usage = chunk.usage ?? usage;
+    resolvedModel = chunk.model ?? resolvedModel;
+  }
+  const stop = stopOf(finish, refusal);
+  const buckets = bucketsOf(response.headers, now());
+  return { text: text || refusal, thinking: null, stop, usage: usageOf(usage), resolvedModel, buckets };
+}
+
+function usageOf(usage: OpenAI.CompletionUsage | null | undefined): DriverAnswer["usage"] {
+  if (usage === null || usage === undefined) return null;
+  const cached = usage.prompt_tokens_details?.cached_tokens ?? 0;
+  return {
+    inputTokens: Math.max(0, usage.prompt_tokens - cached),
+    cacheReadTokens: cached,
+    cacheWriteTokens: 0,
+    outputTokens: usage.completion_tokens,
+  };
+}
+
+function stopOf(finish: string | null | undefined, refusal: string | null | undefined): StopReason {
+  if (refusal !== null && refusal !== undefined && refusal !== "") return "refusal";
+  switch (finish) {
+    case "stop":
+      return "end";
+    case "length":
+      return "output-limit";
+    case "content_filter":
+      return "refusal";
+    default:
+      throw new DriverFailure({
+        kind: "answer-invalid",
+        message: `the answer ended without a usable finish reason (${finish ?? "none"})`,
+      });
+  }
+}
+
+function failureOf(error: unknown, apiKey: string | null, nowMs: number): DriverFailure {
+  if (error instanceof APIConnectionTimeoutError) return new DriverFailure({ kind: "timeout", message: error.message });
+  if (!(error instanceof APIError) || error instanceof APIConnectionError) return transportFailure(error, apiKey);
+  const buckets = bucketsOf(error.headers, nowMs);
+  const kind = kindOf(error);
+  const told = retryAfterMs(error.headers, nowMs);
+  // OpenAI names no delay on some 429s; the bucket that ran out says when it is full again.
+  const resets = buckets.filter(({ remaining }) => remaining === 0).map(({ resetAtMs }) => resetAtMs - nowMs);
+  return new DriverFailure({
+    kind,
+    message: redact(error.message, apiKey),
+    status: error.status ?? null,
+    retryAfterMs: told ?? (kind === "rate-limited" && resets.length > 0 ? Math.max(0, ...resets) : null),
+    shouldRetry: kind === "budget-exhausted" ? false : shouldRetry(error.headers),
+    buckets,
+  });
+}
+
+function kindOf(error: APIError): FailureKind {
+  if (error.code === "insufficient_quota") return "budget-exhausted";
+  if (error.code === "context_length_exceeded" || /maximum context length/.test(error.message))
+    return "context-overflow";
+  // Without a status it is an error inside a stream that had begun with 200.
+  return error.status === undefined ? "unavailable" : kindOfStatus(error.status);
+}

@@ -1,0 +1,93 @@
+// What a call costs: a dated table, overridden by the user's file. A price that is not known is null and is shown as
+// unknown; it is never 0, because a free call and an unknown price are different things to somebody with a budget.
+import { readFileSync } from "node:fs";
+import { z } from "zod";
+import { type Usage } from "../../domain/usage.ts";
+import { HindcastError, messageOf } from "../../errors.ts";
+import shipped from "./prices.json" with { type: "json" };
+
+const rate = z.number().nonnegative();
+const Rates = {
+  input: rate,
+  output: rate,
+  /** Null: not published. Usage of that kind then makes the cost of the call unknown. */
+  cacheRead: rate.nullable(),
+  /** Hindcast writes five-minute cache entries only. */
+  cacheWrite5m: rate.nullable(),
+};
+
+/** US dollars per million tokens of each kind. */
+export const Price = z.strictObject({
+  ...Rates,
+  /** Other rates for the whole call above a prompt size (all input kinds together). */
+  tiers: z.array(z.strictObject({ aboveInputTokens: z.int().positive(), ...Rates })).default([]),
+  /** The last day (UTC) of an introductory price; the price is unknown afterwards. */
+  introductoryUntil: z.iso.date().nullable().default(null),
+});
+export type Price = z.infer<typeof Price>;
+
+export const PriceTable = z.strictObject({
+  /** The day the figures were looked up. */
+  asOf: z.iso.date(),
+  /** By `provider:model`; a dated snapshot (`…-20260915`) has the price of its model. */
+  models: z.record(z.string(), Price),
+});
+export type PriceTable = z.infer<typeof PriceTable>;
+
+/** The price table that Hindcast ships. */
+export const shippedPrices: PriceTable = PriceTable.parse(shipped);
+
+/**
+ * The shipped table with the models of the user's file put over it; `asOf` becomes the file's.
+ * @throws HindcastError CONFIG_INVALID when the file cannot be read or does not fit `PriceTable`.
+ */
+export function readPrices(file: string | null): PriceTable {
+  if (file === null) return shippedPrices;
+  try {
+    const own = PriceTable.parse(JSON.parse(readFileSync(file, "utf8")));
+    return { asOf: own.asOf, models: { ...shippedPrices.models, ...own.models } };
+  } catch (error) {
+    const problem = error instanceof z.ZodError ? z.prettifyError(error) : messageOf(error);
+    throw new HindcastError({
+      code: "CONFIG_INVALID",
+      boundary: "config",
+      message: `The price file ${file} cannot be used: ${problem}. It needs { "asOf": "YYYY-MM-DD", "models": { "provider:model": { "input", "output", "cacheRead", "cacheWrite5m" } } }, in dollars per million tokens.`,
+      cause: error,
+    });
+  }
+}
+
+/** US dollars for one call of `model` (`provider:model`); null when the price is unknown, 0 for offline models. */
+export function costOf(usage: Usage, model: string, prices: PriceTable, nowMs: number): number | null {
+  if (model.startsWith("offline:")) return 0;
+  const price = priceOf(model, prices);
+  if (price === null || isOver(price, nowMs)) return null;
+  const promptTokens = usage.inputTokens + usage.cacheReadTokens + usage.cacheWriteTokens;
+  const rates =
+    price.tiers
+      .toSorted((a, b) => b.aboveInputTokens - a.aboveInputTokens)
+      .find(({ aboveInputTokens }) => promptTokens > aboveInputTokens) ?? price;
+  const parts: [tokens: number, rate: number | null][] = [
+    [usage.inputTokens, rates.input],
+    [usage.outputTokens, rates.output],
+    [usage.cacheReadTokens, rates.cacheRead],
+    [usage.cacheWriteTokens, rates.cacheWrite5m],
+  ];
+  let dollarsPerMillion = 0;
+  for (const [tokens, perMillion] of parts) {
+    if (tokens === 0) continue;
+    if (perMillion === null) return null;
+    dollarsPerMillion += tokens * perMillion;
+  }
+  return dollarsPerMillion / 1_000_000;
+}
+
+/** The price of exactly this model or, for a snapshot (`-20260915`, `-001`), of the model it is a snapshot of. */
+function priceOf(model: string, { models }: PriceTable): Price | null {
+  const named = (name: string): Price | null => (Object.hasOwn(models, name) ? (models[name] ?? null) : null);
+  return named(model) ?? named(model.replace(/(?:-\d{3,8}){1,2}$/, ""));
+}
+
+function isOver({ introductoryUntil }: Price, nowMs: number): boolean {
+  return introductoryUntil !== null && new Date(nowMs).toISOString().slice(0, 10) > introductoryUntil;
+}

@@ -20,4 +20,5 @@ export * from "./protocol/retrieval.ts";
 export * from "./protocol/subjects.ts";
 export * from "./protocol/task.ts";
 export * from "./protocol/trajectory-record.ts";
+export * from "./protocol/worker.ts";
 export * from "./tokens.ts";

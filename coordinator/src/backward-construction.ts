@@ -1,0 +1,83 @@
+// Backward construction (paper §2.2, App. E): the instruction that a stretch of behaviour *does* accomplish. Each
+// transition is summarised once per episode (NNetNav) and every later prompt reads the summaries, so observations are
+// read n times instead of once per window.
+import { actionText, observedAt } from "@hindcast/shared";
+import type { Instruction, InstructionId, Trajectory } from "@hindcast/shared";
+import { deriveId, newTask, rewriteReasons, summariseTransition } from "@hindcast/shared/node";
+import pMap from "p-map";
+import { askFor, type CampaignContext } from "./campaign-context.ts";
+import type { Episode } from "./rollout.ts";
+import { subTrajectory, type Window } from "./windows.ts";
+
+/** Calls of one episode that are with the generator at once. */
+const callsInFlightMax = 4;
+
+/** A pair (I', T') on its way to the committee. */
+export interface Candidate {
+  episode: Episode;
+  window: Window;
+  /** T' of the duplicate-free trajectory. */
+  trajectory: Trajectory;
+  summaries: string[];
+  instruction: Instruction;
+  /** Closing `stop(answer)` when the instruction asks for one. */
+  answer: string | null;
+}
+
+/** One or two sentences per transition of the episode, in order. */
+export async function summarise(context: CampaignContext, trajectory: Trajectory): Promise<string[]> {
+  return pMap(
+    trajectory.steps,
+    async (step, position) => {
+      const input = { before: observedAt(trajectory, position), action: step.turn.action, after: step.observed };
+      const answer = await askFor(context, context.generator, summariseTransition, { input });
+      return answer.ok ? answer.value : `\`${actionText(step.turn.action)}\` was run.`;
+    },
+    { concurrency: callsInFlightMax },
+  );
+}
+
+/** I' = LLM.backward(T') for one window and kind; null when the model gave no usable instruction. */
+export async function constructBackward(
+  context: CampaignContext,
+  source: { episode: Episode; trajectory: Trajectory; summaries: readonly string[] },
+  { window, kind }: { window: Window; kind: "new-task" | "replicate" },
+): Promise<Candidate | null> {
+  const trajectory = subTrajectory(source.trajectory, window);
+  const summaries = source.summaries.slice(window.from, window.to);
+  const worded = kind === "replicate" ? replicate(summaries) : await proposeNewTask(context, trajectory, summaries);
+  if (worded === null) return null;
+  const { answer, ...rest } = worded;
+  const { task } = source.episode;
+  const id = deriveId("ins", task.episodeId, kind, ...trajectory.steps.map(({ index }) => index)) as InstructionId;
+  const instruction = { ...rest, id, kind, guidance: [], documentId: task.instruction.documentId };
+  return { episode: source.episode, window, trajectory, summaries, instruction, answer };
+}
+
+type Worded = Pick<Instruction, "text" | "asksForAnswer" | "expectedResult"> & { answer: string | null };
+
+/** Second kind: the summary itself is the instruction, so no further call is needed. */
+function replicate(summaries: readonly string[]): Worded {
+  const text = `Replicate the following: ${summaries.join(" Then: ")}`.slice(0, 8_000);
+  return { text, asksForAnswer: false, expectedResult: null, answer: null };
+}
+
+async function proposeNewTask(context: CampaignContext, trajectory: Trajectory, summaries: string[]): Promise<Worded | null> {
+  const answer = await askFor(context, context.generator, newTask, { input: { trajectory, summaries } });
+  if (!answer.ok || answer.value.instruction.trim() === "") return null;
+  const { instruction: text, asksForAnswer, expectedResult, answer: given } = answer.value;
+  return { text, asksForAnswer, expectedResult, answer: asksForAnswer ? given : null };
+}
+
+/**
+ * REASON texts under the new instruction (the rollout's own words served another one); empty where the model
+ * returns another number of reasons than there are steps, because a wrong reason teaches worse than none.
+ */
+export async function rewriteReasonTexts(context: CampaignContext, candidate: Candidate): Promise<string[]> {
+  const { instruction, trajectory, summaries } = candidate;
+  const answer = await askFor(context, context.generator, rewriteReasons, {
+    input: { instruction: instruction.text, trajectory, summaries },
+  });
+  if (answer.ok && answer.value.reasons.length === trajectory.steps.length) return answer.value.reasons;
+  return trajectory.steps.map(() => "");
+}

@@ -1,0 +1,142 @@
+// One campaign from its stored record to its report: synthesis, then the measured gain. Every effect on the way is
+// write-once or journaled and every choice follows from seed and id, so running a campaign again after a crash goes
+// through the same steps, pays for none of them twice and arrives at the same end.
+import { gunzipSync, gzipSync } from "node:zlib";
+import { Document, HindcastError, Progress, subjects } from "@hindcast/shared";
+import type { CampaignRecord, CampaignReport, DocumentId } from "@hindcast/shared";
+import type { Bus, Logger, Model } from "@hindcast/shared/node";
+import { z } from "zod";
+import type { CampaignContext } from "./campaign-context.ts";
+import { synthesise } from "./campaign.ts";
+import { CostLedger } from "./cost-ledger.ts";
+import { measureGain } from "./evaluation/gain.ts";
+import { splitDocuments } from "./evaluation/held-out-documents.ts";
+import { proposeHeldOutTasks } from "./evaluation/held-out-tasks.ts";
+import { Funnel } from "./funnel.ts";
+import { seededRandom } from "./sampling.ts";
+import { InstructionDeduplicator } from "./similarity/instruction-deduplicator.ts";
+import { TaskRunner } from "./task-runner.ts";
+
+export interface CampaignDeps {
+  bus: Bus;
+  model: (id: string) => Model;
+  logger: Logger;
+}
+
+/** @throws CAMPAIGN_BUDGET_EXHAUSTED, or whatever ended it; a campaign that throws can be run again. */
+export async function runCampaign(record: CampaignRecord, deps: CampaignDeps, outer: AbortSignal): Promise<CampaignReport> {
+  const startedAt = performance.now();
+  const over = new AbortController();
+  const signal = AbortSignal.any([outer, over.signal]);
+  const documents = await readDocuments(deps.bus, record);
+  const context = openContext(record, deps, { documents, signal });
+  const following = context.tasks.follow(record.id);
+  try {
+    const learning = learnAndMeasure(context, documents);
+    const gain = await Promise.race([learning, following.then((): never => unreachable())]);
+    return reportOf(context, gain, performance.now() - startedAt);
+  } finally {
+    over.abort(new Error("the campaign is over"));
+    await Promise.allSettled([following]);
+  }
+}
+
+async function learnAndMeasure(context: CampaignContext, documents: readonly Document[]): Promise<CampaignReport["gain"]> {
+  const { settings, funnel, random } = context;
+  const split = splitDocuments(documents, {
+    documentsMax: settings.documentsMax,
+    heldOutPercent: settings.evaluation.tasksPerKindMax === 0 ? 0 : settings.evaluation.documentDisjointPercent,
+    random,
+  });
+  funnel.count("documents", "learned from", split.learn.length);
+  funnel.count("documents", "held out", split.heldOut.length);
+  funnel.count("documents", "not chosen this time", split.unused.length);
+  const known = await knownInstructions(context);
+  const learned = await synthesise(context, split.learn, known);
+  if (settings.evaluation.tasksPerKindMax === 0) return [];
+  return measureGain(context, await proposeHeldOutTasks(context, { learned, heldOut: split.heldOut }, known));
+}
+
+/** What earlier campaigns already learned from: not rolled out again, and never a held-out task. */
+async function knownInstructions(context: CampaignContext): Promise<InstructionDeduplicator> {
+  const known = new InstructionDeduplicator();
+  const last = await context.bus.demonstrations.lastSequence();
+  if (last === 0) return known;
+  for await (const { sequence, demonstration } of context.bus.demonstrations.follow(1, context.signal)) {
+    if (demonstration !== null && demonstration.campaignId !== context.id) {
+      known.add(demonstration.lineage.taskId, demonstration.lineage.taskInstruction);
+    }
+    if (sequence >= last) break;
+  }
+  return known;
+}
+
+async function readDocuments(bus: Pick<Bus, "blobs">, record: CampaignRecord): Promise<Document[]> {
+  const json: unknown = JSON.parse(gunzipSync(await bus.blobs.get(record.documents)).toString("utf8"));
+  return z.array(Document).parse(json);
+}
+
+/** The blob form of documents that `readDocuments` reads. */
+export function packDocuments(documents: readonly Document[]): Uint8Array {
+  return gzipSync(JSON.stringify(documents));
+}
+
+function openContext(
+  record: CampaignRecord,
+  { bus, model, logger }: CampaignDeps,
+  { documents, signal }: { documents: readonly Document[]; signal: AbortSignal },
+): CampaignContext {
+  const { id, settings } = record;
+  const sources = new Map<string, string>(documents.map((document) => [document.id, document.source]));
+  const generator = model(settings.models.generator);
+  const judges = settings.models.judges.map(model);
+  return {
+    id,
+    settings,
+    bus,
+    generator,
+    judges,
+    tasks: new TaskRunner(bus, signal),
+    ledger: new CostLedger(settings.costUsdMax),
+    funnel: new Funnel(),
+    random: seededRandom(settings.seed, id),
+    logger: logger.child({ campaignId: id }),
+    warnings: new Set(),
+    isOffline: [generator, ...judges, model(settings.models.policy)].every(({ isOffline }) => isOffline),
+    sourceOf: (document: DocumentId | null) => (document === null ? "unknown" : (sources.get(document) ?? "unknown")),
+    signal,
+    report: (stage, done, total, note = "") =>
+      bus.publish(subjects.progress(id), Progress, {
+        v: 1,
+        kind: "progress",
+        campaignId: id,
+        stage,
+        done,
+        total: Math.max(done, total),
+        note: note.slice(0, 200),
+      }),
+  };
+}
+
+function reportOf(context: CampaignContext, gain: CampaignReport["gain"], durationMs: number): CampaignReport {
+  const { funnel, ledger } = context;
+  const steps = ledger.rows().filter(({ purpose }) => purpose === "act").reduce((sum, { calls }) => sum + calls, 0);
+  return {
+    v: 1,
+    campaignId: context.id,
+    isOffline: context.isOffline,
+    funnel: funnel.stages(),
+    outcomes: funnel.outcomes(),
+    gain,
+    costs: ledger.rows(),
+    durationMs,
+    steps,
+    stepsPerSecond: durationMs === 0 ? 0 : (steps * 1_000) / durationMs,
+    indexed: funnel.stages().find(({ name }) => name === "demonstrations")?.counts["indexed"] ?? 0,
+    warnings: [...context.warnings],
+  };
+}
+
+function unreachable(): never {
+  throw new HindcastError({ code: "INTERNAL", boundary: "campaign", message: "the results stream ended before the campaign" });
+}

@@ -1,0 +1,77 @@
+// Accepted candidates → demonstrations on the stream that the index is made of.
+import { limits, type Demonstration, type DemonstrationId, type ReplayVerdict, type Ruling } from "@hindcast/shared";
+import { act, deriveId, judge, newTask, rewriteReasons, selfInstruct, summariseTransition } from "@hindcast/shared/node";
+import { type Candidate, rewriteReasonTexts } from "./backward-construction.ts";
+import type { CampaignContext } from "./campaign-context.ts";
+import { endIndex, startIndex } from "./replay-verification.ts";
+
+export interface AcceptedCandidate {
+  candidate: Candidate;
+  ruling: Ruling;
+  replay: ReplayVerdict;
+}
+
+/** Writes a demonstration; the same candidate always has the same id, so a second time replaces the first. */
+export async function storeDemonstration(context: CampaignContext, accepted: AcceptedCandidate): Promise<number> {
+  const demonstration = await toDemonstration(context, accepted);
+  if (JSON.stringify(demonstration).length > limits.messageBytesMax / 2) {
+    context.funnel.count("demonstrations", "too-large");
+    context.warnings.add("some demonstrations were too large for a message and were left out");
+    return 0;
+  }
+  const sequence = await context.bus.demonstrations.put(demonstration);
+  context.funnel.count("demonstrations", "indexed");
+  return sequence;
+}
+
+async function toDemonstration(context: CampaignContext, { candidate, ruling, replay }: AcceptedCandidate): Promise<Demonstration> {
+  const { episode, trajectory, summaries, instruction, answer } = candidate;
+  const { task, ended } = episode;
+  const reasons = await rewriteReasonTexts(context, candidate);
+  const scores = ruling.verdicts.flatMap(({ score }) => (score === null ? [] : [score]));
+  return {
+    v: 1,
+    id: deriveId("demo", instruction.id) as DemonstrationId,
+    campaignId: context.id,
+    environment: task.environment.kind,
+    instruction,
+    initial: trajectory.initial.observation,
+    initialStateHash: trajectory.initial.stateHash,
+    steps: trajectory.steps.map(({ turn, observed }, position) => ({
+      reason: reasons[position] ?? "",
+      action: turn.action,
+      observation: observed.observation,
+      stateHash: observed.stateHash,
+      summary: summaries[position] ?? "",
+    })),
+    answer,
+    replay,
+    score: scores.length === 0 ? 1 : scores.reduce((sum, score) => sum + score, 0) / scores.length,
+    lineage: lineageOf(context, candidate, ruling),
+    // Of the episode's end, not of this moment: the same campaign run again must write the same bytes.
+    createdAt: ended.endedAt,
+  };
+}
+
+function lineageOf(context: CampaignContext, candidate: Candidate, ruling: Ruling): Demonstration["lineage"] {
+  const { task, ended } = candidate.episode;
+  const { generator, judges, settings } = context;
+  return {
+    documentId: task.instruction.documentId ?? ("doc-unknown" as Demonstration["lineage"]["documentId"]),
+    documentSource: context.sourceOf(task.instruction.documentId),
+    taskId: task.taskId,
+    taskInstruction: task.instruction.text,
+    episodeId: task.episodeId,
+    attempt: ended.attempt,
+    from: startIndex(candidate),
+    to: endIndex(candidate),
+    keptSteps: candidate.trajectory.steps.map(({ index }) => index),
+    models: { generator: generator.id, policy: settings.models.policy, ...Object.fromEntries(judges.map(({ id }, i) => [`judge-${i + 1}`, id])) },
+    promptHashes: Object.fromEntries(
+      [selfInstruct, act, summariseTransition, newTask, judge, rewriteReasons].map(({ purpose, hash }) => [purpose, hash]),
+    ),
+    verdicts: ruling.verdicts,
+    costUsd: ended.costUsd,
+    isOffline: context.isOffline,
+  };
+}

@@ -1,0 +1,75 @@
+// The measured gain: the same held-out tasks with retrieval off and with it on.
+import { isUsableEnd, RetrievalStats, RetrievalStatsRequest, subjects } from "@hindcast/shared";
+import type { EpisodeEnded, GainResult } from "@hindcast/shared";
+import pMap from "p-map";
+import type { CampaignContext } from "../campaign-context.ts";
+import { chargeEpisode, rolloutTask } from "../rollout.ts";
+import { collectTrajectory } from "../trajectory-collector.ts";
+import { gainOf, type PairedEpisode } from "./gain-statistics.ts";
+import type { HeldOutTask } from "./held-out-tasks.ts";
+
+/** Held-out tasks that are queued or running at once. */
+const pairsInFlightMax = 64;
+/** How long the index may take to catch up with what was just learned. */
+const indexCatchUpMs = 60_000;
+const indexPollMs = 100;
+
+export async function measureGain(context: CampaignContext, tasks: readonly HeldOutTask[]): Promise<GainResult[]> {
+  await indexHasCaughtUp(context);
+  let done = 0;
+  const pairs = await pMap(
+    tasks,
+    async (task) => {
+      const [off, on] = await Promise.all([runArm(context, task, "off"), runArm(context, task, "on")]);
+      done += 1;
+      context.report("evaluation", done, tasks.length, task.instruction.text.slice(0, 100));
+      return { kind: task.kind, off, on };
+    },
+    { concurrency: pairsInFlightMax },
+  );
+  return (["instance-disjoint", "document-disjoint"] as const).map((kind) =>
+    gainOf(kind, pairs.filter((pair) => pair.kind === kind)),
+  );
+}
+
+async function runArm(context: CampaignContext, task: HeldOutTask, arm: "off" | "on"): Promise<PairedEpisode> {
+  const ended = await context.tasks.run(
+    rolloutTask(context, {
+      instruction: task.instruction,
+      environment: task.environment,
+      reference: { commands: task.referenceCommands },
+      use: "evaluate",
+      arm,
+      retrieval: arm === "on" ? context.settings.retrieval : null,
+    }),
+  );
+  if (isUsableEnd(ended.reason)) chargeEpisode(context, ended, await collectTrajectory(context.bus, ended));
+  return { verdict: verdictOf(ended), steps: ended.steps };
+}
+
+/** Success and failure only where the episode was the policy's own and the evaluator could decide. */
+function verdictOf(ended: EpisodeEnded): PairedEpisode["verdict"] {
+  return isUsableEnd(ended.reason) ? (ended.evaluation?.verdict ?? "unknown") : "unknown";
+}
+
+/** Read-your-writes: the arm with retrieval must see everything that was learned. */
+async function indexHasCaughtUp(context: CampaignContext): Promise<void> {
+  const target = await context.bus.demonstrations.lastSequence();
+  const deadline = AbortSignal.timeout(indexCatchUpMs);
+  for (;;) {
+    context.signal.throwIfAborted();
+    const { indexSequence } = await context.bus.request({
+      subject: subjects.retrievalStats,
+      request: RetrievalStatsRequest,
+      reply: RetrievalStats,
+      value: { v: 1, kind: "retrieval.stats" },
+      signal: context.signal,
+    });
+    if (indexSequence >= target) return;
+    if (deadline.aborted) {
+      context.warnings.add(`the index had applied ${indexSequence} of ${target} changes when the evaluation began`);
+      return;
+    }
+    await new Promise((resolve) => setTimeout(resolve, indexPollMs));
+  }
+}

@@ -1,0 +1,89 @@
+// Held-out tasks of two kinds. Instance-disjoint: the features that were learned, with other names, values, wording
+// and start states. Document-disjoint: from documents that nothing was learned from. Neither may come close to an
+// instruction that was learned from, and success is decided by reference commands, never by a model.
+import type { Document, EnvironmentKind, GainResult, Instruction, InstructionId, ShellSpec } from "@hindcast/shared";
+import { deriveId, environmentDescription, evaluationTask, type EvaluationTaskInput } from "@hindcast/shared/node";
+import pMap from "p-map";
+import { askFor, type CampaignContext } from "../campaign-context.ts";
+import type { LearnedInstruction } from "../campaign.ts";
+import type { InstructionDeduplicator } from "../similarity/instruction-deduplicator.ts";
+
+export interface HeldOutTask {
+  kind: GainResult["kind"];
+  instruction: Instruction;
+  environment: ShellSpec;
+  referenceCommands: string[];
+}
+
+/** Calls that are with the generator at once. */
+const callsInFlightMax = 4;
+/** Documents asked for each document-disjoint task that is wanted: many offer none that works offline. */
+const documentsPerTask = 3;
+
+export async function proposeHeldOutTasks(
+  context: CampaignContext,
+  sources: { learned: readonly LearnedInstruction[]; heldOut: readonly Document[] },
+  known: InstructionDeduplicator,
+): Promise<HeldOutTask[]> {
+  const { tasksPerKindMax } = context.settings.evaluation;
+  const { random } = context;
+  const instances = random.derive("instance-disjoint").sample(sources.learned, tasksPerKindMax);
+  const documents = random.derive("document-disjoint").sample(sources.heldOut, tasksPerKindMax * documentsPerTask);
+  return [
+    ...(await propose(context, instances.map(variationOf(context)), { kind: "instance-disjoint", known })),
+    ...(await propose(context, documents.map(taskFrom(context)), { kind: "document-disjoint", known })),
+  ];
+}
+
+const variationOf =
+  (context: CampaignContext) =>
+  ({ document, instruction, proposal }: LearnedInstruction): EvaluationTaskInput => ({
+    ...common(context, document),
+    learned: { instruction: instruction.text, guidance: proposal.guidance, files: proposal.files, setup: proposal.setup },
+  });
+
+const taskFrom =
+  (context: CampaignContext) =>
+  (document: Document): EvaluationTaskInput => ({ ...common(context, document), learned: null });
+
+function common(context: CampaignContext, document: Document): Omit<EvaluationTaskInput, "learned"> {
+  const kind: EnvironmentKind = context.settings.environment;
+  return { document, count: 1, environment: environmentDescription(kind), seed: context.settings.seed };
+}
+
+/** Proposals in order, up to the cap, without near-duplicates of what was learned or of each other. */
+async function propose(
+  context: CampaignContext,
+  inputs: readonly EvaluationTaskInput[],
+  { kind, known }: { kind: GainResult["kind"]; known: InstructionDeduplicator },
+): Promise<HeldOutTask[]> {
+  const answers = await pMap(
+    inputs,
+    async (input) => ({ input, answer: await askFor(context, context.generator, evaluationTask, { input }) }),
+    { concurrency: callsInFlightMax },
+  );
+  const tasks: HeldOutTask[] = [];
+  for (const { input, answer } of answers) {
+    for (const proposal of answer.ok ? answer.value.tasks.slice(0, input.count) : []) {
+      if (tasks.length >= context.settings.evaluation.tasksPerKindMax) return tasks;
+      if (known.isDuplicate(proposal.instruction) !== null || proposal.referenceCommands.length === 0) continue;
+      const id = deriveId("ins", context.id, "evaluation", kind, proposal.instruction) as InstructionId;
+      known.add(id, proposal.instruction);
+      tasks.push({
+        kind,
+        instruction: {
+          id,
+          kind: "evaluation",
+          text: proposal.instruction,
+          asksForAnswer: false,
+          expectedResult: null,
+          guidance: [],
+          documentId: input.document.id,
+        },
+        environment: { kind: "shell", files: proposal.files, setup: proposal.setup },
+        referenceCommands: proposal.referenceCommands,
+      });
+    }
+  }
+  return tasks;
+}

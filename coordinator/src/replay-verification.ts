@@ -1,0 +1,69 @@
+// Replay: an accepted window is re-executed from its start state in a fresh sandbox. One task serves all windows that
+// start at the same observation: it runs to the longest of them, and a window is verified when the states agreed to
+// its end.
+import { observedAt } from "@hindcast/shared";
+import type { ReplayEnded, ReplayTask, ReplayVerdict, TaskId } from "@hindcast/shared";
+import { deriveId } from "@hindcast/shared/node";
+import pMap from "p-map";
+import type { Candidate } from "./backward-construction.ts";
+import type { CampaignContext } from "./campaign-context.ts";
+
+/** Replays of one episode that are queued at once. */
+const replaysInFlightMax = 8;
+
+/** The verdict of each candidate; all of them come from one episode. */
+export async function verifyByReplay(context: CampaignContext, candidates: readonly Candidate[]): Promise<Map<Candidate, ReplayVerdict>> {
+  const starts = Map.groupBy(candidates, (candidate) => startIndex(candidate));
+  const verdicts = new Map<Candidate, ReplayVerdict>();
+  await pMap(
+    starts,
+    async ([, group]) => {
+      const longest = group.reduce((a, b) => (endIndex(b) > endIndex(a) ? b : a));
+      const ended = await context.tasks.run(replayTask(context, longest));
+      for (const candidate of group) verdicts.set(candidate, verdictOf(ended, candidate));
+    },
+    { concurrency: replaysInFlightMax },
+  );
+  return verdicts;
+}
+
+/** The index, in the episode as it was recorded, of the window's first observation. */
+export function startIndex({ trajectory }: Candidate): number {
+  return (trajectory.steps[0]?.index ?? 1) - 1;
+}
+
+export function endIndex({ trajectory }: Candidate): number {
+  return trajectory.steps.at(-1)?.index ?? 0;
+}
+
+function verdictOf(ended: ReplayEnded, candidate: Candidate): ReplayVerdict {
+  if (ended.outcome === "not-replayable") return "not-replayable";
+  return ended.agreedTo >= endIndex(candidate) ? "verified" : "diverged";
+}
+
+/** Replays the steps as recorded, removed duplicates included: they did happen. */
+function replayTask(context: CampaignContext, candidate: Candidate): ReplayTask {
+  const { task, trajectory } = candidate.episode;
+  const from = startIndex(candidate);
+  const to = endIndex(candidate);
+  const start = observedAt(trajectory, from);
+  return {
+    v: 1,
+    kind: "replay",
+    taskId: deriveId("task", context.id, task.episodeId, "replay", from, to) as TaskId,
+    campaignId: context.id,
+    episodeId: task.episodeId,
+    pool: task.pool,
+    environment: task.environment,
+    limits: task.limits,
+    traceparent: task.traceparent,
+    from,
+    snapshot: start.snapshot,
+    startStateHash: start.stateHash,
+    steps: trajectory.steps.slice(from, to).map(({ turn: { action }, observed: { observation, stateHash } }) => ({
+      action,
+      stateHash,
+      exitCode: observation.kind === "shell" ? observation.exitCode : null,
+    })),
+  };
+}

@@ -1,0 +1,159 @@
+//! What host and guest say to each other. The host validates every reply; see `guest-protocol.ts`.
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Limits {
+    pub memory_bytes_max: u64,
+    pub disk_bytes_max: u64,
+    pub processes_max: u64,
+    pub files_max: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Exec {
+    pub timeout_ms: u64,
+    pub output_bytes_max: usize,
+    pub output_bytes_kill: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "op", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum Operation {
+    /// Builds the world; the first request and only once.
+    Init {
+        limits: Limits,
+        environment: Vec<(String, String)>,
+        files: Vec<(String, String)>,
+    },
+    Exec(Exec),
+    /// Ends a running `exec`; has no reply of its own.
+    Cancel,
+    State,
+    Entries,
+    WriteFile {
+        path: String,
+    },
+    ReadFile {
+        path: String,
+        bytes_max: u64,
+    },
+    Snapshot {
+        bytes_max: u64,
+    },
+    Restore,
+}
+
+#[derive(Deserialize)]
+pub struct Request {
+    pub id: u64,
+    #[serde(flatten)]
+    pub operation: Operation,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Debug)]
+#[serde(rename_all = "kebab-case")]
+pub enum Killed {
+    Timeout,
+    Output,
+    Memory,
+    Processes,
+    Signal,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExecReply {
+    pub exit_code: Option<i32>,
+    pub killed: Option<Killed>,
+    /// Bytes of the payload that stand before the cut; the rest is the tail.
+    pub head_bytes: usize,
+    pub output_bytes: u64,
+    pub working_directory: String,
+    pub duration_ms: f64,
+}
+
+#[derive(Serialize, Clone, Copy)]
+#[serde(rename_all = "kebab-case")]
+pub enum Change {
+    Created,
+    Modified,
+    Removed,
+}
+
+#[derive(Serialize)]
+pub struct Effect {
+    pub change: Change,
+    pub path: String,
+    pub before: Option<String>,
+    pub after: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StateReply {
+    pub state_hash: String,
+    pub files_hash: String,
+    pub effects: Vec<Effect>,
+    pub effects_omitted: usize,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SnapshotReply {
+    pub too_large: bool,
+}
+
+#[derive(Serialize)]
+pub struct Done {}
+
+/// Why a request could not be served. The host maps each to an error of its own.
+#[derive(Serialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum FaultCode {
+    Full,
+    TooLarge,
+    Invalid,
+    Failed,
+}
+
+#[derive(Debug)]
+pub struct Fault {
+    pub code: FaultCode,
+    pub message: String,
+}
+
+impl Fault {
+    pub fn new(code: FaultCode, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+        }
+    }
+
+    pub fn at(place: &str, error: &std::io::Error) -> Self {
+        let code = match error.raw_os_error() {
+            Some(libc::ENOSPC | libc::EDQUOT | libc::EFBIG) => FaultCode::Full,
+            Some(libc::ENOENT | libc::ENOTDIR | libc::EXDEV | libc::ELOOP | libc::EISDIR | libc::ENAMETOOLONG) => {
+                FaultCode::Invalid
+            }
+            _ => FaultCode::Failed,
+        };
+        Self::new(code, format!("{place}: {error}"))
+    }
+}
+
+#[derive(Serialize)]
+pub struct Reply<T: Serialize> {
+    pub id: u64,
+    pub ok: Option<T>,
+    pub fault: Option<FaultBody>,
+}
+
+#[derive(Serialize)]
+pub struct FaultBody {
+    pub code: FaultCode,
+    pub message: String,
+}

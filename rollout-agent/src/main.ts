@@ -1,0 +1,72 @@
+// The rollout agent: leases tasks, opens sandboxes, runs episodes, streams every step back.
+import { hostname } from "node:os";
+import { CampaignRecord, HindcastError } from "@hindcast/shared";
+import type { WorkerId } from "@hindcast/shared";
+import {
+  busVariables,
+  connectBus,
+  createLogger,
+  createModels,
+  deriveId,
+  modelVariables,
+  processVariables,
+  readConfig,
+  runProcess,
+  startAdminServer,
+  workerVariables,
+} from "@hindcast/shared/node";
+import { collectDefaultMetrics, Registry } from "prom-client";
+import { createEnvironmentProvider } from "./environment/index.ts";
+import { AgentMetrics } from "./metrics.ts";
+import { announce } from "./worker/announcement.ts";
+import { Cancellations } from "./worker/cancellations.ts";
+import { runLeaseLoop } from "./worker/lease-loop.ts";
+import { ReplayHandler } from "./worker/replay-handler.ts";
+import { RolloutHandler } from "./worker/rollout-handler.ts";
+import { TaskDispatcher } from "./worker/task-dispatcher.ts";
+
+const pool = "shell";
+const config = readConfig({ ...processVariables, ...busVariables, ...workerVariables, ...modelVariables });
+const workerId = config.workerId ?? (deriveId("w", hostname(), process.pid) as WorkerId);
+const logger = createLogger({ name: "rollout-agent", level: config.logLevel }).child({ workerId });
+
+await runProcess({ logger, exitWithParent: config.exitWithParent }, async (shutdown) => {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const metrics = new AgentMetrics(registry);
+  metrics.slots.set(config.slots);
+
+  const bus = await connectBus({
+    servers: config.natsUrl,
+    credentials: config.natsUser === null ? null : { user: config.natsUser, password: config.natsPassword ?? "" },
+    name: `rollout-agent ${workerId}`,
+    inboxPrefix: `_INBOX_${workerId}`,
+    onStatus: (status) => logger.info({ event: "bus.status", status }),
+  });
+  shutdown.defer("bus", () => bus.close());
+  if (config.metricsPort !== null) {
+    const isReady = (): boolean => shutdown.state === "running";
+    const admin = await startAdminServer({ port: config.metricsPort, host: config.metricsHost, registry, isReady });
+    shutdown.defer("admin", () => admin.close());
+    logger.info({ event: "admin.listening", port: admin.port });
+  }
+
+  const problems = await environments("shell").problems();
+  if (problems.length > 0) throw unavailable(problems);
+  const { draining, aborted } = shutdown;
+  const cancellations = new Cancellations();
+  cancellations.follow(bus.records("CAMPAIGNS", CampaignRecord), draining).catch((error: unknown) => shutdown.fail(error));
+  const announcing = announce({ bus, workerId, slots: config.slots, pool, logger }, draining);
+  shutdown.defer("announcement", () => announcing);
+
+  const shared = { bus, workerId, environments, logger, drain: draining };
+  const rollouts = new RolloutHandler({ ...shared, model: createModels({ config, bus, logger }), cancellations, metrics });
+  const handler = new TaskDispatcher(rollouts, new ReplayHandler(shared));
+  const loop = runLeaseLoop({ bus, pool, slots: config.slots, handler, logger, drain: draining, abort: aborted });
+  loop.catch((error: unknown) => shutdown.fail(error));
+  shutdown.defer("lease loop", () => loop);
+});
+
+function unavailable(problems: string[]): HindcastError {
+  return new HindcastError({ code: "SANDBOX_UNAVAILABLE", boundary: "sandbox", message: problems.join(" ") });
+}

@@ -24,6 +24,7 @@ export const buckets = {
 export const subjects = {
   task: (pool: Pool, campaign: CampaignId, task: TaskId): string => `hindcast.task.${pool}.${campaign}.${task}`,
   tasksOfPool: (pool: Pool): string => `hindcast.task.${pool}.>`,
+  tasksOfCampaign: (pool: Pool, campaign: CampaignId): string => `hindcast.task.${pool}.${campaign}.>`,
   tasks: "hindcast.task.>",
   /** The worker's id comes first, so one line of its permissions confines it. */
   trajectory: (worker: WorkerId, campaign: CampaignId, episode: EpisodeId, attempt: number): string =>

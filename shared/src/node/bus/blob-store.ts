@@ -1,0 +1,113 @@
+// Content-addressed blobs in the layout of the NATS object store (ADR-20), so that `nats object get BLOBS <sha256>`
+// works. Written with our own acknowledged publishes: the library's transfers do not survive a restarted server and
+// want permissions (purge, consumer creation) that a rollout agent must not have.
+import { randomUUID } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
+import { z } from "zod";
+import { type BlobRef, Sha256 } from "../../domain/ids.ts";
+import { HindcastError } from "../../errors.ts";
+import { limits } from "../../limits.ts";
+import { buckets } from "../../protocol/subjects.ts";
+import { sha256Hex } from "../derive-id.ts";
+import type { BlobStore } from "./bus.ts";
+import { isBusCode } from "./bus-errors.ts";
+import type { Connection } from "./connection.ts";
+import { retryDelayMs } from "./patience.ts";
+import { store } from "./store.ts";
+import { lastMessage, readAll } from "./stored.ts";
+import { blobStream } from "./topology.ts";
+
+/** The object store's own record of an object, as far as it is read; other clients may add to it. */
+const ObjectInfo = z.looseObject({ nuid: z.string(), size: z.int(), chunks: z.int(), deleted: z.boolean().optional() });
+type ObjectInfo = z.infer<typeof ObjectInfo>;
+
+/** Tries of a read whose chunks are not all on the replica that answered. */
+const readTriesMax = 5;
+
+const chunkSubject = (nuid: string): string => `$O.${buckets.blobs}.C.${nuid}`;
+/** Names are base64url with padding. */
+const metaSubject = (name: string): string =>
+  `$O.${buckets.blobs}.M.${Buffer.from(name).toString("base64").replaceAll("+", "-").replaceAll("/", "_")}`;
+
+export class ObjectBlobStore implements BlobStore {
+  readonly #connection: Connection;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  async put(bytes: Uint8Array): Promise<BlobRef> {
+    if (bytes.length > limits.blobBytesMax) {
+      throw new HindcastError({
+        code: "PROTOCOL_TOO_LARGE",
+        boundary: "protocol",
+        message: `a blob of ${bytes.length} bytes exceeds the limit of ${limits.blobBytesMax}`,
+      });
+    }
+    const sha256 = Sha256.parse(sha256Hex(bytes));
+    const ref: BlobRef = { sha256, bytes: bytes.length };
+    const existing = await lastMessage(this.#connection, blobStream, metaSubject(sha256));
+    if (existing !== null) return ref;
+    const info = await this.#putChunks(bytes);
+    const record = {
+      name: sha256,
+      bucket: buckets.blobs,
+      ...info,
+      digest: `SHA-256=${Buffer.from(sha256, "hex").toString("base64").replaceAll("+", "-").replaceAll("/", "_")}`,
+      mtime: new Date().toISOString(),
+      options: { max_chunk_size: limits.blobChunkBytes },
+    };
+    try {
+      const message = { stream: blobStream, subject: metaSubject(sha256), expectedSequence: 0 };
+      await store(this.#connection, { ...message, bytes: Buffer.from(JSON.stringify(record)) });
+    } catch (error) {
+      // Somebody else stored the same content meanwhile; their chunks count.
+      if (!isBusCode(error, "BUS_CONFLICT")) throw error;
+    }
+    return ref;
+  }
+
+  async get(ref: BlobRef): Promise<Uint8Array> {
+    const message = await lastMessage(this.#connection, blobStream, metaSubject(ref.sha256));
+    if (message === null) throw missing(ref, "it was never stored, or has been removed");
+    const info = ObjectInfo.parse(JSON.parse(new TextDecoder().decode(message.bytes)));
+    for (let attempt = 1; attempt <= readTriesMax; attempt += 1) {
+      const bytes = await this.#readChunks(info);
+      if (bytes !== null && sha256Hex(bytes) === ref.sha256) return bytes;
+      await delay(retryDelayMs(attempt));
+    }
+    throw missing(ref, "its chunks are incomplete or damaged");
+  }
+
+  /** Each try of a put writes under an id of its own; chunks of a put that died are garbage, not damage. */
+  async #putChunks(bytes: Uint8Array): Promise<ObjectInfo> {
+    const nuid = randomUUID();
+    let chunks = 0;
+    for (let offset = 0; offset < bytes.length; offset += limits.blobChunkBytes) {
+      const chunk = bytes.subarray(offset, offset + limits.blobChunkBytes);
+      await store(this.#connection, { stream: blobStream, subject: chunkSubject(nuid), bytes: chunk });
+      chunks += 1;
+    }
+    return { nuid, size: bytes.length, chunks };
+  }
+
+  async #readChunks(info: ObjectInfo): Promise<Uint8Array | null> {
+    if (info.chunks === 0) return new Uint8Array();
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    for await (const message of readAll(this.#connection, blobStream, chunkSubject(info.nuid))) {
+      size += message.bytes.length;
+      if (size > limits.blobBytesMax) return null;
+      chunks.push(message.bytes);
+    }
+    return chunks.length === info.chunks ? Buffer.concat(chunks) : null;
+  }
+}
+
+function missing(ref: BlobRef, why: string): HindcastError {
+  return new HindcastError({
+    code: "BUS_NOT_FOUND",
+    boundary: "bus",
+    message: `blob ${ref.sha256} (${ref.bytes} bytes) cannot be read: ${why}`,
+  });
+}

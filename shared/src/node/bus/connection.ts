@@ -1,0 +1,156 @@
+// One connection to NATS for the life of a process. It never gives up reconnecting (the library's default of ten tries
+// would close it for ever), says so through `onStatus`, and lets callers wait for it and notice its loss.
+import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from "@nats-io/jetstream";
+import { connect, type NatsConnection, type Status } from "@nats-io/transport-node";
+import { HindcastError, messageOf } from "../../errors.ts";
+import { limits } from "../../limits.ts";
+import { ConnectionLost, toBusError } from "./bus-errors.ts";
+import type { BusOptions } from "./bus.ts";
+
+const reconnectWaitMs = 250;
+const pingIntervalMs = 10_000;
+
+export class Connection {
+  readonly nats: NatsConnection;
+  readonly jetstream: JetStreamClient;
+  readonly manager: JetStreamManager;
+  readonly inboxPrefix: string;
+  /** Aborts when the bus is closed: followers, leases and waits end with it. */
+  readonly closing: AbortSignal;
+  readonly #closer = new AbortController();
+  readonly #report: (status: string) => void;
+  readonly #reconnectListeners = new Set<() => void>();
+  #up = Promise.withResolvers<void>();
+  /** Aborts at the next loss of the connection, then is replaced. */
+  #link = new AbortController();
+  #closed: Promise<void> | undefined;
+
+  private constructor(nats: NatsConnection, manager: JetStreamManager, options: BusOptions) {
+    this.nats = nats;
+    this.manager = manager;
+    this.jetstream = jetstream(nats, { timeout: limits.busTryTimeoutMs });
+    this.inboxPrefix = options.inboxPrefix ?? "_INBOX";
+    this.closing = this.#closer.signal;
+    this.#report = options.onStatus ?? (() => undefined);
+    this.#up.resolve();
+    void this.#watch();
+  }
+
+  /** @throws BUS_UNAVAILABLE when no server answers, BUS_FORBIDDEN when it refuses the credentials. */
+  static async open(options: BusOptions): Promise<Connection> {
+    try {
+      const nats = await connect({
+        servers: options.servers.split(",").map((server) => server.trim()),
+        name: options.name,
+        inboxPrefix: options.inboxPrefix ?? "_INBOX",
+        maxReconnectAttempts: -1,
+        reconnectTimeWait: reconnectWaitMs,
+        pingInterval: pingIntervalMs,
+        maxPingOut: 2,
+        timeout: limits.busTryTimeoutMs,
+        ...(options.credentials === null ? {} : { user: options.credentials.user, pass: options.credentials.password }),
+      });
+      const manager = await jetstreamManager(nats, { checkAPI: false, timeout: limits.busTryTimeoutMs });
+      return new Connection(nats, manager, options);
+    } catch (error) {
+      const refused = toBusError(error, `connect to NATS at ${options.servers}`);
+      throw refused.code === "BUS_FORBIDDEN" ? refused : unavailable(options.servers, error);
+    }
+  }
+
+  report(status: string): void {
+    this.#report(status);
+  }
+
+  onReconnect(listener: () => void): void {
+    this.#reconnectListeners.add(listener);
+  }
+
+  /** Resolves when connected. @throws BUS_UNAVAILABLE once closed; `signal`'s reason when it aborts. */
+  async whenUp(signal?: AbortSignal): Promise<void> {
+    if (this.nats.isClosed() || this.closing.aborted) throw unavailable(this.nats.getServer(), "the bus is closed");
+    const stop = signal === undefined ? this.closing : AbortSignal.any([signal, this.closing]);
+    await untilAborted(this.#up.promise, stop);
+  }
+
+  /** Runs one try of a request; it fails at once when the connection drops, because no answer can come any more. */
+  async attempt<T>(work: () => Promise<T>): Promise<T> {
+    return await untilAborted(work(), this.#link.signal);
+  }
+
+  /** Aborts at the next loss of the connection. */
+  get link(): AbortSignal {
+    return this.#link.signal;
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    this.#closer.abort(new HindcastError({ code: "BUS_UNAVAILABLE", boundary: "bus", message: "the bus is closed" }));
+    if (this.nats.isClosed()) return;
+    // A drain flushes what was published; without a connection there is nobody to flush to and it would not return.
+    const drained = this.#link.signal.aborted ? this.nats.close() : this.nats.drain();
+    await Promise.race([drained, timer(limits.busTryTimeoutMs)]);
+    if (!this.nats.isClosed()) await this.nats.close();
+  }
+
+  async #watch(): Promise<void> {
+    for await (const status of this.nats.status()) this.#on(status);
+    const cause = await this.nats.closed();
+    const lost = cause instanceof Error ? cause : new ConnectionLost("the connection was closed");
+    this.#link.abort(lost);
+    this.#up.promise.catch(() => undefined);
+    this.#up.reject(unavailable(this.nats.getServer(), lost));
+    if (!this.closing.aborted) this.report(`error the connection was closed: ${lost.message}`);
+  }
+
+  #on(status: Status): void {
+    switch (status.type) {
+      case "disconnect":
+        this.#link.abort(new ConnectionLost(`the connection to ${status.server} was lost`));
+        this.#up = Promise.withResolvers<void>();
+        this.#up.promise.catch(() => undefined);
+        return this.report("disconnected");
+      case "reconnect":
+        this.#link = new AbortController();
+        this.#up.resolve();
+        this.report("reconnected");
+        for (const listener of this.#reconnectListeners) listener();
+        return;
+      case "error":
+        return this.report(`error ${status.error.message}`);
+      default:
+        return;
+    }
+  }
+}
+
+function unavailable(servers: string, cause: unknown): HindcastError {
+  return new HindcastError({
+    code: "BUS_UNAVAILABLE",
+    boundary: "bus",
+    message: `NATS at ${servers} cannot be reached (${messageOf(cause)}); is nats-server running there?`,
+    retryable: true,
+    cause,
+  });
+}
+
+/** `promise`, or the signal's reason as soon as it aborts. */
+export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = (): void => aborted.reject(signal.reason);
+  if (signal.aborted) onAbort();
+  else signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+function timer(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref());
+}

@@ -1,0 +1,64 @@
+// The log of accepted demonstrations: what every index is rebuilt from. One message per demonstration; publishing it
+// again replaces it, an empty message retires it.
+import type { DemonstrationId } from "../../domain/ids.ts";
+import { Demonstration } from "../../domain/demonstration.ts";
+import { HindcastError, messageOf } from "../../errors.ts";
+import { decode, encode } from "../../protocol/envelope.ts";
+import { streams, subjects } from "../../protocol/subjects.ts";
+import type { DemonstrationEntry, DemonstrationLog } from "./bus.ts";
+import type { Connection } from "./connection.ts";
+import { follow, type FollowedMessage } from "./follower.ts";
+import { patiently } from "./patience.ts";
+import { store } from "./store.ts";
+
+export class JetStreamDemonstrationLog implements DemonstrationLog {
+  readonly #connection: Connection;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  async put(demonstration: Demonstration): Promise<number> {
+    return await this.#store(demonstration.environment, demonstration.id, encode(Demonstration, demonstration));
+  }
+
+  async retire(environment: string, id: DemonstrationId): Promise<number> {
+    return await this.#store(environment, id, new Uint8Array());
+  }
+
+  async *follow(fromSequence: number, signal: AbortSignal): AsyncGenerator<DemonstrationEntry> {
+    const source = { stream: streams.demonstrations, filter: subjects.demonstrations, fromSequence };
+    for await (const message of follow(this.#connection, source, signal)) yield toEntry(message);
+  }
+
+  async lastSequence(): Promise<number> {
+    const info = await patiently(this.#connection, `inspect ${streams.demonstrations}`, () =>
+      this.#connection.manager.streams.info(streams.demonstrations),
+    );
+    return info.state.last_seq;
+  }
+
+  async #store(environment: string, id: DemonstrationId, bytes: Uint8Array): Promise<number> {
+    if (!/^[a-z0-9][a-z0-9-]*$/.test(environment)) {
+      throw new HindcastError({
+        code: "PROTOCOL_INVALID",
+        boundary: "protocol",
+        message: `environment ${JSON.stringify(environment)} cannot be part of a subject; use lower-case letters, digits and hyphens`,
+      });
+    }
+    const subject = subjects.demonstration(environment, id);
+    const receipt = await store(this.#connection, { stream: streams.demonstrations, subject, bytes });
+    return receipt.sequence;
+  }
+}
+
+function toEntry(message: FollowedMessage): DemonstrationEntry {
+  const [environment = "", id = ""] = message.subject.split(".").slice(2);
+  const entry = { sequence: message.sequence, id: id as DemonstrationId, environment };
+  if (message.bytes.length === 0) return { ...entry, demonstration: null, problem: null };
+  try {
+    return { ...entry, demonstration: decode(Demonstration, message.bytes), problem: null };
+  } catch (error) {
+    return { ...entry, demonstration: null, problem: messageOf(error) };
+  }
+}

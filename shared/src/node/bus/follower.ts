@@ -1,0 +1,118 @@
+// Reads a stream from a sequence and then follows it for ever, in order, each message once, whatever happens to the
+// server or the consumer in between: the position lives here, the consumer is thrown away and made again.
+import { randomUUID } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
+import { AckPolicy, DeliverPolicy } from "@nats-io/jetstream";
+import { type Msg, nanos } from "@nats-io/transport-node";
+import { limits } from "../../limits.ts";
+import { isBusCode, toBusError } from "./bus-errors.ts";
+import type { Connection } from "./connection.ts";
+import { converse } from "./conversation.ts";
+import { patiently, retryDelayMs } from "./patience.ts";
+
+export interface FollowedMessage {
+  sequence: number;
+  subject: string;
+  bytes: Uint8Array;
+  header(name: string): string;
+}
+
+const pullExpiresMs = 20_000;
+const heartbeatMs = 5_000;
+const inactiveMs = 60_000;
+
+/**
+ * Yields until `signal` aborts or the bus is closed.
+ * @throws BUS_FORBIDDEN when the permissions do not cover reading the stream
+ */
+export async function* follow(
+  connection: Connection,
+  source: { stream: string; filter: string; fromSequence: number },
+  signal: AbortSignal,
+): AsyncGenerator<FollowedMessage> {
+  const stop = AbortSignal.any([signal, connection.closing]);
+  let next = Math.max(1, source.fromSequence);
+  for (let failures = 0; !stop.aborted;) {
+    try {
+      const consumer = await createConsumer(connection, { ...source, fromSequence: next }, stop);
+      for await (const message of pullForever(connection, source.stream, consumer, stop)) {
+        failures = 0;
+        next = message.sequence + 1;
+        yield message;
+      }
+    } catch (error) {
+      if (stop.aborted) return;
+      if (isBusCode(error, "BUS_FORBIDDEN")) throw error;
+      failures += 1;
+      connection.report(`error ${toBusError(error, `follow ${source.stream}`).message}; resuming at ${next}`);
+      await delay(retryDelayMs(failures), undefined, { signal: stop }).catch(() => undefined);
+    }
+  }
+}
+
+async function createConsumer(
+  connection: Connection,
+  source: { stream: string; filter: string; fromSequence: number },
+  signal: AbortSignal,
+): Promise<string> {
+  const name = `follow-${randomUUID()}`;
+  const config = {
+    name,
+    filter_subject: source.filter,
+    deliver_policy: DeliverPolicy.StartSequence,
+    opt_start_seq: source.fromSequence,
+    ack_policy: AckPolicy.None,
+    mem_storage: true,
+    num_replicas: 1,
+    inactive_threshold: nanos(inactiveMs),
+  };
+  const create = (): Promise<unknown> => connection.manager.consumers.add(source.stream, config);
+  await patiently(connection, `follow ${source.filter} in ${source.stream}`, create, signal);
+  return name;
+}
+
+async function* pullForever(
+  connection: Connection,
+  stream: string,
+  consumer: string,
+  signal: AbortSignal,
+): AsyncGenerator<FollowedMessage> {
+  const request = {
+    batch: limits.readBatchMax,
+    max_bytes: limits.readBatchBytesMax,
+    expires: nanos(pullExpiresMs),
+    idle_heartbeat: nanos(heartbeatMs),
+  };
+  while (!signal.aborted) {
+    const pull = converse(connection, `$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`, request, {
+      messagesMax: limits.readBatchMax,
+      idleMs: 2.5 * heartbeatMs,
+      signal,
+    });
+    for await (const message of pull) yield toFollowed(message);
+  }
+}
+
+function toFollowed(message: Msg): FollowedMessage {
+  return {
+    sequence: deliveryOf(message.reply).streamSequence,
+    subject: message.subject,
+    bytes: message.data,
+    header: (name) => message.headers?.get(name) ?? "",
+  };
+}
+
+/**
+ * What a delivery's reply subject says. Version 1: `$JS.ACK.<stream>.<consumer>.<deliveries>.<stream sequence>.…` (9
+ * tokens); version 2, from nats-server 2.15, puts domain and account hash before the stream.
+ */
+export function deliveryOf(reply: string | undefined): { deliveryCount: number; streamSequence: number } {
+  const tokens = (reply ?? "").split(".");
+  const from = tokens.length === 9 ? 4 : 6;
+  const deliveryCount = Number(tokens[from]);
+  const streamSequence = Number(tokens[from + 1]);
+  if (tokens[1] !== "ACK" || !Number.isInteger(deliveryCount) || !Number.isInteger(streamSequence)) {
+    throw new TypeError(`not a JetStream delivery: reply subject ${reply ?? "missing"}`);
+  }
+  return { deliveryCount, streamSequence };
+}

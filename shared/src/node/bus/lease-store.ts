@@ -1,0 +1,170 @@
+// Leases on episodes: who may write, and with which fencing token. A lease is a key with a time to live; its revision
+// is the token. Renewal is a compare-and-set that carries the time to live again, because the library's `update` would
+// make the lease immortal. Ownership is the outcome of that write, never of a read.
+import { z } from "zod";
+import { type EpisodeId, WorkerId } from "../../domain/ids.ts";
+import { limits } from "../../limits.ts";
+import { decode, encode } from "../../protocol/envelope.ts";
+import { buckets } from "../../protocol/subjects.ts";
+import { Bucket } from "./bucket.ts";
+import { isBusCode } from "./bus-errors.ts";
+import type { Lease, LeaseStore } from "./bus.ts";
+import { type Connection, untilAborted } from "./connection.ts";
+
+/** The value of a lease key. */
+export const LeaseRecord = z.strictObject({ v: z.literal(1), workerId: WorkerId });
+
+const keyOf = (episode: EpisodeId): string => `episode.${episode}`;
+
+export class BucketLeaseStore implements LeaseStore {
+  readonly #connection: Connection;
+  readonly #bucket: Bucket;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+    this.#bucket = new Bucket(connection, buckets.leases);
+  }
+
+  async acquire(episode: EpisodeId, worker: WorkerId, ttlMs: number = limits.leaseTtlMs): Promise<Lease | null> {
+    const startedAt = performance.now();
+    try {
+      const revision = await this.#write(episode, worker, ttlMs);
+      const { lost, hold } = { lost: new AbortController(), hold: { episode, worker, ttlMs, revision, startedAt } };
+      return new BucketLease(this.#bucket, this.#connection, hold, lost);
+    } catch (error) {
+      if (isBusCode(error, "BUS_CONFLICT")) return null;
+      throw error;
+    }
+  }
+
+  async holder(episode: EpisodeId): Promise<{ workerId: WorkerId; token: number } | null> {
+    const entry = await this.#bucket.get(keyOf(episode));
+    if (entry === null || entry.bytes === null) return null;
+    return { workerId: decode(LeaseRecord, entry.bytes).workerId, token: entry.revision };
+  }
+
+  /** A worker takes over its own lease (it was restarted, or was handed the task again); the older hold is fenced. */
+  async #write(episode: EpisodeId, worker: WorkerId, ttlMs: number): Promise<number> {
+    const value = encode(LeaseRecord, { v: 1, workerId: worker });
+    const holder = await this.holder(episode);
+    return holder?.workerId === worker
+      ? await this.#bucket.update(keyOf(episode), value, holder.token, ttlMs)
+      : await this.#bucket.create(keyOf(episode), value, ttlMs);
+  }
+}
+
+interface Hold {
+  episode: EpisodeId;
+  worker: WorkerId;
+  ttlMs: number;
+  revision: number;
+  /** When the newest successful write was begun: the server's clock for the time to live started later. */
+  startedAt: number;
+}
+
+class BucketLease implements Lease {
+  readonly #bucket: Bucket;
+  readonly #connection: Connection;
+  readonly #hold: Hold;
+  readonly #lost: AbortController;
+  readonly #renewing: NodeJS.Timeout;
+  #expiry: NodeJS.Timeout | undefined;
+  #isReleased = false;
+  #renewal: Promise<boolean> | undefined;
+
+  constructor(bucket: Bucket, connection: Connection, hold: Hold, lost: AbortController) {
+    this.#bucket = bucket;
+    this.#connection = connection;
+    this.#hold = hold;
+    this.#lost = lost;
+    this.#renewing = setInterval(() => void this.#renewQuietly(), Math.min(limits.leaseRenewMs, hold.ttlMs / 3));
+    this.#renewing.unref();
+    this.#expectExpiry();
+  }
+
+  get episodeId(): EpisodeId {
+    return this.#hold.episode;
+  }
+
+  get workerId(): WorkerId {
+    return this.#hold.worker;
+  }
+
+  get token(): number {
+    return this.#hold.revision;
+  }
+
+  get lost(): AbortSignal {
+    return this.#lost.signal;
+  }
+
+  renew(): Promise<boolean> {
+    this.#renewal ??= this.#renew().finally(() => {
+      this.#renewal = undefined;
+    });
+    return this.#renewal;
+  }
+
+  async release(): Promise<void> {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
+    this.#stop();
+    await this.#renewal?.catch(() => undefined);
+    try {
+      await this.#bucket.delete(keyOf(this.#hold.episode), this.#hold.revision);
+    } catch (error) {
+      // Expired or taken over meanwhile: it is not ours to remove.
+      if (!isBusCode(error, "BUS_CONFLICT")) throw error;
+    }
+  }
+
+  async #renew(): Promise<boolean> {
+    if (this.#isReleased || this.#lost.signal.aborted) return false;
+    const startedAt = performance.now();
+    const value = encode(LeaseRecord, { v: 1, workerId: this.#hold.worker });
+    const key = keyOf(this.#hold.episode);
+    const write = this.#bucket.update(key, value, this.#hold.revision, this.#hold.ttlMs);
+    write.catch(() => undefined);
+    try {
+      this.#hold.revision = await untilAborted(write, this.#lost.signal);
+      this.#hold.startedAt = startedAt;
+      this.#expectExpiry();
+      return true;
+    } catch (error) {
+      if (this.#lost.signal.aborted) return false;
+      if (!isBusCode(error, "BUS_CONFLICT")) throw error;
+      this.#lose(`lease on ${this.#hold.episode} was taken over or has expired`);
+      return false;
+    }
+  }
+
+  async #renewQuietly(): Promise<void> {
+    try {
+      await this.renew();
+    } catch (error) {
+      if (!this.#connection.closing.aborted) this.#connection.report(`error lease renewal: ${String(error)}`);
+    }
+  }
+
+  /** Without a renewal in time the server has let the lease go, whether or not we can hear it say so. */
+  #expectExpiry(): void {
+    clearTimeout(this.#expiry);
+    if (this.#isReleased || this.#lost.signal.aborted) return;
+    const leftMs = this.#hold.startedAt + this.#hold.ttlMs - performance.now();
+    this.#expiry = setTimeout(
+      () => this.#lose(`lease on ${this.#hold.episode} could not be renewed in time`),
+      Math.max(0, leftMs),
+    );
+    this.#expiry.unref();
+  }
+
+  #lose(reason: string): void {
+    this.#stop();
+    this.#lost.abort(new Error(reason));
+  }
+
+  #stop(): void {
+    clearInterval(this.#renewing);
+    clearTimeout(this.#expiry);
+  }
+}

@@ -1,0 +1,120 @@
+// What each role may publish and subscribe to. Code inside a sandbox gets no credential at all; the rollout agent
+// outside of it gets only what its own work needs.
+//
+// Known gap: an agent may write any task's result and any episode's lease, because their subjects name the task and not
+// the worker. Write-once results, and the coordinator's comparison of the fencing token, bound what that can do.
+import type { WorkerId } from "../../domain/ids.ts";
+import { buckets, type Pool, streams, subjects, taskConsumer } from "../../protocol/subjects.ts";
+import { blobStream, bucketStream } from "./topology.ts";
+
+export type Role = "coordinator" | "rollout-agent" | "index-core" | "client";
+
+export interface Permissions {
+  publish: string[];
+  subscribe: string[];
+  /** May answer whoever sent it a request. */
+  allowResponses: boolean;
+}
+
+export type RoleOptions =
+  | { role: "rollout-agent"; workerId: WorkerId; pools: readonly Pool[]; inboxPrefix: string }
+  | { role: Exclude<Role, "rollout-agent">; inboxPrefix: string };
+
+const messageGet = (stream: string): string => `$JS.API.STREAM.MSG.GET.${stream}`;
+/** Reading ranges: the leader says how far, any replica delivers. */
+const readRange = (stream: string): string[] => [messageGet(stream), `$JS.API.DIRECT.GET.${stream}`];
+/** Following: an ephemeral consumer of one's own. */
+const followStream = (stream: string): string[] => [
+  `$JS.API.CONSUMER.CREATE.${stream}.>`,
+  `$JS.API.CONSUMER.MSG.NEXT.${stream}.>`,
+];
+const writeBlobs = [`$O.${buckets.blobs}.C.>`, `$O.${buckets.blobs}.M.>`];
+const retrieval = "hindcast.retrieval.>";
+const progress = "hindcast.progress.>";
+
+export function permissionsOf(options: RoleOptions): Permissions {
+  const inbox = `${options.inboxPrefix}.>`;
+  switch (options.role) {
+    case "coordinator":
+      return coordinator(inbox);
+    case "rollout-agent":
+      return rolloutAgent(options.workerId, options.pools, inbox);
+    case "index-core":
+      return indexCore(inbox);
+    case "client":
+      return client(inbox);
+  }
+}
+
+function coordinator(inbox: string): Permissions {
+  return {
+    publish: ["hindcast.>", "$JS.API.>", "$JS.ACK.>", "$KV.>", "$O.>"],
+    subscribe: ["hindcast.>", "$JS.EVENT.ADVISORY.>", inbox],
+    allowResponses: true,
+  };
+}
+
+function rolloutAgent(worker: WorkerId, pools: readonly Pool[], inbox: string): Permissions {
+  return {
+    publish: [
+      ...pools.map(taskConsumer).flatMap((consumer) => [
+        `$JS.API.CONSUMER.MSG.NEXT.${streams.tasks}.${consumer}`,
+        `$JS.ACK.${streams.tasks}.${consumer}.>`,
+        // nats-server 2.15 puts domain and account before the stream.
+        `$JS.ACK.*.*.${streams.tasks}.${consumer}.>`,
+      ]),
+      `hindcast.trajectory.${worker}.>`,
+      subjects.results,
+      `hindcast.dead.${streams.tasks}.*`,
+      `$KV.${buckets.leases}.>`,
+      `$KV.${buckets.journal}.>`,
+      `$KV.${buckets.workers}.${worker}`,
+      ...writeBlobs,
+      ...[streams.results, streams.deadLetters].map(messageGet),
+      ...[buckets.leases, buckets.journal].map(bucketStream).map(messageGet),
+      ...[streams.trajectories, blobStream, bucketStream(buckets.campaigns)].flatMap(readRange),
+      ...followStream(bucketStream(buckets.campaigns)),
+      retrieval,
+      progress,
+    ],
+    subscribe: [inbox],
+    allowResponses: false,
+  };
+}
+
+function indexCore(inbox: string): Permissions {
+  return {
+    publish: [
+      `$JS.API.STREAM.INFO.${streams.demonstrations}`,
+      ...readRange(streams.demonstrations),
+      ...followStream(streams.demonstrations),
+    ],
+    subscribe: [retrieval, "$SRV.>", inbox],
+    allowResponses: true,
+  };
+}
+
+/** The command line, notebooks, exporters: reads everything, writes blobs, asks the coordinator for the rest. */
+function client(inbox: string): Permissions {
+  const readable = [
+    streams.trajectories,
+    streams.results,
+    streams.demonstrations,
+    streams.deadLetters,
+    blobStream,
+  ].concat([buckets.campaigns, buckets.workers, buckets.journal].map(bucketStream));
+  return {
+    publish: [
+      subjects.controls,
+      retrieval,
+      "$SRV.>",
+      ...writeBlobs,
+      ...readable.flatMap(readRange),
+      ...readable.flatMap(followStream),
+      ...readable.map((stream) => `$JS.API.STREAM.INFO.${stream}`),
+      `$JS.API.CONSUMER.INFO.${streams.tasks}.*`,
+    ],
+    subscribe: [progress, inbox],
+    allowResponses: false,
+  };
+}

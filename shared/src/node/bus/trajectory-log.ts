@@ -1,0 +1,46 @@
+import type { CampaignId, EpisodeId } from "../../domain/ids.ts";
+import { decode, encode } from "../../protocol/envelope.ts";
+import { streams, subjects } from "../../protocol/subjects.ts";
+import { TrajectoryRecord } from "../../protocol/trajectory-record.ts";
+import type { TrajectoryLog } from "./bus.ts";
+import type { Connection } from "./connection.ts";
+import { store } from "./store.ts";
+import { readAll } from "./stored.ts";
+
+export class JetStreamTrajectoryLog implements TrajectoryLog {
+  readonly #connection: Connection;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  async append(record: TrajectoryRecord): Promise<void> {
+    await store(this.#connection, {
+      stream: streams.trajectories,
+      subject: subjects.trajectory(record.workerId, record.campaignId, record.episodeId, record.attempt),
+      bytes: encode(TrajectoryRecord, record),
+      messageId: recordMessageId(record),
+    });
+  }
+
+  async read(campaign: CampaignId, episode: EpisodeId): Promise<{ record: TrajectoryRecord; bytes: Uint8Array }[]> {
+    const filter = subjects.trajectoriesOfEpisode(campaign, episode);
+    const records: { record: TrajectoryRecord; bytes: Uint8Array }[] = [];
+    const seen = new Set<string>();
+    for await (const message of readAll(this.#connection, streams.trajectories, filter)) {
+      const record = decode(TrajectoryRecord, message.bytes);
+      // A retry after an outage longer than the server's duplicate window is stored twice; the first copy counts.
+      const key = `${record.workerId}:${recordMessageId(record)}`;
+      if (seen.has(key)) continue;
+      seen.add(key);
+      records.push({ record, bytes: message.bytes });
+    }
+    return records.toSorted((a, b) => a.record.attempt - b.record.attempt);
+  }
+}
+
+/** `<episode>:<attempt>:<n>`; n is 0 for the start and the index of the step otherwise. */
+function recordMessageId(record: TrajectoryRecord): string {
+  const n = record.kind === "episode.started" ? 0 : record.step.index;
+  return `${record.episodeId}:${record.attempt}:${n}`;
+}

@@ -1,0 +1,58 @@
+// A real nats-server with Hindcast's users for one test file: `await using nats = await aNatsServer()`.
+import { mkdtemp, rm } from "node:fs/promises";
+import { homedir, tmpdir } from "node:os";
+import { join } from "node:path";
+import type { WorkerId } from "@hindcast/shared";
+import { type Bus, type BusOptions, connectBus } from "@hindcast/shared/node";
+import { findNatsServer } from "../../coordinator/src/local/nats-binary.ts";
+import { type NatsServer, startNatsServer } from "../../coordinator/src/local/nats-server.ts";
+
+export const testPool = "shell";
+export const testWorkers = ["w-1", "w-2", "w-3"] as WorkerId[];
+
+export interface TestNats extends AsyncDisposable {
+  server: NatsServer;
+  directory: string;
+  /** Connects as a role or worker; buses are closed with the fixture. */
+  connect(user: Parameters<NatsServer["credentials"]>[0], options?: Partial<BusOptions>): Promise<Bus>;
+  /** What `connectBus` needs for a role; for tests that need another client. */
+  options(user: Parameters<NatsServer["credentials"]>[0]): BusOptions & { inboxPrefix: string };
+  /** A coordinator's bus with the topology in place. */
+  coordinator(options?: { tasksBytesMax?: number; onStatus?: (status: string) => void }): Promise<Bus>;
+}
+
+export async function aNatsServer(workers: readonly WorkerId[] = testWorkers): Promise<TestNats> {
+  const binary = await findNatsServer({
+    configured: process.env.HINDCAST_NATS_SERVER,
+    cacheDirectory: process.env.HINDCAST_CACHE ?? join(homedir(), ".cache", "hindcast"),
+    log: console.log,
+  });
+  const directory = await mkdtemp(join(tmpdir(), "hindcast-nats-"));
+  const server = await startNatsServer({ binary, directory, workers, pools: [testPool] });
+  const buses: Bus[] = [];
+  const options: TestNats["options"] = (user) => {
+    const { inboxPrefix, ...credentials } = server.credentials(user);
+    return { servers: server.url, credentials, inboxPrefix, name: `test ${user}` };
+  };
+  const connect: TestNats["connect"] = async (user, more = {}) => {
+    const bus = await connectBus({ ...options(user), ...more });
+    buses.push(bus);
+    return bus;
+  };
+  return {
+    server,
+    directory,
+    options,
+    connect,
+    coordinator: async ({ tasksBytesMax = 64 * 1024 * 1024, onStatus } = {}) => {
+      const bus = await connect("coordinator", onStatus === undefined ? {} : { onStatus });
+      await bus.ensureTopology({ pools: [testPool], replicas: 1, tasksBytesMax });
+      return bus;
+    },
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all(buses.map((bus) => bus.close()));
+      await server.stop();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}

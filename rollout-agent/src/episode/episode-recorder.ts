@@ -1,9 +1,8 @@
 // Writes an attempt's records, one after the other, each acknowledged by the stream before the next is made.
-import { encode, TrajectoryRecord } from "@hindcast/shared";
-import type { BlobRef, EpisodeStarted, Observed, RolloutTask, Step, WorkerId } from "@hindcast/shared";
+import { encode, limits, TrajectoryRecord } from "@hindcast/shared";
+import type { BlobRef, EpisodeStarted, Observed, RolloutTask, Sha256, Step, WorkerId } from "@hindcast/shared";
 import { type Bus, trajectoryDigest } from "@hindcast/shared/node";
 import type { EnvironmentState } from "../environment/environment.ts";
-import { limits } from "@hindcast/shared";
 
 export interface RecorderOptions {
   bus: Pick<Bus, "trajectories" | "blobs">;
@@ -45,7 +44,7 @@ export class EpisodeRecorder {
     return { observation, stateHash, effects, effectsOmitted, snapshot: ref };
   }
 
-  get digest(): string {
+  get digest(): Sha256 {
     return trajectoryDigest(this.#stepBytes);
   }
 

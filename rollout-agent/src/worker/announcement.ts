@@ -3,6 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { limits, messageOf, WorkerRecord } from "@hindcast/shared";
 import type { WorkerId } from "@hindcast/shared";
 import type { Bus, Logger } from "@hindcast/shared/node";
+import { whenAborted } from "./when-aborted.ts";
 
 export interface AnnouncementOptions {
   bus: Pick<Bus, "records">;
@@ -28,10 +29,10 @@ export async function announce({ bus, workerId, pool, slots, logger }: Announcem
   while (!draining.aborted) {
     try {
       await workers.put(workerId, record, limits.workerTtlMs);
-      await delay(limits.heartbeatMs, undefined, { signal: draining });
     } catch (error) {
-      if (!draining.aborted) logger.warn({ event: "announcement.failed", err: error }, messageOf(error));
+      logger.warn({ event: "announcement.failed", err: error }, messageOf(error));
     }
+    await Promise.race([delay(limits.heartbeatMs), whenAborted(draining)]);
   }
   await workers.delete(workerId);
 }

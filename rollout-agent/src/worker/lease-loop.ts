@@ -1,7 +1,9 @@
 // Pulls as many tasks as there are free slots, keeps each leased while it is worked on, and decides by one table what
 // happens to its message. What a task *is* lives in the handlers; nothing here knows of episodes.
+import { setTimeout as delay } from "node:timers/promises";
 import { type HindcastError, limits, toHindcastError } from "@hindcast/shared";
 import type { Bus, LeasedTask, Logger } from "@hindcast/shared/node";
+import { whenAborted } from "./when-aborted.ts";
 
 /** Longest wait of one pull; a draining worker stops waiting at once. */
 const pullWaitMs = 5_000;
@@ -42,7 +44,7 @@ export async function runLeaseLoop(options: LeaseLoopOptions): Promise<void> {
   let retryMs = pullRetryMs;
   while (!drain.aborted) {
     if (inFlight.size >= slots) {
-      await Promise.race([...inFlight, aborted(drain)]);
+      await Promise.race([...inFlight, whenAborted(drain)]);
       continue;
     }
     try {
@@ -54,7 +56,7 @@ export async function runLeaseLoop(options: LeaseLoopOptions): Promise<void> {
     } catch (error) {
       if (drain.aborted) break;
       logger.warn({ event: "lease.pull-failed", err: error, retryMs }, "could not pull tasks");
-      await Promise.race([delay(retryMs), aborted(drain)]);
+      await Promise.race([delay(retryMs), whenAborted(drain)]);
       retryMs = Math.min(retryMs * 2, pullRetryMsMax);
     }
   }
@@ -96,13 +98,4 @@ async function settleFailure(
     // The lease runs out by itself and another delivery finds the same fault or the stored result.
     log.error({ event: "lease.unsettled", err: settleError }, "could not settle a failed task");
   }
-}
-
-function delay(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
 }

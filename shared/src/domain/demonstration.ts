@@ -5,8 +5,11 @@ import { Instruction } from "./instruction.ts";
 import { Observation, observationText } from "./observation.ts";
 import { Verdict } from "./verdict.ts";
 
-/** Result of re-executing the window from its start state in a fresh sandbox: a check that needs no model. */
-export const ReplayVerdict = z.enum(["verified", "diverged", "not-replayable"]);
+/**
+ * Result of re-executing the window from its start state in a fresh sandbox: a check that needs no model. `unchecked`
+ * where the campaign's settings turned it off, as the paper has it.
+ */
+export const ReplayVerdict = z.enum(["verified", "diverged", "not-replayable", "unchecked"]);
 export type ReplayVerdict = z.infer<typeof ReplayVerdict>;
 
 export const DemonstrationStep = z.strictObject({

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { Sha256 } from "../domain/ids.ts";
 
 /**
  * An id derived from what it names: `prefix-` and the first 20 hexadecimal digits (80 bits) of the SHA-256 over the
@@ -14,6 +15,6 @@ export function deriveId(prefix: string, ...parts: readonly (string | number)[])
 }
 
 /** Hexadecimal SHA-256. */
-export function sha256Hex(bytes: Uint8Array | string): string {
-  return createHash("sha256").update(bytes).digest("hex");
+export function sha256Hex(bytes: Uint8Array | string): Sha256 {
+  return createHash("sha256").update(bytes).digest("hex") as Sha256;
 }

@@ -1,6 +1,7 @@
 // From the stored records of an episode to the one trajectory that counts. Agents resume with it, the coordinator
 // collects with it, the CLI shows with it: the rule which steps stand exists once.
 import { createHash } from "node:crypto";
+import type { Sha256 } from "../domain/ids.ts";
 import type { Observed } from "../domain/observation.ts";
 import type { Step, Trajectory } from "../domain/trajectory.ts";
 import { sha256Hex } from "./derive-id.ts";
@@ -20,10 +21,10 @@ export interface AssembledTrajectory {
 }
 
 /** SHA-256 over the steps' stored bytes, each led by its own SHA-256, so that borders cannot shift. */
-export function trajectoryDigest(stepBytes: readonly Uint8Array[]): string {
+export function trajectoryDigest(stepBytes: readonly Uint8Array[]): Sha256 {
   const hash = createHash("sha256");
   for (const bytes of stepBytes) hash.update(sha256Hex(bytes)).update(bytes);
-  return hash.digest("hex");
+  return hash.digest("hex") as Sha256;
 }
 
 /**

@@ -1,0 +1,82 @@
+// Requirements: 3.4.resume, 3.3.fencing
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { anObserved, aStep } from "../../../test/support/builders.ts";
+import type { CampaignId, EpisodeId, TaskId, WorkerId } from "../domain/ids.ts";
+import type { EpisodeStarted } from "../protocol/trajectory-record.ts";
+import { assembleAttempt, newestAttempt, type StoredRecord, trajectoryDigest } from "./trajectory-assembly.ts";
+
+const head = (attempt: number, fencingToken: number) => ({
+  v: 1 as const,
+  campaignId: "c-0001" as CampaignId,
+  taskId: "task-1" as TaskId,
+  episodeId: "ep-1" as EpisodeId,
+  attempt,
+  workerId: "w-1" as WorkerId,
+  fencingToken,
+  recordedAt: "2026-01-01T00:00:00.000Z",
+});
+const stored = (record: StoredRecord["record"]): StoredRecord => ({ record, bytes: new TextEncoder().encode(JSON.stringify(record)) });
+const started = (attempt: number, token: number, resumedFrom: EpisodeStarted["resumedFrom"] = null): StoredRecord =>
+  stored({ ...head(attempt, token), kind: "episode.started", initial: anObserved(), resumedFrom });
+const step = (attempt: number, token: number, index: number, command = `${attempt}-${index}`): StoredRecord =>
+  stored({ ...head(attempt, token), kind: "step.recorded", step: aStep(index, { command, state: command }) });
+const commands = (assembled: ReturnType<typeof assembleAttempt>): string[] | undefined =>
+  assembled?.trajectory.steps.map(({ turn }) => (turn.action.kind === "shell" ? turn.action.command : "stop"));
+
+describe("assembleAttempt", () => {
+  it("gives the steps of the attempt in order", () => {
+    expect(commands(assembleAttempt([started(1, 7), step(1, 7, 1), step(1, 7, 2)], 1))).toEqual(["1-1", "1-2"]);
+  });
+
+  it("takes the inherited steps up to where the attempt resumed, and no later ones of a zombie", () => {
+    const zombie = step(1, 7, 3, "zombie");
+    const records = [started(1, 7), step(1, 7, 1), step(1, 7, 2), started(2, 9, { attempt: 1, fencingToken: 7, step: 2 }), zombie, step(2, 9, 3)];
+    expect(commands(assembleAttempt(records, 2))).toEqual(["1-1", "1-2", "2-3"]);
+  });
+
+  it("follows a chain of resumes", () => {
+    const records = [
+      started(1, 1), step(1, 1, 1),
+      started(2, 2, { attempt: 1, fencingToken: 1, step: 1 }), step(2, 2, 2),
+      started(5, 3, { attempt: 2, fencingToken: 2, step: 2 }), step(5, 3, 3),
+    ];
+    expect(commands(assembleAttempt(records, 5))).toEqual(["1-1", "2-2", "5-3"]);
+  });
+
+  it("counts only the token that is asked for where two writers share an attempt", () => {
+    const records = [started(1, 7), step(1, 7, 1, "old"), started(1, 9), step(1, 9, 1, "new")];
+    expect(commands(assembleAttempt(records, 1, 7))).toEqual(["old"]);
+    expect(commands(assembleAttempt(records, 1))).toEqual(["new"]);
+  });
+
+  it.each<[string, StoredRecord[], number]>([
+    ["has no first record", [step(1, 7, 1)], 1],
+    ["has a gap", [started(1, 7), step(1, 7, 1), step(1, 7, 3)], 1],
+    ["resumes from steps that are not there", [started(1, 7), started(2, 9, { attempt: 1, fencingToken: 7, step: 1 })], 2],
+    ["resumes from itself", [started(2, 9, { attempt: 2, fencingToken: 9, step: 0 })], 2],
+  ])("is no evidence when it %s", (_, records, attempt) => {
+    expect(assembleAttempt(records, attempt)).toBeNull();
+  });
+});
+
+describe("newestAttempt", () => {
+  it("falls back to an earlier attempt where the newest cannot be read as a whole", () => {
+    const records = [started(1, 7), step(1, 7, 1), step(2, 9, 4)];
+    expect(newestAttempt(records)?.attempt).toBe(1);
+    expect(newestAttempt([])).toBeNull();
+  });
+});
+
+describe("trajectoryDigest", () => {
+  it("differs when any byte or any border between steps differs", () => {
+    const bytes = fc.uint8Array({ minLength: 1, maxLength: 8 });
+    fc.assert(
+      fc.property(fc.array(bytes, { minLength: 1, maxLength: 5 }), fc.array(bytes, { minLength: 1, maxLength: 5 }), (a, b) => {
+        const same = JSON.stringify(a.map((x) => [...x])) === JSON.stringify(b.map((x) => [...x]));
+        expect(trajectoryDigest(a) === trajectoryDigest(b)).toBe(same);
+      }),
+    );
+    expect(trajectoryDigest([new Uint8Array([1, 2])])).not.toBe(trajectoryDigest([new Uint8Array([1]), new Uint8Array([2])]));
+  });
+});

@@ -1,0 +1,103 @@
+// Scripted twins of the seams of an episode: they do what a test says, in memory, and note the order of what happened.
+import type { BlobRef, Sha256, TrajectoryRecord } from "@hindcast/shared";
+import { sha256Hex } from "@hindcast/shared/node";
+import type { Environment, EnvironmentState, EnvironmentStep } from "../../rollout-agent/src/environment/environment.ts";
+import type { Policy, PolicyTurn } from "../../rollout-agent/src/policy/policy.ts";
+import { anObserved, type StepWords } from "./builders.ts";
+
+export class ScriptedEnvironment implements Environment {
+  readonly log: string[];
+  readonly #answer: (command: string) => Omit<StepWords, "command"> | Error;
+  evaluation: Awaited<ReturnType<Environment["evaluate"]>> | Error = { verdict: "success", evaluator: "end-state", detail: "" };
+
+  constructor(log: string[], answer: (command: string) => Omit<StepWords, "command"> | Error = (command) => ({ state: command })) {
+    this.log = log;
+    this.#answer = answer;
+  }
+
+  reset(): Promise<EnvironmentState> {
+    return Promise.resolve(this.#state({ state: "start", exitCode: null }));
+  }
+
+  restore(): Promise<EnvironmentState> {
+    return this.reset();
+  }
+
+  async step(action: { kind: string; command?: string }): Promise<EnvironmentStep> {
+    this.log.push(`step ${action.command}`);
+    const answer = this.#answer(action.command ?? "");
+    if (answer instanceof Error) throw answer;
+    return { ...this.#state({ exitCode: 0, ...answer }), terminated: false, outputBytes: (answer.text ?? "").length };
+  }
+
+  async evaluate(): ReturnType<Environment["evaluate"]> {
+    this.log.push("evaluate");
+    if (this.evaluation instanceof Error) throw this.evaluation;
+    return this.evaluation;
+  }
+
+  async close(): Promise<void> {
+    this.log.push("close");
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #state(words: Partial<StepWords>): EnvironmentState {
+    const { snapshot: _, ...observed } = anObserved(words);
+    return { ...observed, snapshot: () => Promise.resolve(new TextEncoder().encode(words.state)) };
+  }
+}
+
+/** Plays commands in order (`stop` ends), or whatever else it is given; after the last it repeats it. */
+export class ScriptedPolicy implements Policy {
+  readonly #log: string[];
+  readonly #script: readonly (string | PolicyTurn | Error | ((signal: AbortSignal) => Promise<PolicyTurn>))[];
+  #position = 0;
+
+  constructor(log: string[], ...script: (string | PolicyTurn | Error | ((signal: AbortSignal) => Promise<PolicyTurn>))[]) {
+    this.#log = log;
+    this.#script = script;
+  }
+
+  async act(_: unknown, signal: AbortSignal): Promise<PolicyTurn> {
+    const line = this.#script[Math.min(this.#position, this.#script.length - 1)];
+    this.#position += 1;
+    if (line instanceof Error) throw line;
+    if (typeof line === "function") return line(signal);
+    if (typeof line !== "string") return line ?? turnOf("stop");
+    this.#log.push(`act ${line}`);
+    return turnOf(line);
+  }
+}
+
+export function turnOf(line: string): PolicyTurn {
+  const action = line === "stop" ? { kind: "stop" as const, answer: null } : { kind: "shell" as const, command: line };
+  return { kind: "turn", turn: { reason: "scripted", action, calls: [] } };
+}
+
+/** The two stores that a recorder writes to, in memory. */
+export class MemoryRecords {
+  readonly log: string[];
+  readonly records: TrajectoryRecord[] = [];
+
+  constructor(log: string[] = []) {
+    this.log = log;
+  }
+
+  readonly trajectories = {
+    append: async (record: TrajectoryRecord): Promise<void> => {
+      await Promise.resolve();
+      this.log.push(record.kind === "episode.started" ? "record start" : `record ${record.step.index}`);
+      this.records.push(record);
+    },
+    read: () => Promise.resolve([]),
+  };
+
+  readonly blobs = {
+    put: (bytes: Uint8Array): Promise<BlobRef> =>
+      Promise.resolve({ sha256: sha256Hex(bytes) as Sha256, bytes: bytes.length }),
+    get: () => Promise.resolve(new Uint8Array()),
+  };
+}

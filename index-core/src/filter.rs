@@ -1,0 +1,147 @@
+use std::collections::HashSet;
+
+use crate::columns::{ColumnValues, Dictionary};
+use crate::error::IndexError;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Column {
+    Environment,
+    Campaign,
+    Document,
+    Task,
+    Episode,
+    Kind,
+    Replay,
+    Model,
+}
+
+impl Column {
+    /// # Errors
+    /// `INDEX_INVALID` for a name that is no column.
+    pub fn parse(name: &str) -> Result<Self, IndexError> {
+        Ok(match name {
+            "environment" => Self::Environment,
+            "campaign" => Self::Campaign,
+            "document" => Self::Document,
+            "task" => Self::Task,
+            "episode" => Self::Episode,
+            "kind" => Self::Kind,
+            "replay" => Self::Replay,
+            "model" => Self::Model,
+            _ => {
+                return Err(IndexError::invalid(format!(
+                    "{name:?} is not a column that can be filtered"
+                )));
+            }
+        })
+    }
+}
+
+/// A boolean condition on columns. Empty `All` passes everything, empty `Any` nothing; a value that no row has passes
+/// nothing. `model` has several values per row: one that fits is enough.
+#[derive(Debug, Clone)]
+pub enum Filter {
+    In(Column, Vec<String>),
+    All(Vec<Filter>),
+    Any(Vec<Filter>),
+    Not(Box<Filter>),
+}
+
+/// Deepest nesting; the check runs once per row and recursion is on the stack.
+const DEPTH_MAX: usize = 32;
+
+/// A filter whose texts have become numbers of one shard's dictionary.
+pub(crate) enum CompiledFilter {
+    In(Column, HashSet<u32>),
+    All(Vec<CompiledFilter>),
+    Any(Vec<CompiledFilter>),
+    Not(Box<CompiledFilter>),
+}
+
+impl CompiledFilter {
+    pub(crate) fn new(filter: &Filter, dictionary: &Dictionary) -> Result<Self, IndexError> {
+        Self::compile(filter, dictionary, 0)
+    }
+
+    fn compile(filter: &Filter, dictionary: &Dictionary, depth: usize) -> Result<Self, IndexError> {
+        if depth > DEPTH_MAX {
+            return Err(IndexError::invalid(format!(
+                "a filter is nested deeper than {DEPTH_MAX}"
+            )));
+        }
+        let all = |filters: &[Filter]| {
+            filters
+                .iter()
+                .map(|inner| Self::compile(inner, dictionary, depth + 1))
+                .collect::<Result<Vec<_>, _>>()
+        };
+        Ok(match filter {
+            Filter::In(column, values) => Self::In(
+                *column,
+                values
+                    .iter()
+                    .filter_map(|value| dictionary.get(value))
+                    .collect(),
+            ),
+            Filter::All(filters) => Self::All(all(filters)?),
+            Filter::Any(filters) => Self::Any(all(filters)?),
+            Filter::Not(inner) => Self::Not(Box::new(Self::compile(inner, dictionary, depth + 1)?)),
+        })
+    }
+
+    pub(crate) fn passes(&self, row: &ColumnValues) -> bool {
+        match self {
+            Self::In(column, values) => row.get(*column).iter().any(|value| values.contains(value)),
+            Self::All(filters) => filters.iter().all(|filter| filter.passes(row)),
+            Self::Any(filters) => filters.iter().any(|filter| filter.passes(row)),
+            Self::Not(filter) => !filter.passes(row),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::demonstration::Demonstration;
+
+    #[test]
+    fn conditions_combine_as_in_logic() {
+        let mut dictionary = Dictionary::default();
+        let demonstration = Demonstration {
+            task: "task-1".into(),
+            kind: "replicate".into(),
+            models: vec!["a".into(), "b".into()],
+            ..Demonstration::default()
+        };
+        let row = ColumnValues::of(&demonstration, &mut dictionary);
+        let is = |column, value: &str| Filter::In(column, vec![value.into()]);
+        let passes = |filter: Filter| {
+            CompiledFilter::new(&filter, &dictionary)
+                .unwrap()
+                .passes(&row)
+        };
+        assert!(passes(is(Column::Model, "b")));
+        assert!(
+            !passes(is(Column::Task, "replicate")),
+            "a value of another column does not count"
+        );
+        assert!(!passes(is(Column::Task, "unknown")));
+        assert!(passes(Filter::Not(Box::new(is(Column::Task, "unknown")))));
+        assert!(passes(Filter::All(vec![])) && !passes(Filter::Any(vec![])));
+        assert!(passes(Filter::Any(vec![
+            is(Column::Task, "x"),
+            is(Column::Kind, "replicate")
+        ])));
+        assert!(!passes(Filter::All(vec![
+            is(Column::Task, "x"),
+            is(Column::Kind, "replicate")
+        ])));
+    }
+
+    #[test]
+    fn bottomless_filters_are_refused() {
+        let deep = (0..100).fold(Filter::All(vec![]), |inner, _| Filter::Not(Box::new(inner)));
+        assert!(CompiledFilter::new(&deep, &Dictionary::default()).is_err());
+        assert!(Column::parse("colour").is_err());
+    }
+}

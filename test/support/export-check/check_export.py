@@ -58,7 +58,8 @@ def check_data_sets(folder: Path, problems: list[str]) -> dict[str, dict[str, in
     counts: dict[str, dict[str, int]] = {}
     with tempfile.TemporaryDirectory() as cache:
         for name, arguments in tables.items():
-            table = datasets.load_dataset(**arguments, cache_dir=cache)
+            # A cache of its own: two JSON Lines data sets were seen to share an entry of a common one.
+            table = datasets.load_dataset(**arguments, cache_dir=str(Path(cache, name)))
             counts[name] = {split: rows.num_rows for split, rows in table.items()}
             for split, rows in table.items():
                 wrong = [row["id"] for row in rows if not is_conversational(row)]

@@ -37,6 +37,7 @@ pub struct NativeDemonstration {
     pub observations: Vec<String>,
     pub summaries: Vec<String>,
     pub tokens: u32,
+    pub payload: String,
 }
 
 /// `in` (column, values), `and`, `or` (filters) or `not` (filters[0]).
@@ -82,6 +83,7 @@ pub struct NativeHit {
     pub rank: u32,
     pub score: f64,
     pub tokens: u32,
+    pub payload: String,
 }
 
 #[napi(object, object_from_js = false)]
@@ -153,6 +155,18 @@ impl NativeIndex {
                 .map(|answer| answer.map(NativeAnswer::from))
                 .collect()
         }))
+    }
+
+    #[napi(catch_unwind, ts_return_type = "Promise<(string | null)[]>")]
+    pub fn get(&self, ids: Vec<String>) -> AsyncTask<Work<Vec<Option<String>>>> {
+        let index = self.index.clone();
+        Work::new(move || {
+            let payloads = index.get(&ids)?;
+            Ok(payloads
+                .into_iter()
+                .map(|found| found.map(|payload| payload.as_ref().to_owned()))
+                .collect())
+        })
     }
 
     #[napi(catch_unwind, ts_return_type = "Promise<number>")]
@@ -253,6 +267,7 @@ impl From<NativeDemonstration> for Demonstration {
             observations: native.observations,
             summaries: native.summaries,
             tokens: native.tokens,
+            payload: native.payload,
         }
     }
 }
@@ -328,6 +343,7 @@ impl From<Hit> for NativeHit {
             rank: count(hit.rank),
             score: hit.score,
             tokens: hit.tokens,
+            payload: hit.payload.as_ref().to_owned(),
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::tokenizer::each_word;
 const NAME_BYTES_MAX: usize = 256;
 const OBSERVATIONS_MAX: usize = 10_000;
 
-/// What the index must know of a demonstration; the whole of it stays with the caller.
+/// What the index must know of a demonstration, and the whole of it as the caller wrote it.
 #[derive(Debug, Clone, Default)]
 pub struct Demonstration {
     pub id: String,
@@ -31,6 +31,8 @@ pub struct Demonstration {
     pub summaries: Vec<String>,
     /// Size of the demonstration's text form in the caller's unit.
     pub tokens: u32,
+    /// Returned with every hit, from the same state of the index; never looked into.
+    pub payload: String,
 }
 
 impl Demonstration {

@@ -112,6 +112,19 @@ impl DemonstrationIndex {
             .map_or_else(|| Ok(Answer::default()), |shard| shard.search(query))
     }
 
+    /// Payloads by id; `None` for an id that is not there.
+    ///
+    /// # Errors
+    /// `INDEX_CLOSED`.
+    pub fn get(&self, ids: &[String]) -> Result<Vec<Option<Arc<str>>>, IndexError> {
+        let state = self.read()?;
+        let payload = |id: &String| {
+            let place = state.places.get(id.as_str())?;
+            Some(state.shards.get(&place.environment)?.payload(place.row))
+        };
+        Ok(ids.iter().map(payload).collect())
+    }
+
     /// Builds graphs where shards have grown beyond `graph_rows_min`. Takes as long as it takes; searches and writes go
     /// on meanwhile, and `close` ends it. Returns the number of graphs that were built.
     ///

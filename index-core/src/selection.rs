@@ -1,4 +1,5 @@
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use crate::filter::Filter;
 
@@ -45,6 +46,7 @@ pub struct Hit {
     pub rank: usize,
     pub score: f64,
     pub tokens: u32,
+    pub payload: Arc<str>,
 }
 
 /// Demonstrations that were found and left out, each counted once.

@@ -37,6 +37,7 @@ struct Row {
     /// Kept to take its features out of the frequencies again; the features themselves would be ten times as large.
     dense_text: Box<str>,
     tokens: u32,
+    payload: Arc<str>,
 }
 
 pub(crate) struct Shard {
@@ -73,6 +74,10 @@ impl Shard {
         self.live_count
     }
 
+    pub(crate) fn payload(&self, row: u32) -> Arc<str> {
+        self.rows[row as usize].payload.clone()
+    }
+
     /// Appends a row and returns its number.
     pub(crate) fn insert(&mut self, id: Arc<str>, prepared: &Prepared) -> Result<u32, IndexError> {
         let row = u32::try_from(self.rows.len())
@@ -93,6 +98,7 @@ impl Shard {
             unit_lengths: prepared.units.iter().map(UnitLength::from).collect(),
             dense_text: prepared.source.dense_text().into(),
             tokens: prepared.source.tokens,
+            payload: prepared.source.payload.as_str().into(),
         });
         self.live.push(true);
         self.live_count += 1;
@@ -368,6 +374,7 @@ impl Shard {
             rank: kept.rank,
             score: kept.score,
             tokens: self.rows[kept.row as usize].tokens,
+            payload: self.rows[kept.row as usize].payload.clone(),
         }
     }
 

@@ -6,6 +6,7 @@ export declare class NativeIndex {
   upsert(demonstrations: Array<NativeDemonstration>): Promise<void>
   remove(ids: Array<string>): Promise<number>
   search(queries: Array<NativeQuery>): Promise<NativeAnswer[]>
+  get(ids: Array<string>): Promise<(string | null)[]>
   buildGraphs(): Promise<number>
   stats(): Promise<NativeStats>
   /** Frees the index; every later call fails with `INDEX_CLOSED`. */
@@ -34,6 +35,7 @@ export interface NativeDemonstration {
   observations: Array<string>
   summaries: Array<string>
   tokens: number
+  payload: string
 }
 
 export interface NativeExclusions {
@@ -59,6 +61,7 @@ export interface NativeHit {
   rank: number
   score: number
   tokens: number
+  payload: string
 }
 
 export interface NativeQuery {

@@ -14,7 +14,8 @@ export interface AnthropicOptions {
   baseUrl: string | null;
   /** `summarised`: adaptive thinking with readable summaries, on models that have it; `default` sends nothing. */
   thinking: "default" | "summarised";
-  now?: () => number;
+  /** Epoch milliseconds, to read reset times by. */
+  now: () => number;
 }
 
 const defaultBaseUrl = "https://api.anthropic.com";
@@ -22,7 +23,7 @@ const defaultBaseUrl = "https://api.anthropic.com";
 const cacheBreakpointsMax = 4;
 
 export function anthropicDriver(options: AnthropicOptions): Driver {
-  const { apiKey, model, thinking, now = Date.now } = options;
+  const { apiKey, model, thinking, now } = options;
   const baseURL = options.baseUrl ?? defaultBaseUrl;
   // Everything that the SDK would otherwise read from the process environment or print is set.
   const client = new Anthropic({ apiKey, baseURL, maxRetries: 0, logLevel: "off", openTelemetry: false });

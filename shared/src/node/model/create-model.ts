@@ -13,7 +13,7 @@ import type { Model } from "./model.ts";
 import { createOfflineModel } from "./offline/index.ts";
 import { openAiCompatibleDriver } from "./openai-compatible.ts";
 import { readPrices } from "./prices.ts";
-import { type Clock, type RetryEvent, retrying } from "./retry.ts";
+import { type Clock, type RetryEvent, retrying, systemClock } from "./retry.ts";
 
 const apiKey = z.string().trim().min(1).nullable().default(null);
 const baseUrl = z
@@ -64,15 +64,20 @@ export function createModel(id: string, settings: ModelSettings, dependencies: M
   const [, provider = "", model = ""] = /^([^:]*):(.*)$/.exec(id) ?? [];
   if (model === "") throw unknownModel(id, `expected "provider:model" with a provider of ${providers}`);
   if (provider === "offline") return createOfflineModel(id);
-  const driver = driverOf(id, provider, model, settings);
+  const clock = dependencies.clock ?? systemClock;
+  const driver = driverOf(id, { provider, model, now: () => clock.now() }, settings);
   return retrying(driver, { ...dependencies, prices: readPrices(settings.priceFile) });
 }
 
-function driverOf(id: string, provider: string, model: string, settings: ModelSettings): Driver {
+function driverOf(
+  id: string,
+  { provider, model, now }: { provider: string; model: string; now: () => number },
+  settings: ModelSettings,
+): Driver {
   const { anthropic, gemini, openai } = settings;
   switch (provider) {
     case "anthropic":
-      return anthropicDriver({ ...anthropic, model, apiKey: keyOf(id, anthropic.apiKey) });
+      return anthropicDriver({ ...anthropic, model, now, apiKey: keyOf(id, anthropic.apiKey) });
     case "gemini": {
       const options = { model, baseUrl: gemini.baseUrl, apiKey: keyOf(id, gemini.apiKey) };
       return gemini.driver === "genai" ? geminiDriver(options) : geminiLegacyDriver(options);
@@ -81,6 +86,7 @@ function driverOf(id: string, provider: string, model: string, settings: ModelSe
       return openAiCompatibleDriver({
         ...openai,
         model,
+        now,
         apiKey: openai.baseUrl === null ? keyOf(id, openai.apiKey) : openai.apiKey,
       });
     default:

@@ -1,5 +1,6 @@
 // What this process knows of each provider's rate limits. A lane that is known to be closed makes callers wait before
 // they send, instead of each finding out by a 429. Other processes are not told: that is the fleet's admission.
+import { limits } from "../../limits.ts";
 import { type RateLimitBucket, waitMs } from "./rate-limit-headers.ts";
 
 export interface Need {
@@ -21,9 +22,14 @@ export class Lane {
     this.#closedUntilMs = Math.max(this.#closedUntilMs, untilMs);
   }
 
-  /** Milliseconds until a request of this need may be sent; 0 when it may go now. */
+  /**
+   * Milliseconds until a request of this need may be sent; 0 when it may go now. A bucket that would take longer than
+   * one wait is no reason to hold back: it may be a clock that is wrong, and if it is not, a 429 will say so.
+   */
   waitMs(need: Need, nowMs: number): number {
-    const refills = this.#buckets.map((bucket) => waitMs(bucket, need[bucket.unit], nowMs));
+    const refills = this.#buckets
+      .map((bucket) => waitMs(bucket, need[bucket.unit], nowMs))
+      .filter((wait) => wait <= limits.modelRetryDelayMsMax);
     return Math.max(0, this.#closedUntilMs - nowMs, ...refills);
   }
 }

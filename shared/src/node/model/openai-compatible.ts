@@ -15,7 +15,8 @@ export interface OpenAiCompatibleOptions {
   baseUrl: string | null;
   /** Off for servers whose streams report no usage or are broken by a proxy. */
   isStreaming: boolean;
-  now?: () => number;
+  /** Epoch milliseconds, to read reset times by. */
+  now: () => number;
 }
 
 const defaultBaseUrl = "https://api.openai.com/v1";
@@ -23,7 +24,7 @@ const defaultBaseUrl = "https://api.openai.com/v1";
 type Parameters = Omit<OpenAI.ChatCompletionCreateParamsNonStreaming, "stream">;
 
 export function openAiCompatibleDriver(options: OpenAiCompatibleOptions): Driver {
-  const { model, isStreaming, now = Date.now } = options;
+  const { model, isStreaming, now } = options;
   const baseURL = options.baseUrl ?? defaultBaseUrl;
   // Everything that the SDK would otherwise read from the process environment or print is set.
   const client = new OpenAI({

@@ -95,6 +95,7 @@ interface CallContext {
 
 async function complete(call: CallContext, request: CompletionRequest, signal: AbortSignal): Promise<Completion> {
   const { driver, lane, clock } = call;
+  assertSendable(driver, request);
   const startedAtMs = clock.now();
   const need = { requests: 1, tokens: estimatedInput(request) };
   let invalidAnswers = 0;
@@ -116,6 +117,17 @@ async function complete(call: CallContext, request: CompletionRequest, signal: A
     if (outcome.retryAfterMs === null) await clock.sleep(backoffMs(attempt, call.random), signal);
     else lane.closeUntil(clock.now() + outcome.retryAfterMs);
   }
+}
+
+/** What every provider demands of a conversation; some SDKs fail on it in their own way before they send anything. */
+function assertSendable(driver: Driver, { messages }: CompletionRequest): void {
+  const isSaid = messages.every(({ content }) => content.some(({ text }) => text !== ""));
+  if (messages.at(0)?.role === "user" && messages.at(-1)?.role === "user" && isSaid) return;
+  throw new HindcastError({
+    code: "MODEL_REQUEST_INVALID",
+    boundary: "model",
+    message: `A request to ${driver.id} must begin and end with a user message and have no empty one (it has ${messages.length} messages).`,
+  });
 }
 
 /** Waits until the lane is open; a lane that stays closed longer than one wait may take is an error, not a stall. */

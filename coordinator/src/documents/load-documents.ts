@@ -1,0 +1,225 @@
+// Documents from wherever they are to chunks that a model can read (the `Doc` of the paper's Algorithm 1). One file
+// that cannot be read is reported and never ends the run; only when nothing at all was read is that an error.
+import { realpath, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { type Document, HindcastError, atBoundary, limits, messageOf } from "@hindcast/shared";
+import type { ParsedDocument } from "./block.ts";
+import { decodeText } from "./decode.ts";
+import { type DocumentProblem, type DocumentSource, sourceText } from "./document-source.ts";
+import { DocumentDeduplicator, type DuplicateDocument } from "./duplicates.ts";
+import { formatOfContent, formatOfName, parseText, supportedFormats } from "./format.ts";
+import { parsePdf } from "./formats/pdf.ts";
+import { readHelp } from "./help.ts";
+import { type Surroundings, findManualPages, readManualFile, readManualPage } from "./manual.ts";
+import { openProblem, readFileBytes } from "./read-file.ts";
+import { splitDocument } from "./split.ts";
+import { walkFolder } from "./walk-folder.ts";
+
+/** Files read at once: formatting a manual page is a process of its own, and there are few cores. */
+const readsAtOnce = 4;
+/** All chunks are held in memory and in one blob of the campaign's record, which compresses text to about a quarter. */
+export const textBytesMax = 4 * limits.blobBytesMax;
+
+export interface LoadOptions {
+  /** The process environment: where programs are found. Programs get nothing of it but paths. */
+  environment: Surroundings;
+  /** Of one chunk. @default limits.documentTokensMax */
+  tokensMax?: number;
+  /** Of one file. @default limits.documentFileBytesMax */
+  fileBytesMax?: number;
+  /** Called after each file or page; for a progress bar. */
+  onProgress?: (done: number, total: number) => void;
+}
+
+export interface LoadedDocuments {
+  /** In the order of the sources and, within a folder, of the paths. */
+  documents: Document[];
+  problems: DocumentProblem[];
+  duplicates: DuplicateDocument[];
+  statistics: {
+    /** Files, pages and help texts that were tried. */
+    files: number;
+    filesRead: number;
+    /** Files in folders whose name is of no supported format, by extension. */
+    ignored: Record<string, number>;
+    chunks: number;
+    tokens: number;
+  };
+}
+
+interface Input {
+  label: string;
+  read: (signal: AbortSignal) => Promise<ParsedDocument>;
+}
+
+interface Listing {
+  inputs: Input[];
+  problems: DocumentProblem[];
+  ignored: Record<string, number>;
+}
+
+/**
+ * Reads, splits and de-duplicates documents.
+ *
+ * @throws HindcastError DOCUMENTS_UNREADABLE when a path that was given does not exist or cannot be listed;
+ * DOCUMENTS_EMPTY when nothing could be read from any source.
+ */
+export async function loadDocuments(
+  sources: readonly DocumentSource[],
+  options: LoadOptions,
+  signal: AbortSignal,
+): Promise<LoadedDocuments> {
+  return atBoundary("documents", async () => {
+    const listing: Listing = { inputs: [], problems: [], ignored: {} };
+    // Two folders may hold files of the same name; the path that was given then tells them apart.
+    const isPrefixed = sources.filter(({ kind }) => kind === "path").length > 1;
+    for (const source of sources) await listSource(source, { options, listing, isPrefixed, signal });
+    const loaded = await readInputs(listing, options, signal);
+    if (loaded.documents.length === 0) throw nothingRead(sources, loaded);
+    return loaded;
+  });
+}
+
+async function readInputs(listing: Listing, options: LoadOptions, signal: AbortSignal): Promise<LoadedDocuments> {
+  const { inputs, problems, ignored } = listing;
+  const deduplicator = new DocumentDeduplicator();
+  let filesRead = 0;
+  let bytes = 0;
+  for (let at = 0; at < inputs.length && bytes <= textBytesMax; at += readsAtOnce) {
+    signal.throwIfAborted();
+    const batch = inputs.slice(at, at + readsAtOnce);
+    const results = await Promise.all(batch.map((input) => readInput(input, options, signal)));
+    for (const result of results) {
+      if ("problem" in result) problems.push(result);
+      else {
+        filesRead += 1;
+        for (const document of result.documents)
+          if (deduplicator.add(document)) bytes += Buffer.byteLength(document.text);
+      }
+    }
+    options.onProgress?.(Math.min(at + readsAtOnce, inputs.length), inputs.length);
+  }
+  if (bytes > textBytesMax) {
+    problems.push({
+      source: "all sources",
+      problem: `hold more than ${textBytesMax} bytes of text; the rest is not read`,
+    });
+  }
+  const { documents, duplicates } = deduplicator;
+  const tokens = documents.reduce((sum, document) => sum + document.tokens, 0);
+  const statistics = { files: inputs.length, filesRead, ignored, chunks: documents.length, tokens };
+  return { documents, problems, duplicates, statistics };
+}
+
+async function readInput(
+  input: Input,
+  options: LoadOptions,
+  signal: AbortSignal,
+): Promise<{ documents: Document[] } | DocumentProblem> {
+  try {
+    const parsed = await input.read(signal);
+    const documents = splitDocument(parsed, input.label, options.tokensMax ?? limits.documentTokensMax);
+    if (documents.length > 0) return { documents };
+    return { source: input.label, problem: "contains no text; exclude it" };
+  } catch (error) {
+    signal.throwIfAborted();
+    return { source: input.label, problem: messageOf(error) };
+  }
+}
+
+interface ListContext {
+  options: LoadOptions;
+  listing: Listing;
+  /** Whether files are named with the folder they were found in. */
+  isPrefixed: boolean;
+  signal: AbortSignal;
+}
+
+async function listSource(source: DocumentSource, context: ListContext): Promise<void> {
+  const { options, listing, signal } = context;
+  const surroundings = options.environment;
+  switch (source.kind) {
+    case "path":
+      await listPath(source, context);
+      return;
+    case "manual":
+      try {
+        for (const page of await findManualPages(source.page, source.section, surroundings, signal)) {
+          const label = `man:${page.name}(${page.section})`;
+          listing.inputs.push({ label, read: (abort) => readManualPage(page, surroundings, abort) });
+        }
+      } catch (error) {
+        signal.throwIfAborted();
+        listing.problems.push({ source: sourceText(source), problem: messageOf(error) });
+      }
+      return;
+    case "help":
+      listing.inputs.push({
+        label: sourceText(source),
+        read: (abort) => readHelp(source.command, surroundings, abort),
+      });
+  }
+}
+
+async function listPath(
+  source: Extract<DocumentSource, { kind: "path" }>,
+  { options, listing, isPrefixed }: ListContext,
+): Promise<void> {
+  try {
+    const input = (label: string, path: string): Input => ({
+      label,
+      read: (abort) => readDocumentFile(path, options, abort),
+    });
+    if (!(await stat(source.path)).isDirectory()) {
+      listing.inputs.push(input(source.path, await realpath(source.path)));
+      return;
+    }
+    const folder = await walkFolder(source.path, source.include ?? [], source.exclude ?? []);
+    const root = await realpath(source.path);
+    const label = (file: string): string => (isPrefixed ? join(source.path, file) : file);
+    listing.inputs.push(...folder.files.map((file) => input(label(file), join(root, file))));
+    listing.problems.push(...folder.problems.map(({ source: file, problem }) => ({ source: label(file), problem })));
+    for (const [extension, count] of Object.entries(folder.ignored)) {
+      listing.ignored[extension] = (listing.ignored[extension] ?? 0) + count;
+    }
+    if (folder.files.length === 0) {
+      listing.problems.push({
+        source: source.path,
+        problem: `holds no file that can be read; supported are ${supportedFormats}`,
+      });
+    }
+  } catch (error) {
+    const message = `The documents at "${source.path}" cannot be read: the path ${openProblem(error)}.`;
+    throw new HindcastError({ code: "DOCUMENTS_UNREADABLE", boundary: "documents", message, cause: error });
+  }
+}
+
+async function readDocumentFile(path: string, options: LoadOptions, signal: AbortSignal): Promise<ParsedDocument> {
+  const bytes = await readFileBytes(path, options.fileBytesMax ?? limits.documentFileBytesMax);
+  const named = formatOfName(path);
+  // A name without an extension promises nothing, and a page that was saved as .txt may still be HTML.
+  const format = named === null || named === "text" ? formatOfContent(bytes) : named;
+  switch (format) {
+    case "pdf":
+      return parsePdf(bytes);
+    case "manual":
+      return readManualFile(path, options.environment, signal);
+    default:
+      return parseText(format, decodeText(bytes));
+  }
+}
+
+function nothingRead(sources: readonly DocumentSource[], loaded: LoadedDocuments): HindcastError {
+  const ignored = Object.entries(loaded.statistics.ignored).sort(([, a], [, b]) => b - a);
+  const seen = [
+    ...ignored.slice(0, 5).map(([extension, count]) => `${count} ${extension === "" ? "hidden" : extension} file(s)`),
+    ...loaded.problems.slice(0, 3).map(({ source, problem }) => `${source} ${problem}`),
+  ];
+  const places = sources.map((source) => `"${sourceText(source)}"`).join(", ");
+  const found = seen.length === 0 ? "there is nothing there" : `found were ${seen.join("; ")}`;
+  const message =
+    sources.length === 0
+      ? "No documents were given; name a folder, a file, man:PAGE or help:COMMAND."
+      : `No document could be read from ${places}: ${found}. Supported are ${supportedFormats}.`;
+  return new HindcastError({ code: "DOCUMENTS_EMPTY", boundary: "documents", message });
+}

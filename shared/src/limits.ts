@@ -9,12 +9,12 @@ export const limits = {
   messageBytesMax: 256 * KiB,
   /** Blobs are chunked by the object store; the cap is memory on either side (one blob is held whole). */
   blobBytesMax: 64 * MiB,
-  /** Lease on an episode: three missed renewals (every 15 s) of a worker that is alive. */
-  leaseTtlMs: 45_000,
-  leaseRenewMs: 15_000,
-  /** JetStream ack_wait for tasks; `working()` every third of it. */
-  ackWaitMs: 60_000,
-  workingEveryMs: 20_000,
+  /** Lease on an episode: three renewals may be missed. Shorter than ack_wait, so a redelivered task finds it free. */
+  leaseTtlMs: 25_000,
+  leaseRenewMs: 8_000,
+  /** JetStream ack_wait for tasks, the time until a dead worker's task is delivered again; `working()` every third. */
+  ackWaitMs: 30_000,
+  workingEveryMs: 10_000,
   /** Leases of one task before it goes to the dead letters. */
   attemptsMax: 5,
   /** nak(delay) occupies a max_ack_pending slot, so it stays short; longer waits go through a schedule. */

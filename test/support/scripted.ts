@@ -19,8 +19,9 @@ export class ScriptedEnvironment implements Environment {
     return Promise.resolve(this.#state({ state: "start", exitCode: null }));
   }
 
-  restore(): Promise<EnvironmentState> {
-    return this.reset();
+  /** A snapshot of a scripted world is its state's name. */
+  restore(snapshot: Uint8Array): Promise<EnvironmentState> {
+    return Promise.resolve(this.#state({ state: new TextDecoder().decode(snapshot), exitCode: null }));
   }
 
   async step(action: { kind: string; command?: string }): Promise<EnvironmentStep> {

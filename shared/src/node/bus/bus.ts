@@ -86,7 +86,7 @@ export interface LeasedTask {
 }
 
 export interface TrajectoryLog {
-  /** Resolves when the server has stored the record; message id `<episode>:<attempt>:<n>` makes a retry harmless. */
+  /** Resolves when the server has stored the record; message id `<episode>:<attempt>:<token>:<n>` makes a retry harmless. */
   append(record: TrajectoryRecord): Promise<void>;
   /** All records of an episode by (attempt, order of storage), with each record's stored bytes for the digest. */
   read(campaign: CampaignId, episode: EpisodeId): Promise<{ record: TrajectoryRecord; bytes: Uint8Array }[]>;

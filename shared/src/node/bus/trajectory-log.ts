@@ -30,7 +30,7 @@ export class JetStreamTrajectoryLog implements TrajectoryLog {
     for await (const message of readAll(this.#connection, streams.trajectories, filter)) {
       const record = decode(TrajectoryRecord, message.bytes);
       // A retry after an outage longer than the server's duplicate window is stored twice; the first copy counts.
-      const key = `${record.workerId}:${recordMessageId(record)}`;
+      const key = recordMessageId(record);
       if (seen.has(key)) continue;
       seen.add(key);
       records.push({ record, bytes: message.bytes });
@@ -39,8 +39,11 @@ export class JetStreamTrajectoryLog implements TrajectoryLog {
   }
 }
 
-/** `<episode>:<attempt>:<n>`; n is 0 for the start and the index of the step otherwise. */
+/**
+ * `<episode>:<attempt>:<token>:<n>`; n is 0 for the start and the index of the step otherwise. Without the token the
+ * server would take a new owner's record for a repetition of what a zombie wrote under the same attempt.
+ */
 function recordMessageId(record: TrajectoryRecord): string {
   const n = record.kind === "episode.started" ? 0 : record.step.index;
-  return `${record.episodeId}:${record.attempt}:${n}`;
+  return `${record.episodeId}:${record.attempt}:${record.fencingToken}:${n}`;
 }

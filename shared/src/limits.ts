@@ -46,6 +46,12 @@ export const limits = {
   deadLetterAgeMsMax: 30 * 86_400_000,
   /** Requests one endpoint works on at once; further ones are refused as BUS_FULL, which callers may retry. */
   requestsInFlightMax: 256,
+  /** Searches that one retrieval replica works on or holds back for `minSequence`; more are INDEX_OVERLOADED at once. */
+  retrievalInFlightMax: 128,
+  /** Demonstrations read ahead of the index; bounds what a replica holds twice while it catches up. */
+  projectionBatchMax: 256,
+  /** A replica that finds no demonstrations stream waits this long for a coordinator to create it. */
+  streamWaitMsMax: 60_000,
   /** Reply to a request: max_payload of 1 MiB less room for headers. */
   replyBytesMax: 1 * MiB - 64 * KiB,
   /** Lossy progress messages kept for a slow reader; the oldest are dropped. */

@@ -1,20 +1,11 @@
 // Requirements: 3.3.queue, 3.3.fencing, 3.4.resume, 3.4.drain, 3.4.outcomes, 3.bad.sandbox-killed
-import { CampaignRecord, HindcastError, type CampaignId, type EpisodeEnded, type EpisodeId, type RolloutTask, type TaskId, type WorkerId } from "@hindcast/shared";
-import { assembleAttempt, type Bus, silentLogger } from "@hindcast/shared/node";
-import { Registry } from "prom-client";
+import { HindcastError, type CampaignId, type EpisodeEnded, type EpisodeId, type RolloutTask, type TaskId, type WorkerId } from "@hindcast/shared";
+import { assembleAttempt, type Bus } from "@hindcast/shared/node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { collectTrajectory } from "../../coordinator/src/trajectory-collector.ts";
-import type { EnvironmentProvider } from "../../rollout-agent/src/environment/environment.ts";
-import { AgentMetrics } from "../../rollout-agent/src/metrics.ts";
-import { Cancellations } from "../../rollout-agent/src/worker/cancellations.ts";
-import { runLeaseLoop } from "../../rollout-agent/src/worker/lease-loop.ts";
-import { ReplayHandler } from "../../rollout-agent/src/worker/replay-handler.ts";
-import { RolloutHandler } from "../../rollout-agent/src/worker/rollout-handler.ts";
-import { TaskDispatcher } from "../../rollout-agent/src/worker/task-dispatcher.ts";
-import { aRolloutTask, type StepWords } from "../support/builders.ts";
+import { aRolloutTask } from "../support/builders.ts";
 import { aNatsServer, type TestNats, testPool } from "../support/nats-server.ts";
-import { ScriptedModel } from "../support/scripted-model.ts";
-import { ScriptedEnvironment } from "../support/scripted.ts";
+import { startWorker, type TestWorker } from "../support/worker.ts";
 
 const never = new AbortController().signal;
 let nats: TestNats;
@@ -38,54 +29,6 @@ function newTask(partial: Partial<RolloutTask> = {}): RolloutTask {
   });
 }
 
-interface WorkerOptions {
-  id?: "w-1" | "w-2" | "w-3";
-  /** Commands that the policy issues in order; then it stops. */
-  commands?: readonly string[];
-  answer?: (command: string) => Omit<StepWords, "command"> | Error;
-}
-
-interface TestWorker extends AsyncDisposable {
-  log: string[];
-  model: ScriptedModel;
-  drain: AbortController;
-}
-
-async function startWorker({ id = "w-1", commands = ["touch a", "touch b"], answer }: WorkerOptions = {}): Promise<TestWorker> {
-  const bus = await nats.connect(id);
-  const log: string[] = [];
-  const [drain, abort, over] = [new AbortController(), new AbortController(), new AbortController()];
-  // The policy reads how far it is from its prompt, as any model does: by the actions in the history.
-  const model = new ScriptedModel("offline:scripted", ({ messages }) => {
-    const prompt = messages.flatMap(({ content }) => content.map(({ text }) => text)).join("\n");
-    return `REASON: scripted\nACTION: ${commands.find((command) => !prompt.includes(command)) ?? "stop()"}`;
-  });
-  const cancellations = new Cancellations();
-  const following = cancellations.follow(bus.records("CAMPAIGNS", CampaignRecord), over.signal);
-  const provider: EnvironmentProvider = {
-    kind: "shell",
-    problems: () => Promise.resolve([]),
-    create: () => new ScriptedEnvironment(log, answer),
-  };
-  const shared = { bus, workerId: id as WorkerId, environments: () => provider, logger: silentLogger, drain: drain.signal };
-  const metrics = new AgentMetrics(new Registry());
-  const rollouts = new RolloutHandler({ ...shared, model: () => model, cancellations, metrics });
-  const handler = new TaskDispatcher(rollouts, new ReplayHandler(shared));
-  const loop = runLeaseLoop({ bus, pool: testPool, slots: 2, handler, logger: silentLogger, drain: drain.signal, abort: abort.signal });
-  return {
-    log,
-    model,
-    drain,
-    [Symbol.asyncDispose]: async () => {
-      drain.abort();
-      await loop;
-      over.abort();
-      await Promise.allSettled([following]);
-      await bus.close();
-    },
-  };
-}
-
 async function resultOf(task: RolloutTask): Promise<EpisodeEnded> {
   for await (const result of coordinator.results.watch(task.campaignId, AbortSignal.timeout(20_000))) {
     if (result.taskId === task.taskId && result.kind === "episode.ended") return result;
@@ -98,7 +41,7 @@ const stepsOf = async (task: RolloutTask): Promise<number> =>
 
 describe("a rollout agent on a real bus", () => {
   it("works a task to its terminal record, step by step, and empties the queue", async () => {
-    await using _worker = await startWorker();
+    await using _worker = await startWorker(nats);
     const task = newTask();
     expect(await coordinator.tasks.publish(task, never)).toBe("queued");
     const ended = await resultOf(task);
@@ -115,12 +58,12 @@ describe("a rollout agent on a real bus", () => {
   it("does nothing for a task whose terminal record stands", async () => {
     const task = newTask();
     {
-      await using _worker = await startWorker();
+      await using _worker = await startWorker(nats);
       await coordinator.tasks.publish(task, never);
       await resultOf(task);
     }
     await coordinator.tasks.publish({ ...task, seed: 1 }, never);
-    await using second = await startWorker({ id: "w-2" });
+    await using second = await startWorker(nats, { id: "w-2" });
     await expect.poll(() => coordinator.tasks.backlog(testPool), { timeout: 10_000 }).toEqual({ queued: 0, working: 0 });
     expect(second.model.requests).toHaveLength(0);
   });
@@ -128,13 +71,13 @@ describe("a rollout agent on a real bus", () => {
   it("hands back on drain, and another agent continues from the last committed step", async () => {
     const task = newTask();
     const commands = ["do-one", "do-two", "do-three"];
-    const first: TestWorker = await startWorker({ commands, answer: (command) => (command === "do-two" && first.drain.abort(), { state: command }) });
+    const first: TestWorker = await startWorker(nats, { commands, answer: (command) => (command === "do-two" && first.drain.abort(), { state: command }) });
     await coordinator.tasks.publish(task, never);
     await expect.poll(() => stepsOf(task), { timeout: 10_000 }).toBe(2);
     await first[Symbol.asyncDispose]();
     expect(await coordinator.results.get(task.campaignId, task.taskId)).toBeNull();
 
-    await using second = await startWorker({ id: "w-2", commands });
+    await using second = await startWorker(nats, { id: "w-2", commands });
     const ended = await resultOf(task);
     expect(ended).toMatchObject({ reason: "submitted", attempt: 2, steps: 3, workerId: "w-2" });
     expect(second.log.filter((line) => line.startsWith("step"))).toEqual(["step do-three"]);
@@ -144,7 +87,7 @@ describe("a rollout agent on a real bus", () => {
   it("keeps the first terminal record against every later one", async () => {
     const task = newTask();
     await coordinator.tasks.publish(task, never);
-    await using _worker = await startWorker({ commands: ["do-one"] });
+    await using _worker = await startWorker(nats, { commands: ["do-one"] });
     const ended = await resultOf(task);
     const late: EpisodeEnded = { ...ended, workerId: "w-2" as WorkerId, fencingToken: ended.fencingToken + 1, reason: "loop" };
     expect(await coordinator.results.put(late)).toBe("already");
@@ -154,7 +97,7 @@ describe("a rollout agent on a real bus", () => {
   it("tries a fault of the surroundings again and never counts it as a failed task", async () => {
     let faults = 0;
     const lost = new HindcastError({ code: "SANDBOX_LOST", boundary: "sandbox", message: "the sandbox was killed", retryable: true });
-    await using _worker = await startWorker({ commands: ["do-one"], answer: () => ((faults += 1) === 1 ? lost : { state: "one" }) });
+    await using _worker = await startWorker(nats, { commands: ["do-one"], answer: () => ((faults += 1) === 1 ? lost : { state: "one" }) });
     const task = newTask();
     await coordinator.tasks.publish(task, never);
     expect(await resultOf(task)).toMatchObject({ reason: "submitted", steps: 1 });
@@ -163,7 +106,7 @@ describe("a rollout agent on a real bus", () => {
 
   it("ends a task that it can never work on as infrastructure, with a dead letter", async () => {
     const broken = new HindcastError({ code: "SANDBOX_UNAVAILABLE", boundary: "sandbox", message: "no bubblewrap" });
-    await using _worker = await startWorker({ commands: ["do-one"], answer: () => broken });
+    await using _worker = await startWorker(nats, { commands: ["do-one"], answer: () => broken });
     const task = newTask();
     await coordinator.tasks.publish(task, never);
     expect(await resultOf(task)).toMatchObject({ reason: "infrastructure", error: { code: "SANDBOX_UNAVAILABLE" }, evaluation: null });
@@ -172,19 +115,19 @@ describe("a rollout agent on a real bus", () => {
 
   it("ends a task as unavailable when its own setup fails", async () => {
     const failed = new HindcastError({ code: "ENVIRONMENT_SETUP_FAILED", boundary: "environment", message: "setup exited with 1" });
-    await using _worker = await startWorker({ commands: ["do-one"], answer: () => failed });
+    await using _worker = await startWorker(nats, { commands: ["do-one"], answer: () => failed });
     const task = newTask();
     await coordinator.tasks.publish(task, never);
     expect(await resultOf(task)).toMatchObject({ reason: "unavailable", error: { code: "ENVIRONMENT_SETUP_FAILED" } });
   });
 
   it("does not take what a zombie recorded beside the accepted attempt", async () => {
-    await using _worker = await startWorker({ commands: ["do-one", "do-two"] });
+    await using _worker = await startWorker(nats, { commands: ["do-one", "do-two"] });
     const task = newTask();
     await coordinator.tasks.publish(task, never);
     const ended = await resultOf(task);
     const [first] = await coordinator.trajectories.read(task.campaignId, task.episodeId);
-    const zombie = await nats.connect("w-2");
+    const zombie = await nats.connect("w-2" as WorkerId);
     await zombie.trajectories.append({ ...first!.record, workerId: "w-2" as WorkerId, fencingToken: 1_000_000 });
     const records = await coordinator.trajectories.read(task.campaignId, task.episodeId);
     expect(assembleAttempt(records, ended.attempt)?.trajectory.steps).toHaveLength(0);

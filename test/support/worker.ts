@@ -1,0 +1,72 @@
+// Rollout agents of one process on a real bus: the agent's own loop and handlers over a scripted world.
+import { CampaignRecord, type WorkerId } from "@hindcast/shared";
+import { type Model, silentLogger } from "@hindcast/shared/node";
+import { Registry } from "prom-client";
+import type { EnvironmentProvider } from "../../rollout-agent/src/environment/environment.ts";
+import { AgentMetrics } from "../../rollout-agent/src/metrics.ts";
+import { Cancellations } from "../../rollout-agent/src/worker/cancellations.ts";
+import { runLeaseLoop } from "../../rollout-agent/src/worker/lease-loop.ts";
+import { ReplayHandler } from "../../rollout-agent/src/worker/replay-handler.ts";
+import { RolloutHandler } from "../../rollout-agent/src/worker/rollout-handler.ts";
+import { TaskDispatcher } from "../../rollout-agent/src/worker/task-dispatcher.ts";
+import type { StepWords } from "./builders.ts";
+import { type TestNats, testPool } from "./nats-server.ts";
+import { ScriptedModel } from "./scripted-model.ts";
+import { ScriptedEnvironment } from "./scripted.ts";
+
+export interface WorkerOptions {
+  /** @default "w-1" */
+  id?: string;
+  /** Commands that the policy issues in order; then it stops. */
+  commands?: readonly string[];
+  /** Another policy. */
+  model?: Model;
+  answer?: (command: string) => Omit<StepWords, "command"> | Error;
+}
+
+export interface TestWorker extends AsyncDisposable {
+  log: string[];
+  model: ScriptedModel;
+  drain: AbortController;
+}
+
+/** A policy that reads how far it is from its prompt, as any model does: by the actions in the history. */
+export function scriptedPolicy(commands: readonly string[]): ScriptedModel {
+  return new ScriptedModel("offline:scripted", ({ messages }) => {
+    const prompt = messages.flatMap(({ content }) => content.map(({ text }) => text)).join("\n");
+    const next = commands.find((command) => !new RegExp(`<action>\\s*${command}`).test(prompt));
+    return `REASON: scripted\nACTION: ${next ?? "stop()"}`;
+  });
+}
+
+export async function startWorker(nats: TestNats, { id = "w-1", commands = ["touch a", "touch b"], answer, ...options }: WorkerOptions = {}): Promise<TestWorker> {
+  const workerId = id as WorkerId;
+  const bus = await nats.connect(workerId);
+  const log: string[] = [];
+  const [drain, abort, over] = [new AbortController(), new AbortController(), new AbortController()];
+  const model = scriptedPolicy(commands);
+  const cancellations = new Cancellations();
+  const following = cancellations.follow(bus.records("CAMPAIGNS", CampaignRecord), over.signal);
+  const provider: EnvironmentProvider = {
+    kind: "shell",
+    problems: () => Promise.resolve([]),
+    create: () => new ScriptedEnvironment(log, answer),
+  };
+  const shared = { bus, workerId, environments: () => provider, logger: silentLogger, drain: drain.signal };
+  const metrics = new AgentMetrics(new Registry());
+  const rollouts = new RolloutHandler({ ...shared, model: () => options.model ?? model, cancellations, metrics });
+  const handler = new TaskDispatcher(rollouts, new ReplayHandler(shared));
+  const loop = runLeaseLoop({ bus, pool: testPool, slots: 2, handler, logger: silentLogger, drain: drain.signal, abort: abort.signal });
+  return {
+    log,
+    model,
+    drain,
+    [Symbol.asyncDispose]: async () => {
+      drain.abort();
+      await loop;
+      over.abort();
+      await Promise.allSettled([following]);
+      await bus.close();
+    },
+  };
+}

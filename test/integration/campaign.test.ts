@@ -1,0 +1,161 @@
+// Requirements: 3.2.proposal, 3.2.declined, 3.2.duplicates, 3.6.kinds, 3.6.windows, 3.7.replay, 3.7.committee, 3.13.report, 3.bad.two-campaigns
+import { HindcastError, type CampaignId, type CampaignRecord, type CampaignReport, type Demonstration } from "@hindcast/shared";
+import { type Bus, type Model, silentLogger } from "@hindcast/shared/node";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { packDocuments, runCampaign } from "../../coordinator/src/campaign-run.ts";
+import { someSettings } from "../support/campaign-context.ts";
+import { aNatsServer, type TestNats } from "../support/nats-server.ts";
+import { aDocument, scriptedGenerator } from "../support/scripted-generator.ts";
+import type { ScriptedModel } from "../support/scripted-model.ts";
+import { startWorker, type TestWorker } from "../support/worker.ts";
+
+const commands = ["do-one", "do-two"];
+const never = new AbortController().signal;
+let nats: TestNats;
+let bus: Bus;
+let worker: TestWorker;
+
+beforeEach(async () => {
+  nats = await aNatsServer();
+  bus = await nats.coordinator();
+  worker = await startWorker(nats, { commands });
+});
+afterEach(async () => {
+  await worker[Symbol.asyncDispose]();
+  await nats[Symbol.asyncDispose]();
+});
+
+async function aRecord(id = "c-0001", partial: Partial<CampaignRecord["settings"]> = {}): Promise<CampaignRecord> {
+  return {
+    v: 1,
+    id: id as CampaignId,
+    name: "test",
+    settings: { ...someSettings, ...partial },
+    documents: await bus.blobs.put(packDocuments([aDocument(1), aDocument(2)])),
+    state: "running",
+    detail: null,
+    report: null,
+    startedAt: new Date().toISOString(),
+    endedAt: null,
+  };
+}
+
+const run = async (generator: Model, record?: CampaignRecord, signal = never): Promise<CampaignReport> =>
+  runCampaign(record ?? (await aRecord()), { bus, model: () => generator, logger: silentLogger }, signal);
+
+async function demonstrations(): Promise<Demonstration[]> {
+  const last = await bus.demonstrations.lastSequence();
+  const found: Demonstration[] = [];
+  if (last === 0) return found;
+  for await (const { sequence, demonstration } of bus.demonstrations.follow(1, never)) {
+    if (demonstration !== null) found.push(demonstration);
+    if (sequence >= last) break;
+  }
+  return found.sort((a, b) => a.id.localeCompare(b.id));
+}
+
+const countsOf = (report: CampaignReport, stage: string): Record<string, number> => report.funnel.find(({ name }) => name === stage)?.counts ?? {};
+
+describe("a campaign on a real bus", () => {
+  it("follows Algorithm 1 from documents to demonstrations, and every count adds up", async () => {
+    const report = await run(scriptedGenerator());
+    expect(countsOf(report, "documents")).toEqual({ "learned from": 2 });
+    expect(countsOf(report, "tasks")).toEqual({ "declined: needs network": 2, duplicate: 2, "rolled-out": 2 });
+    // Two episodes of two steps: three windows each, two instruction kinds.
+    expect(countsOf(report, "windows")).toEqual({ constructed: 6 });
+    expect(countsOf(report, "candidates")).toEqual({ accepted: 12 });
+    expect(countsOf(report, "replay")).toEqual({ verified: 12 });
+    expect(countsOf(report, "demonstrations")).toEqual({ indexed: 12 });
+    expect(report.outcomes.submitted).toBe(2);
+    expect(Object.values(report.outcomes).reduce((sum, count) => sum + count, 0)).toBe(2);
+
+    const found = await demonstrations();
+    expect(found).toHaveLength(12);
+    const full = found.find(({ instruction, steps }) => instruction.kind === "new-task" && steps.length === 2);
+    expect(full).toMatchObject({
+      instruction: { text: "Carry out do-one and do-two" },
+      replay: "verified",
+      score: 4,
+      steps: [{ reason: "reason 1", summary: "Ran do-one." }, { reason: "reason 2" }],
+      lineage: { from: 0, to: 2, keptSteps: [1, 2], isOffline: true },
+    });
+    expect(found.find(({ instruction, steps }) => instruction.kind === "replicate" && steps.length === 2)?.instruction.text).toBe(
+      "Replicate the following: Ran do-one. Then: Ran do-two.",
+    );
+  });
+
+  it("summarises each transition once, however many windows it is part of", async () => {
+    const generator = scriptedGenerator();
+    await run(generator);
+    expect(generator.asked("summarise-transition")).toBe(4);
+    expect(generator.asked("new-task-instruction")).toBe(6);
+  });
+
+  it("arrives at the same demonstrations when it is run again from the top after a crash", async () => {
+    const stop = new AbortController();
+    const generator = scriptedGenerator();
+    let votes = 0;
+    const dying = scriptedGenerator({
+      judge: () => {
+        if ((votes += 1) === 5) stop.abort(new Error("killed"));
+        return { json: { checklist: [], criteria: { aligned: true, coherent: true, natural: true, reasonable: true }, score: 4, reason: "fine", verdict: "yes" } };
+      },
+    });
+    const record = await aRecord();
+    await expect(run(dying, record, stop.signal)).rejects.toThrow("killed");
+    const stepsBefore = worker.log.filter((line) => line.startsWith("step")).length;
+    await run(generator, record);
+    const again = await demonstrations();
+
+    await worker[Symbol.asyncDispose]();
+    await nats[Symbol.asyncDispose]();
+    nats = await aNatsServer();
+    bus = await nats.coordinator();
+    worker = await startWorker(nats, { commands });
+    await run(scriptedGenerator(), await aRecord());
+    // What differs is when the episodes ended; everything else must not.
+    const withoutTime = (found: Demonstration[]): unknown => JSON.parse(JSON.stringify(found).replaceAll(/"(createdAt|durationMs)":("[^"]*"|[\d.]+)/g, '"$1":0'));
+    expect(withoutTime(again)).toEqual(withoutTime(await demonstrations()));
+    expect(stepsBefore).toBeGreaterThan(0);
+  });
+
+  it("does not learn again what an earlier campaign learned", async () => {
+    await run(scriptedGenerator());
+    const second = await run(scriptedGenerator(), await aRecord("c-0002"));
+    expect(countsOf(second, "tasks")).toEqual({ "declined: needs network": 2, duplicate: 4 });
+    expect(await demonstrations()).toHaveLength(12);
+  });
+
+  it("keeps two campaigns at once apart", async () => {
+    const [one, two] = await Promise.all([run(scriptedGenerator(), await aRecord("c-0001")), run(scriptedGenerator(), await aRecord("c-0002"))]);
+    expect(countsOf(one, "demonstrations")).toEqual({ indexed: 12 });
+    expect(countsOf(two, "demonstrations")).toEqual({ indexed: 12 });
+    expect(new Set((await demonstrations()).map(({ campaignId }) => campaignId)).size).toBe(2);
+  });
+
+  it("reports rulings that stay open because a judge is out, and rejects nothing for it", async () => {
+    const error = new HindcastError({ code: "MODEL_OVERLOADED", boundary: "model", message: "529", retryable: true });
+    const report = await run(scriptedGenerator({ judge: () => ({ error }) }));
+    expect(countsOf(report, "candidates")).toEqual({ "open: a judge abstained": 12 });
+    expect(await demonstrations()).toEqual([]);
+  });
+
+  it("keeps the paper's word with replay off: unchecked", async () => {
+    const report = await run(scriptedGenerator(), await aRecord("c-0001", { verifyByReplay: false }));
+    expect(countsOf(report, "replay")).toEqual({ unchecked: 12 });
+  });
+
+  it("stops with a clear error when its budget is spent, before asking for more", async () => {
+    const generator: ScriptedModel = scriptedGenerator({ "summarise-transition": () => ({ completion: { text: "s", costUsd: 1 } }) });
+    await expect(run(generator, await aRecord("c-0001", { costUsdMax: 2 }))).rejects.toMatchObject({ code: "CAMPAIGN_BUDGET_EXHAUSTED" });
+    expect(generator.asked("judge")).toBe(0);
+  });
+
+  it("survives model answers that are empty, not JSON or refused, and says so", async () => {
+    for (const line of ["", "no json", { completion: { stop: "refusal" as const } }]) {
+      const report = await run(scriptedGenerator({ "self-instruct": () => line }), await aRecord(`c-${Math.random().toString(36).slice(2)}`));
+      expect(report.warnings.join()).toMatch(/no usable proposals/);
+      expect(countsOf(report, "demonstrations")).toEqual({});
+    }
+  });
+});

@@ -1,0 +1,239 @@
+// Finds what a document shows people to do: its example commands with the sentence that introduces them, and the usage
+// lines of its synopsis with the description of the option that tells them apart.
+import { documentBlocks, type Block } from "./document-blocks.ts";
+import { shellWords } from "./shell-words.ts";
+import { firstSentence } from "./text.ts";
+
+export interface DocumentExample {
+  commands: string[];
+  /** Prose that says what the commands do: sentences, a heading or an option's description, most telling first. */
+  leads: string[];
+  origin: "example" | "usage";
+}
+
+export interface ReadDocument {
+  /** Commands that the document is about, as their words: `["npm", "pkg"]`. */
+  application: string[];
+  /** What the application does, in one sentence of the document; empty where it has none. */
+  description: string;
+  examples: DocumentExample[];
+}
+
+const shellTools = new Set("cd mkdir echo touch cp mv rm cat printf ls ln export tar".split(" "));
+const shellLanguages = new Set(["", "bash", "sh", "shell", "console", "shell-session", "term"]);
+
+/** Reads a document chunk; `title` and `source` name the application where the text does not. */
+export function readDocument(document: { title: string; source: string; path: string; text: string }): ReadDocument {
+  const blocks = documentBlocks(document.text.replace(/^---\n[\s\S]*?\n---\n/, ""));
+  const application = applicationOf(document);
+  const description =
+    /^description:\s*(.+)$/m.exec(document.text)?.[1]?.trim() ??
+    /^\s*[\w.-]+ (?:-|–|—|\\-) ([A-Z].+)$/m.exec(document.text)?.[1]?.trim() ??
+    "";
+  return {
+    application,
+    description,
+    examples: [...blockExamples(blocks, application), ...usageExamples(blocks, application, description)],
+  };
+}
+
+/** `man:git-tag(1)`, `commands/npm-pkg.md` and `help:npm pkg` all name a command; a hyphen stands for a space. */
+function applicationOf(document: { title: string; source: string; path: string; text: string }): string[] {
+  const named = /^help:(.+)$/.exec(document.source)?.[1];
+  if (named !== undefined) return named.split(" ");
+  const base = (document.source.split("/").at(-1) ?? "").replace(/^man:/, "").replace(/\(\d\w*\)$|\.\w+$/, "");
+  const commands = [...document.text.matchAll(/^\s*(?:[$%] )?([a-z][\w.-]+) ([a-z][\w-]+)?/gm)].map(
+    (match) => match[1],
+  );
+  const first = base.split("-")[0] ?? base;
+  if (commands.includes(first)) return base.split("-");
+  if (commands.includes(base)) return [base];
+  const counts = new Map<string, number>();
+  for (const match of document.text.matchAll(/^\s*(?:[$%] |`)([a-z][\w.-]+) /gm)) {
+    const word = match[1] ?? "";
+    if (!shellTools.has(word)) counts.set(word, (counts.get(word) ?? 0) + 1);
+  }
+  const most = [...counts].sort((a, b) => b[1] - a[1])[0]?.[0];
+  return most === undefined ? [first] : [most];
+}
+
+function blockExamples(blocks: readonly Block[], application: readonly string[]): DocumentExample[] {
+  const examples: DocumentExample[] = [];
+  for (const [index, block] of blocks.entries()) {
+    const heading = blocks.slice(0, index).findLast((other) => other.kind === "heading")?.lines[0] ?? "";
+    if (/synopsis|usage|see also/i.test(heading)) continue;
+    if (block.kind === "prose") {
+      const command = definedCommand(block, application);
+      const body = blocks[index + 1];
+      if (command !== null && body?.kind === "prose") {
+        examples.push({ commands: [command], leads: [firstSentence(body.lines.join(" "))], origin: "example" });
+      }
+      continue;
+    }
+    if (block.kind !== "code" || !shellLanguages.has(block.language)) continue;
+    const context = { before: leadsBefore(blocks, index), notes: notesAfter(blocks, index) };
+    examples.push(...codeExamples(block, application, context));
+  }
+  return examples;
+}
+
+/** A definition's term that is a command line: `git archive -o latest.zip HEAD` or an item such as "* `npm pkg fix`". */
+function definedCommand(block: Block, application: readonly string[]): string | null {
+  const line = block.lines.join(" ").replace(/\s+/g, " ");
+  const item = /^[*•-] `([^`]+)`:?$/.exec(line)?.[1] ?? (block.language === "term" ? line.replace(/^`|`$/g, "") : "");
+  return item.startsWith(`${application[0] ?? ""} `) ? item : null;
+}
+
+/** Prose just before, then the heading. */
+function leadsBefore(blocks: readonly Block[], index: number): string[] {
+  const before = blocks[index - 1];
+  const heading = blocks.slice(0, index).findLast((other) => other.kind === "heading")?.lines[0];
+  const prose = before?.kind === "prose" ? sentences(before.lines.join(" ")).toReversed().slice(0, 2) : [];
+  return [...prose, ...(heading === undefined || /^examples?$/i.test(heading) ? [] : [heading])];
+}
+
+function sentences(text: string): string[] {
+  return text
+    .replace(/\s+/g, " ")
+    .split(/(?<=[^.\d][.:!?])\s+(?=[A-Z(`"])/)
+    .filter((sentence) => sentence.trim() !== "");
+}
+
+/** The numbered callouts below a block, as `git` pages have them. */
+function notesAfter(blocks: readonly Block[], index: number): string[] {
+  const after = blocks[index + 1];
+  if (after?.kind !== "prose") return [];
+  const items = ` ${after.lines.join(" ")}`.split(/\s(?=\d+\. )/).filter((item) => /^\s*\d+\. /.test(item));
+  return items.map((item) => item.replace(/^\s*\d+\. /, ""));
+}
+
+function codeExamples(
+  block: Block,
+  application: readonly string[],
+  context: { before: string[]; notes: string[] },
+): DocumentExample[] {
+  const lines = joinContinuations(block.lines);
+  const prompted = lines.some((line) => /^[$%] /.test(line));
+  const commands: { text: string; notes: string[] }[] = [];
+  let comment: string | null = null;
+  for (const line of lines) {
+    const source = prompted ? /^[$%] (.*)$/.exec(line)?.[1] : line;
+    if (source === undefined) continue;
+    if (/^\s*#/.test(source)) {
+      comment = source.replace(/^\s*#+\s*/, "");
+      continue;
+    }
+    const { text, note } = withoutNotes(source, context.notes);
+    if (isCommand(text, application, prompted)) {
+      commands.push({ text, notes: [...(comment === null ? [] : [comment]), ...(note === null ? [] : [note])] });
+      comment = null;
+    }
+  }
+  if (commands.length === 0) return [];
+  if (areAlternatives(commands.map(({ text }) => text))) {
+    return commands.map(({ text, notes }) => ({
+      commands: [text],
+      leads: [...notes, ...context.before],
+      origin: "example",
+    }));
+  }
+  const notes = commands.flatMap((command) => command.notes);
+  const leads = commands.length === 1 ? [...notes, ...context.before] : [...context.before, ...notes];
+  return [{ commands: commands.map(({ text }) => text), leads, origin: "example" }];
+}
+
+function joinContinuations(lines: readonly string[]): string[] {
+  return lines
+    .join("\n")
+    .replace(/\\\n\s*/g, " ")
+    .split("\n");
+}
+
+/** Strips a trailing `(1)` callout or `# comment` and returns what it says. */
+function withoutNotes(line: string, notes: readonly string[]): { text: string; note: string | null } {
+  const callout = /^(.*?)\s+\((\d)\)$/.exec(line);
+  if (callout !== null) return { text: (callout[1] ?? "").trim(), note: notes[Number(callout[2]) - 1] ?? null };
+  const comment = /^(.*?\S)\s{2,}#\s*(.+)$/.exec(line);
+  return comment === null
+    ? { text: line.trim(), note: null }
+    : { text: (comment[1] ?? "").trim(), note: comment[2] ?? null };
+}
+
+function isCommand(text: string, application: readonly string[], prompted: boolean): boolean {
+  const first = shellWords(text)[0]?.text ?? "";
+  if (first === application[0]) return true;
+  return shellTools.has(first) || (prompted && /^[a-z][\w.-]*$/.test(first));
+}
+
+/** Several lines that start alike are choices, not steps. */
+function areAlternatives(commands: readonly string[]): boolean {
+  const starts = new Set(commands.map((command) => command.split(" ").slice(0, 2).join(" ")));
+  return commands.length > 1 && starts.size === 1;
+}
+
+/** Each usage line, with the description of the first option in it that the document describes. */
+function usageExamples(
+  blocks: readonly Block[],
+  application: readonly string[],
+  description: string,
+): DocumentExample[] {
+  const options = optionDescriptions(blocks);
+  const lines = blocks.flatMap((block, index) => {
+    const heading = blocks.slice(0, index).findLast((other) => other.kind === "heading")?.lines[0] ?? "";
+    return block.kind !== "heading" && /synopsis|usage/i.test(heading) ? [usageLines(block.lines, application)] : [];
+  });
+  return lines.flat().flatMap((line) => {
+    const command = plainUsage(line);
+    const option = shellWords(command).find((word) => options.has(word.text))?.text;
+    const leads = [...(option === undefined ? [] : [options.get(option) ?? ""]), description].filter(
+      (lead) => lead !== "",
+    );
+    return leads.length === 0 ? [] : [{ commands: [command], leads, origin: "usage" as const }];
+  });
+}
+
+/** Usage lines may be wrapped; a new one starts with the application's name. */
+function usageLines(lines: readonly string[], application: readonly string[]): string[] {
+  const name = application[0] ?? "";
+  return lines.reduce<string[]>((joined, line) => {
+    const text = line.trim().replace(/^`|`$/g, "");
+    if (text.startsWith(`${name} `)) return [...joined, text];
+    if (text === "" || text.startsWith("alias") || joined.length === 0) return joined;
+    return [...joined.slice(0, -1), `${joined.at(-1) ?? ""} ${text}`];
+  }, []);
+}
+
+/** Drops optional parts, takes the first of alternatives, and one of what may be repeated. */
+export function plainUsage(line: string): string {
+  let text = line;
+  for (let pass = 0; pass < 8; pass += 1) {
+    const next = text
+      .replace(/(?<=^|\s)\[(?:[^[\]<>]|<[^<>]*>)*\](?:\.\.\.)?/g, "")
+      .replace(/\(([^()|]+)(?:\|[^()]*)?\)(?:\.\.\.)?/g, "$1");
+    if (next === text) break;
+    text = next;
+  }
+  return text
+    .replace(/\.\.\.|…/g, "")
+    .replace(/ --(?= |$)/g, "")
+    .replace(/\s*\|.*$/, "")
+    .replace(/\s+/g, " ")
+    .trim();
+}
+
+/** `-d, --delete` → what the document says about it. */
+function optionDescriptions(blocks: readonly Block[]): Map<string, string> {
+  const descriptions = new Map<string, string>();
+  for (const [index, block] of blocks.entries()) {
+    const term = block.lines
+      .join(" ")
+      .replace(/`/g, "")
+      .replace(/^[*•-] (?=-)/, "");
+    const body = blocks[index + 1];
+    if (block.kind !== "prose" || !/^-{1,2}[a-zA-Z]/.test(term) || body === undefined || term.length > 120) continue;
+    for (const option of term.matchAll(/(?<=^|[\s,])-{1,2}[a-zA-Z][\w-]*/g)) {
+      if (!descriptions.has(option[0])) descriptions.set(option[0], firstSentence(body.lines.join(" ")));
+    }
+  }
+  return descriptions;
+}

@@ -1,0 +1,95 @@
+// What the offline actor does when no demonstration helps: looks around, reads help texts, and tries one command that a
+// usage line and the objective's values make up. `ls`, `cat` and `--help` are all the commands it knows.
+import { plainUsage } from "./document-examples.ts";
+import { literals, type Literal } from "./literals.ts";
+import type { SeenObservation } from "./reading-prompts.ts";
+import { shellQuote } from "./shell-words.ts";
+import { contentWords, likeness } from "./text.ts";
+
+export interface Done {
+  action: string;
+  result: SeenObservation;
+}
+
+/** Help texts read before giving up. */
+const helpMax = 3;
+
+/** The next exploring command with its reason; null when there is nothing left to try. */
+export function explore(objective: string, done: readonly Done[]): { reason: string; command: string } | null {
+  const commands = done.map(({ action }) => action);
+  const listing = done.find(({ action }) => action === "ls");
+  if (listing === undefined)
+    return { reason: "No demonstration fits, so I look at what is here first.", command: "ls" };
+  const readme = /^README[\w.]*$/m.exec(listing.result.output)?.[0];
+  if (readme !== undefined && !commands.includes(`cat ${readme}`)) {
+    return { reason: "A README may say how things are done here.", command: `cat ${readme}` };
+  }
+  const composed = commands.some((command, index) => index > 0 && !/^(?:ls|cat )|--help$/.test(command));
+  const helps = done.filter(({ action }) => action.endsWith(" --help"));
+  const useful = helps.filter(({ result }) => result.exitCode === 0);
+  const next = nextHelp(objective, commands, useful);
+  if (helps.length < helpMax && next !== null)
+    return { reason: "The help text may name the command for this.", command: next };
+  const command = composed
+    ? null
+    : useful
+        .toReversed()
+        .map(({ result }) => fromUsage(objective, result.output))
+        .find((found) => found !== null);
+  return command === null || command === undefined
+    ? null
+    : { reason: "A usage line with the objective's values filled in.", command };
+}
+
+/** First the help of a program that the objective names, then that of a subcommand which both mention. */
+function nextHelp(objective: string, commands: readonly string[], useful: readonly Done[]): string | null {
+  const last = useful.at(-1);
+  if (last === undefined) {
+    const programs = [
+      /\b[Uu]sing ([a-z][\w-]*)/,
+      /\bwith (?:the help of )?([a-z][\w-]*)\b/,
+      /\b(?:tool|program|command|use)\b[^.]*? ([a-z][\w-]*)(?: for it)?\.?$/,
+    ].flatMap((pattern) => pattern.exec(objective)?.[1] ?? []);
+    const words = objective.toLowerCase().match(/\b[a-z][a-z-]{1,11}\b/g) ?? [];
+    return (
+      [...programs, ...words].map((word) => `${word} --help`).find((command) => !commands.includes(command)) ?? null
+    );
+  }
+  if (useful.length > 1) return null;
+  const program = last.action.replace(/ --help$/, "");
+  const asked = contentWords(objective);
+  const offered = [...new Set(last.result.output.match(/\b[a-z][a-z-]{2,}\b/g) ?? [])];
+  const match = offered
+    .filter((word) => word !== program && asked.includes(contentWords(word)[0] ?? ""))
+    .toSorted((a, b) => asked.indexOf(contentWords(a)[0] ?? "") - asked.indexOf(contentWords(b)[0] ?? ""))
+    .map((word) => `${program} ${word} --help`);
+  return match.find((command) => !commands.includes(command)) ?? null;
+}
+
+/** The usage line most like the objective, its placeholders filled with the objective's values in order. */
+function fromUsage(objective: string, help: string): string | null {
+  const lines = help
+    .split("\n")
+    .map((line) => line.replace(/^\s*(?:usage|or):\s*/i, "").trim())
+    .filter((line) => /^[a-z][\w.-]* .*<[\w -]+>/.test(line));
+  const values = literals(objective);
+  const ranked = lines
+    .map((line) => ({ line, score: likeness(objective, line) }))
+    .toSorted((a, b) => b.score - a.score);
+  for (const { line } of ranked.slice(0, 3)) {
+    const command = filled(plainUsage(line), values);
+    if (command !== null) return command;
+  }
+  return null;
+}
+
+function filled(usage: string, values: readonly Literal[]): string | null {
+  const rest = [...values];
+  let isFilled = usage.includes("<");
+  const command = usage.replace(/<[\w -]+>/g, () => {
+    const value = rest.shift();
+    if (value === undefined) isFilled = false;
+    return shellQuote(value?.value ?? "");
+  });
+  return isFilled ? command : null;
+}

@@ -1,0 +1,78 @@
+// The offline relabeller: what a window achieved, as an instruction. Effects say what was done; the actions only add the
+// values that effects do not show (a start point, say). A window that changed nothing becomes a question.
+import type { NewTaskOutput } from "../../prompt/prompt.ts";
+import { findSection, type Section } from "../../prompt/sections.ts";
+import { changesOf } from "./changes.ts";
+import { seenSteps, type SeenStep } from "./reading-prompts.ts";
+import { simpleCommands } from "./shell-words.ts";
+import { capitalised, englishList } from "./text.ts";
+import { commandValues, withValues } from "./wording.ts";
+
+/** More changes than this are told by the files they touch. */
+const changesMax = 6;
+/** An answer longer than this is a document, not an answer. */
+const answerCharactersMax = 4_000;
+
+export function relabel(sections: readonly Section[]): NewTaskOutput {
+  const steps = seenSteps(findSection(sections, "trajectory")?.children ?? []);
+  const done = steps.filter(succeeded);
+  const program = programOf(done.length === 0 ? steps : done);
+  const changes = steps
+    .flatMap((step) => changesOf(step.effects))
+    .filter((one, index, all) => all.findIndex((other) => other.request === one.request) === index);
+  const hasEffects = steps.some((step) => step.effects.some((effect) => !/_logs|_cacache/.test(effect.path)));
+  if (changes.length === 0 && !hasEffects) return question(done.length === 0 ? steps : done, program);
+  const commands = done.map((step) => step.action);
+  const request =
+    changes.length === 0
+      ? commandWords(commands, program)
+      : englishList(changes.slice(0, changesMax).map((one) => one.request));
+  const instruction = `${withProgram(withValues(request, commands, [program]), program)}.`;
+  const result =
+    changes.length === 0
+      ? capitalised(request)
+      : capitalised(englishList(changes.slice(0, changesMax).map((one) => one.past)));
+  return { instruction, asksForAnswer: false, answer: null, expectedResult: `${result}.` };
+}
+
+function succeeded(step: SeenStep): boolean {
+  return step.observation.exitCode === 0 || step.observation.exitCode === null;
+}
+
+function question(steps: readonly SeenStep[], program: string): NewTaskOutput {
+  const last = steps.at(-1);
+  const answer = (last?.observation.output ?? "").slice(0, answerCharactersMax);
+  const commands = last === undefined ? [] : [last.action];
+  const words = commandWords(commands, program);
+  const instruction = `${withProgram(withValues(`find out what it shows for ${words === "" ? "this" : words}`, commands, [program]), program)}. Answer with what is printed.`;
+  return {
+    instruction,
+    asksForAnswer: true,
+    answer,
+    expectedResult: "The answer is what the last command printed.",
+  };
+}
+
+/** The program that most of the commands run. */
+function programOf(steps: readonly SeenStep[]): string {
+  const programs = steps.flatMap((step) => simpleCommands(step.action)).map((words) => words[0] ?? "");
+  const told = programs.filter((name) => !/^(?:cd|ls|cat|echo|mkdir)$/.test(name));
+  return (told.length > 0 ? told : programs)[0] ?? "the shell";
+}
+
+function withProgram(request: string, program: string): string {
+  return new RegExp(`\\b${program.replace(/\W/g, "\\$&")}\\b`).test(request)
+    ? capitalised(request)
+    : `Using ${program}, ${request}`;
+}
+
+/** Subcommands as words, where effects do not tell what happened: `git stash push` → "stash push". */
+function commandWords(commands: readonly string[], program: string): string {
+  const words = commands.flatMap((command) => {
+    const values = new Set(commandValues(command, [program]).map(({ value }) => value));
+    return simpleCommands(command)
+      .flatMap((parts) => parts.slice(1))
+      .filter((word) => !word.startsWith("-") && !values.has(word) && /^[a-z][\w-]*$/i.test(word));
+  });
+  return [...new Set(words)].join(" ");
+}

@@ -1,0 +1,16 @@
+import type { EnvironmentKind } from "../../domain/environment-spec.ts";
+
+const descriptions: Record<EnvironmentKind, string> = {
+  shell: [
+    "A bash session in a Linux sandbox. The working directory /workspace holds the files of the task; the home",
+    "directory /home/agent starts empty. Directory, variables and functions persist from one command to the next.",
+    "The machine's own tools are installed. There is no network, no display, no root, no editor, no pager and nobody who",
+    "could type an answer: commands must run without asking. Git knows an author name and e-mail address already.",
+  ].join("\n"),
+  "no-op": "An environment without a world: it answers every action with a fixed amount of text.",
+};
+
+/** What a kind of environment is and can do, in the words that every prompt uses for it. */
+export function environmentDescription(kind: EnvironmentKind): string {
+  return descriptions[kind];
+}

@@ -1,0 +1,36 @@
+// NNetNav's change summariser: one or two sentences per transition, written once and read by every later prompt, so that
+// long observations are read once per step instead of once per window.
+import { actionText } from "../../domain/action.ts";
+import { budgets } from "./budgets.ts";
+import type { Prompt, SummariseTransitionInput } from "./prompt.ts";
+import { group, leaf } from "./sections.ts";
+import { systemText, templateHash, userMessage, type Template } from "./template.ts";
+import { effectsSection, observationSection } from "./trajectory-sections.ts";
+
+/** Two sentences with the odd long path. */
+const summaryCharactersMax = 1_500;
+
+const template: Template = {
+  purpose: "summarise-transition",
+  system: `You are shown one transition of an agent in a shell: the observation before, the action, the observation after, and which files the action changed.
+Say in one or two sentences what the action did and what it changed or printed. Name files, fields, values, branches and error messages exactly. Say so when it failed or changed nothing. Do not guess why it was done.`,
+  request: "Write the summary alone.",
+};
+
+export const summariseTransition: Prompt<SummariseTransitionInput, string> = {
+  purpose: "summarise-transition",
+  hash: templateHash(template),
+  outputTokensMax: 1_000,
+  render: ({ before, action, after }) => ({
+    system: systemText(template),
+    messages: [
+      userMessage([
+        group("before", [observationSection(before.observation, budgets.pastObservation)]),
+        leaf("action", actionText(action)),
+        group("after", [observationSection(after.observation, budgets.pastObservation), effectsSection(after)]),
+        template.request,
+      ]),
+    ],
+  }),
+  output: { kind: "text", parse: (text) => text.replace(/\s+/g, " ").trim().slice(0, summaryCharactersMax) },
+};

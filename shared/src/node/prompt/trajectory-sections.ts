@@ -1,0 +1,52 @@
+import { actionText } from "../../domain/action.ts";
+import { observationText, type Effect, type Observation, type Observed } from "../../domain/observation.ts";
+import type { Trajectory } from "../../domain/trajectory.ts";
+import { estimateTokens } from "../../tokens.ts";
+import { budgets, clip } from "./budgets.ts";
+import { group, leaf } from "./sections.ts";
+
+export function observationSection(observation: Observation, tokensMax: number): string {
+  return leaf("observation", clip(observationText(observation), tokensMax));
+}
+
+/**
+ * What an action changed in the world, file by file, up to a budget. Shown to the models that look back on a
+ * trajectory; never to the policy, which sees only what the environment shows.
+ */
+export function effectsSection(observed: Observed): string {
+  let tokens = 0;
+  const shown: string[] = [];
+  for (const effect of observed.effects) {
+    const text = effectSection(effect);
+    tokens += estimateTokens(text);
+    if (tokens > budgets.effects) break;
+    shown.push(text);
+  }
+  const omitted = observed.effectsOmitted + observed.effects.length - shown.length;
+  return group("effects", shown, omitted > 0 ? { omitted } : {});
+}
+
+function effectSection(effect: Effect): string {
+  const texts = [
+    ...(effect.before === null ? [] : [leaf("before", clip(effect.before, budgets.fileText))]),
+    ...(effect.after === null ? [] : [leaf("after", clip(effect.after, budgets.fileText))]),
+  ];
+  return group("effect", texts, { change: effect.change, path: effect.path });
+}
+
+/** A window as the paper's Table 30 has it: observation, action, observation, …; with effects and summaries per step. */
+export function trajectorySection(trajectory: Trajectory, summaries: readonly string[]): string {
+  const steps = trajectory.steps.map((step, index) =>
+    group(
+      "step",
+      [
+        leaf("action", actionText(step.turn.action)),
+        observationSection(step.observed.observation, budgets.pastObservation),
+        effectsSection(step.observed),
+        ...(summaries[index] === undefined ? [] : [leaf("summary", summaries[index])]),
+      ],
+      { number: index + 1 },
+    ),
+  );
+  return group("trajectory", [observationSection(trajectory.initial.observation, budgets.pastObservation), ...steps]);
+}

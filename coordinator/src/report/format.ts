@@ -7,6 +7,11 @@ export function formatCount(count: number): string {
     .replaceAll(/\B(?=(?:\d{3})+$)/g, ",");
 }
 
+/** `1 task`, `1,234 tasks`. */
+export function formatCountOf(count: number, one: string, many = `${one}s`): string {
+  return `${formatCount(count)} ${count === 1 ? one : many}`;
+}
+
 /** `850 ms`, `12.3 s`, `4 min 05 s`, `1 h 02 min`. */
 export function formatDuration(milliseconds: number): string {
   if (milliseconds < 999.5) return `${Math.round(milliseconds)} ms`;

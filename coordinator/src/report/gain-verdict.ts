@@ -1,5 +1,5 @@
 import type { GainResult } from "@hindcast/shared";
-import { formatCount, formatPoints } from "./format.ts";
+import { formatCount, formatCountOf, formatPoints } from "./format.ts";
 
 export interface GainVerdict {
   verdict: "helped" | "hurt" | "no-difference" | "not-measured";
@@ -16,7 +16,7 @@ export function gainVerdict(gain: GainResult): GainVerdict {
   }
   const [low, high] = differenceInterval;
   const numbers = `${formatPoints(difference)} points, 95 % interval ${formatPoints(low)} to ${formatPoints(high)}`;
-  const pairs = `${tasks(onlyOn)} solved only with it, ${formatCount(onlyOff)} only without it`;
+  const pairs = `${formatCountOf(onlyOn, "task")} solved only with it, ${formatCount(onlyOff)} only without it`;
   if (low > 0) return { verdict: "helped", sentence: `Retrieval helped: ${numbers}; ${pairs}.` };
   if (high < 0) return { verdict: "hurt", sentence: `Retrieval hurt: ${numbers}; ${pairs}.` };
   return { verdict: "no-difference", sentence: `No measurable difference: ${numbers}, which includes zero; ${pairs}.` };
@@ -26,8 +26,4 @@ export function gainVerdict(gain: GainResult): GainVerdict {
 export function undecidedSentence({ off, on }: GainResult): string | null {
   if (off.undecided + on.undecided === 0) return null;
   return `Undecided: ${formatCount(off.undecided)} with retrieval off, ${formatCount(on.undecided)} with it on; neither solved nor failed.`;
-}
-
-function tasks(count: number): string {
-  return `${formatCount(count)} ${count === 1 ? "task" : "tasks"}`;
 }

@@ -1,6 +1,6 @@
 import { EndReason, sumCost, type CampaignReport, type FunnelStage, type GainResult } from "@hindcast/shared";
 import { bar, intervalPlot } from "./bars.ts";
-import { formatCount, formatDuration, formatPercent, formatRate, formatUsd } from "./format.ts";
+import { formatCount, formatCountOf, formatDuration, formatPercent, formatRate, formatUsd } from "./format.ts";
 import { gainVerdict, undecidedSentence, type GainVerdict } from "./gain-verdict.ts";
 import { penFor, type Pen, type Style } from "./style.ts";
 import { renderTable } from "./table.ts";
@@ -129,7 +129,7 @@ function gainTable(gain: GainResult, titled: (title: string) => string, pen: Pen
     ...wrap(sentence, pen.width).map(verdictPaint(verdict, pen)),
     ...(undecided === null ? [] : wrap(undecided, pen.width)),
   ];
-  const title = titled(`Measured gain, ${gain.kind}: ${kinds[gain.kind]} (${formatCount(gain.tasks)} tasks)`);
+  const title = titled(`Measured gain, ${gain.kind}: ${kinds[gain.kind]} (${formatCountOf(gain.tasks, "task")})`);
   const arm = (name: string, result: GainResult["on"]): string[] => [
     name,
     `${formatCount(result.successes)} of ${formatCount(result.decided)}`,
@@ -228,7 +228,7 @@ function summaryTable(
         ["campaign", campaignId],
         ["duration", formatDuration(durationMs)],
         ["steps", `${formatCount(steps)} (${formatRate(stepsPerSecond)})`],
-        ["in the index", `${formatCount(indexed)} ${indexed === 1 ? "demonstration" : "demonstrations"}`],
+        ["in the index", formatCountOf(indexed, "demonstration")],
         ...places.map(({ what, path }) => [what, printableLine(path)]),
       ],
     },

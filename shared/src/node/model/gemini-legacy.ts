@@ -8,7 +8,10 @@ import { type GeminiOptions, geminiBaseUrl } from "./gemini.ts";
 import type { CompletionRequest } from "./model.ts";
 
 export function geminiLegacyDriver({ apiKey, model, baseUrl }: GeminiOptions): Driver {
-  const client = new GoogleGenerativeAI(apiKey).getGenerativeModel({ model }, { baseUrl: baseUrl ?? geminiBaseUrl });
+  const client = new GoogleGenerativeAI(apiKey).getGenerativeModel(
+    { model },
+    { baseUrl: baseUrl ?? geminiBaseUrl, apiVersion: "v1beta" },
+  );
   return {
     id: `gemini:${model}`,
     provider: "gemini",

@@ -15,8 +15,9 @@ export interface GeminiOptions {
 export const geminiBaseUrl = "https://generativelanguage.googleapis.com";
 
 export function geminiDriver({ apiKey, model, baseUrl }: GeminiOptions): Driver {
-  // `vertexai: false` and the explicit base URL keep the SDK from choosing either by the process environment.
-  const client = new GoogleGenAI({ apiKey, vertexai: false, httpOptions: { baseUrl: baseUrl ?? geminiBaseUrl } });
+  // What is left out here, the SDK would take from the process environment. v1beta is what both drivers speak.
+  const httpOptions = { baseUrl: baseUrl ?? geminiBaseUrl, apiVersion: "v1beta" };
+  const client = new GoogleGenAI({ apiKey, vertexai: false, httpOptions });
   return {
     id: `gemini:${model}`,
     provider: "gemini",

@@ -94,6 +94,7 @@ async function fetchOrBuy(
   const key = requestHashOf(model, request);
   const known = await read(store, key);
   if (known !== null) return asHit(known, key);
+  signal.throwIfAborted();
   const bought = await model.complete(request, signal);
   const kept = await write(store, key, model.id, bought);
   return { ...bought, ...kept, requestHash: key };

@@ -18,7 +18,7 @@ export function retryAfterMs(headers: Headers | undefined, nowMs: number): numbe
   const value = headers?.get("retry-after");
   const seconds = numberOf(value);
   if (seconds !== null) return seconds * 1_000;
-  const date = Date.parse(value ?? "");
+  const date = /^[A-Z][a-z]{2}, .* GMT$/.test(value ?? "") ? Date.parse(value ?? "") : Number.NaN;
   return Number.isNaN(date) ? null : Math.max(0, date - nowMs);
 }
 

@@ -2,7 +2,7 @@
 // retries are off, because attempts that they hide would escape the rate-limit lanes and the counts.
 // Never retried: spend limits and daily quotas, refused keys, refused requests, unknown models.
 import { setTimeout as sleep } from "node:timers/promises";
-import { HindcastError } from "../../errors.ts";
+import { HindcastError, toHindcastError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import { estimateTokens } from "../../tokens.ts";
 import { noUsage } from "../../domain/usage.ts";
@@ -173,7 +173,7 @@ async function attemptOnce(
     if (timeout.aborted) {
       return new DriverFailure({ kind: "timeout", message: `no complete answer within ${attemptTimeoutMs} ms` });
     }
-    if (!(error instanceof DriverFailure)) throw error;
+    if (!(error instanceof DriverFailure)) throw toHindcastError(error, "model");
     lane.learn(error.buckets);
     return error;
   }

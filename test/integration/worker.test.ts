@@ -84,6 +84,16 @@ describe("a rollout agent on a real bus", () => {
     expect((await collectTrajectory(coordinator, ended)).steps.map(({ index }) => index)).toEqual([1, 2, 3]);
   });
 
+  it("writes one fencing token everywhere although renewals move the lease on", async () => {
+    await using _worker = await startWorker(nats, { commands: ["do-one", "do-two"], beforeStep: (lease) => lease.renew() });
+    const task = newTask();
+    await coordinator.tasks.publish(task, never);
+    const ended = await resultOf(task);
+    const records = await coordinator.trajectories.read(task.campaignId, task.episodeId);
+    expect(new Set([ended.fencingToken, ...records.map(({ record }) => record.fencingToken)]).size).toBe(1);
+    expect((await collectTrajectory(coordinator, ended)).steps).toHaveLength(2);
+  });
+
   it("keeps the first terminal record against every later one", async () => {
     const task = newTask();
     await coordinator.tasks.publish(task, never);

@@ -10,9 +10,16 @@ export class ScriptedEnvironment implements Environment {
   readonly #answer: (command: string) => Omit<StepWords, "command"> | Error;
   evaluation: Awaited<ReturnType<Environment["evaluate"]>> | Error = { verdict: "success", evaluator: "end-state", detail: "" };
 
-  constructor(log: string[], answer: (command: string) => Omit<StepWords, "command"> | Error = (command) => ({ state: command })) {
+  readonly #beforeStep: () => Promise<void>;
+
+  constructor(
+    log: string[],
+    answer: (command: string) => Omit<StepWords, "command"> | Error = (command) => ({ state: command }),
+    beforeStep: () => Promise<void> = () => Promise.resolve(),
+  ) {
     this.log = log;
     this.#answer = answer;
+    this.#beforeStep = beforeStep;
   }
 
   reset(): Promise<EnvironmentState> {
@@ -25,6 +32,7 @@ export class ScriptedEnvironment implements Environment {
   }
 
   async step(action: { kind: string; command?: string }): Promise<EnvironmentStep> {
+    await this.#beforeStep();
     this.log.push(`step ${action.command}`);
     const answer = this.#answer(action.command ?? "");
     if (answer instanceof Error) throw answer;

@@ -1,6 +1,6 @@
 // Rollout agents of one process on a real bus: the agent's own loop and handlers over a scripted world.
 import { CampaignRecord, type WorkerId } from "@hindcast/shared";
-import { type Model, silentLogger } from "@hindcast/shared/node";
+import { type Bus, type Lease, type LeaseStore, type Model, silentLogger } from "@hindcast/shared/node";
 import { Registry } from "prom-client";
 import type { EnvironmentProvider } from "../../rollout-agent/src/environment/environment.ts";
 import { AgentMetrics } from "../../rollout-agent/src/metrics.ts";
@@ -22,6 +22,8 @@ export interface WorkerOptions {
   /** Another policy. */
   model?: Model;
   answer?: (command: string) => Omit<StepWords, "command"> | Error;
+  /** Called before each environment step with the lease that the worker acquired last. */
+  beforeStep?: (lease: Lease) => Promise<unknown>;
 }
 
 export interface TestWorker extends AsyncDisposable {
@@ -50,9 +52,17 @@ export async function startWorker(nats: TestNats, { id = "w-1", commands = ["tou
   const provider: EnvironmentProvider = {
     kind: "shell",
     problems: () => Promise.resolve([]),
-    create: () => new ScriptedEnvironment(log, answer),
+    create: () => new ScriptedEnvironment(log, answer, async () => {
+      if (lease !== null) await options.beforeStep?.(lease);
+    }),
   };
-  const shared = { bus, workerId, environments: () => provider, logger: silentLogger, drain: drain.signal };
+  let lease: Lease | null = null;
+  const leases: LeaseStore = {
+    holder: (episode) => bus.leases.holder(episode),
+    acquire: async (...args) => (lease = await bus.leases.acquire(...args)),
+  };
+  const watched: Bus = new Proxy(bus, { get: (target, key) => (key === "leases" ? leases : bound(target, key as keyof Bus)) });
+  const shared = { bus: watched, workerId, environments: () => provider, logger: silentLogger, drain: drain.signal };
   const metrics = new AgentMetrics(new Registry());
   const rollouts = new RolloutHandler({ ...shared, model: () => options.model ?? model, cancellations, metrics });
   const handler = new TaskDispatcher(rollouts, new ReplayHandler(shared));
@@ -69,4 +79,9 @@ export async function startWorker(nats: TestNats, { id = "w-1", commands = ["tou
       await bus.close();
     },
   };
+}
+
+function bound<K extends keyof Bus>(bus: Bus, key: K): Bus[K] {
+  const value = bus[key];
+  return typeof value === "function" ? (value.bind(bus) as Bus[K]) : value;
 }

@@ -25,7 +25,8 @@ export type EpisodeEnd = Pick<
   "attempt" | "reason" | "closing" | "answer" | "steps" | "digest" | "evaluation" | "usage" | "costUsd" | "error"
 >;
 
-interface Hold {
+/** A worker's hold on a task. */
+export interface Hold {
   task: RolloutTask;
   deliveryCount: number;
   fencingToken: number;

@@ -2,7 +2,7 @@
 import { HindcastError, noUsage } from "@hindcast/shared";
 import type { EndReason, EpisodeEnded, RolloutTask } from "@hindcast/shared";
 import { type Lease, type LeasedTask, trajectoryDigest } from "@hindcast/shared/node";
-import { type AttemptDeps, type EpisodeEnd, runAttempt } from "../episode/attempt.ts";
+import { type AttemptDeps, type EpisodeEnd, type Hold, runAttempt } from "../episode/attempt.ts";
 import type { AgentMetrics } from "../metrics.ts";
 import type { Cancellations } from "./cancellations.ts";
 import type { Handled } from "./lease-loop.ts";
@@ -27,11 +27,13 @@ export class RolloutHandler {
     if ((await bus.results.get(task.campaignId, task.taskId)) !== null) return { kind: "done" };
     const lease = await bus.leases.acquire(task.episodeId, workerId);
     if (lease === null) return { kind: "handed-back", delayMs: heldElsewhereDelayMs };
+    // The token of the acquisition: renewals move the lease's revision, and records must all carry one.
+    const fencingToken = lease.token;
     const startedAt = performance.now();
     try {
-      const end = await this.#run(leased, task, lease, signal);
+      const end = await this.#run({ task, deliveryCount: leased.deliveryCount, fencingToken }, lease, signal);
       if (end === "handed-back") return { kind: "handed-back", delayMs: 0 };
-      await this.#write(task, lease.token, { ...end, durationMs: performance.now() - startedAt });
+      await this.#write(task, fencingToken, { ...end, durationMs: performance.now() - startedAt });
       return { kind: "done" };
     } finally {
       await lease.release();
@@ -47,15 +49,16 @@ export class RolloutHandler {
   }
 
   /** Cancelling and an unavailable world are ends of their own; everything else that breaks is the lease loop's to judge. */
-  async #run(leased: LeasedTask, task: RolloutTask, lease: Lease, signal: AbortSignal): Promise<EpisodeEnd | "handed-back"> {
+  async #run(hold: Hold, lease: Lease, signal: AbortSignal): Promise<EpisodeEnd | "handed-back"> {
+    const { task, deliveryCount } = hold;
     const cancelled = this.#deps.cancellations.signalFor(task.campaignId);
     try {
       const inner = AbortSignal.any([signal, lease.lost, cancelled]);
-      return await runAttempt(this.#deps, { task, deliveryCount: leased.deliveryCount, fencingToken: lease.token }, inner);
+      return await runAttempt(this.#deps, hold, inner);
     } catch (error) {
       if (lease.lost.aborted) throw lostLease(task, error);
-      if (cancelled.aborted) return endWithout("cancelled", leased.deliveryCount, null);
-      if (isUnavailable(error)) return endWithout("unavailable", leased.deliveryCount, error);
+      if (cancelled.aborted) return endWithout("cancelled", deliveryCount, null);
+      if (isUnavailable(error)) return endWithout("unavailable", deliveryCount, error);
       throw error;
     }
   }

@@ -64,6 +64,7 @@ export function createModel(id: string, settings: ModelSettings, dependencies: M
   const [, provider = "", model = ""] = /^([^:]*):(.*)$/.exec(id) ?? [];
   if (model === "") throw unknownModel(id, `expected "provider:model" with a provider of ${providers}`);
   if (provider === "offline") return createOfflineModel(id);
+  if (provider === "scripted") return createScriptedModel(id);
   const clock = dependencies.clock ?? systemClock;
   const driver = driverOf(id, { provider, model, now: () => clock.now() }, settings);
   return retrying(driver, { ...dependencies, prices: readPrices(settings.priceFile) });

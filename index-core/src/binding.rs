@@ -57,16 +57,13 @@ pub struct NativeExclusions {
     pub episodes: Vec<String>,
 }
 
-#[napi(object, object_to_js = false)]
+#[napi(object, object_to_js = false, use_nullable = true)]
 pub struct NativeQuery {
     pub environment: String,
-    #[napi(ts_type = "string | null")]
     pub observation: Option<String>,
-    #[napi(ts_type = "string | null")]
     pub query: Option<String>,
     pub observation_based: u32,
     pub model_based: u32,
-    #[napi(ts_type = "NativeFilter | null")]
     pub filter: Option<NativeFilter>,
     pub exclude: NativeExclusions,
     pub per_trajectory_max: u32,

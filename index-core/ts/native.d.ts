@@ -66,11 +66,11 @@ export interface NativeHit {
 
 export interface NativeQuery {
   environment: string
-  observation?: string | null
-  query?: string | null
+  observation: string | null
+  query: string | null
   observationBased: number
   modelBased: number
-  filter?: NativeFilter | null
+  filter: NativeFilter | null
   exclude: NativeExclusions
   perTrajectoryMax: number
   tokenBudget: number

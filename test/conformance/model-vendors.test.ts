@@ -1,9 +1,27 @@
 // Requirements: 3.9.drivers, 3.9.retries, 3.9.cost, 3.9.emulators
 // What only one provider has: its headers, its stop reasons, its caches, its prices.
 import { ModelSettings, createModel } from "@hindcast/shared/node";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { startOpenAiEmulator } from "../support/emulators/openai.ts";
 import { type DriverCase, aRequest, driverCases, noAbort, startCase } from "./model-fixtures.ts";
+
+describe.each(driverCases)("the SDK of $name", (driver) => {
+  it("takes nothing from the process environment", async () => {
+    vi.stubEnv("ANTHROPIC_BASE_URL", "http://127.0.0.1:1");
+    vi.stubEnv("ANTHROPIC_AUTH_TOKEN", "from the environment");
+    vi.stubEnv("GOOGLE_GEMINI_BASE_URL", "http://127.0.0.1:1");
+    vi.stubEnv("GOOGLE_GENAI_USE_VERTEXAI", "true");
+    vi.stubEnv("GOOGLE_GENAI_API_VERSION", "v9");
+    vi.stubEnv("GOOGLE_API_KEY", "from the environment");
+    vi.stubEnv("OPENAI_BASE_URL", "http://127.0.0.1:1");
+    vi.stubEnv("OPENAI_ORG_ID", "from the environment");
+    onTestFinished(() => void vi.unstubAllEnvs());
+    await using world = await startCase(driver);
+    world.emulator.reply(ok);
+    expect(await world.model.complete(aRequest(), noAbort)).toMatchObject({ text: "fine", attempts: 1 });
+    expect(JSON.stringify(world.emulator.requests)).not.toContain("from the environment");
+  });
+});
 
 function caseOf(name: string): DriverCase {
   const found = driverCases.find((driver) => driver.name.startsWith(name));

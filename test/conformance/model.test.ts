@@ -2,7 +2,7 @@
 // Every driver, through its official SDK, against an emulator that refuses what the real service refuses.
 import { estimateTokens, HindcastError, limits } from "@hindcast/shared";
 import { outputSchema } from "@hindcast/shared/node";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { z } from "zod";
 import type { Reply } from "../support/emulators/emulator.ts";
 import { aRequest, driverCases, noAbort, startCase } from "./model-fixtures.ts";
@@ -230,6 +230,9 @@ describe.each(driverCases)("a model of $name", (driver) => {
   });
 
   it("never tells a key, not even one that the server repeats", async () => {
+    const printed = vi.spyOn(process.stdout, "write");
+    const complained = vi.spyOn(process.stderr, "write");
+    onTestFinished(() => void [printed, complained].map((spy) => spy.mockRestore()));
     const secret = "sk-wrong-5d41402abc4b2a76b9719d91";
     const wrongKey = { ...driver, settings: ({ url }: { url: string }) => driver.settings({ url, apiKey: secret }) };
     await using world = await startCase(wrongKey);
@@ -246,6 +249,7 @@ describe.each(driverCases)("a model of $name", (driver) => {
     }
     expect(world.emulator.requests).toHaveLength(1);
     expect(JSON.stringify(world.model)).not.toContain(secret);
+    expect(JSON.stringify([printed.mock.calls, complained.mock.calls])).not.toContain(secret);
   });
 });
 

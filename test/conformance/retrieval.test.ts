@@ -15,8 +15,14 @@ const word = fc.constantFrom(
 );
 const sentence = fc.array(word, { maxLength: 8 }).map((words) => words.join(" "));
 const observation = fc.oneof(
-  { weight: 3, arbitrary: sentence },
+  sentence,
+  fc.constantFrom("git commit", "the log file created"),
   fc.constantFrom("", "  ", "[working directory /workspace]", "\u001b[1mgit\u001b[0m  log\r\n", "git log"),
+);
+/** Sometimes so much alike that four fifths of the words are the same, or just fewer. */
+const instruction = fc.oneof(
+  sentence.map((text) => text || "?"),
+  fc.subarray("Create the files log and commit tags".split(" "), { minLength: 5 }).map((words) => words.join(" ")),
 );
 const demonstrations = fc.array(
   fc.record({
@@ -27,7 +33,7 @@ const demonstrations = fc.array(
     kind: fc.constantFrom("new-task" as const, "replicate" as const),
     replay: fc.constantFrom("verified" as const, "diverged" as const),
     models: fc.constantFrom({}, { act: "offline:rules" }, { act: "a", judge: "b" }),
-    instruction: sentence.map((text) => text || "?"),
+    instruction,
     initial: observation,
     steps: fc.array(
       fc.record({ command: fc.constantFrom("ls", "git log", "git tag v1"), observation, summary: sentence }),

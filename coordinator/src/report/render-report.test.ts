@@ -151,6 +151,7 @@ describe("renderReport", () => {
           }
         },
       ),
+      { numRuns: 40 },
     );
   });
 });

@@ -46,6 +46,14 @@ describe("renderTrajectory", () => {
     `);
   });
 
+  it("says when no language model took part", () => {
+    const offline = { ...trajectory, steps: trajectory.steps.slice(1) };
+    expect(renderTrajectory(offline, { ...ended, closing: null }, { width: 80 })).toMatch(
+      /^Episode ep-1 — offline rules, no LLM\n/,
+    );
+    expect(renderTrajectory(trajectory, ended, { width: 80 })).not.toContain("LLM");
+  });
+
   it("shows an episode that has not ended yet", () => {
     expect(renderTrajectory({ ...trajectory, steps: [] }, null, { width: 80 })).toMatchInlineSnapshot(`
       "Start
@@ -79,6 +87,7 @@ describe("renderTrajectory", () => {
           expect(displayWidth(line)).toBeLessThanOrEqual(width);
         }
       }),
+      { numRuns: 30 },
     );
   });
 });

@@ -38,7 +38,7 @@ export function renderTrajectory(
   const pen = penFor(options);
   const linesMax = options.observationLinesMax ?? observationLinesDefault;
   return [
-    ...(ended === null ? [] : [endTable(ended, options.instruction, pen)]),
+    ...(ended === null ? [] : [endTable(ended, titleOf(trajectory, ended, pen), options.instruction, pen)]),
     ["Start", ...observationLines(trajectory.initial.observation, linesMax, pen)].join("\n"),
     ...trajectory.steps.map((step) => stepLines(step, linesMax, pen).join("\n")),
     ...(ended?.closing ? [closingLines(ended.closing, pen).join("\n")] : []),
@@ -72,11 +72,18 @@ export function renderDemonstration(demonstration: Demonstration, options: Traje
   ].join("\n");
 }
 
-function endTable(ended: EpisodeEnded, instruction: string | undefined, pen: Pen): string {
+/** Says so when no language model took part. */
+function titleOf({ steps }: Trajectory, { episodeId, closing }: EpisodeEnded, pen: Pen): string {
+  const calls = [...steps.flatMap(({ turn }) => turn.calls), ...(closing?.calls ?? [])];
+  const isOffline = calls.length > 0 && calls.every(({ model }) => model.startsWith("offline:"));
+  return `Episode ${episodeId}${isOffline ? ` ${pen.glyphs.dash} offline rules, no LLM` : ""}`;
+}
+
+function endTable(ended: EpisodeEnded, title: string, instruction: string | undefined, pen: Pen): string {
   const { evaluation, error } = ended;
   return renderTable(
     {
-      title: `Episode ${ended.episodeId}`,
+      title,
       columns: [{ header: "" }, { header: "", isFlexible: true }],
       rows: [
         ...(instruction === undefined ? [] : [["instruction", printableLine(instruction)]]),

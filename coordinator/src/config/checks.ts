@@ -39,7 +39,7 @@ function missingKeys({ config, keys, sources }: LoadedConfig): string[] {
   const needs: Record<string, { isThere: boolean; remedy: string }> = {
     anthropic: { isThere: keys.anthropicApiKey !== null, remedy: "set ANTHROPIC_API_KEY or ANTHROPIC_API_KEY_FILE" },
     gemini: { isThere: keys.geminiApiKey !== null, remedy: "set GEMINI_API_KEY or GEMINI_API_KEY_FILE" },
-    "openai-compatible": {
+    openai: {
       isThere: keys.openaiApiKey !== null || config.models.openaiBaseUrl !== null,
       remedy: "set HINDCAST_OPENAI_BASE_URL or OPENAI_API_KEY",
     },

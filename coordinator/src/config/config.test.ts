@@ -197,8 +197,8 @@ describe("models", () => {
   });
 
   it("are the named ones where some are named", () => {
-    const env = { HINDCAST_OPENAI_BASE_URL: "http://127.0.0.1:8000/v1", HINDCAST_POLICY: "openai-compatible:qwen" };
-    expect(selectModels(load({ env }))).toMatchObject({ policy: "openai-compatible:qwen", generator: "offline:rules" });
+    const env = { HINDCAST_OPENAI_BASE_URL: "http://127.0.0.1:8000/v1", HINDCAST_POLICY: "openai:qwen" };
+    expect(selectModels(load({ env }))).toMatchObject({ policy: "openai:qwen", generator: "offline:rules" });
   });
 });
 

@@ -77,11 +77,7 @@ function fileLayer(inputs: ConfigInputs): Setting[] {
 }
 
 function environmentLayer(env: ProcessEnvironment): Setting[] {
-  refuseUnknownNames(env, [
-    ...leaves.map((leaf) => leaf.variable),
-    ...namesOf(environmentVariables),
-    "HINDCAST_NATS_SERVER",
-  ]);
+  refuseUnknownNames(env, [...leaves.map((leaf) => leaf.variable), ...namesOf(environmentVariables)]);
   return leaves.flatMap((leaf) => {
     const text = env[leaf.variable] ?? "";
     return text === "" ? [] : [{ path: leaf.path, value: valueOfText(leaf, text), flag: leaf.variable }];

@@ -8,8 +8,8 @@ import { z } from "zod";
 export const ModelName = z
   .string()
   .regex(
-    /^(anthropic|gemini|openai-compatible):\S+$|^offline:(rules|rules-strict)$/,
-    "expected provider:model, with anthropic, gemini or openai-compatible as provider, or offline:rules or offline:rules-strict",
+    /^(anthropic|gemini|openai):\S+$|^offline:(rules|rules-strict)$/,
+    "expected provider:model, with anthropic, gemini or openai as provider, or offline:rules or offline:rules-strict",
   );
 
 const campaign = CampaignSettings.shape;

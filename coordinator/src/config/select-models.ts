@@ -47,7 +47,7 @@ function modelsByKeys(keys: ProviderKeys, config: HindcastConfig): ChosenModels 
   return {
     ...offlineModels,
     why: isEndpointUnused
-      ? "an OpenAI-compatible endpoint has no default model: name one as openai-compatible:MODEL"
+      ? "an OpenAI-compatible endpoint has no default model: name one as openai:MODEL"
       : "no model key is set (ANTHROPIC_API_KEY, GEMINI_API_KEY or an OpenAI-compatible endpoint)",
   };
 }

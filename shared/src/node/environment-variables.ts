@@ -125,10 +125,25 @@ export const modelVariables = {
   ),
 } as const;
 
+/** What the command line reads to run a cluster on this machine. */
+export const localVariables = {
+  natsServer: variable(
+    "HINDCAST_NATS_SERVER",
+    z.string().min(1).nullable().default(null),
+    "The nats-server executable; found or built when unset.",
+  ),
+  cache: variable(
+    "HINDCAST_CACHE",
+    z.string().min(1).nullable().default(null),
+    "Folder of what is built once per user; ~/.cache/hindcast when unset.",
+  ),
+} as const;
+
 /** All of them, for the check for unknown names and for documentation. */
 export const environmentVariables: EnvironmentVariables = {
   ...processVariables,
   ...busVariables,
   ...workerVariables,
   ...modelVariables,
+  ...localVariables,
 };

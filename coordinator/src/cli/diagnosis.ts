@@ -1,0 +1,186 @@
+// The checks of `hindcast doctor`. Each looks at the real thing: programs are run, a sandbox is opened, the native core
+// is loaded, a port is listened on. Keys are looked for and never shown.
+import { execFile } from "node:child_process";
+import { mkdirSync, readdirSync } from "node:fs";
+import { statfs } from "node:fs/promises";
+import { createServer } from "node:net";
+import { join, resolve } from "node:path";
+import { promisify } from "node:util";
+import { messageOf } from "@hindcast/shared";
+import { selectModels } from "../config/select-models.ts";
+import { natsBinaryOptions } from "../local/binary-options.ts";
+import { runningCluster } from "../local/local-cluster.ts";
+import { findNatsServer } from "../local/nats-binary.ts";
+import { formatBytes } from "../report/format.ts";
+import { redactedKeys } from "./config.ts";
+import type { CommandContext } from "./command-context.ts";
+
+export interface Finding {
+  what: string;
+  /** `missing` keeps Hindcast from running; `advice` only narrows what it can do. */
+  state: "good" | "advice" | "missing";
+  detail: string;
+}
+
+const run = promisify(execFile);
+const root = resolve(import.meta.dirname, "../../..");
+const nodeMajorMin = 24;
+const diskBytesMin = 2 * 1024 ** 3;
+/** Opening a sandbox takes well under a second; a machine that needs longer than this cannot run episodes. */
+const probeTimeoutMs = 30_000;
+
+export async function diagnose(context: CommandContext): Promise<Finding[]> {
+  return await Promise.all([
+    node(),
+    program("cargo", ["--version"], {
+      state: "advice",
+      remedy: "needed to build, not to run; install Rust from https://rustup.rs",
+    }),
+    natsServer(context),
+    program("bwrap", ["--version"], { state: "missing", remedy: "install the package bubblewrap" }),
+    sandbox(),
+    nativeCore(),
+    program("git", ["--version"], {
+      state: "advice",
+      remedy: "the default campaign learns git; install the package git",
+    }),
+    manual(),
+    program("pdftotext", ["-v"], { state: "advice", remedy: "only for PDF files that need it; install poppler-utils" }),
+    keys(context),
+    disk(context),
+    ports(),
+    cluster(context),
+  ]);
+}
+
+async function node(): Promise<Finding> {
+  const isNew = Number(process.versions.node.split(".")[0]) >= nodeMajorMin;
+  const detail = `${process.versions.node}${isNew ? "" : `; ${nodeMajorMin} or newer is needed: run through npm scripts or npx`}`;
+  return { what: "node", state: isNew ? "good" : "missing", detail };
+}
+
+async function program(
+  name: string,
+  args: string[],
+  otherwise: { state: "advice" | "missing"; remedy: string },
+): Promise<Finding> {
+  try {
+    const { stdout, stderr } = await run(name, args, { timeout: probeTimeoutMs });
+    return { what: name, state: "good", detail: (stdout || stderr).trim().split("\n")[0] ?? "" };
+  } catch {
+    return { what: name, state: otherwise.state, detail: otherwise.remedy };
+  }
+}
+
+async function natsServer({ env, loaded }: CommandContext): Promise<Finding> {
+  const what = "nats-server";
+  if (loaded.config.cluster.natsUrl !== null)
+    return { what, state: "good", detail: `configured: ${loaded.config.cluster.natsUrl}` };
+  try {
+    const path = await findNatsServer(natsBinaryOptions(env, () => {}));
+    const { stdout } = await run(path, ["--version"], { timeout: probeTimeoutMs });
+    return { what, state: "good", detail: `${stdout.trim()} (${path})` };
+  } catch (error) {
+    return { what, state: "missing", detail: messageOf(error) };
+  }
+}
+
+/** The agent answers for its sandbox, in a process of its own as always. */
+async function sandbox(): Promise<Finding> {
+  const what = "sandbox";
+  try {
+    const { stdout } = await run(process.execPath, ["--conditions=source", join(root, "rollout-agent/src/doctor.ts")], {
+      timeout: probeTimeoutMs,
+    });
+    const problems = JSON.parse(stdout) as string[];
+    if (problems.length > 0) return { what, state: "missing", detail: problems.join(" ") };
+    return { what, state: "good", detail: "one was opened, ran a command and was removed" };
+  } catch (error) {
+    return { what, state: "missing", detail: `it cannot be opened: ${messageOf(error)}` };
+  }
+}
+
+async function nativeCore(): Promise<Finding> {
+  const what = "native core";
+  const name = readdirSync(join(root, "index-core")).find((each) => /^native\..*node$/.test(each));
+  if (name === undefined) return { what, state: "missing", detail: "it is not built; run npm run build" };
+  try {
+    await run(process.execPath, ["-e", `require(${JSON.stringify(join(root, "index-core", name))})`], {
+      timeout: probeTimeoutMs,
+    });
+    return { what, state: "good", detail: `${name} loads` };
+  } catch (error) {
+    return { what, state: "missing", detail: `${name} cannot be loaded: ${messageOf(error).split("\n")[0]}` };
+  }
+}
+
+async function manual(): Promise<Finding> {
+  const what = "manual pages";
+  for (const reader of ["man", "mandoc"]) {
+    try {
+      const { stdout } = await run(reader, reader === "man" ? ["-w", "git-tag"] : ["-T", "lint", "/dev/null"], {
+        timeout: probeTimeoutMs,
+      });
+      return {
+        what,
+        state: "good",
+        detail: `read through ${reader}${reader === "man" ? `, e.g. ${stdout.trim()}` : ""}`,
+      };
+    } catch {
+      continue;
+    }
+  }
+  return {
+    what,
+    state: "advice",
+    detail: "git's are not read; install man-db (or mandoc) and, where they were left out, git's pages",
+  };
+}
+
+async function keys(context: CommandContext): Promise<Finding> {
+  const present = Object.entries(redactedKeys(context.loaded)).flatMap(([name, value]) =>
+    value === null ? [] : [name],
+  );
+  const { policy, judges, why } = selectModels(context.loaded);
+  const models = `models: ${[...new Set([policy, ...judges])].join(", ")} (${why})`;
+  if (present.length === 0) return { what: "model keys", state: "advice", detail: models };
+  return { what: "model keys", state: "good", detail: `${present.join(", ")} set; ${models}` };
+}
+
+async function disk({ dataDirectory }: CommandContext): Promise<Finding> {
+  const what = "disk";
+  try {
+    mkdirSync(dataDirectory, { recursive: true });
+    const { bavail, bsize } = await statfs(dataDirectory);
+    const free = bavail * bsize;
+    const detail = `${formatBytes(free)} free in ${dataDirectory}`;
+    if (free >= diskBytesMin) return { what, state: "good", detail };
+    return {
+      what,
+      state: "missing",
+      detail: `${detail}; ${formatBytes(diskBytesMin)} are needed: free some or use --data`,
+    };
+  } catch (error) {
+    return { what, state: "missing", detail: `${dataDirectory} cannot be written: ${messageOf(error)}; use --data` };
+  }
+}
+
+/** Every port is the system's choice, so all that can go wrong is that none can be had. */
+async function ports(): Promise<Finding> {
+  const what = "loopback ports";
+  const server = createServer();
+  try {
+    await new Promise<void>((done, fail) => server.once("error", fail).listen(0, "127.0.0.1", done));
+    return { what, state: "good", detail: "free ones are to be had" };
+  } catch (error) {
+    return { what, state: "missing", detail: `127.0.0.1 cannot be listened on: ${messageOf(error)}` };
+  } finally {
+    server.close();
+  }
+}
+
+async function cluster({ dataDirectory }: CommandContext): Promise<Finding> {
+  const file = runningCluster(dataDirectory);
+  const detail = file === null ? "none runs here" : `runs at ${file.url} with ${file.processes.length} processes`;
+  return { what: "cluster", state: "good", detail };
+}

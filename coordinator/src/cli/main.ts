@@ -1,0 +1,74 @@
+// `hindcast <verb>`: one file per verb beside this one; here they are only put together, and whatever they throw becomes
+// one line and an exit code.
+import { HindcastError, messageOf } from "@hindcast/shared";
+import { Command, CommanderError } from "commander";
+import { campaignsCommand } from "./campaigns.ts";
+import { configCommand } from "./config.ts";
+import { deadLettersCommand } from "./dead-letters.ts";
+import { doctorCommand } from "./doctor.ts";
+import { exitCodeOf, exitCodes } from "./exit-codes.ts";
+import { exportCommand } from "./export.ts";
+import { initCommand } from "./init.ts";
+import { planCommand } from "./plan.ts";
+import { runCommand } from "./run.ts";
+import { searchCommand } from "./search.ts";
+import { showCommand } from "./show.ts";
+import { statusCommand } from "./status.ts";
+import { upCommand } from "./up.ts";
+
+const program = new Command("hindcast")
+  .description("Teaches LLM agents an application without human labels.")
+  .option("--config <file>", "configuration file (default: hindcast.config.yaml or .json)")
+  .option("--data <folder>", "data directory (default: .hindcast)")
+  .option(
+    "--set <path=value>",
+    "any setting, repeatable; see `hindcast config`",
+    (item, items: string[]) => [...items, item],
+    [],
+  )
+  .option("--json", "one JSON object per line instead of text")
+  .option("--verbose", "show stacks with errors")
+  .exitOverride()
+  .showHelpAfterError("(hindcast --help shows what there is)");
+
+for (const create of [
+  initCommand,
+  doctorCommand,
+  configCommand,
+  planCommand,
+  runCommand,
+  upCommand,
+  statusCommand,
+  campaignsCommand,
+  showCommand,
+  searchCommand,
+  exportCommand,
+  deadLettersCommand,
+]) {
+  program.addCommand(withParentSettings(create()));
+}
+
+/** Subcommands made elsewhere inherit nothing by themselves: errors must be thrown here too, not exit. */
+function withParentSettings(command: Command): Command {
+  command.copyInheritedSettings(program);
+  for (const child of command.commands) withParentSettings(child);
+  return command;
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = report(error);
+}
+// Whatever a command left open (a handle of a library, a timer) must not keep the terminal waiting.
+process.exit();
+
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+  const { json, verbose } = program.opts<{ json?: boolean; verbose?: boolean }>();
+  const code = error instanceof HindcastError ? error.code : "INTERNAL";
+  if (json === true) console.log(JSON.stringify({ event: "error", code, message: messageOf(error) }));
+  console.error(`error: ${messageOf(error)} (${code})`);
+  if (verbose === true && error instanceof Error) console.error(error.stack);
+  return exitCodeOf(error);
+}

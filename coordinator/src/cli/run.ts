@@ -1,0 +1,153 @@
+// `hindcast run`: documents in, a campaign on the cluster, its report out. It only asks and watches; the coordinator does
+// the work and would finish it without this command.
+import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import { gunzipSync, gzipSync } from "node:zlib";
+import {
+  CampaignListReply,
+  CampaignReply,
+  CampaignReport,
+  ControlRequest,
+  HindcastError,
+  subjects,
+  type BlobRef,
+  type CampaignRecord,
+  type Document,
+} from "@hindcast/shared";
+import type { Bus } from "@hindcast/shared/node";
+import { Command } from "commander";
+import { campaignSettings } from "../config/campaign-settings.ts";
+import { selectModels } from "../config/select-models.ts";
+import { renderReport } from "../report/render-report.ts";
+import { campaignFlags } from "./campaign-flags.ts";
+import { addSettingFlags, commandContext, type CommandContext } from "./command-context.ts";
+import { exitCodes } from "./exit-codes.ts";
+import { followCampaign } from "./follow-campaign.ts";
+import { readDocuments } from "./read-documents.ts";
+import { type Session, withSession } from "./session.ts";
+
+export function runCommand(): Command {
+  return addSettingFlags(new Command("run"), campaignFlags)
+    .description("learn from documents: run a campaign and print what came of it")
+    .option("--name <text>", "name of the campaign", "default")
+    .action(async ({ name }: { name: string }, command: Command) => {
+      process.exitCode = await run(commandContext(command, campaignFlags), name);
+    });
+}
+
+async function run(context: CommandContext, name: string): Promise<number> {
+  const { interruption, terminal } = context;
+  try {
+    announceModels(context);
+    const { documents } = await readDocuments(context);
+    return await withSession(context, { parts: ["coordinator", "index", "agents"] }, async (session) => {
+      const campaign = await startOrContinue(context, session.bus, { name, documents });
+      const end = await followCampaign(context, session.bus, campaign);
+      if (end === null) return await interrupted(context, session, campaign);
+      return await conclude(context, session.bus, end);
+    });
+  } catch (error) {
+    if (!interruption.asked.aborted) throw error;
+    terminal.note("interrupted before the campaign began");
+    return exitCodes.interrupted;
+  }
+}
+
+function announceModels({ terminal, loaded }: CommandContext): void {
+  const models = selectModels(loaded);
+  terminal.event({ event: "models.chosen", ...models });
+  const roles = new Set([models.generator, models.policy, ...models.judges]);
+  terminal.line(`models: ${[...roles].join(", ")} (${models.why})`);
+}
+
+/** The same campaign that an interrupted run left behind goes on; anything else is a new one. */
+async function startOrContinue(
+  context: CommandContext,
+  bus: Bus,
+  wanted: { name: string; documents: Document[] },
+): Promise<CampaignRecord> {
+  const { terminal, loaded } = context;
+  const settings = campaignSettings(loaded);
+  const documents = await bus.blobs.put(gzipSync(JSON.stringify(wanted.documents)));
+  const { campaigns } = await bus.request({
+    subject: subjects.control("list"),
+    request: ControlRequest,
+    reply: CampaignListReply,
+    value: { v: 1, kind: "campaign.list" },
+  });
+  const unfinished = campaigns.find(
+    (each) =>
+      each.state === "running" &&
+      each.name === wanted.name &&
+      each.documents.sha256 === documents.sha256 &&
+      isDeepStrictEqual(each.settings, settings),
+  );
+  if (unfinished !== undefined) {
+    terminal.event({ event: "campaign.continued", campaignId: unfinished.id });
+    terminal.line(`campaign ${unfinished.id} goes on where it was interrupted`);
+    return unfinished;
+  }
+  const { campaign } = await bus.request({
+    subject: subjects.control("start"),
+    request: ControlRequest,
+    reply: CampaignReply,
+    value: { v: 1, kind: "campaign.start", name: wanted.name, settings, documents },
+  });
+  terminal.event({ event: "campaign.started", campaignId: campaign.id, name: campaign.name });
+  terminal.line(`campaign ${campaign.id} has begun`);
+  return campaign;
+}
+
+/** On a cluster of one's own the campaign is suspended with it; elsewhere it would go on without anybody wanting it. */
+async function interrupted(
+  context: CommandContext,
+  { bus, cluster }: Session,
+  campaign: CampaignRecord,
+): Promise<number> {
+  const { terminal } = context;
+  if (cluster?.isOwner === true) {
+    terminal.event({ event: "campaign.suspended", campaignId: campaign.id });
+    terminal.note(`interrupted; the same command continues campaign ${campaign.id}`);
+    return exitCodes.interrupted;
+  }
+  await bus.request({
+    subject: subjects.control("cancel"),
+    request: ControlRequest,
+    reply: CampaignReply,
+    value: { v: 1, kind: "campaign.cancel", campaignId: campaign.id },
+  });
+  terminal.event({ event: "campaign.cancelled", campaignId: campaign.id });
+  terminal.note(`interrupted; campaign ${campaign.id} is cancelled. A new one buys no answered model call again`);
+  return exitCodes.interrupted;
+}
+
+async function conclude(
+  { terminal, dataDirectory }: CommandContext,
+  bus: Bus,
+  campaign: CampaignRecord,
+): Promise<number> {
+  if (campaign.state !== "finished" || campaign.report === null) {
+    const code = campaign.detail?.includes("BUDGET_EXHAUSTED") === true ? "CAMPAIGN_BUDGET_EXHAUSTED" : "INTERNAL";
+    throw new HindcastError({
+      code: campaign.state === "cancelled" ? "CAMPAIGN_CANCELLED" : code,
+      boundary: "campaign",
+      message: `campaign ${campaign.id} ended as ${campaign.state}: ${campaign.detail ?? "without a reason"}`,
+    });
+  }
+  const report = await readReport(bus, campaign.report);
+  terminal.result({ event: "campaign.finished", campaignId: campaign.id, report }, () =>
+    renderReport(report, { ...terminal.style, places: places(dataDirectory) }),
+  );
+  return (report.outcomes.infrastructure ?? 0) > 0 ? exitCodes.partial : exitCodes.ok;
+}
+
+function places(dataDirectory: string): { what: string; path: string }[] {
+  return [
+    { what: "everything that is kept", path: dataDirectory },
+    { what: "logs of the processes", path: join(dataDirectory, "logs") },
+  ];
+}
+
+export async function readReport(bus: Bus, blob: BlobRef): Promise<CampaignReport> {
+  return CampaignReport.parse(JSON.parse(gunzipSync(await bus.blobs.get(blob)).toString("utf8")));
+}

@@ -1,0 +1,158 @@
+// A command's way to the bus: the server that the configuration names, the cluster that runs in the data directory, or
+// one that is started for as long as the command needs it.
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { HindcastError } from "@hindcast/shared";
+import { type Bus, connectBus, modelVariables } from "@hindcast/shared/node";
+import { natsBinaryOptions } from "../local/binary-options.ts";
+import type { ClusterPart } from "../local/cluster-file.ts";
+import { type ClusterAccess, type ClusterEvent, runningCluster, startLocalCluster } from "../local/local-cluster.ts";
+import { formatDuration } from "../report/format.ts";
+import type { CommandContext } from "./command-context.ts";
+
+export interface Session {
+  bus: Bus;
+  /** Null on a server that was not started here. */
+  cluster: ClusterAccess | null;
+}
+
+export interface SessionOptions {
+  /** What has to run besides the broker, if it is started here. */
+  parts: readonly ClusterPart[];
+  /** Whether a cluster may be started when none runs. @default true */
+  mayStart?: boolean;
+  /** NATS user of a local cluster. @default "client" */
+  user?: "client" | "coordinator";
+}
+
+/** Runs `work` with a bus and cleans up after it, whatever happens. */
+export async function withSession<T>(
+  context: CommandContext,
+  options: SessionOptions,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  const { natsUrl } = context.loaded.config.cluster;
+  const cluster = natsUrl === null ? await openCluster(context, options) : null;
+  try {
+    const bus = await connect(context, cluster, options.user ?? "client");
+    try {
+      return await work({ bus, cluster });
+    } finally {
+      await bus.close();
+    }
+  } finally {
+    context.terminal.status("");
+    await cluster?.stop(context.interruption.forced);
+  }
+}
+
+export async function openCluster(context: CommandContext, options: SessionOptions): Promise<ClusterAccess> {
+  const { dataDirectory, interruption, terminal } = context;
+  const { agents, slots, logLevel } = context.loaded.config.cluster;
+  const isRunning = runningCluster(dataDirectory) !== null;
+  if (options.mayStart === false && !isRunning) throw nothingRuns(dataDirectory);
+  if (!options.parts.includes("coordinator") && !isRunning && !existsSync(join(dataDirectory, "nats"))) {
+    throw new HindcastError({
+      code: "CONFIG_INVALID",
+      boundary: "config",
+      message: `there is nothing in ${dataDirectory} yet; \`hindcast run\` learns something first`,
+    });
+  }
+  return await startLocalCluster(
+    {
+      dataDirectory,
+      parts: options.parts,
+      agents,
+      slots,
+      logLevel,
+      natsBinary: natsBinaryOptions(context.env, (line) => terminal.line(line)),
+      environment: context.env,
+      modelEnvironment: modelEnvironment(context),
+      onEvent: (event) => printClusterEvent(context, event),
+    },
+    interruption.asked,
+  );
+}
+
+function nothingRuns(dataDirectory: string): HindcastError {
+  return new HindcastError({
+    code: "BUS_UNAVAILABLE",
+    boundary: "bus",
+    message: `no cluster runs in ${dataDirectory}; \`hindcast up\` starts one`,
+  });
+}
+
+async function connect(
+  context: CommandContext,
+  cluster: ClusterAccess | null,
+  user: "client" | "coordinator",
+): Promise<Bus> {
+  if (cluster !== null) {
+    const password = readFileSync(join(cluster.credentialsDirectory, user), "utf8");
+    // The coordinator itself listens under its own prefix; a second connection of that user may share it.
+    return connectBus({
+      servers: cluster.url,
+      credentials: { user, password },
+      name: "hindcast",
+      inboxPrefix: `_INBOX_${user}`,
+    });
+  }
+  const { natsUrl, natsUser, natsPasswordFile } = context.loaded.config.cluster;
+  const password = natsPasswordFile === null ? "" : readPassword(natsPasswordFile);
+  return connectBus({
+    servers: natsUrl ?? "",
+    credentials: natsUser === null ? null : { user: natsUser, password },
+    name: "hindcast",
+    ...(natsUser === null ? {} : { inboxPrefix: `_INBOX_${natsUser}` }),
+  });
+}
+
+function readPassword(path: string): string {
+  try {
+    return readFileSync(path, "utf8").trim();
+  } catch (error) {
+    throw new HindcastError({
+      code: "CONFIG_INVALID",
+      boundary: "config",
+      message: `cluster.natsPasswordFile ${path} cannot be read: ${String(error)}`,
+    });
+  }
+}
+
+/** Keys as the user gave them, endpoints as the configuration has them. */
+function modelEnvironment({ loaded }: CommandContext): Record<string, string> {
+  const { anthropicBaseUrl, geminiBaseUrl, geminiDriver, openaiBaseUrl, pricesFile } = loaded.config.models;
+  const settings: Record<string, string | null> = {
+    [modelVariables.anthropicApiKey.name]: loaded.keys.anthropicApiKey,
+    [modelVariables.geminiApiKey.name]: loaded.keys.geminiApiKey,
+    [modelVariables.openaiApiKey.name]: loaded.keys.openaiApiKey,
+    [modelVariables.anthropicBaseUrl.name]: anthropicBaseUrl,
+    [modelVariables.geminiBaseUrl.name]: geminiBaseUrl,
+    [modelVariables.geminiDriver.name]: geminiDriver,
+    [modelVariables.openaiBaseUrl.name]: openaiBaseUrl,
+    [modelVariables.pricesFile.name]: pricesFile,
+  };
+  return Object.fromEntries(
+    Object.entries(settings).flatMap(([name, value]) => (value === null ? [] : [[name, value]])),
+  );
+}
+
+function printClusterEvent({ terminal }: CommandContext, event: ClusterEvent): void {
+  switch (event.kind) {
+    case "starting":
+      terminal.status(`starting ${event.name} …`);
+      break;
+    case "ready":
+      terminal.line(`${event.name} is ready (${formatDuration(event.ms)})`);
+      break;
+    case "died":
+      terminal.note(
+        `${event.name} ended unexpectedly (${event.detail}); starting it again in ${formatDuration(event.delayMs)}`,
+      );
+      break;
+    case "waiting":
+      terminal.note(`${event.detail}; waiting`);
+      break;
+  }
+  terminal.event({ event: `cluster.${event.kind}`, ...event });
+}

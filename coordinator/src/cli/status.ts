@@ -1,0 +1,96 @@
+import { CampaignRecord, type WorkerRecord, WorkerRecord as Worker } from "@hindcast/shared";
+import { Command } from "commander";
+import { runningCluster } from "../local/local-cluster.ts";
+import { isAlive } from "../local/process-identity.ts";
+import { commandContext } from "./command-context.ts";
+import { type Session, withSession } from "./session.ts";
+
+const pool = "shell";
+
+export function statusCommand(): Command {
+  return new Command("status")
+    .description("show the cluster, its workers, the backlog and the campaigns")
+    .action(async (_options: unknown, command: Command) => {
+      const context = commandContext(command);
+      const { terminal, dataDirectory, loaded } = context;
+      if (loaded.config.cluster.natsUrl === null && runningCluster(dataDirectory) === null) {
+        terminal.result(
+          { event: "status", cluster: null },
+          () => `no cluster runs in ${dataDirectory}; \`hindcast up\` starts one`,
+        );
+        return;
+      }
+      await withSession(context, { parts: [], mayStart: false }, async (session) => {
+        const status = await readStatus(session);
+        terminal.result({ event: "status", ...status }, () =>
+          [
+            `cluster ${status.cluster?.url ?? loaded.config.cluster.natsUrl ?? ""}, since ${status.cluster?.startedAt ?? "unknown"}`,
+            "",
+            terminal.table(
+              [
+                { header: "process" },
+                { header: "pid", align: "right" },
+                { header: "state" },
+                { header: "restarts", align: "right" },
+              ],
+              status.processes.map(({ name, pid, isUp, restarts }) => [
+                name,
+                String(pid),
+                isUp ? "up" : "down",
+                String(restarts),
+              ]),
+            ),
+            "",
+            `workers: ${status.workers.map(({ workerId, slots, state }) => `${workerId} (${slots} slots, ${state})`).join(", ") || "none"}`,
+            `backlog: ${status.backlog.queued} tasks queued, ${status.backlog.working} being worked on`,
+            "",
+            terminal.table(
+              [
+                { header: "campaign" },
+                { header: "state" },
+                { header: "name", isFlexible: true },
+                { header: "started" },
+              ],
+              status.campaigns.map(({ id, state, name, startedAt }) => [id, state, name, startedAt]),
+            ),
+          ].join("\n"),
+        );
+      });
+    });
+}
+
+interface Status {
+  cluster: { url: string; startedAt: string } | null;
+  processes: { name: string; pid: number; isUp: boolean; restarts: number }[];
+  workers: WorkerRecord[];
+  backlog: { queued: number; working: number };
+  campaigns: Pick<CampaignRecord, "id" | "name" | "state" | "detail" | "startedAt" | "endedAt">[];
+}
+
+async function readStatus({ bus, cluster }: Session): Promise<Status> {
+  const file = cluster?.file() ?? null;
+  const [workers, backlog, campaigns] = await Promise.all([
+    bus.records("WORKERS", Worker).entries(),
+    bus.tasks.backlog(pool),
+    bus.records("CAMPAIGNS", CampaignRecord).entries(),
+  ]);
+  return {
+    cluster: file === null ? null : { url: file.url, startedAt: file.startedAt },
+    processes: (file?.processes ?? []).map(({ name, identity, restarts }) => ({
+      name,
+      pid: identity.pid,
+      isUp: isAlive(identity),
+      restarts,
+    })),
+    workers: workers.map(({ value }) => value),
+    backlog,
+    campaigns: campaigns.map(({ value: { id, name, state, detail, startedAt, endedAt } }) => ({
+      id,
+      name,
+      state,
+      detail,
+      startedAt,
+      endedAt,
+    })),
+  };
+}

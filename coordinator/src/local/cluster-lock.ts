@@ -1,0 +1,80 @@
+// One owner per data directory, any number of guests. The owner holds run/owner.lock; a guest leaves a file in
+// run/guests/ for as long as it needs the cluster. Both name a living process or count for nothing.
+import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { HindcastError } from "@hindcast/shared";
+import { identityOf, isAlive, ProcessIdentity } from "./process-identity.ts";
+
+function own(): ProcessIdentity {
+  const identity = identityOf(process.pid);
+  if (identity === null) {
+    throw new HindcastError({
+      code: "CONFIG_INVALID",
+      boundary: "config",
+      message: "/proc cannot be read; a local cluster needs Linux with /proc mounted",
+    });
+  }
+  return identity;
+}
+
+/**
+ * Becomes the owner unless a living process is. The lock appears with its content in one step (a link), so nobody
+ * reads a half-written one.
+ * @returns the owner's identity: one's own after success.
+ */
+export function takeOwnership(dataDirectory: string): { isOwner: boolean; owner: ProcessIdentity } {
+  const path = lockPath(dataDirectory);
+  mkdirSync(join(dataDirectory, "run", "guests"), { recursive: true, mode: 0o700 });
+  const self = own();
+  const draft = `${path}.${self.pid}`;
+  writeFileSync(draft, JSON.stringify(self));
+  try {
+    for (;;) {
+      try {
+        linkSync(draft, path);
+        return { isOwner: true, owner: self };
+      } catch {
+        const holder = readIdentity(path);
+        if (holder !== null && isAlive(holder)) {
+          return { isOwner: false, owner: holder };
+        }
+        // A dead owner's lock. Two that find it may both remove it, but only one link succeeds afterwards.
+        rmSync(path, { force: true });
+      }
+    }
+  } finally {
+    rmSync(draft, { force: true });
+  }
+}
+
+export function releaseOwnership(dataDirectory: string): void {
+  rmSync(lockPath(dataDirectory), { force: true });
+}
+
+export function registerGuest(dataDirectory: string): () => void {
+  const self = own();
+  const path = join(dataDirectory, "run", "guests", `${self.pid}.json`);
+  writeFileSync(path, JSON.stringify(self));
+  return () => rmSync(path, { force: true });
+}
+
+/** Living guests; files of dead ones are removed on the way. */
+export function guests(dataDirectory: string): ProcessIdentity[] {
+  const folder = join(dataDirectory, "run", "guests");
+  return readdirSync(folder).flatMap((name) => {
+    const guest = readIdentity(join(folder, name));
+    if (guest !== null && isAlive(guest)) return [guest];
+    rmSync(join(folder, name), { force: true });
+    return [];
+  });
+}
+
+const lockPath = (dataDirectory: string): string => join(dataDirectory, "run", "owner.lock");
+
+function readIdentity(path: string): ProcessIdentity | null {
+  try {
+    return ProcessIdentity.parse(JSON.parse(readFileSync(path, "utf8")));
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,85 @@
+// Which programs make up the local cluster, and what each is told by its environment.
+import { join, resolve } from "node:path";
+import type { ProcessEnvironment } from "@hindcast/shared/node";
+import { workerIds } from "./broker.ts";
+import type { LocalClusterOptions } from "./local-cluster.ts";
+import type { ProcessSpec } from "./supervised-process.ts";
+
+const root = resolve(import.meta.dirname, "../../..");
+const fromSource = (path: string): string[] => ["--conditions=source", "--enable-source-maps", join(root, path)];
+
+export interface ProcessSpecs {
+  reaper: ProcessSpec;
+  /** Each stage starts when the one before is ready. */
+  stages: ProcessSpec[][];
+}
+
+export function processSpecs(
+  options: LocalClusterOptions,
+  broker: { url: string; credentialsDirectory: string },
+): ProcessSpecs {
+  const spec = (name: string, part: ProcessSpec["part"], path: string, more: Record<string, string>): ProcessSpec => ({
+    name,
+    part,
+    command: fromSource(path),
+    logPath: join(options.dataDirectory, "logs", `${name}.log`),
+    env: { ...inherited(options.environment), HINDCAST_LOG_LEVEL: options.logLevel, ...more },
+  });
+  const bus = (user: string): Record<string, string> => ({
+    HINDCAST_NATS_URL: broker.url,
+    HINDCAST_NATS_USER: user,
+    HINDCAST_NATS_PASSWORD_FILE: join(broker.credentialsDirectory, user),
+    HINDCAST_METRICS_PORT: "0",
+  });
+  const coordinator = spec("coordinator", "coordinator", "coordinator/src/main.ts", {
+    ...bus("coordinator"),
+    ...options.modelEnvironment,
+  });
+  const index = spec("index-core", "index", "index-core/ts/main.ts", bus("index-core"));
+  const agents = workerIds(options.agents).map((id, i) =>
+    spec(`rollout-agent-${i + 1}`, "agents", "rollout-agent/src/main.ts", {
+      ...bus(id),
+      ...options.modelEnvironment,
+      HINDCAST_WORKER_ID: id,
+      HINDCAST_SLOTS: String(options.slots),
+    }),
+  );
+  const has = (specs: ProcessSpec[]): ProcessSpec[] =>
+    specs.filter(({ part }) => options.parts.some((wanted) => wanted === part));
+  return {
+    reaper: {
+      ...spec("reaper", "reaper", "coordinator/src/local/reaper.ts", {}),
+      command: [...fromSource("coordinator/src/local/reaper.ts"), options.dataDirectory],
+    },
+    stages: [has([coordinator]), has([index, ...agents])],
+  };
+}
+
+/** What programs need of the user's environment; settings and keys are handed over one by one instead. */
+function inherited(environment: ProcessEnvironment): Record<string, string> {
+  const names = [
+    "PATH",
+    "HOME",
+    "USER",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "TMPDIR",
+    "XDG_RUNTIME_DIR",
+    "MANPATH",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "NODE_EXTRA_CA_CERTS",
+    "SSL_CERT_FILE",
+  ];
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const value = environment[name];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+}

@@ -1,0 +1,26 @@
+// Runs the benchmark programs one after the other: they measure the machine, so they must not share it.
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { root, runInForeground } from "./processes.mjs";
+
+const folders = ["index-core/bench", "rollout-agent/bench", "test/load"];
+
+/** Each `*.bench.ts` is a program that prints its own table; arguments select by a part of the path. */
+export async function runBenchmarks(selection) {
+  const programs = folders
+    .filter((folder) => existsSync(join(root, folder)))
+    .flatMap((folder) =>
+      readdirSync(join(root, folder))
+        .sort()
+        .map((name) => `${folder}/${name}`),
+    )
+    .filter((path) => path.endsWith(".bench.ts"))
+    .filter((path) => selection.length === 0 || selection.some((part) => path.includes(part)));
+  if (programs.length === 0) throw new Error(`no benchmark matches ${selection.join(" ")}`);
+  let worst = 0;
+  for (const program of programs) {
+    console.log(`\n${program}`);
+    worst = Math.max(worst, await runInForeground(["--expose-gc", program]));
+  }
+  return worst;
+}

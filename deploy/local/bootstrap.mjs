@@ -1,0 +1,58 @@
+// `npm start`, `npm test` and their kin on a fresh clone: makes ready what is missing (packages, native parts, broker),
+// then runs the rest under the pinned Node. Plain JavaScript for Node ≥ 20 without dependencies, because nothing is
+// installed yet when it begins.
+import { runBenchmarks } from "./benchmarks.mjs";
+import { runChecks } from "./checks.mjs";
+import { prepare } from "./prepare.mjs";
+import { runInForeground } from "./processes.mjs";
+import { countsLine, runTests } from "./tests.mjs";
+
+const [verb = "", ...rest] = process.argv.slice(2);
+
+const verbs = {
+  /** A cluster on this machine and the default campaign. */
+  start: async () => {
+    await prepare({ native: true, broker: true, sandbox: true });
+    return runInForeground(["coordinator/src/cli/main.ts", "run", ...rest]);
+  },
+  /** Every test, of TypeScript and Rust; arguments go to vitest. */
+  test: async () => {
+    await prepare({ native: true, broker: true, sandbox: true });
+    const counts = await runTests(rest);
+    console.log(countsLine(counts));
+    return counts.failed === 0 ? 0 : 1;
+  },
+  /** Format, lint, types, unused code, Rust: everything but the tests. Exits with the number of failed checks. */
+  check: async () => {
+    await prepare({ native: true, broker: false, sandbox: false });
+    return runChecks();
+  },
+  /** What CI runs: the checks and the tests. */
+  verify: async () => {
+    await prepare({ native: true, broker: true, sandbox: true });
+    const failedChecks = await runChecks();
+    const counts = await runTests(rest);
+    counts.failed += failedChecks;
+    console.log(countsLine(counts));
+    return counts.failed === 0 ? 0 : 1;
+  },
+  build: async () => {
+    await prepare({ native: true, broker: false, sandbox: false });
+    return runInForeground(["node_modules/typescript/bin/tsc", "-b"]);
+  },
+  bench: async () => {
+    await prepare({ native: true, broker: true, sandbox: true });
+    return runBenchmarks(rest);
+  },
+};
+
+if (!Object.hasOwn(verbs, verb)) {
+  console.error(`usage: node deploy/local/bootstrap.mjs ${Object.keys(verbs).join("|")} [arguments]`);
+  process.exit(2);
+}
+try {
+  process.exitCode = await verbs[verb]();
+} catch (error) {
+  console.error(`\nerror: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
+}

@@ -22,6 +22,7 @@ const observation = fc.oneof(
 /** Sometimes so much alike that four fifths of the words are the same, or just fewer. */
 const instruction = fc.oneof(
   sentence.map((text) => text || "?"),
+  fc.constantFrom("Create the files log and tags", "create file log and the tag now"),
   fc.subarray("Create the files log and commit tags".split(" "), { minLength: 5 }).map((words) => words.join(" ")),
 );
 const demonstrations = fc.array(
@@ -35,13 +36,10 @@ const demonstrations = fc.array(
     models: fc.constantFrom({}, { act: "offline:rules" }, { act: "a", judge: "b" }),
     instruction,
     initial: observation,
-    steps: fc.array(
-      fc.record({ command: fc.constantFrom("ls", "git log", "git tag v1"), observation, summary: sentence }),
-      {
-        minLength: 1,
-        maxLength: 3,
-      },
-    ),
+    steps: fc.array(fc.record({ command: fc.constantFrom("ls", "ls", "git log"), observation, summary: sentence }), {
+      minLength: 1,
+      maxLength: 3,
+    }),
     answer: fc.constantFrom(null, null, "42"),
   }),
   { maxLength: 25 },

@@ -22,12 +22,14 @@ impl FrameReader {
     }
 
     pub fn next(&mut self) -> io::Result<Option<Frame>> {
-        let Some(prefix) = self.buffer.first_chunk::<8>() else {
+        let Some((header_length, rest)) = self.buffer.split_first_chunk() else {
             return Ok(None);
         };
-        let [a, b, c, d, e, f, g, h] = *prefix;
-        let header_length = u32::from_be_bytes([a, b, c, d]) as usize;
-        let payload_length = u32::from_be_bytes([e, f, g, h]) as usize;
+        let Some(payload_length) = rest.first_chunk() else {
+            return Ok(None);
+        };
+        let header_length = u32::from_be_bytes(*header_length) as usize;
+        let payload_length = u32::from_be_bytes(*payload_length) as usize;
         let total = 8 + header_length + payload_length;
         if total > FRAME_BYTES_MAX {
             return Err(io::Error::new(

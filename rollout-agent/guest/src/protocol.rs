@@ -4,6 +4,10 @@ use serde::{Deserialize, Serialize};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(
+    clippy::struct_field_names,
+    reason = "they are all maxima, and named as on the host"
+)]
 pub struct Limits {
     pub memory_bytes_max: u64,
     pub disk_bytes_max: u64,
@@ -96,6 +100,7 @@ pub struct Effect {
 pub struct StateReply {
     pub state_hash: String,
     pub files_hash: String,
+    pub working_directory: String,
     pub effects: Vec<Effect>,
     pub effects_omitted: usize,
 }
@@ -136,9 +141,14 @@ impl Fault {
     pub fn at(place: &str, error: &std::io::Error) -> Self {
         let code = match error.raw_os_error() {
             Some(libc::ENOSPC | libc::EDQUOT | libc::EFBIG) => FaultCode::Full,
-            Some(libc::ENOENT | libc::ENOTDIR | libc::EXDEV | libc::ELOOP | libc::EISDIR | libc::ENAMETOOLONG) => {
-                FaultCode::Invalid
-            }
+            Some(
+                libc::ENOENT
+                | libc::ENOTDIR
+                | libc::EXDEV
+                | libc::ELOOP
+                | libc::EISDIR
+                | libc::ENAMETOOLONG,
+            ) => FaultCode::Invalid,
             _ => FaultCode::Failed,
         };
         Self::new(code, format!("{place}: {error}"))

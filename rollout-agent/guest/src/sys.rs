@@ -1,5 +1,8 @@
 //! Every call that the standard library does not have, wrapped so that the rest of the crate is safe code.
-#![expect(unsafe_code, reason = "thin wrappers around system calls; nothing else in the crate may use unsafe")]
+#![expect(
+    unsafe_code,
+    reason = "thin wrappers around system calls; nothing else in the crate may use unsafe"
+)]
 
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::io::{self, Read};
@@ -23,8 +26,13 @@ fn c_str(value: &str) -> io::Result<CString> {
     c_string(OsStr::new(value))
 }
 
-
-pub fn mount(source: &str, target: &str, kind: &str, flags: libc::c_ulong, data: &str) -> io::Result<()> {
+pub fn mount(
+    source: &str,
+    target: &str,
+    kind: &str,
+    flags: libc::c_ulong,
+    data: &str,
+) -> io::Result<()> {
     let (source, target, kind, data) = (c_str(source)?, c_str(target)?, c_str(kind)?, c_str(data)?);
     // SAFETY: four NUL-terminated strings that outlive the call.
     check(unsafe {
@@ -51,7 +59,6 @@ pub fn set_umask(mask: libc::mode_t) {
     unsafe { libc::umask(mask) };
 }
 
-
 const CAP_VERSION_3: u32 = 0x2008_0522;
 const CAP_DAC_OVERRIDE: u32 = 1;
 
@@ -74,7 +81,13 @@ struct CapData {
 pub fn drop_capabilities() -> io::Result<()> {
     // SAFETY: prctl with integer arguments; capset reads two structures of the layout that version 3 prescribes.
     unsafe {
-        check(libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0))?;
+        check(libc::prctl(
+            libc::PR_CAP_AMBIENT,
+            libc::PR_CAP_AMBIENT_CLEAR_ALL,
+            0,
+            0,
+            0,
+        ))?;
         for capability in 0..64 {
             if libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) < 0 {
                 break;
@@ -125,16 +138,22 @@ pub struct BpfInstruction {
 }
 
 pub fn install_seccomp(program: &[BpfInstruction]) -> io::Result<()> {
-    let length = u16::try_from(program.len()).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))?;
+    let length =
+        u16::try_from(program.len()).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))?;
     let program = libc::sock_fprog {
         len: length,
         filter: program.as_ptr().cast_mut().cast(),
     };
     // SAFETY: BpfInstruction has the layout of sock_filter, and the kernel copies the program during the call.
-    check(unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) })?;
+    check(unsafe {
+        libc::prctl(
+            libc::PR_SET_SECCOMP,
+            libc::SECCOMP_MODE_FILTER,
+            &raw const program,
+        )
+    })?;
     Ok(())
 }
-
 
 #[derive(Clone, Copy)]
 pub struct ProcessLimits {
@@ -219,18 +238,29 @@ pub fn child_signals() -> io::Result<OwnedFd> {
         let mut set = std::mem::zeroed::<libc::sigset_t>();
         libc::sigemptyset(&raw mut set);
         libc::sigaddset(&raw mut set, libc::SIGCHLD);
-        check(libc::sigprocmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()))?;
-        let fd = check(libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK))?;
+        check(libc::sigprocmask(
+            libc::SIG_BLOCK,
+            &raw const set,
+            std::ptr::null_mut(),
+        ))?;
+        let fd = check(libc::signalfd(
+            -1,
+            &raw const set,
+            libc::SFD_CLOEXEC | libc::SFD_NONBLOCK,
+        ))?;
         Ok(OwnedFd::from_raw_fd(fd))
     }
 }
-
 
 pub fn set_nonblocking(fd: &impl AsRawFd) -> io::Result<()> {
     // SAFETY: fcntl with integers on a descriptor that the caller holds.
     unsafe {
         let flags = check(libc::fcntl(fd.as_raw_fd(), libc::F_GETFL))?;
-        check(libc::fcntl(fd.as_raw_fd(), libc::F_SETFL, flags | libc::O_NONBLOCK))?;
+        check(libc::fcntl(
+            fd.as_raw_fd(),
+            libc::F_SETFL,
+            flags | libc::O_NONBLOCK,
+        ))?;
     }
     Ok(())
 }
@@ -266,13 +296,17 @@ pub fn read_once(source: &mut impl Read, buffer: &mut [u8]) -> ReadOnce {
     match source.read(buffer) {
         Ok(0) => ReadOnce::Ended,
         Ok(count) => ReadOnce::Bytes(count),
-        Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+            ) =>
+        {
             ReadOnce::Nothing
         }
         Err(_) => ReadOnce::Ended,
     }
 }
-
 
 #[derive(Clone, Copy)]
 pub enum Links {
@@ -295,7 +329,8 @@ pub fn open_beneath(
     // descriptor is fresh.
     unsafe {
         let mut how = std::mem::zeroed::<libc::open_how>();
-        how.flags = u64::try_from(flags | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY).unwrap_or(0);
+        how.flags =
+            u64::try_from(flags | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY).unwrap_or(0);
         how.mode = u64::from(mode);
         how.resolve = libc::RESOLVE_BENEATH
             | libc::RESOLVE_NO_MAGICLINKS

@@ -26,9 +26,11 @@ export interface Command {
 export interface ExecResult {
   /** 0–255; null when it was killed. A signal inside the shell reads 128 + n, as bash has it. */
   exitCode: number | null;
-  killed: "timeout" | "output" | "memory" | "signal" | null;
-  /** stdout and stderr in order of arrival, head and tail kept around a cut when longer than `outputBytesMax`. */
+  killed: "timeout" | "output" | "memory" | "processes" | "signal" | null;
+  /** stdout and stderr in order of arrival; when longer than `outputBytesMax`, its head and its tail without a gap. */
   output: Uint8Array;
+  /** Where in `output` bytes are missing; null when it is whole. */
+  cutAt: number | null;
   /** Bytes printed in all. */
   outputBytes: number;
   workingDirectory: string;
@@ -38,6 +40,9 @@ export interface ExecResult {
 /** The writable world: equal hashes exactly when files (type, mode, content), links and working directory are equal. */
 export interface SandboxState {
   stateHash: string;
+  /** As `stateHash`, whatever the working directory. */
+  filesHash: string;
+  workingDirectory: string;
   effects: Effect[];
   effectsOmitted: number;
 }
@@ -48,6 +53,8 @@ export interface Sandbox extends AsyncDisposable {
   exec(command: Command, signal: AbortSignal): Promise<ExecResult>;
   /** The state now, with the effects since the last call of `state`. */
   state(signal: AbortSignal): Promise<SandboxState>;
+  /** Each path of the writable world with a fingerprint of its type, mode and content: to say how two states differ. */
+  entries(signal: AbortSignal): Promise<ReadonlyMap<string, string>>;
   /** Paths are relative to the workspace. @throws SANDBOX_FULL */
   writeFile(path: string, content: Uint8Array): Promise<void>;
   readFile(path: string, bytesMax: number): Promise<Uint8Array>;

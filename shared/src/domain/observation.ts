@@ -9,7 +9,7 @@ export const ShellObservation = z.strictObject({
   /** Null at reset and where the command was killed. */
   exitCode: z.int().min(0).max(255).nullable(),
   /** Why the command was killed, else null. */
-  killed: z.enum(["timeout", "output", "memory", "signal"]).nullable(),
+  killed: z.enum(["timeout", "output", "memory", "processes", "signal"]).nullable(),
   workingDirectory: z.string(),
   /** Bytes that `text` does not show. */
   omittedBytes: z.int().nonnegative(),

@@ -1,0 +1,202 @@
+//! One command: a bash in a session of its own, its output through one pipe, and every way that it can end.
+
+use std::ffi::OsStr;
+use std::io::{self, PipeReader};
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::guest::Guest;
+use crate::output::Output;
+use crate::protocol::{Exec, ExecReply, Fault, FaultCode, Killed, Operation};
+use crate::session::EXCHANGE;
+use crate::sys::{self, Ended, ProcessLimits, ReadOnce, Reaped};
+
+/// How long a pipe that a background process still holds may bring more after the command's own end.
+const DRAIN: Duration = Duration::from_millis(20);
+/// Pipes of background processes that are still read (and dropped), so that writing to them does not end them.
+const ABANDONED_PIPES_MAX: usize = 64;
+const READ_BYTES: usize = 64 * 1024;
+
+pub fn exec(
+    guest: &mut Guest,
+    request: &Exec,
+    script: &[u8],
+) -> Result<(ExecReply, Vec<u8>), Fault> {
+    let started = Instant::now();
+    let failed = |error: io::Error| Fault::at("starting bash", &error);
+    guest.session.settle_directory();
+    let argument = guest.session.prepare(script).map_err(failed)?;
+    let (mut pipe, pid) = start(guest, &argument).map_err(failed)?;
+    let mut output = Output::new(request.output_bytes_max);
+    let end = follow(guest, request, pid, &mut pipe, &mut output)?;
+    if end.killed.is_some() {
+        guest.kill_everything();
+        drain(&mut pipe, &mut output, Duration::ZERO);
+    } else if drain(&mut pipe, &mut output, DRAIN) {
+        guest.abandoned.push(pipe);
+        if guest.abandoned.len() > ABANDONED_PIPES_MAX {
+            guest.abandoned.remove(0);
+        }
+    }
+    guest.session.adopt();
+    guest.session.settle_directory();
+    guest.session.status = end.exit_code.unwrap_or(137);
+    let (head_bytes, output_bytes, kept) = output.finish();
+    let reply = ExecReply {
+        exit_code: end.exit_code,
+        killed: end.killed,
+        head_bytes,
+        output_bytes,
+        working_directory: String::from_utf8_lossy(&guest.session.working_directory).into_owned(),
+        duration_ms: started.elapsed().as_secs_f64() * 1000.0,
+    };
+    Ok((reply, kept))
+}
+
+struct End {
+    exit_code: Option<i32>,
+    killed: Option<Killed>,
+}
+
+fn start(guest: &Guest, argument: &[u8]) -> io::Result<(PipeReader, libc::pid_t)> {
+    let (reader, writer) = io::pipe()?;
+    sys::set_nonblocking(&reader)?;
+    let directory = OsStr::from_bytes(&guest.session.working_directory);
+    let mut command = Command::new("/bin/bash");
+    command
+        .arg("-c")
+        .arg(OsStr::from_bytes(argument))
+        .arg("bash")
+        .env_clear()
+        .env("BASH_ENV", format!("{EXCHANGE}/begin"))
+        .env("PWD", directory)
+        .current_dir(directory)
+        .stdin(Stdio::null())
+        .stdout(writer.try_clone()?)
+        .stderr(writer);
+    let limits = ProcessLimits {
+        memory_bytes: guest.limits.memory_bytes_max,
+        file_bytes: guest.limits.disk_bytes_max,
+        processes: guest.limits.processes_max,
+    };
+    Ok((reader, sys::spawn(command, limits)?))
+}
+
+/// Reads output until bash ends or something ends it.
+fn follow(
+    guest: &mut Guest,
+    request: &Exec,
+    pid: libc::pid_t,
+    pipe: &mut PipeReader,
+    output: &mut Output,
+) -> Result<End, Fault> {
+    let deadline = Instant::now() + Duration::from_millis(request.timeout_ms);
+    let mut is_open = true;
+    guest.watch.start();
+    loop {
+        let wake = deadline.min(guest.watch.due());
+        let mut sources = vec![guest.signals.as_raw_fd(), guest.input_fd()];
+        if is_open {
+            sources.push(pipe.as_raw_fd());
+        }
+        let timeout = wake.saturating_duration_since(Instant::now());
+        let ready = sys::wait_readable(&sources, Some(milliseconds(timeout)))
+            .map_err(|error| Fault::at("waiting for bash", &error))?;
+        if ready.get(2) == Some(&true) {
+            is_open = read_available(pipe, output, request.output_bytes_kill);
+        }
+        if let Some(ended) = guest.reap_until(pid) {
+            return Ok(match ended {
+                Ended::Exited(code) => End {
+                    exit_code: Some(code),
+                    killed: None,
+                },
+                Ended::Signalled(_) => killed(Killed::Signal),
+            });
+        }
+        if ready[1] && guest.is_cancelled()? {
+            return Ok(killed(Killed::Signal));
+        }
+        if output.total() > request.output_bytes_kill {
+            return Ok(killed(Killed::Output));
+        }
+        if Instant::now() >= deadline {
+            return Ok(killed(Killed::Timeout));
+        }
+        if let Some(reason) = guest.watch.check() {
+            return Ok(killed(reason));
+        }
+    }
+}
+
+fn killed(reason: Killed) -> End {
+    End {
+        exit_code: None,
+        killed: Some(reason),
+    }
+}
+
+/// Rounded up, so that waiting for less than a millisecond does not spin.
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros().div_ceil(1000)).unwrap_or(u64::MAX)
+}
+
+/// False once every writer has closed the pipe. Stops in time to look at the clock.
+fn read_available(pipe: &mut PipeReader, output: &mut Output, bytes_kill: u64) -> bool {
+    let mut buffer = vec![0_u8; READ_BYTES];
+    loop {
+        match sys::read_once(pipe, &mut buffer) {
+            ReadOnce::Bytes(count) => {
+                output.push(&buffer[..count]);
+                if count < READ_BYTES || output.total() > bytes_kill {
+                    return true;
+                }
+            }
+            ReadOnce::Nothing => return true,
+            ReadOnce::Ended => return false,
+        }
+    }
+}
+
+/// What is still in the pipe; true where somebody holds it open.
+fn drain(pipe: &mut PipeReader, output: &mut Output, patience: Duration) -> bool {
+    let until = Instant::now() + patience;
+    loop {
+        if !read_available(pipe, output, 0) {
+            return false;
+        }
+        let left = until.saturating_duration_since(Instant::now());
+        let ready = sys::wait_readable(&[pipe.as_raw_fd()], Some(milliseconds(left)));
+        if left.is_zero() || !ready.is_ok_and(|ready| ready[0]) {
+            return true;
+        }
+    }
+}
+
+impl Guest {
+    /// Reaps what ended; the way `pid` ended if it is among it.
+    fn reap_until(&mut self, pid: libc::pid_t) -> Option<Ended> {
+        self.clear_signals();
+        loop {
+            match sys::reap(false) {
+                Reaped::Process(ended, how) if ended == pid => return Some(how),
+                Reaped::Process(..) => {}
+                Reaped::NothingYet | Reaped::NobodyLeft => return None,
+            }
+        }
+    }
+
+    /// Whether the host has asked to stop; nothing else may come while a command runs.
+    fn is_cancelled(&mut self) -> Result<bool, Fault> {
+        match self.try_request()? {
+            None => Ok(false),
+            Some((request, _)) if matches!(request.operation, Operation::Cancel) => Ok(true),
+            Some(_) => Err(Fault::new(
+                FaultCode::Invalid,
+                "a request came while a command was running",
+            )),
+        }
+    }
+}

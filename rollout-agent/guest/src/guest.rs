@@ -1,0 +1,301 @@
+//! The loop of PID 1: one request at a time, every orphan reaped, every limit watched also between commands.
+
+use std::fs::File;
+use std::io::{self, PipeReader, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::Instant;
+
+use serde::Serialize;
+
+use crate::frame::{self, FrameReader};
+use crate::protocol::{Done, Fault, FaultBody, FaultCode, Limits, Operation, Reply, Request};
+use crate::session::Session;
+use crate::state::StateTracker;
+use crate::sys::{self, ReadOnce, Reaped};
+use crate::watch::Watch;
+use crate::{exec, files, setup, snapshot};
+
+const READ_BYTES: usize = 64 * 1024;
+
+pub struct Guest {
+    pub limits: Limits,
+    pub session: Session,
+    pub signals: OwnedFd,
+    pub watch: Watch,
+    /// Output pipes that background processes still hold.
+    pub abandoned: Vec<PipeReader>,
+    host: Host,
+    state: StateTracker,
+}
+
+struct Host {
+    input: File,
+    output: File,
+    frames: FrameReader,
+}
+
+/// Serves until the host closes the channel; then everything inside ends with this process.
+pub fn run(input: File, output: File) -> Result<(), Fault> {
+    let failed = |error: io::Error| Fault::at("starting the guest", &error);
+    sys::set_nonblocking(&input).map_err(failed)?;
+    let signals = sys::child_signals().map_err(failed)?;
+    let mut host = Host {
+        input,
+        output,
+        frames: FrameReader::default(),
+    };
+    let Some((request, _)) = first_request(&mut host)? else {
+        return Ok(());
+    };
+    let Operation::Init {
+        limits,
+        environment,
+        files,
+    } = request.operation
+    else {
+        return Err(Fault::new(
+            FaultCode::Invalid,
+            "the first request must be init",
+        ));
+    };
+    let built = setup::build(&limits, &files)
+        .and_then(|()| setup::confine())
+        .map_err(|error| Fault::at("building the sandbox", &error));
+    if let Err(fault) = built {
+        return host.send::<Done>(request.id, Err(fault), &[]);
+    }
+    let mut guest = Guest {
+        watch: Watch::new(limits.memory_bytes_max, limits.processes_max),
+        session: Session::new(&environment),
+        state: StateTracker::new()?,
+        abandoned: Vec::new(),
+        limits,
+        signals,
+        host,
+    };
+    guest.host.send(request.id, Ok(Done {}), &[])?;
+    while let Some((request, payload)) = guest.next_request()? {
+        guest.serve(request, &payload)?;
+    }
+    guest.kill_everything();
+    Ok(())
+}
+
+fn first_request(host: &mut Host) -> Result<Option<(Request, Vec<u8>)>, Fault> {
+    loop {
+        if let Some(request) = host.take_request()? {
+            return Ok(Some(request));
+        }
+        wait(&[host.input.as_raw_fd()], None)?;
+        if !host.fill() {
+            return Ok(None);
+        }
+    }
+}
+
+fn wait(fds: &[libc::c_int], timeout_ms: Option<u64>) -> Result<Vec<bool>, Fault> {
+    sys::wait_readable(fds, timeout_ms).map_err(|error| Fault::at("waiting for a request", &error))
+}
+
+impl Host {
+    /// False when the host has closed the channel.
+    fn fill(&mut self) -> bool {
+        let mut buffer = vec![0_u8; READ_BYTES];
+        match sys::read_once(&mut self.input, &mut buffer) {
+            ReadOnce::Bytes(count) => {
+                self.frames.push(&buffer[..count]);
+                true
+            }
+            ReadOnce::Nothing => true,
+            ReadOnce::Ended => false,
+        }
+    }
+
+    fn take_request(&mut self) -> Result<Option<(Request, Vec<u8>)>, Fault> {
+        let invalid = |error: String| {
+            Fault::new(
+                FaultCode::Invalid,
+                format!("a request could not be read: {error}"),
+            )
+        };
+        let Some(frame) = self
+            .frames
+            .next()
+            .map_err(|error| invalid(error.to_string()))?
+        else {
+            return Ok(None);
+        };
+        let request =
+            serde_json::from_slice(&frame.header).map_err(|error| invalid(error.to_string()))?;
+        Ok(Some((request, frame.payload)))
+    }
+
+    fn send<T: Serialize>(
+        &mut self,
+        id: u64,
+        result: Result<T, Fault>,
+        payload: &[u8],
+    ) -> Result<(), Fault> {
+        let reply = match result {
+            Ok(value) => Reply {
+                id,
+                ok: Some(value),
+                fault: None,
+            },
+            Err(Fault { code, message }) => Reply {
+                id,
+                ok: None,
+                fault: Some(FaultBody { code, message }),
+            },
+        };
+        let header = serde_json::to_vec(&reply)
+            .map_err(|error| Fault::new(FaultCode::Failed, format!("a reply: {error}")))?;
+        frame::write(&mut self.output, &header, payload)
+            .map_err(|error| Fault::at("sending a reply", &error))
+    }
+}
+
+impl Guest {
+    /// The next request; meanwhile reaps, watches limits and empties the pipes of background processes.
+    fn next_request(&mut self) -> Result<Option<(Request, Vec<u8>)>, Fault> {
+        let mut is_alone = false;
+        loop {
+            if let Some(request) = self.host.take_request()? {
+                return Ok(Some(request));
+            }
+            if !is_alone {
+                is_alone = reap_ended();
+            }
+            let pause = self.watch.due().saturating_duration_since(Instant::now());
+            let timeout = u64::try_from(pause.as_millis()).unwrap_or(0) + 1;
+            let mut sources = vec![self.host.input.as_raw_fd(), self.signals.as_raw_fd()];
+            sources.extend(self.abandoned.iter().map(AsRawFd::as_raw_fd));
+            let ready = wait(&sources, (!is_alone).then_some(timeout))?;
+            if ready[0] && !self.host.fill() {
+                return Ok(None);
+            }
+            if ready[1] {
+                self.clear_signals();
+                is_alone = false;
+            }
+            self.empty_abandoned(&ready[2..]);
+            if !is_alone && self.watch.check().is_some() {
+                self.kill_everything();
+            }
+        }
+    }
+
+    /// A request that has already arrived.
+    pub fn try_request(&mut self) -> Result<Option<(Request, Vec<u8>)>, Fault> {
+        if !self.host.fill() {
+            self.kill_everything();
+            return Err(Fault::new(
+                FaultCode::Failed,
+                "the host has closed the channel",
+            ));
+        }
+        self.host.take_request()
+    }
+
+    fn serve(&mut self, request: Request, payload: &[u8]) -> Result<(), Fault> {
+        let id = request.id;
+        match request.operation {
+            Operation::Init { .. } => {
+                let fault = Fault::new(FaultCode::Invalid, "the sandbox is already built");
+                self.host.send::<Done>(id, Err(fault), &[])
+            }
+            // The command ended before this arrived.
+            Operation::Cancel => Ok(()),
+            Operation::Exec(options) => {
+                let result = exec::exec(self, &options, payload);
+                self.send_with_payload(id, result)
+            }
+            Operation::State => {
+                self.session.settle_directory();
+                let result = self.state.state(&self.session.working_directory);
+                self.host.send(id, result, &[])
+            }
+            Operation::Entries => {
+                let result = self.state.entries().map(|listing| (Done {}, listing));
+                self.send_with_payload(id, result)
+            }
+            Operation::WriteFile { path } => {
+                let result = files::write(&path, payload).map(|()| Done {});
+                self.host.send(id, result, &[])
+            }
+            Operation::ReadFile { path, bytes_max } => {
+                let result = files::read(&path, bytes_max).map(|content| (Done {}, content));
+                self.send_with_payload(id, result)
+            }
+            Operation::Snapshot { bytes_max } => {
+                let result = snapshot::take(&self.session, bytes_max);
+                self.send_with_payload(id, result)
+            }
+            Operation::Restore => {
+                self.kill_everything();
+                let result = snapshot::restore(payload).map(|session| {
+                    self.session = session;
+                    Done {}
+                });
+                self.host.send(id, result, &[])
+            }
+        }
+    }
+
+    fn send_with_payload<T: Serialize>(
+        &mut self,
+        id: u64,
+        result: Result<(T, Vec<u8>), Fault>,
+    ) -> Result<(), Fault> {
+        match result {
+            Ok((value, payload)) => self.host.send(id, Ok(value), &payload),
+            Err(fault) => self.host.send::<T>(id, Err(fault), &[]),
+        }
+    }
+
+    /// Ends every process but this one and waits until they are gone.
+    pub fn kill_everything(&mut self) {
+        self.abandoned.clear();
+        sys::kill_all();
+        while let Reaped::Process(..) = sys::reap(true) {}
+    }
+
+    pub fn input_fd(&self) -> libc::c_int {
+        self.host.input.as_raw_fd()
+    }
+
+    pub fn clear_signals(&mut self) {
+        let mut buffer = [0_u8; 1024];
+        if let Ok(signals) = self.signals.try_clone() {
+            let mut signals = File::from(signals);
+            while let ReadOnce::Bytes(_) = sys::read_once(&mut signals, &mut buffer) {}
+        }
+    }
+
+    fn empty_abandoned(&mut self, ready: &[bool]) {
+        let mut index = 0;
+        let mut buffer = vec![0_u8; READ_BYTES];
+        self.abandoned.retain_mut(|pipe| {
+            let is_ready = ready.get(index) == Some(&true);
+            index += 1;
+            !is_ready || !matches!(sys::read_once(pipe, &mut buffer), ReadOnce::Ended)
+        });
+    }
+}
+
+/// True when no process but this one is left.
+fn reap_ended() -> bool {
+    loop {
+        match sys::reap(false) {
+            Reaped::Process(..) => {}
+            Reaped::NothingYet => return false,
+            Reaped::NobodyLeft => return true,
+        }
+    }
+}
+
+/// Ends up in the host's message when the channel itself is what failed.
+pub fn say(message: &str) {
+    // There is nobody to tell when even the error stream is gone.
+    drop(writeln!(io::stderr(), "hindcast-guest: {message}"));
+}

@@ -1,0 +1,109 @@
+import { HindcastError, messageOf } from "@hindcast/shared";
+import { type GuestChannel, GuestRefusal } from "./guest-channel.ts";
+import { DoneReply, ExecReply, type GuestFault, parseEntries, SnapshotReply, StateReply } from "./guest-protocol.ts";
+import type { Command, ExecResult, Sandbox, SandboxState } from "./sandbox.ts";
+
+/** Beyond a command's own time: the guest needs a moment to end a process tree. */
+const execGraceMs = 15_000;
+/** Hashing, archiving or unpacking everything that fits into a sandbox. */
+const filesTimeoutMs = 120_000;
+
+const codes = {
+  full: "SANDBOX_FULL",
+  "too-large": "SANDBOX_TOO_LARGE",
+  invalid: "INTERNAL",
+  failed: "SANDBOX_LOST",
+} as const satisfies Record<GuestFault["code"], HindcastError["code"]>;
+
+/** A sandbox whose inside is served by the guest behind `channel`. */
+export class BubblewrapSandbox implements Sandbox {
+  readonly id: string;
+  readonly #channel: GuestChannel;
+  readonly #onClosed: () => void;
+  #closing: Promise<void> | null = null;
+
+  constructor(id: string, channel: GuestChannel, onClosed: () => void) {
+    this.id = id;
+    this.#channel = channel;
+    this.#onClosed = onClosed;
+  }
+
+  async exec(command: Command, signal: AbortSignal): Promise<ExecResult> {
+    const { script, timeoutMs, outputBytesMax, outputBytesKill } = command;
+    const { value, payload } = await this.#guarded("exec", () =>
+      this.#channel.call({
+        request: { op: "exec", timeoutMs, outputBytesMax, outputBytesKill },
+        payload: Buffer.from(script.replaceAll("\0", "")),
+        reply: ExecReply,
+        timeoutMs: timeoutMs + execGraceMs,
+        signal,
+      }),
+    );
+    const { headBytes, ...result } = value;
+    const isWhole = payload.byteLength >= result.outputBytes;
+    return { ...result, output: payload, cutAt: isWhole ? null : Math.min(headBytes, payload.byteLength) };
+  }
+
+  async state(signal: AbortSignal): Promise<SandboxState> {
+    const request = { op: "state" } as const;
+    const call = { request, reply: StateReply, timeoutMs: filesTimeoutMs, signal };
+    return (await this.#guarded("state", () => this.#channel.call(call))).value;
+  }
+
+  async entries(signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
+    const request = { op: "entries" } as const;
+    const call = { request, reply: DoneReply, timeoutMs: filesTimeoutMs, signal };
+    const { payload } = await this.#guarded("entries", () => this.#channel.call(call));
+    return parseEntries(Buffer.from(payload).toString("utf8"));
+  }
+
+  async writeFile(path: string, content: Uint8Array): Promise<void> {
+    const request = { op: "write-file", path } as const;
+    const call = { request, payload: content, reply: DoneReply, timeoutMs: filesTimeoutMs };
+    await this.#guarded(`writing ${path}`, () => this.#channel.call(call));
+  }
+
+  async readFile(path: string, bytesMax: number): Promise<Uint8Array> {
+    const request = { op: "read-file", path, bytesMax } as const;
+    const call = { request, reply: DoneReply, timeoutMs: filesTimeoutMs };
+    return (await this.#guarded(`reading ${path}`, () => this.#channel.call(call))).payload;
+  }
+
+  async snapshot(bytesMax: number, signal: AbortSignal): Promise<Uint8Array | null> {
+    const request = { op: "snapshot", bytesMax } as const;
+    const call = { request, reply: SnapshotReply, timeoutMs: filesTimeoutMs, signal };
+    const { value, payload } = await this.#guarded("snapshot", () => this.#channel.call(call));
+    return value.tooLarge ? null : payload;
+  }
+
+  async restore(snapshot: Uint8Array, signal: AbortSignal): Promise<void> {
+    const request = { op: "restore" } as const;
+    const call = { request, payload: snapshot, reply: DoneReply, timeoutMs: filesTimeoutMs, signal };
+    await this.#guarded("restore", () => this.#channel.call(call));
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#channel.close().finally(this.#onClosed);
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #guarded<T>(what: string, call: () => Promise<T>): Promise<T> {
+    try {
+      return await call();
+    } catch (error) {
+      if (!(error instanceof GuestRefusal)) throw error;
+      const code = codes[error.fault.code];
+      throw new HindcastError({
+        code,
+        boundary: "sandbox",
+        message: `sandbox ${this.id}, ${what}: ${messageOf(error)}`,
+        retryable: code === "SANDBOX_LOST",
+        cause: error,
+      });
+    }
+  }
+}

@@ -1,0 +1,68 @@
+// What host and guest say to each other. What the guest answers is shaped by hostile commands, so every answer is
+// parsed and capped here before anybody reads it.
+import { Effect } from "@hindcast/shared";
+import { z } from "zod";
+import type { SandboxLimits } from "./sandbox.ts";
+
+export type GuestRequest =
+  | {
+      op: "init";
+      limits: SandboxLimits & { filesMax: number };
+      environment: readonly (readonly [name: string, value: string])[];
+      files: readonly (readonly [path: string, content: string])[];
+    }
+  | { op: "exec"; timeoutMs: number; outputBytesMax: number; outputBytesKill: number }
+  | { op: "cancel" }
+  | { op: "state" }
+  | { op: "entries" }
+  | { op: "write-file"; path: string }
+  | { op: "read-file"; path: string; bytesMax: number }
+  | { op: "snapshot"; bytesMax: number }
+  | { op: "restore" };
+
+export const GuestFault = z.strictObject({
+  code: z.enum(["full", "too-large", "invalid", "failed"]),
+  message: z.string().transform((message) => message.slice(0, 2_000)),
+});
+export type GuestFault = z.infer<typeof GuestFault>;
+
+/** The envelope of every answer: one of `ok` and `fault` is null. */
+export const GuestReply = z.strictObject({ id: z.int().nonnegative(), ok: z.unknown(), fault: GuestFault.nullable() });
+
+export const DoneReply = z.strictObject({});
+
+export const ExecReply = z.strictObject({
+  exitCode: z.int().min(0).max(255).nullable(),
+  killed: z.enum(["timeout", "output", "memory", "processes", "signal"]).nullable(),
+  headBytes: z.int().nonnegative(),
+  outputBytes: z.int().nonnegative(),
+  workingDirectory: z.string().max(4_096),
+  durationMs: z.number().nonnegative(),
+});
+
+const Hash = z.string().regex(/^[0-9a-f]{64}$/);
+
+export const StateReply = z.strictObject({
+  stateHash: Hash,
+  filesHash: Hash,
+  workingDirectory: z.string().max(4_096),
+  effects: z.array(Effect).max(50),
+  effectsOmitted: z.int().nonnegative(),
+});
+
+export const SnapshotReply = z.strictObject({ tooLarge: z.boolean() });
+
+/** One line of `entries`: `type mode hash "path"`. */
+const entryLine = /^((?:file|directory|link|fifo|other) [0-7]{4} [0-9a-f]{64}) (".*")$/;
+
+/** @throws Error for a line of another form. */
+export function parseEntries(listing: string): Map<string, string> {
+  const entries = new Map<string, string>();
+  for (const line of listing.split("\n")) {
+    if (line === "") continue;
+    const [, fingerprint, path] = entryLine.exec(line) ?? [];
+    if (fingerprint === undefined || path === undefined) throw new Error("an entry of the guest cannot be read");
+    entries.set(z.string().parse(JSON.parse(path)), fingerprint);
+  }
+  return entries;
+}

@@ -1,0 +1,127 @@
+// What the inside of a sandbox looks like: which parts of the host it may read, and the few files and variables made
+// for it. Everything that is not named here does not exist inside.
+import { existsSync, lstatSync, readlinkSync } from "node:fs";
+
+export const homeDirectory = "/home/agent";
+export const workspaceDirectory = "/workspace";
+
+/** The guest's file in the sandbox until it has started; `setup.rs` takes it away. */
+const guestFile = "/.hindcast-guest";
+const toolDirectory = "/opt/node";
+
+const userId = 1000;
+/** 2026-01-01T00:00:00Z: dates that programs take from the environment are equal in every run. */
+const sourceDate = 1_767_225_600;
+
+/** Directories beside /usr, links into it on most systems. */
+const systemDirectories = ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
+
+/** Configuration below /usr that may hold an operator's tokens (npm's global npmrc). */
+const maskedDirectories = ["/usr/etc", "/usr/local/etc"];
+
+/** Public parts of /etc that programs do not work without. Never the directories that hold private keys. */
+const publicConfiguration = [
+  "/etc/alternatives",
+  "/etc/ld.so.cache",
+  "/etc/ssl/certs",
+  "/etc/ssl/openssl.cnf",
+  "/etc/pki/ca-trust/extracted",
+  "/etc/pki/tls/certs",
+  "/etc/manpath.config",
+  "/etc/man_db.conf",
+  "/etc/mime.types",
+  "/etc/services",
+  "/etc/protocols",
+  "/etc/magic",
+];
+
+const devices = ["null", "zero", "full", "random", "urandom"];
+
+/** Arguments of bubblewrap up to the guest's own command line. Descriptor 3 is the guest's binary. */
+export function bubblewrapArguments(id: string, nodePrefix: string | null): string[] {
+  return [
+    ["--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup"],
+    ["--uid", String(userId), "--gid", String(userId), "--hostname", "sandbox"],
+    ["--die-with-parent", "--new-session", "--as-pid-1"],
+    // For building the world only: the guest gives up the first of the two before it runs any command, and no command
+    // inherits the second.
+    ["--cap-drop", "ALL", "--cap-add", "CAP_SYS_ADMIN", "--cap-add", "CAP_DAC_OVERRIDE"],
+    ["--ro-bind", "/usr", "/usr"],
+    systemDirectories.flatMap(systemDirectory),
+    maskedDirectories.filter((path) => existsSync(path)).flatMap((path) => ["--tmpfs", path, "--remount-ro", path]),
+    ["--perms", "0755", "--dir", "/etc"],
+    publicConfiguration.flatMap((path) => ["--ro-bind-try", path, path]),
+    ["--symlink", "../usr/lib/os-release", "/etc/os-release"],
+    nodePrefix === null ? [] : ["--ro-bind", nodePrefix, toolDirectory],
+    ["--proc", "/proc", "--tmpfs", "/dev"],
+    devices.flatMap((name) => ["--dev-bind", `/dev/${name}`, `/dev/${name}`]),
+    ["--symlink", "/proc/self/fd", "/dev/fd", "--symlink", "/tmp", "/dev/shm"],
+    ["stdin", "stdout", "stderr"].flatMap((name, fd) => ["--symlink", `/proc/self/fd/${fd}`, `/dev/${name}`]),
+    ["--perms", "0500", "--ro-bind-data", "3", guestFile],
+    // The id tells an operator's `ps` which episode a process belongs to.
+    ["--", guestFile, id],
+  ].flat();
+}
+
+function systemDirectory(path: string): string[] {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return [];
+  return found.isSymbolicLink() ? ["--symlink", readlinkSync(path), path] : ["--ro-bind", path, path];
+}
+
+export function sandboxEnvironment(nodePrefix: string | null): [name: string, value: string][] {
+  const tools = nodePrefix === null ? "" : `${toolDirectory}/bin:`;
+  return Object.entries({
+    PATH: `${tools}/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin`,
+    HOME: homeDirectory,
+    USER: "agent",
+    LOGNAME: "agent",
+    SHELL: "/bin/bash",
+    LANG: "C.UTF-8",
+    TZ: "UTC",
+    TERM: "dumb",
+    PAGER: "cat",
+    GIT_PAGER: "cat",
+    MANPAGER: "cat",
+    EDITOR: "true",
+    VISUAL: "true",
+    SOURCE_DATE_EPOCH: String(sourceDate),
+    GIT_AUTHOR_DATE: `${sourceDate} +0000`,
+    GIT_COMMITTER_DATE: `${sourceDate} +0000`,
+    GIT_TERMINAL_PROMPT: "0",
+    PYTHONDONTWRITEBYTECODE: "1",
+    NODE_REPL_HISTORY: "",
+    npm_config_offline: "true",
+    npm_config_update_notifier: "false",
+    npm_config_fund: "false",
+    npm_config_audit: "false",
+    npm_config_progress: "false",
+  });
+}
+
+/**
+ * Files of /etc made for the sandbox. The git identity stands in the system's configuration and not in variables, so
+ * that `git config user.name` still means what its manual says.
+ */
+export const sandboxFiles: readonly (readonly [path: string, content: string])[] = [
+  [
+    "/etc/passwd",
+    `root:x:0:0:root:/root:/usr/sbin/nologin\nagent:x:${userId}:${userId}:agent:${homeDirectory}:/bin/bash\n`,
+  ],
+  ["/etc/group", `root:x:0:\nagent:x:${userId}:\n`],
+  ["/etc/hosts", "127.0.0.1 localhost sandbox\n::1 localhost\n"],
+  ["/etc/hostname", "sandbox\n"],
+  ["/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\nservices: files\nprotocols: files\n"],
+  ["/etc/shells", "/bin/sh\n/bin/bash\n"],
+  [
+    "/etc/gitconfig",
+    [
+      "[user]\n\tname = Agent\n\temail = agent@sandbox.invalid",
+      "[init]\n\tdefaultBranch = main",
+      "[gc]\n\tauto = 0",
+      "[maintenance]\n\tauto = false",
+      "[pack]\n\tthreads = 1",
+      "",
+    ].join("\n"),
+  ],
+];

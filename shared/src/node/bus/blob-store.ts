@@ -18,7 +18,11 @@ import { lastMessage, readAll } from "./stored.ts";
 import { blobStream } from "./topology.ts";
 
 /** The object store's own record of an object, as far as it is read; other clients may add to it. */
-const ObjectInfo = z.looseObject({ nuid: z.string(), size: z.int(), chunks: z.int(), deleted: z.boolean().optional() });
+const ObjectInfo = z.looseObject({
+  nuid: z.string(),
+  size: z.int().nonnegative().max(limits.blobBytesMax),
+  chunks: z.int().nonnegative(),
+});
 type ObjectInfo = z.infer<typeof ObjectInfo>;
 
 /** Tries of a read whose chunks are not all on the replica that answered. */
@@ -92,15 +96,15 @@ export class ObjectBlobStore implements BlobStore {
   }
 
   async #readChunks(info: ObjectInfo): Promise<Uint8Array | null> {
-    if (info.chunks === 0) return new Uint8Array();
-    const chunks: Uint8Array[] = [];
-    let size = 0;
-    for await (const message of readAll(this.#connection, blobStream, chunkSubject(info.nuid))) {
-      size += message.bytes.length;
-      if (size > limits.blobBytesMax) return null;
-      chunks.push(message.bytes);
+    if (info.size === 0) return new Uint8Array();
+    const bytes = new Uint8Array(info.size);
+    let filled = 0;
+    for await (const { bytes: chunk } of readAll(this.#connection, blobStream, chunkSubject(info.nuid))) {
+      if (filled + chunk.length > bytes.length) return null;
+      bytes.set(chunk, filled);
+      filled += chunk.length;
     }
-    return chunks.length === info.chunks ? Buffer.concat(chunks) : null;
+    return filled === bytes.length ? bytes : null;
   }
 }
 

@@ -12,6 +12,7 @@ import {
   UserAuthenticationExpiredError,
 } from "@nats-io/transport-node";
 import { type ErrorCode, HindcastError, messageOf } from "../../errors.ts";
+import { limits } from "../../limits.ts";
 
 /** JetStream API error codes that Hindcast tells apart (`errors.json` of nats-server). */
 export const apiCodes = {
@@ -19,6 +20,8 @@ export const apiCodes = {
   streamNameInUse: 10058,
   streamNotFound: 10059,
   consumerNotFound: 10014,
+  /** Any failure while creating; seen when a consumer of this name is just being deleted, and passing then. */
+  consumerCreateFailed: 10012,
   messageNotFound: 10037,
   messageDeleteFailed: 10057,
   /** Optimistic concurrency: the expected last sequence (of the subject) is no longer the last. */
@@ -52,6 +55,7 @@ function apiErrorCode(error: JetStreamApiError): ErrorCode {
   if (fullCodes.includes(error.code)) return "BUS_FULL";
   if (missingCodes.includes(error.code)) return "BUS_NOT_FOUND";
   if (error.code === apiCodes.messageTooLarge) return "PROTOCOL_TOO_LARGE";
+  if (error.code === apiCodes.consumerCreateFailed) return "BUS_UNAVAILABLE";
   return error.status === 503 ? "BUS_UNAVAILABLE" : "INTERNAL";
 }
 
@@ -99,6 +103,13 @@ export function isTransient(error: unknown): boolean {
   const code = error instanceof HindcastError ? error.code : codeOf(error);
   if (error instanceof ClosedConnectionError || error instanceof DrainingConnectionError) return false;
   return code === "BUS_UNAVAILABLE" || code === "BUS_TIMEOUT";
+}
+
+/** How long a transient failure is believed to be one. */
+export function patienceMs(error: unknown): number {
+  const isDoubtful =
+    isNobodyThere(error) || (error instanceof JetStreamApiError && error.code === apiCodes.consumerCreateFailed);
+  return isDoubtful ? limits.busNoStreamMsMax : limits.busOutageMsMax;
 }
 
 /** @param doing what was attempted, to follow "could not", e.g. `store hindcast.task.shell.c-1.task-2`. */

@@ -1,7 +1,7 @@
 // One connection to NATS for the life of a process. It never gives up reconnecting (the library's default of ten tries
 // would close it for ever), says so through `onStatus`, and lets callers wait for it and notice its loss.
 import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from "@nats-io/jetstream";
-import { connect, type NatsConnection, type Status } from "@nats-io/transport-node";
+import { connect, type NatsConnection, PermissionViolationError, type Status } from "@nats-io/transport-node";
 import { HindcastError, messageOf } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import { ConnectionLost, toBusError } from "./bus-errors.ts";
@@ -20,6 +20,7 @@ export class Connection {
   readonly #closer = new AbortController();
   readonly #report: (status: string) => void;
   readonly #reconnectListeners = new Set<() => void>();
+  readonly #forbidden = new Map<string, Set<(error: Error) => void>>();
   #up = Promise.withResolvers<void>();
   /** Aborts at the next loss of the connection, then is replaced. */
   #link = new AbortController();
@@ -66,6 +67,20 @@ export class Connection {
     this.#reconnectListeners.add(listener);
   }
 
+  /**
+   * Calls `listener` when the server refuses to take a message on `subject`. It says so on the connection and not to
+   * the reply subject, so that who waits for replies would wait in vain.
+   * @returns how to stop listening
+   */
+  onForbidden(subject: string, listener: (error: Error) => void): () => void {
+    const listeners = this.#forbidden.get(subject) ?? new Set();
+    this.#forbidden.set(subject, listeners.add(listener));
+    return () => {
+      listeners.delete(listener);
+      if (listeners.size === 0 && this.#forbidden.get(subject) === listeners) this.#forbidden.delete(subject);
+    };
+  }
+
   /** Resolves when connected. @throws BUS_UNAVAILABLE once closed; `signal`'s reason when it aborts. */
   async whenUp(signal?: AbortSignal): Promise<void> {
     if (this.nats.isClosed() || this.closing.aborted) throw unavailable(this.nats.getServer(), "the bus is closed");
@@ -107,9 +122,16 @@ export class Connection {
     if (!this.closing.aborted) this.report(`error the connection was closed: ${lost.message}`);
   }
 
+  #forbid(error: PermissionViolationError): void {
+    if (error.operation !== "publish") return;
+    for (const listener of this.#forbidden.get(error.subject) ?? []) listener(error);
+  }
+
   #on(status: Status): void {
     switch (status.type) {
       case "disconnect":
+        // It comes again when a reconnection fails half-way; those who wait already must not be forgotten.
+        if (this.#link.signal.aborted) return;
         this.#link.abort(new ConnectionLost(`the connection to ${status.server} was lost`));
         this.#up = Promise.withResolvers<void>();
         this.#up.promise.catch(() => undefined);
@@ -121,6 +143,7 @@ export class Connection {
         for (const listener of this.#reconnectListeners) listener();
         return;
       case "error":
+        if (status.error instanceof PermissionViolationError) this.#forbid(status.error);
         return this.report(`error ${status.error.message}`);
       default:
         return;

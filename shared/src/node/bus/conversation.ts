@@ -53,6 +53,7 @@ export async function* converse(
   const silence = setTimeout(() => end(new TimeoutError()), options.idleMs);
   const onAbort = (): void => end(link.aborted ? new ConnectionLost("the connection was lost") : undefined);
   stop.addEventListener("abort", onAbort, { once: true });
+  const stopForbidden = connection.onForbidden(subject, end);
   const inbox = createInbox(connection.inboxPrefix);
   const subscription = connection.nats.subscribe(inbox, {
     callback: (error, message) => {
@@ -83,6 +84,7 @@ export async function* converse(
   } finally {
     clearTimeout(silence);
     stop.removeEventListener("abort", onAbort);
+    stopForbidden();
     if (!subscription.isClosed()) subscription.unsubscribe();
   }
 }

@@ -94,17 +94,19 @@ export class JetStreamDeadLetters implements DeadLetters {
   }
 
   /**
-   * A work queue removes what is acknowledged, so a message at or below the consumer's ack floor that is still there
-   * will never be delivered again. This finds what an advisory was lost for.
+   * Finds what an advisory was lost for. A work queue removes what is acknowledged, so a message that is still there at
+   * or below the ack floor will never be delivered again. The reported floor trails while the last tasks are given up;
+   * with nothing being worked on, the same holds for all that was ever delivered.
    */
   async #sweep(pool: Pool): Promise<number> {
     const consumer = taskConsumer(pool);
     const info = await patiently(this.#connection, `inspect consumer ${consumer}`, () =>
       this.#connection.manager.consumers.info(streams.tasks, consumer),
     );
+    const settled = info.num_ack_pending === 0 ? info.delivered.stream_seq : info.ack_floor.stream_seq;
     let moved = 0;
     for await (const message of readAll(this.#connection, streams.tasks, subjects.tasksOfPool(pool))) {
-      if (message.sequence > info.ack_floor.stream_seq) break;
+      if (message.sequence > settled) break;
       await this.#move(message, info.config.max_deliver ?? 0);
       moved += 1;
     }

@@ -2,7 +2,7 @@
 // outcome is unknown is simply made again; two named caps end it.
 import { setTimeout as delay } from "node:timers/promises";
 import { limits } from "../../limits.ts";
-import { isNobodyThere, isTransient, toBusError } from "./bus-errors.ts";
+import { isTransient, patienceMs, toBusError } from "./bus-errors.ts";
 import type { Connection } from "./connection.ts";
 
 /** Waits before another try: doubling from 50 ms to `capMs`. */
@@ -29,8 +29,8 @@ export async function patiently<T>(
     try {
       return await connection.attempt(() => work(attempt));
     } catch (error) {
-      const capMs = isNobodyThere(error) ? limits.busNoStreamMsMax : limits.busOutageMsMax;
-      if (stop.aborted || !isTransient(error) || Date.now() - started > capMs) throw toBusError(error, doing);
+      const isOver = Date.now() - started > patienceMs(error);
+      if (stop.aborted || !isTransient(error) || isOver) throw toBusError(error, doing);
       await delay(retryDelayMs(attempt), undefined, { signal: stop });
     }
   }

@@ -1,0 +1,160 @@
+// Requirements: 3.3.queue, 3.3.fencing, 3.3.traps, 3.bad.nats-restart
+import { setTimeout as delay } from "node:timers/promises";
+import type { CampaignId, DemonstrationId, EpisodeId, TaskId, WorkerId } from "@hindcast/shared";
+import { subjects } from "@hindcast/shared";
+import type { Bus } from "@hindcast/shared/node";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { z } from "zod";
+import { aDemonstration, anEpisodeEnded, aStepRecorded, task } from "../support/messages.ts";
+import { aNatsServer, type TestNats, testPool } from "../support/nats-server.ts";
+
+const never = new AbortController().signal;
+const w1 = "w-1" as WorkerId;
+const campaignId = "c-0001" as CampaignId;
+const Note = z.strictObject({ v: z.literal(1), n: z.int() });
+
+describe("the bus across kill -9 and restart of the server", () => {
+  let nats: TestNats;
+  let coordinator: Bus;
+  let worker: Bus;
+  const statuses: string[] = [];
+
+  beforeAll(async () => {
+    nats = await aNatsServer();
+    coordinator = await nats.coordinator();
+    worker = await nats.connect(w1, { onStatus: (status) => statuses.push(status) });
+  });
+  afterAll(async () => {
+    await nats[Symbol.asyncDispose]();
+  });
+
+  async function crash(downMs = 300): Promise<void> {
+    await nats.server.kill();
+    await delay(downMs);
+    await nats.server.restart();
+  }
+
+  it("loses nothing that a publisher was told is stored, and stores everything once", async () => {
+    const total = 400;
+    const episodeId = "ep-crash" as EpisodeId;
+    const publishing = Promise.all([
+      (async () => {
+        for (let n = 1; n <= total; n += 1) await worker.trajectories.append(aStepRecorded(n, { episodeId }));
+      })(),
+      ...Array.from({ length: 100 }, (_, n) =>
+        worker.results.put(anEpisodeEnded({ taskId: `task-crash${n}` as TaskId })),
+      ),
+      (async () => {
+        for (let n = 1; n <= 100; n += 1) await coordinator.tasks.publish(task(`crash${n}`), never);
+      })(),
+    ]);
+    await delay(50);
+    await crash();
+    await delay(100);
+    await crash();
+    const outcomes = await publishing;
+    expect(outcomes.filter((outcome) => outcome === "already")).toEqual([]);
+    const read = await coordinator.trajectories.read(campaignId, episodeId);
+    expect(read.map(({ record }) => (record.kind === "step.recorded" ? record.step.index : 0))).toEqual(
+      Array.from({ length: total }, (_, position) => position + 1),
+    );
+    expect(await coordinator.tasks.backlog(testPool)).toEqual({ queued: 100, working: 0 });
+    expect(statuses).toContain("disconnected");
+    expect(statuses).toContain("reconnected");
+  });
+
+  it("goes on leasing: a wait under way survives, and a lease taken before is still good", async () => {
+    await coordinator.tasks.purge(campaignId);
+    await coordinator.tasks.publish(task("before"), never);
+    const [before] = await worker.tasks.lease(testPool, 1, 1_000, never);
+    const leased: string[] = [];
+    const stop = new AbortController();
+    const leasing = (async () => {
+      while (!stop.signal.aborted) {
+        for (const each of await worker.tasks.lease(testPool, 2, 5_000, stop.signal)) {
+          leased.push(each.task.taskId);
+          expect(await each.done()).toBe(true);
+        }
+      }
+    })();
+    await delay(100);
+    await crash();
+    await coordinator.tasks.publish(task("after"), never);
+    await expect.poll(() => leased, { timeout: 20_000 }).toEqual(["task-after"]);
+    expect(await before?.done()).toBe(true);
+    expect(await coordinator.tasks.backlog(testPool)).toEqual({ queued: 0, working: 0 });
+    stop.abort();
+    await leasing;
+  });
+
+  it("follows demonstrations, results and records without a gap, a repetition or a second start", async () => {
+    const index = await nats.connect("index-core");
+    const stop = new AbortController();
+    const seen = { demonstrations: [] as string[], results: [] as string[], notes: [] as number[] };
+    const notes = coordinator.records("CAMPAIGNS", Note);
+    const following = Promise.all([
+      (async () => {
+        for await (const entry of index.demonstrations.follow(1, stop.signal)) seen.demonstrations.push(entry.id);
+      })(),
+      (async () => {
+        const of = "c-follow" as CampaignId;
+        for await (const result of coordinator.results.watch(of, stop.signal)) seen.results.push(result.taskId);
+      })(),
+      (async () => {
+        for await (const { value } of notes.watch(stop.signal)) seen.notes.push(value?.n ?? -1);
+      })(),
+    ]);
+    const write = async (n: number): Promise<void> => {
+      await coordinator.demonstrations.put(aDemonstration(n));
+      await worker.results.put(anEpisodeEnded({ campaignId: "c-follow" as CampaignId, taskId: `task-${n}` as TaskId }));
+      await notes.put(`note-${n}`, { v: 1, n });
+    };
+    for (let n = 1; n <= 20; n += 1) await write(n);
+    await expect.poll(() => seen.demonstrations.length).toBe(20);
+    await crash();
+    for (let n = 21; n <= 40; n += 1) await write(n);
+    const numbers = Array.from({ length: 40 }, (_, position) => position + 1);
+    const expected = {
+      demonstrations: numbers.map((n) => `demo-${n}`),
+      results: numbers.map((n) => `task-${n}`),
+      notes: numbers,
+    };
+    await expect.poll(() => seen, { timeout: 20_000 }).toEqual(expected);
+    stop.abort();
+    await following;
+    expect(await index.demonstrations.lastSequence()).toBe(40);
+    expect(await coordinator.demonstrations.retire("shell", "demo-1" as DemonstrationId)).toBe(41);
+  });
+
+  it("answers requests again, and blobs written across the crash are whole", async () => {
+    const Echo = z.strictObject({ v: z.literal(1), text: z.string() });
+    await using _ = await coordinator.serve({
+      subject: subjects.control("echo"),
+      queue: "coordinator",
+      request: Echo,
+      reply: Echo,
+      handle: (request) => Promise.resolve(request),
+    });
+    const bytes = new Uint8Array(4_000_000).map((_, position) => (position * 7) % 253);
+    const putting = worker.blobs.put(bytes);
+    await delay(20);
+    await crash();
+    expect(Buffer.compare(await coordinator.blobs.get(await putting), bytes)).toBe(0);
+    const client = await nats.connect("client");
+    const value = { v: 1 as const, text: "hello" };
+    const ask = () => client.request({ subject: subjects.control("echo"), request: Echo, reply: Echo, value });
+    await expect.poll(() => ask().catch(() => null)).toEqual(value);
+  });
+
+  it("tells a worker that its lease is lost when the server stays away longer than the lease lasts", async () => {
+    const lease = await worker.leases.acquire("ep-outage" as EpisodeId, w1, 1_500);
+    const other = await worker.leases.acquire("ep-short-outage" as EpisodeId, w1, 10_000);
+    await nats.server.kill();
+    await expect.poll(() => lease?.lost.aborted, { timeout: 5_000 }).toBe(true);
+    await nats.server.restart();
+    expect(await other?.renew()).toBe(true);
+    expect(other?.lost.aborted).toBe(false);
+    await other?.release();
+    expect(await lease?.renew()).toBe(false);
+  });
+});

@@ -1,7 +1,7 @@
 // The rollout agent: leases tasks, opens sandboxes, runs episodes, streams every step back.
 import { hostname } from "node:os";
 import { CampaignRecord, HindcastError } from "@hindcast/shared";
-import type { WorkerId } from "@hindcast/shared";
+import type { EnvironmentKind, WorkerId } from "@hindcast/shared";
 import {
   busVariables,
   connectBus,
@@ -16,8 +16,10 @@ import {
   workerVariables,
 } from "@hindcast/shared/node";
 import { collectDefaultMetrics, Registry } from "prom-client";
+import type { EnvironmentProvider } from "./environment/environment.ts";
 import { createEnvironmentProvider } from "./environment/index.ts";
 import { AgentMetrics } from "./metrics.ts";
+import { createBubblewrap, defaultGuestPath } from "./sandbox/bubblewrap.ts";
 import { announce } from "./worker/announcement.ts";
 import { Cancellations } from "./worker/cancellations.ts";
 import { runLeaseLoop } from "./worker/lease-loop.ts";
@@ -51,7 +53,12 @@ await runProcess({ logger, exitWithParent: config.exitWithParent }, async (shutd
     logger.info({ event: "admin.listening", port: admin.port });
   }
 
-  const problems = await environments("shell").problems();
+  const sandboxes = createBubblewrap({
+    guestPath: config.guestPath ?? defaultGuestPath,
+    log: logger,
+  });
+  const environments = (kind: EnvironmentKind): EnvironmentProvider => createEnvironmentProvider(kind, { sandboxes });
+  const problems = await sandboxes.problems();
   if (problems.length > 0) throw unavailable(problems);
   const { draining, aborted } = shutdown;
   const cancellations = new Cancellations();

@@ -2,8 +2,6 @@
 // or its settings is said here, before anything is spent.
 import { z } from "zod";
 import { HindcastError } from "../../errors.ts";
-import type { ConfigOf } from "../config.ts";
-import type { modelVariables } from "../environment-variables.ts";
 import { anthropicDriver } from "./anthropic.ts";
 import type { Driver } from "./driver.ts";
 import { geminiLegacyDriver } from "./gemini-legacy.ts";
@@ -14,6 +12,8 @@ import { createOfflineModel } from "./offline/index.ts";
 import { openAiCompatibleDriver } from "./openai-compatible.ts";
 import { readPrices } from "./prices.ts";
 import { type Clock, type RetryEvent, retrying, systemClock } from "./retry.ts";
+import { createScriptedModel } from "./scripted.ts";
+import { createScriptedModel } from "./scripted.ts";
 
 const apiKey = z.string().trim().min(1).nullable().default(null);
 const baseUrl = z
@@ -33,16 +33,6 @@ export const ModelSettings = z.strictObject({
   priceFile: z.string().nullable().default(null),
 });
 export type ModelSettings = z.infer<typeof ModelSettings>;
-
-/** The model settings that a process read from its environment. */
-export function modelSettingsOf(config: ConfigOf<typeof modelVariables>): ModelSettings {
-  return ModelSettings.parse({
-    anthropic: { apiKey: config.anthropicApiKey, baseUrl: config.anthropicBaseUrl },
-    gemini: { apiKey: config.geminiApiKey, baseUrl: config.geminiBaseUrl, driver: config.geminiDriver },
-    openai: { apiKey: config.openaiApiKey, baseUrl: config.openaiBaseUrl },
-    priceFile: config.pricesFile,
-  });
-}
 
 export interface ModelDependencies {
   /** Share one between all models of a process, so that they know of each other's rate limits. */

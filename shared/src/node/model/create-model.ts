@@ -13,7 +13,6 @@ import { openAiCompatibleDriver } from "./openai-compatible.ts";
 import { readPrices } from "./prices.ts";
 import { type Clock, type RetryEvent, retrying, systemClock } from "./retry.ts";
 import { createScriptedModel } from "./scripted.ts";
-import { createScriptedModel } from "./scripted.ts";
 
 const apiKey = z.string().trim().min(1).nullable().default(null);
 const baseUrl = z

@@ -1,9 +1,24 @@
 // Requirements: 3.9.drivers, 3.9.retries, 3.9.cost, 3.9.emulators
 // What only one provider has: its headers, its stop reasons, its caches, its prices.
-import { ModelSettings, createModel } from "@hindcast/shared/node";
+import { createModel, evaluationTask, judge, ModelSettings, newTask, outputSchema } from "@hindcast/shared/node";
+import { requestHashOf, rewriteReasons, selfInstruct, summariseTransition } from "@hindcast/shared/node";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { anObserved } from "../support/builders.ts";
 import { startOpenAiEmulator } from "../support/emulators/openai.ts";
 import { type DriverCase, aRequest, driverCases, noAbort, startCase } from "./model-fixtures.ts";
+
+const schemas = [selfInstruct, evaluationTask, newTask, rewriteReasons, judge].flatMap(({ purpose, output }) =>
+  output.kind === "json" ? [{ purpose, name: output.name, schema: outputSchema(output.schema) }] : [],
+);
+
+describe.each(driverCases)("the structured output of every prompt", (driver) => {
+  it.each(schemas)(`is accepted by ${driver.name}: $name`, async ({ purpose, name, schema }) => {
+    await using world = await startCase(driver);
+    world.emulator.reply({ kind: "answer", text: "{}" });
+    const request = aRequest({ purpose, output: { kind: "json", name, schema } });
+    expect(await world.model.complete(request, noAbort)).toMatchObject({ text: "{}", attempts: 1 });
+  });
+});
 
 describe.each(driverCases)("the SDK of $name", (driver) => {
   it("takes nothing from the process environment", async () => {
@@ -178,3 +193,28 @@ describe("an OpenAI-compatible endpoint", () => {
 function withThinking({ url, apiKey }: { url: string; apiKey: string }): ModelSettings {
   return ModelSettings.parse({ anthropic: { apiKey, baseUrl: url, thinking: "summarised" } });
 }
+
+describe("an offline model", () => {
+  const rendered = summariseTransition.render({
+    before: anObserved(),
+    action: { kind: "shell", command: "touch a.txt" },
+    after: anObserved({ state: "with a.txt", exitCode: 0 }),
+  });
+  const request = aRequest({ purpose: "summarise-transition", ...rendered });
+  const model = createModel("offline:rules", ModelSettings.parse({}));
+
+  it("keeps the contract: one answer per request, at no cost, under the request's hash", async () => {
+    const [first, second] = [await model.complete(request, noAbort), await model.complete(request, noAbort)];
+    expect(second.text).toBe(first.text);
+    expect(first).toMatchObject({ stop: "end", costUsd: 0, journaled: false, attempts: 1 });
+    expect(first.text).not.toBe("");
+    expect(first.requestHash).toBe(requestHashOf(model, request));
+    expect(first.usage.inputTokens).toBeGreaterThan(0);
+  });
+
+  it("answers nothing to a caller who has aborted", async () => {
+    await expect(async () => model.complete(request, AbortSignal.abort(new Error("cancelled")))).rejects.toThrow(
+      "cancelled",
+    );
+  });
+});

@@ -1,6 +1,7 @@
 // Requirements: 3.bad.config
 import { describe, expect, it } from "vitest";
-import { createModel, ModelSettings, modelSettingsOf } from "./create-model.ts";
+import { createModel, ModelSettings } from "./create-model.ts";
+import { modelSettings } from "./model-registry.ts";
 
 const settings = ModelSettings.parse({});
 
@@ -55,7 +56,7 @@ describe("creating a model", () => {
       openaiBaseUrl: "http://127.0.0.1:8000/v1",
       pricesFile: null,
     };
-    expect(modelSettingsOf(config)).toMatchObject({
+    expect(modelSettings(config)).toMatchObject({
       anthropic: { apiKey: "a" },
       gemini: { apiKey: "g", driver: "generative-ai" },
       openai: { apiKey: null, baseUrl: "http://127.0.0.1:8000/v1" },

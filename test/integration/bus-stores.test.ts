@@ -142,8 +142,8 @@ describe("records, blobs and demonstrations", () => {
       const { servers, credentials } = nats.options("coordinator");
       const old = await connectOld({
         servers,
-        user: credentials?.user,
-        pass: credentials?.password,
+        user: credentials.user,
+        pass: credentials.password,
         inboxPrefix: "_INBOX_coordinator",
       });
       const older = await (await old.jetstream().views.os("BLOBS")).getBlob(sha256);

@@ -10,13 +10,18 @@ import { type NatsServer, startNatsServer } from "../../coordinator/src/local/na
 export const testPool = "shell";
 export const testWorkers = ["w-1", "w-2", "w-3"] as WorkerId[];
 
+export interface TestOptions extends BusOptions {
+  credentials: { user: string; password: string };
+  inboxPrefix: string;
+}
+
 export interface TestNats extends AsyncDisposable {
   server: NatsServer;
   directory: string;
   /** Connects as a role or worker; buses are closed with the fixture. */
   connect(user: Parameters<NatsServer["credentials"]>[0], options?: Partial<BusOptions>): Promise<Bus>;
   /** What `connectBus` needs for a role; for tests that need another client. */
-  options(user: Parameters<NatsServer["credentials"]>[0]): BusOptions & { inboxPrefix: string };
+  options(user: Parameters<NatsServer["credentials"]>[0]): TestOptions;
   /** A coordinator's bus with the topology in place. */
   coordinator(options?: { tasksBytesMax?: number; onStatus?: (status: string) => void }): Promise<Bus>;
 }

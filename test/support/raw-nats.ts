@@ -16,7 +16,7 @@ export async function rawNats(
   user: Parameters<TestNats["options"]>[0] = "coordinator",
 ): Promise<RawNats> {
   const { servers, credentials, inboxPrefix } = fixture.options(user);
-  const nats = await connect({ servers, user: credentials?.user, pass: credentials?.password, inboxPrefix });
+  const nats = await connect({ servers, user: credentials.user, pass: credentials.password, inboxPrefix });
   const client = jetstream(nats);
   return {
     nats,

@@ -79,6 +79,7 @@ class ShellEnvironment implements Environment {
     const { spec, limits, id } = this.#options;
     await using twin = new ShellEnvironment({ spec, limits, id: `${id}-reference` }, this.#sandboxes);
     const fresh = await twin.#start(signal);
+    const { filesHash: before } = await fresh.state(signal);
     for (const command of reference.commands) {
       const { exitCode, killed } = await fresh.exec(twin.#command(command), signal);
       if (exitCode !== 0) {
@@ -86,6 +87,10 @@ class ShellEnvironment implements Environment {
         const detail = `the reference command ${JSON.stringify(command.slice(0, 500))} failed (${end})`;
         return { verdict: "unknown", evaluator: "end-state", detail };
       }
+    }
+    // Doing nothing would solve a task whose reference changes nothing: there is no end state to tell success by.
+    if ((await fresh.state(signal)).filesHash === before) {
+      return { verdict: "unknown", evaluator: "end-state", detail: "the reference commands leave the files as they were" };
     }
     return await compareEndStates(sandbox, fresh, signal);
   }

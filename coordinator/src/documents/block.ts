@@ -62,7 +62,8 @@ export function renderBlock(block: Block): string {
     case "heading":
       return `${"#".repeat(block.level)} ${block.text}`;
     case "text":
-      return block.text;
+      // What the source meant as text must not open a fence.
+      return block.text.replace(/^([ \t]*)(?=```|~~~)/gm, "$1\\");
     case "fence": {
       const runs = block.text.match(/`{3,}/g) ?? [];
       const marker = "`".repeat(runs.reduce((longest, run) => Math.max(longest, run.length + 1), 3));

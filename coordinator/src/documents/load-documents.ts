@@ -18,7 +18,10 @@ import { walkFolder } from "./walk-folder.ts";
 /** Files read at once: formatting a manual page is a process of its own, and there are few cores. */
 const readsAtOnce = 4;
 /** All chunks are held in memory and in one blob of the campaign's record, which compresses text to about a quarter. */
-export const textBytesMax = 4 * limits.blobBytesMax;
+const textBytesMax = 4 * limits.blobBytesMax;
+/** In the message that nothing could be read. */
+const problemsShown = 4;
+const ignoredKindsShown = 5;
 
 export interface LoadOptions {
   /** The process environment: where programs are found. Programs get nothing of it but paths. */
@@ -183,10 +186,13 @@ async function listPath(
       listing.ignored[extension] = (listing.ignored[extension] ?? 0) + count;
     }
     if (folder.files.length === 0) {
-      listing.problems.push({
-        source: source.path,
-        problem: `holds no file that can be read; supported are ${supportedFormats}`,
-      });
+      const kinds = Object.entries(folder.ignored).sort(([, x], [, y]) => y - x);
+      const seen = kinds
+        .slice(0, ignoredKindsShown)
+        .map(([extension, count]) => `${count} ${extension || "hidden"} file(s)`);
+      const problem =
+        seen.length === 0 ? "holds no file" : `holds nothing of a supported format (seen: ${seen.join(", ")})`;
+      listing.problems.push({ source: source.path, problem });
     }
   } catch (error) {
     const message = `The documents at "${source.path}" cannot be read: the path ${openProblem(error)}.`;
@@ -209,17 +215,13 @@ async function readDocumentFile(path: string, options: LoadOptions, signal: Abor
   }
 }
 
-function nothingRead(sources: readonly DocumentSource[], loaded: LoadedDocuments): HindcastError {
-  const ignored = Object.entries(loaded.statistics.ignored).sort(([, a], [, b]) => b - a);
-  const seen = [
-    ...ignored.slice(0, 5).map(([extension, count]) => `${count} ${extension === "" ? "hidden" : extension} file(s)`),
-    ...loaded.problems.slice(0, 3).map(({ source, problem }) => `${source} ${problem}`),
-  ];
-  const places = sources.map((source) => `"${sourceText(source)}"`).join(", ");
-  const found = seen.length === 0 ? "there is nothing there" : `found were ${seen.join("; ")}`;
+function nothingRead(sources: readonly DocumentSource[], { problems }: LoadedDocuments): HindcastError {
+  const shown = problems.slice(0, problemsShown).map(({ source, problem }) => `${source} ${problem}`);
+  const more = problems.length > problemsShown ? `; and ${problems.length - problemsShown} more like these` : "";
   const message =
     sources.length === 0
       ? "No documents were given; name a folder, a file, man:PAGE or help:COMMAND."
-      : `No document could be read from ${places}: ${found}. Supported are ${supportedFormats}.`;
+      : `No document could be read from ${sources.map((source) => `"${sourceText(source)}"`).join(", ")}: ` +
+        `${shown.join("; ")}${more}. Supported are ${supportedFormats}.`;
   return new HindcastError({ code: "DOCUMENTS_EMPTY", boundary: "documents", message });
 }

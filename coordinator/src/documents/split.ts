@@ -53,19 +53,22 @@ interface Piece {
 function sectionTree(title: string, blocks: readonly Block[]): Section {
   const root: Section = { heading: { kind: "heading", level: 1, text: title }, path: [], blocks: [], children: [] };
   const open: { level: number; section: Section }[] = [{ level: 0, section: root }];
-  blocks.forEach((block, at) => {
+  let isFirstHeading = true;
+  for (const block of blocks) {
     if (block.kind !== "heading") {
       open.at(-1)?.section.blocks.push(block);
-      return;
+      continue;
     }
     // The heading that the title was taken from is the document's own, not a section within it.
-    if (at === 0 && block.text === title) return;
+    const isTitle = isFirstHeading && block.text === title;
+    isFirstHeading = false;
+    if (isTitle) continue;
     while (open.length > 1 && (open.at(-1)?.level ?? 0) >= block.level) open.pop();
     const parent = open.at(-1)?.section ?? root;
     const section: Section = { heading: block, path: [...parent.path, block.text], blocks: [], children: [] };
     parent.children.push(section);
     open.push({ level: block.level, section });
-  });
+  }
   return root;
 }
 

@@ -4,8 +4,8 @@ import { SimilarityIndex, featureSet } from "./minhash.ts";
  * Similarity from which two instructions ask for the same thing. Names and values count double, so with the usual two
  * to four of them a single different one already brings the similarity below: "create tag v1.0" and "create tag v2.0"
  * are two tasks, and a held-out task with names and values of its own passes the guard. Rewording around the same names
- * and values ("with the message" for "with message") stays above. A long instruction with one changed name is still
- * called a repetition: it would teach nothing new, and as a held-out task it would be too close.
+ * and values ("with the message" for "with message") stays above. An instruction with many names and values of which
+ * one is changed is a repetition: it would teach nothing new, and as a held-out task it would be too close.
  */
 export const instructionThreshold = 0.8;
 

@@ -1,5 +1,5 @@
 /** The 97.5 % quantile of the standard normal distribution: two-sided 95 %. */
-export const z95 = 1.959963984540054;
+const z95 = 1.959963984540054;
 
 /**
  * Wilson's 95 % score interval for a proportion (Wilson 1927; method 3 of Newcombe 1998, Stat. Med. 17:857–872). Unlike

@@ -7,15 +7,19 @@ import { BlockList, dedent, indentOf, type ParsedDocument } from "../block.ts";
 /** Pages are formatted this wide, so that a paragraph is one line and a listing keeps its own lines. */
 export const manualColumns = 1_000;
 const proseCharactersMin = 100;
+/** Some formatters keep to the usual 80 columns whatever they are asked; then a paragraph has several lines. */
+const wideCharactersMin = 120;
 
 export function parseManualPage(printed: string): ParsedDocument {
   const lines = withoutTypography(printed).split("\n");
   const heading = takeTitleLines(lines);
   const list = new BlockList();
+  const isWide = lines.some((line) => line.length >= wideCharactersMin);
   let body: string[] = [];
   let section = "";
   const flush = (): void => {
-    readBody(body, list, section === "SYNOPSIS");
+    if (section === "SYNOPSIS") list.fence("", dedent(body));
+    else readBody(body, list, isWide);
     body = [];
   };
   lines.forEach((line, at) => {
@@ -38,15 +42,11 @@ function isSubsection(lines: readonly string[], at: number, indent: number): boo
 }
 
 /** Reads the blocks between two headings. `levels` are the columns where text, then option bodies within it, begin. */
-function readBody(lines: readonly string[], list: BlockList, isSynopsis: boolean): void {
-  if (isSynopsis) {
-    list.fence("", dedent(lines));
-    return;
-  }
+function readBody(lines: readonly string[], list: BlockList, isWide: boolean): void {
   const levels: number[] = [];
   let listing: string[] = [];
   const flush = (): void => {
-    list.fence("", dedent(listing));
+    list.fence(listing.some((line) => /^\s*\$ /.test(line)) ? "console" : "", dedent(listing));
     listing = [];
   };
   for (const block of blocksOf(lines)) {
@@ -54,7 +54,9 @@ function readBody(lines: readonly string[], list: BlockList, isSynopsis: boolean
     if (levels.length === 0) levels.push(indent);
     while (levels.length > 1 && indent < (levels.at(-1) ?? 0)) levels.pop();
     const isDeeper = indent > (levels.at(-1) ?? 0);
-    if (isDeeper && !isProse(block)) {
+    // Where paragraphs are single lines, several lines at the text's own level were not filled on purpose.
+    const isUnfilled = isWide && block.length > 1 && block.every((line) => indentOf(line) === indent);
+    if (isUnfilled || (isDeeper && !isProse(block))) {
       if (listing.length > 0) listing.push("");
       listing.push(...block);
       continue;
@@ -74,7 +76,8 @@ function readText(block: readonly string[], list: BlockList, levels: number[]): 
   const bodyIndent = bullet === null ? block.map(indentOf).find((column) => column > indent) : bullet[0].length;
   if (bodyIndent !== undefined) levels.push(bodyIndent);
   if (bullet !== null) {
-    const marker = /^[•·∙○o*+-]$/.test(bullet[1] ?? "") ? "-" : (bullet[1] ?? "");
+    const sign = bullet[1] ?? "";
+    const marker = /^[•·∙○o*+-]$/.test(sign) ? "-" : /^\(?\d+[.)]$/.test(sign) ? sign : `**${sign}**`;
     list.text(`${marker} ${dedent([first.slice(bullet[0].length), ...block.slice(1)])}`);
     return;
   }

@@ -2,11 +2,11 @@
 // lists or many setext headings take it minutes for a file of some hundred kilobytes, and inline structure is of no
 // use here, because text is kept as written.
 import { BlockList, dedent, indentOf, type ParsedDocument } from "../block.ts";
+import { isFenceOpening, readFence } from "./fence.ts";
 import { parseHtml } from "./html.ts";
 
 const htmlBlock =
   /^ {0,3}<(\/?)(address|article|aside|blockquote|body|center|col|dd|details|dir|div|dl|dt|fieldset|figure|footer|form|h[1-6]|head|header|html|iframe|li|link|main|menu|nav|ol|p|pre|script|section|style|summary|table|tbody|td|tfoot|th|thead|title|tr|ul)(?=[\s/>]|$)/i;
-const fenceOpening = /^(\s*)(`{3,}|~{3,})(.*)$/;
 const listMarker = /^\s*(?:[-*+]|\d{1,9}[.)])(?:\s|$)/;
 const atxHeading = /^ {0,3}(#{1,6})(?=[ \t]|$)(.*)$/;
 
@@ -20,6 +20,7 @@ export function parseMarkdown(source: string): ParsedDocument {
 }
 
 function readBlocks(lines: readonly string[], list: BlockList): void {
+  const lastCommentEnd = lines.findLastIndex((line) => line.includes("-->"));
   let isInList = false;
   let at = 0;
   while (at < lines.length) {
@@ -29,6 +30,10 @@ function readBlocks(lines: readonly string[], list: BlockList): void {
       continue;
     }
     if (isInList && indentOf(line) === 0 && !listMarker.test(line)) isInList = false;
+    if (/^\s*<!--/.test(line)) {
+      at = skipComment(lines, at, lastCommentEnd);
+      continue;
+    }
     const next = readSpecialBlock(lines, at, list, isInList);
     if (next > at) {
       at = next;
@@ -50,7 +55,6 @@ function readSpecialBlock(lines: readonly string[], at: number, list: BlockList,
   }
   if (isFenceOpening(line)) return readFence(lines, at, list);
   if (/^ {0,3}>/.test(line)) return readQuote(lines, at, list);
-  if (/^\s*<!--/.test(line)) return skipComment(lines, at);
   const html = htmlBlock.exec(line);
   if (html !== null) return readHtmlBlock(lines, at, html[2] ?? "", list);
   if (!isInList && indentOf(line) >= 4) return readIndentedCode(lines, at, list);
@@ -72,28 +76,6 @@ function readText(lines: readonly string[], start: number, list: BlockList): num
   return at;
 }
 
-function isFenceOpening(line: string): boolean {
-  const opening = fenceOpening.exec(line);
-  return opening !== null && !(opening[2]?.startsWith("`") === true && opening[3]?.includes("`") === true);
-}
-
-/** An unclosed fence runs to the end of the document, as CommonMark has it. */
-function readFence(lines: readonly string[], start: number, list: BlockList): number {
-  const [, indent = "", marker = "```", info = ""] = fenceOpening.exec(lines[start] ?? "") ?? [];
-  const closes = (line: string): boolean => {
-    const text = line.trim();
-    return text.length >= marker.length && text === (marker[0] ?? "`").repeat(text.length);
-  };
-  let end = start + 1;
-  while (end < lines.length && !closes(lines[end] ?? "")) end += 1;
-  const width = indentOf(indent);
-  const body = lines
-    .slice(start + 1, end)
-    .map((line) => line.slice(Math.min(width, line.length - line.trimStart().length)));
-  list.fence(info, body.join("\n"));
-  return end + 1;
-}
-
 function readQuote(lines: readonly string[], start: number, list: BlockList): number {
   let at = start;
   const quoted: string[] = [];
@@ -104,11 +86,11 @@ function readQuote(lines: readonly string[], start: number, list: BlockList): nu
   return at;
 }
 
-function skipComment(lines: readonly string[], start: number): number {
-  for (let at = start; at < lines.length; at += 1) {
-    if (lines[at]?.includes("-->") === true) return at + 1;
-  }
-  return start + 1;
+/** A comment that is never closed costs its first line only; looking for its end each time would take for ever. */
+function skipComment(lines: readonly string[], start: number, lastCommentEnd: number): number {
+  let at = start;
+  while (at < lastCommentEnd && lines[at]?.includes("-->") !== true) at += 1;
+  return start > lastCommentEnd ? start + 1 : at + 1;
 }
 
 function readHtmlBlock(lines: readonly string[], start: number, name: string, list: BlockList): number {

@@ -2,8 +2,10 @@ import { getDocumentProxy } from "unpdf";
 import { BlockList, dedent, type ParsedDocument } from "../block.ts";
 
 /** Reading takes about a millisecond a page and the text is held whole; a longer book is better given in parts. */
-export const pdfPagesMax = 2_000;
-export const pdfBytesMax = 50 * 1024 * 1024;
+const pdfPagesMax = 2_000;
+/** A line at the head or foot of this share of the pages, numbers aside, is no part of the text. */
+const runningLineShare = 0.5;
+const runningLinePagesMin = 3;
 /** A line this much larger than the body is a heading. */
 const headingScale = 1.15;
 const headingCharactersMax = 120;
@@ -30,12 +32,13 @@ export async function parsePdf(bytes: Uint8Array): Promise<ParsedDocument> {
     if (pdf.numPages > pdfPagesMax) {
       throw new Error(`has ${pdf.numPages} pages, more than the ${pdfPagesMax} that are read; split it`);
     }
-    const lines: Line[] = [];
+    const pages: Line[][] = [];
     for (let number = 1; number <= pdf.numPages; number += 1) {
       const page = await pdf.getPage(number);
-      lines.push(...linesOf(await page.getTextContent()));
+      pages.push(linesOf(await page.getTextContent()));
       page.cleanup();
     }
+    const lines = withoutRunningLines(pages);
     if (lines.length === 0) throw new Error("contains no text (a scanned document?); run text recognition on it first");
     const blocks = blocksOf(lines);
     const title = blocks.find((block) => block.kind === "heading")?.text ?? null;
@@ -73,6 +76,19 @@ function linesOf(content: TextContent): Line[] {
   }
   if (line.text.trim() !== "") lines.push({ ...line, startsParagraph: previousY === null });
   return lines;
+}
+
+/** Removes page numbers, running heads and feet: first or last lines that come again on many pages. */
+function withoutRunningLines(pages: readonly Line[][]): Line[] {
+  const shape = (line: Line | undefined): string => line?.text.replace(/\d+/g, "#").trim() ?? "";
+  const counts = new Map<string, number>();
+  for (const page of pages) {
+    for (const text of new Set([shape(page[0]), shape(page.at(-1))])) counts.set(text, (counts.get(text) ?? 0) + 1);
+  }
+  const pagesMin = Math.max(runningLinePagesMin, pages.length * runningLineShare);
+  const isRunning = (line: Line | undefined): boolean =>
+    line !== undefined && (counts.get(shape(line)) ?? 0) >= pagesMin;
+  return pages.flatMap((page) => page.slice(isRunning(page[0]) ? 1 : 0, isRunning(page.at(-1)) ? -1 : undefined));
 }
 
 function blocksOf(lines: readonly Line[]): ParsedDocument["blocks"] {

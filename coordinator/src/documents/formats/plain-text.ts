@@ -1,4 +1,5 @@
 import { BlockList, dedent, indentOf, type ParsedDocument } from "../block.ts";
+import { isFenceOpening, readFence } from "./fence.ts";
 import { isUnderline } from "./restructured-text.ts";
 
 /** Deep enough to be an example rather than the indentation of a paragraph's first line. */
@@ -7,7 +8,7 @@ const capitalsHeadingCharactersMax = 60;
 
 /**
  * Text without markup: underlined and all-capitals lines are headings, blocks indented by four or more are listings,
- * the rest is text with its line breaks kept.
+ * the rest is text with its line breaks kept. Markdown's fences are common in README files and are honoured.
  */
 export function parsePlainText(source: string): ParsedDocument {
   const list = new BlockList();
@@ -18,6 +19,8 @@ export function parsePlainText(source: string): ParsedDocument {
     const next = lines[at + 1] ?? "";
     if (line.trim() === "") {
       at += 1;
+    } else if (isFenceOpening(line)) {
+      at = readFence(lines, at, list);
     } else if (isUnderline(next, line)) {
       list.heading(next.trim().startsWith("=") ? 1 : 2, line);
       at += 2;
@@ -41,7 +44,7 @@ export function parsePlainText(source: string): ParsedDocument {
 /** A paragraph goes on to the next blank line, a listing over blank lines for as long as it stays indented. */
 function continues(lines: readonly string[], at: number, isLiteral: boolean): boolean {
   const line = lines[at] ?? "";
-  if (!isLiteral) return line.trim() !== "" && !isUnderline(lines[at + 1] ?? "", line);
+  if (!isLiteral) return line.trim() !== "" && !isFenceOpening(line) && !isUnderline(lines[at + 1] ?? "", line);
   return line.trim() === "" || indentOf(line) >= literalIndent;
 }
 

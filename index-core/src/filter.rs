@@ -47,8 +47,35 @@ pub enum Filter {
     Not(Box<Filter>),
 }
 
-/// Deepest nesting; the check runs once per row and recursion is on the stack.
+/// Deepest nesting; a filter is evaluated once per row, by recursion.
 const DEPTH_MAX: usize = 32;
+
+impl Filter {
+    /// # Errors
+    /// `INDEX_INVALID` for a filter that is nested deeper than 32.
+    pub(crate) fn check_depth(&self) -> Result<(), IndexError> {
+        if self.is_within(DEPTH_MAX) {
+            Ok(())
+        } else {
+            Err(IndexError::invalid(format!(
+                "a filter is nested deeper than {DEPTH_MAX}"
+            )))
+        }
+    }
+
+    fn is_within(&self, depth: usize) -> bool {
+        let Some(rest) = depth.checked_sub(1) else {
+            return false;
+        };
+        match self {
+            Self::In(..) => true,
+            Self::All(filters) | Self::Any(filters) => {
+                filters.iter().all(|filter| filter.is_within(rest))
+            }
+            Self::Not(filter) => filter.is_within(rest),
+        }
+    }
+}
 
 /// A filter whose texts have become numbers of one shard's dictionary.
 pub(crate) enum CompiledFilter {
@@ -59,23 +86,14 @@ pub(crate) enum CompiledFilter {
 }
 
 impl CompiledFilter {
-    pub(crate) fn new(filter: &Filter, dictionary: &Dictionary) -> Result<Self, IndexError> {
-        Self::compile(filter, dictionary, 0)
-    }
-
-    fn compile(filter: &Filter, dictionary: &Dictionary, depth: usize) -> Result<Self, IndexError> {
-        if depth > DEPTH_MAX {
-            return Err(IndexError::invalid(format!(
-                "a filter is nested deeper than {DEPTH_MAX}"
-            )));
-        }
+    pub(crate) fn new(filter: &Filter, dictionary: &Dictionary) -> Self {
         let all = |filters: &[Filter]| {
             filters
                 .iter()
-                .map(|inner| Self::compile(inner, dictionary, depth + 1))
-                .collect::<Result<Vec<_>, _>>()
+                .map(|inner| Self::new(inner, dictionary))
+                .collect()
         };
-        Ok(match filter {
+        match filter {
             Filter::In(column, values) => Self::In(
                 *column,
                 values
@@ -83,10 +101,10 @@ impl CompiledFilter {
                     .filter_map(|value| dictionary.get(value))
                     .collect(),
             ),
-            Filter::All(filters) => Self::All(all(filters)?),
-            Filter::Any(filters) => Self::Any(all(filters)?),
-            Filter::Not(inner) => Self::Not(Box::new(Self::compile(inner, dictionary, depth + 1)?)),
-        })
+            Filter::All(filters) => Self::All(all(filters)),
+            Filter::Any(filters) => Self::Any(all(filters)),
+            Filter::Not(inner) => Self::Not(Box::new(Self::new(inner, dictionary))),
+        }
     }
 
     pub(crate) fn passes(&self, row: &ColumnValues) -> bool {
@@ -115,11 +133,7 @@ mod tests {
         };
         let row = ColumnValues::of(&demonstration, &mut dictionary);
         let is = |column, value: &str| Filter::In(column, vec![value.into()]);
-        let passes = |filter: Filter| {
-            CompiledFilter::new(&filter, &dictionary)
-                .unwrap()
-                .passes(&row)
-        };
+        let passes = |filter: Filter| CompiledFilter::new(&filter, &dictionary).passes(&row);
         assert!(passes(is(Column::Model, "b")));
         assert!(
             !passes(is(Column::Task, "replicate")),
@@ -141,7 +155,7 @@ mod tests {
     #[test]
     fn bottomless_filters_are_refused() {
         let deep = (0..100).fold(Filter::All(vec![]), |inner, _| Filter::Not(Box::new(inner)));
-        assert!(CompiledFilter::new(&deep, &Dictionary::default()).is_err());
+        assert!(deep.check_depth().is_err());
         assert!(Column::parse("colour").is_err());
     }
 }

@@ -4,6 +4,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::demonstration::{Demonstration, Prepared};
 use crate::error::IndexError;
+use crate::filter::Filter;
 use crate::graph_tier::GraphTier;
 use crate::selection::{Answer, Query};
 use crate::shard::Shard;
@@ -214,6 +215,7 @@ fn check(query: &Query) -> Result<(), IndexError> {
             "per_trajectory_max is 0; at least 1 is needed to find anything",
         ));
     }
+    query.filter.as_ref().map_or(Ok(()), Filter::check_depth)?;
     for (name, text) in [("observation", &query.observation), ("query", &query.query)] {
         let bytes = text.as_ref().map_or(0, String::len);
         if bytes > TEXT_BYTES_MAX {

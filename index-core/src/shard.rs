@@ -156,7 +156,7 @@ impl Shard {
 
     pub(crate) fn search(&self, query: &Query) -> Result<Answer, IndexError> {
         let live = RowSet::of(self.rows.len(), |row| self.live[row as usize]);
-        let passing = self.passing(query)?;
+        let passing = self.passing(query);
         let vector = query
             .query
             .as_deref()
@@ -185,14 +185,13 @@ impl Shard {
         })
     }
 
-    fn passing(&self, query: &Query) -> Result<RowSet, IndexError> {
+    fn passing(&self, query: &Query) -> RowSet {
         let filter = query
             .filter
             .as_ref()
-            .map(|filter| CompiledFilter::new(filter, &self.dictionary))
-            .transpose()?;
+            .map(|filter| CompiledFilter::new(filter, &self.dictionary));
         let excluded = ExcludedValues::new(&query.exclude, &self.dictionary);
-        Ok(RowSet::of(self.rows.len(), |number| {
+        RowSet::of(self.rows.len(), |number| {
             let row = &self.rows[number as usize];
             self.live[number as usize]
                 && filter
@@ -204,7 +203,7 @@ impl Shard {
                     .demonstrations
                     .iter()
                     .any(|id| **id == *row.id)
-        }))
+        })
     }
 
     fn embed_query(&self, text: &str) -> Option<Vec<f32>> {

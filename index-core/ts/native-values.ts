@@ -37,18 +37,27 @@ export function toNativeDemonstration(demonstration: Demonstration): NativeDemon
   };
 }
 
+/** The native index refuses deeper filters; checked before a recursion of its own reads them. */
+const filterDepthMax = 32;
+
 export function toNativeQuery(query: RetrievalQuery): NativeQuery {
   const { filter, ...rest } = query;
-  return { ...rest, filter: filter === null ? null : toNativeFilter(filter) };
+  return { ...rest, filter: filter === null ? null : toNativeFilter(filter, 1) };
 }
 
-function toNativeFilter(filter: Filter): NativeFilter {
+/** @throws INDEX_INVALID for a filter that is nested too deeply. */
+function toNativeFilter(filter: Filter, depth: number): NativeFilter {
+  if (depth > filterDepthMax) {
+    const message = `a filter is nested deeper than ${filterDepthMax}`;
+    throw new HindcastError({ code: "INDEX_INVALID", boundary: "index", message });
+  }
+  const inner = (one: Filter): NativeFilter => toNativeFilter(one, depth + 1);
   const none = { column: "", values: [], filters: [] };
   if ("eq" in filter) return { ...none, operator: "in", column: filter.eq[0], values: [filter.eq[1]] };
   if ("in" in filter) return { ...none, operator: "in", column: filter.in[0], values: filter.in[1] };
-  if ("and" in filter) return { ...none, operator: "and", filters: filter.and.map(toNativeFilter) };
-  if ("or" in filter) return { ...none, operator: "or", filters: filter.or.map(toNativeFilter) };
-  return { ...none, operator: "not", filters: [toNativeFilter(filter.not)] };
+  if ("and" in filter) return { ...none, operator: "and", filters: filter.and.map(inner) };
+  if ("or" in filter) return { ...none, operator: "or", filters: filter.or.map(inner) };
+  return { ...none, operator: "not", filters: [inner(filter.not)] };
 }
 
 /** Native errors read `CODE: sentence`. */

@@ -59,7 +59,8 @@ const filter = fc.oneof(
   fc.array(leaf, { maxLength: 3 }).map((or): Filter => ({ or })),
   leaf.map((not): Filter => ({ not })),
 );
-const someOf = (...values: string[]): fc.Arbitrary<string[]> => fc.oneof(fc.constant([]), fc.subarray(values));
+const someOf = (...values: string[]): fc.Arbitrary<string[]> =>
+  fc.oneof(fc.constant<string[]>([]), fc.subarray(values));
 const queries = fc.record({
   environment: fc.constantFrom("shell", "shell", "shell", "web", "none"),
   observation: fc.option(observation),

@@ -186,9 +186,16 @@ const onGrid = (score: number): number => Math.round(score * 1e6) / 1e6;
 
 const textsOf = (demonstration: Demonstration): string[] => observationsOf(demonstration).map(observationText);
 
+const escape = "\u001b";
+const bell = "\u0007";
+const terminalSequence = new RegExp(
+  `${escape}(?:\\[[^@-~]*(?:[@-~]|$)|\\][^]*?(?:${bell}|${escape}\\\\|$)|[^[\\]]|$)`,
+  "gu",
+);
+
 function normalised(text: string): string {
   return text
-    .replace(/\u001b(?:\[[^@-~]*(?:[@-~]|$)|\][^]*?(?:\u0007|\u001b\\|$)|[^[\]]|$)/gu, "")
+    .replace(terminalSequence, "")
     .split(/[\r\n]/)
     .map((line) => line.split(/\s+/u).filter(Boolean).join(" "))
     .filter((line) => line !== "")
@@ -218,7 +225,7 @@ interface Word {
 
 function words(text: string): Word[] {
   return (text.match(/[\p{Alphabetic}\p{N}]+/gu) ?? []).flatMap((long) => {
-    const segment = [...long].slice(0, 64).join("");
+    const segment = Array.from(long).slice(0, 64).join("");
     const parts = segment.split(
       /(?<=\p{N})(?=\P{N})|(?<=\P{N})(?=\p{N})|(?<=\P{Lu})(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})/u,
     );
@@ -233,7 +240,7 @@ function stem(word: string): string {
   if (!/^[a-z]{4,}$/.test(word)) return word;
   let root = word;
   if (/[^ea]ies$/.test(root)) root = `${root.slice(0, -3)}y`;
-  else if (/[^usi]s$/.test(root) && !/ies$/.test(root)) root = root.slice(0, -1);
+  else if (/[^usi]s$/.test(root) && !root.endsWith("ies")) root = root.slice(0, -1);
   else if (/[ea]ies$/.test(root)) root = root.slice(0, -1);
   const suffix = /^(.{3,})ing$/.exec(root)?.[1] ?? null;
   const inflected = [suffix, /^(.{3,})ed$/.exec(root)?.[1] ?? null].find(
@@ -269,7 +276,7 @@ function featuresOf(text: string): Map<bigint, number> {
   };
   for (const { text: word, isCompound } of words(text)) {
     count(`w${stem(word)}`);
-    const padded = [...` ${word} `];
+    const padded = Array.from(` ${word} `);
     for (let length = 3; length <= 5 && !isCompound; length += 1) {
       for (let at = 0; at + length <= padded.length; at += 1) count(`g${padded.slice(at, at + length).join("")}`);
     }

@@ -16,7 +16,7 @@ export const errorCodeHeader = "Nats-Service-Error-Code";
 /** ADR-32 wants a number; these are HTTP's, by the part of the code that carries the meaning. */
 export function errorNumber(code: ErrorCode): number {
   if (code === "PROTOCOL_TOO_LARGE") return 413;
-  if (code.startsWith("PROTOCOL_") || code.endsWith("_INVALID")) return 400;
+  if (code.startsWith("PROTOCOL_") || code === "INDEX_INVALID") return 400;
   if (code === "BUS_FORBIDDEN") return 403;
   if (code.endsWith("_NOT_FOUND")) return 404;
   if (code === "BUS_CONFLICT") return 409;

@@ -60,9 +60,12 @@ function align(demonstration: { instruction: string; actions: readonly string[] 
     ({ value }) => commands.includes(value) || atoms(value).every((atom) => commands.includes(atom)),
   );
   const fixed = new Set(contentWords(objective));
-  const leftovers = open.filter(({ value }) => !names.has(value) && !fixed.has(value.toLowerCase())).length;
+  const leftovers = open.filter(({ value, whole }) => !names.has(value) && !names.has(whole ?? value) && !fixed.has(value.toLowerCase())).length;
   return { names, leftovers, coverage: ours.length === 0 ? 0.5 : covered.length / ours.length };
 }
+
+/** A value to find a counterpart for; `whole` when `value` is only a part of it. */
+type Open = Literal & { whole?: string };
 
 function distinct(found: readonly Literal[]): Literal[] {
   return found.filter((literal, index) => found.findIndex((other) => other.value === literal.value) === index);
@@ -73,19 +76,19 @@ function isUsed(value: string, actionText: string): boolean {
 }
 
 /** `bin.first` under an objective that says "bin" itself: only `first` is a name to exchange. */
-function reduced(literal: Literal, objective: string): Literal {
+function reduced(literal: Literal, objective: string): Open {
   const parts = atoms(literal.value);
   if (parts.length < 2 || literal.kind === "version" || literal.kind === "url") return literal;
   const words = new Set(objective.toLowerCase().match(/[a-z][\w-]*/g) ?? []);
   const open = parts.filter((part) => !words.has(part.toLowerCase()));
   return open.length === 1 && open[0] !== undefined && open.length < parts.length
-    ? { ...literal, value: open[0], kind: "name" }
+    ? { ...literal, value: open[0], kind: "name", whole: literal.value }
     : literal;
 }
 
 /** Pairs values greedily by how alike their kinds, neighbours and places are. */
 function pair(
-  open: readonly Literal[],
+  open: readonly Open[],
   free: readonly Literal[],
   all: { theirs: readonly Literal[]; ours: readonly Literal[] },
 ): Map<string, string> {
@@ -102,8 +105,10 @@ function pair(
   const names = new Map<string, string>();
   const taken = new Set<string>();
   for (const { their, our } of candidates) {
-    if (names.has(their.value) || taken.has(our.value)) continue;
-    names.set(their.value, our.value);
+    if (names.has(their.value) || names.has(their.whole ?? "") || taken.has(our.value)) continue;
+    // A counterpart of several parts replaces the whole value: `topic/first` by `topic/second`, not by `topic/topic/second`.
+    const isWhole = their.whole !== undefined && atoms(our.value).length > 1;
+    names.set(isWhole ? (their.whole ?? their.value) : their.value, our.value);
     taken.add(our.value);
   }
   return names;

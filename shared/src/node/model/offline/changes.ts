@@ -15,7 +15,10 @@ export function changesOf(effects: readonly Effect[]): Change[] {
   const told = effects.filter((effect) => !isBookkeeping(effect.path));
   const repository = told.filter((effect) => /\/\.git\//.test(effect.path));
   const others = told.filter((effect) => !/\/\.git(?:\/|$)/.test(effect.path));
-  return [...repositoryChanges(repository), ...fileChanges(others)];
+  const inRepository = repositoryChanges(repository);
+  // Going to another commit exchanges files; what was asked for is the move, not each file.
+  const isMove = inRepository.some(({ request }) => /^(?:switch|reset|merge|rebase|revert|cherry-pick|stash|take) /.test(request));
+  return isMove ? inRepository : [...inRepository, ...fileChanges(others)];
 }
 
 function isBookkeeping(path: string): boolean {

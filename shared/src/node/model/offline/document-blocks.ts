@@ -49,6 +49,11 @@ function paragraphEnd(lines: readonly string[], start: number): number {
 function paragraphBlocks(lines: readonly string[], before: readonly Block[]): Block[] {
   const first = lines[0] ?? "";
   const indent = indentOf(first);
+  const term = /^\s*\*\*(.+)\*\*$/.exec(first)?.[1];
+  if (term !== undefined) {
+    const rest = lines.length === 1 ? [] : [block("prose", lines.slice(1), "")];
+    return [block("prose", [term], "term"), ...rest];
+  }
   const prose = before.findLast((other) => other.kind === "prose");
   const body = lines.findIndex((line) => indentOf(line) > indent + 1 && !isItem(first));
   if (body > 0) {

@@ -2,20 +2,19 @@
 // lines of its synopsis with the description of the option that tells them apart.
 import { documentBlocks, type Block } from "./document-blocks.ts";
 import { shellWords } from "./shell-words.ts";
+import { usageExamples } from "./document-usage.ts";
 import { firstSentence } from "./text.ts";
 
 export interface DocumentExample {
   commands: string[];
   /** Prose that says what the commands do: sentences, a heading or an option's description, most telling first. */
   leads: string[];
-  origin: "example" | "usage";
+  origin: "example" | "usage" | "option";
 }
 
 export interface ReadDocument {
   /** Commands that the document is about, as their words: `["npm", "pkg"]`. */
   application: string[];
-  /** What the application does, in one sentence of the document; empty where it has none. */
-  description: string;
   examples: DocumentExample[];
 }
 
@@ -26,15 +25,27 @@ const shellLanguages = new Set(["", "bash", "sh", "shell", "console", "shell-ses
 export function readDocument(document: { title: string; source: string; path: string; text: string }): ReadDocument {
   const blocks = documentBlocks(document.text.replace(/^---\n[\s\S]*?\n---\n/, ""));
   const application = applicationOf(document);
-  const description =
-    /^description:\s*(.+)$/m.exec(document.text)?.[1]?.trim() ??
-    /^\s*[\w.-]+ (?:-|–|—|\\-) ([A-Z].+)$/m.exec(document.text)?.[1]?.trim() ??
-    "";
+  const descriptions = descriptionsOf(document.text, blocks);
   return {
     application,
-    description,
-    examples: [...blockExamples(blocks, application), ...usageExamples(blocks, application, description)],
+    examples: [...blockExamples(blocks, application), ...usageExamples(blocks, application, descriptions)],
   };
+}
+
+/** What the page says it is about: its description line, the NAME section, the first sentence below its title. */
+function descriptionsOf(text: string, blocks: readonly Block[]): string[] {
+  const under = (heading: RegExp): string | undefined => {
+    const index = blocks.findIndex((block) => block.kind === "heading" && heading.test(block.lines[0] ?? ""));
+    const body = blocks[index + 1];
+    return index === -1 || body?.kind !== "prose" ? undefined : firstSentence(body.lines.join(" "));
+  };
+  const lines = [
+    /^description:\s*(.+)$/m.exec(text)?.[1],
+    /^\s*[\w.-]+ (?:-|–|—|\\-) ([A-Z].+)$/m.exec(text)?.[1],
+    /^# /.test(text.trimStart()) ? under(/./) : undefined,
+    under(/^description$/i),
+  ];
+  return lines.flatMap((line) => (line === undefined ? [] : [line.trim()]));
 }
 
 /** `man:git-tag(1)`, `commands/npm-pkg.md` and `help:npm pkg` all name a command; a hyphen stands for a space. */
@@ -46,14 +57,19 @@ function applicationOf(document: { title: string; source: string; path: string; 
     (match) => match[1],
   );
   const first = base.split("-")[0] ?? base;
-  if (commands.includes(first)) return base.split("-");
-  if (commands.includes(base)) return [base];
+  const rest = base.slice(first.length + 1);
+  const isSplit = commands.includes(first) || document.text.includes(`${first} ${rest}`);
+  const isWhole = new RegExp(`(?:^|[\\s\`])${base}\\s+(?!-\\s)[-<[\\w]`, "m").test(document.text);
+  const isSpokenOf = new RegExp(`\\b${first}\\b`, "i").test(document.text) && !isWhole;
+  if (rest !== "" && (isSplit || isSpokenOf)) return [first, rest];
+  if (commands.includes(base) || isWhole) return [base];
   const counts = new Map<string, number>();
   for (const match of document.text.matchAll(/^\s*(?:[$%] |`)([a-z][\w.-]+) /gm)) {
     const word = match[1] ?? "";
     if (!shellTools.has(word)) counts.set(word, (counts.get(word) ?? 0) + 1);
   }
   const most = [...counts].sort((a, b) => b[1] - a[1])[0]?.[0];
+  if (most === first && rest !== "") return [first, rest];
   return most === undefined ? [first] : [most];
 }
 
@@ -81,7 +97,8 @@ function blockExamples(blocks: readonly Block[], application: readonly string[])
 function definedCommand(block: Block, application: readonly string[]): string | null {
   const line = block.lines.join(" ").replace(/\s+/g, " ");
   const item = /^[*•-] `([^`]+)`:?$/.exec(line)?.[1] ?? (block.language === "term" ? line.replace(/^`|`$/g, "") : "");
-  return item.startsWith(`${application[0] ?? ""} `) ? item : null;
+  const name = application[0] ?? "";
+  return item.startsWith(`${name} `) ? (item.split(`, ${name} `)[0] ?? item) : null;
 }
 
 /** Prose just before, then the heading. */
@@ -153,7 +170,7 @@ function joinContinuations(lines: readonly string[]): string[] {
 function withoutNotes(line: string, notes: readonly string[]): { text: string; note: string | null } {
   const callout = /^(.*?)\s+\((\d)\)$/.exec(line);
   if (callout !== null) return { text: (callout[1] ?? "").trim(), note: notes[Number(callout[2]) - 1] ?? null };
-  const comment = /^(.*?\S)\s{2,}#\s*(.+)$/.exec(line);
+  const comment = /^(.*?\S)\s+#\s+(.+)$/.exec(line);
   return comment === null
     ? { text: line.trim(), note: null }
     : { text: (comment[1] ?? "").trim(), note: comment[2] ?? null };
@@ -169,71 +186,4 @@ function isCommand(text: string, application: readonly string[], prompted: boole
 function areAlternatives(commands: readonly string[]): boolean {
   const starts = new Set(commands.map((command) => command.split(" ").slice(0, 2).join(" ")));
   return commands.length > 1 && starts.size === 1;
-}
-
-/** Each usage line, with the description of the first option in it that the document describes. */
-function usageExamples(
-  blocks: readonly Block[],
-  application: readonly string[],
-  description: string,
-): DocumentExample[] {
-  const options = optionDescriptions(blocks);
-  const lines = blocks.flatMap((block, index) => {
-    const heading = blocks.slice(0, index).findLast((other) => other.kind === "heading")?.lines[0] ?? "";
-    return block.kind !== "heading" && /synopsis|usage/i.test(heading) ? [usageLines(block.lines, application)] : [];
-  });
-  return lines.flat().flatMap((line) => {
-    const command = plainUsage(line);
-    const option = shellWords(command).find((word) => options.has(word.text))?.text;
-    const leads = [...(option === undefined ? [] : [options.get(option) ?? ""]), description].filter(
-      (lead) => lead !== "",
-    );
-    return leads.length === 0 ? [] : [{ commands: [command], leads, origin: "usage" as const }];
-  });
-}
-
-/** Usage lines may be wrapped; a new one starts with the application's name. */
-function usageLines(lines: readonly string[], application: readonly string[]): string[] {
-  const name = application[0] ?? "";
-  return lines.reduce<string[]>((joined, line) => {
-    const text = line.trim().replace(/^`|`$/g, "");
-    if (text.startsWith(`${name} `)) return [...joined, text];
-    if (text === "" || text.startsWith("alias") || joined.length === 0) return joined;
-    return [...joined.slice(0, -1), `${joined.at(-1) ?? ""} ${text}`];
-  }, []);
-}
-
-/** Drops optional parts, takes the first of alternatives, and one of what may be repeated. */
-export function plainUsage(line: string): string {
-  let text = line;
-  for (let pass = 0; pass < 8; pass += 1) {
-    const next = text
-      .replace(/(?<=^|\s)\[(?:[^[\]<>]|<[^<>]*>)*\](?:\.\.\.)?/g, "")
-      .replace(/\(([^()|]+)(?:\|[^()]*)?\)(?:\.\.\.)?/g, "$1");
-    if (next === text) break;
-    text = next;
-  }
-  return text
-    .replace(/\.\.\.|…/g, "")
-    .replace(/ --(?= |$)/g, "")
-    .replace(/\s*\|.*$/, "")
-    .replace(/\s+/g, " ")
-    .trim();
-}
-
-/** `-d, --delete` → what the document says about it. */
-function optionDescriptions(blocks: readonly Block[]): Map<string, string> {
-  const descriptions = new Map<string, string>();
-  for (const [index, block] of blocks.entries()) {
-    const term = block.lines
-      .join(" ")
-      .replace(/`/g, "")
-      .replace(/^[*•-] (?=-)/, "");
-    const body = blocks[index + 1];
-    if (block.kind !== "prose" || !/^-{1,2}[a-zA-Z]/.test(term) || body === undefined || term.length > 120) continue;
-    for (const option of term.matchAll(/(?<=^|[\s,])-{1,2}[a-zA-Z][\w-]*/g)) {
-      if (!descriptions.has(option[0])) descriptions.set(option[0], firstSentence(body.lines.join(" ")));
-    }
-  }
-  return descriptions;
 }

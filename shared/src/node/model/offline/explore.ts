@@ -1,6 +1,6 @@
 // What the offline actor does when no demonstration helps: looks around, reads help texts, and tries one command that a
 // usage line and the objective's values make up. `ls`, `cat` and `--help` are all the commands it knows.
-import { plainUsage } from "./document-examples.ts";
+import { plainUsage } from "./document-usage.ts";
 import { literals, type Literal } from "./literals.ts";
 import type { SeenObservation } from "./reading-prompts.ts";
 import { shellQuote } from "./shell-words.ts";

@@ -10,14 +10,26 @@ const verbs = (
   "strip summarize switch sync tag take test toggle trace track transfer trim turn undo unlink unlock unpack unset unstage update upgrade upload use validate verify view walk write put opt transplant extend truncate"
 ).split(" ");
 const known = new Set(verbs);
+/** Shorter is a heading, longer is an explanation. */
+const lengthMin = 8;
+const lengthMax = 220;
 /** Verbs of running something: what follows them is how, not what. */
-const running = /^(?:run|use|do|say|call|type|write|see|have|look|be|using|execute|specify|issue|invoke|get|give)$/;
+const running = /^(?:run|use|do|say|call|type|write|see|have|look|be|using|execute|specify|issue|invoke|give|help|put|perform)$/;
 
 /** The request that a sentence makes, without full stop; null when no rule finds one. */
 export function imperative(sentence: string): string | null {
   const text = cleaned(sentence);
-  if (text.length < 8 || text.length > 260) return null;
-  return fromStart(text) ?? fromInside(text);
+  if (text.length < lengthMin || text.length > lengthMax) return null;
+  const request = fromStart(text) ?? fromInside(text);
+  return request !== null && isWhole(request) ? request : null;
+}
+
+/** A request that stands alone: three words or more, nothing left open, no pronoun for something said before. */
+function isWhole(request: string): boolean {
+  const words = request.split(" ");
+  if (words.length < 3 || /^(?:it|them|this|these|those|such|so|also|or|and)$/i.test(words[1] ?? "")) return false;
+  if ((request.match(/\(/g) ?? []).length !== (request.match(/\)/g) ?? []).length) return false;
+  return !/\([a-z]\)[a-z]|\(\d\)|\s--?[a-z]|`--?[a-z]|[,;:(]$|\b(?:the|a|an|of|to|and|or|same|above|below|previous)$| , |\babove\b|\bthat branch\b/.test(request);
 }
 
 function cleaned(sentence: string): string {
@@ -25,7 +37,9 @@ function cleaned(sentence: string): string {
     .replace(/\s+/g, " ")
     .replace(/^\s*(?:[•*o·-]|\d+\.)\s+/, "")
     .replace(/\[([^\]]+)\]\([^)]*\)/g, "$1")
-    .replace(/\((?:see|in this|this|i\.e|e\.g)[^)]*\)/gi, "")
+    .replace(/\s*\((?:see|in this|this|i\.e|e\.g|like|which|there is)[^)]*\)+/gi, "")
+    .replace(/[;,.]\s*(?:see|refer to)\b.*$/i, "")
+    .replace(/["“”]([^"“”]+)["“”]/g, "`$1`")
     .replace(/\*\*|__|(?<=\s)_(?=\w)|(?<=\w)_(?=\s)/g, "")
     .replace(/[’‘]/g, "'")
     .replace(/\s*[,:]?\s*(?:e\.g\.?|for example|for instance|like this|like so|as follows|i\.e\.?)\s*[:,]?\s*$/i, "")
@@ -38,7 +52,7 @@ function fromStart(text: string): string | null {
   const [first = "", ...rest] = text.split(" ");
   const verb = baseForm(first);
   if (verb === null || /^(?:that|this|is|are|was|will|would|can|of|when)$/i.test(rest[0] ?? "")) return null;
-  if (running.test(verb) && !/^(?:get|run|use|give|write|see)$/.test(verb)) return null;
+  if (running.test(verb) && !/^(?:get|run|write)$/.test(verb)) return null;
   return withoutTail(capital([verb, ...rest].join(" ")));
 }
 
@@ -54,7 +68,7 @@ function fromInside(text: string): string | null {
     if (found === undefined) continue;
     const [first = "", ...rest] = found.split(" ");
     const verb = baseForm(first);
-    if (verb !== null && rest.length > 0 && !/^(?:say|do|be|have|call)$/.test(verb))
+    if (verb !== null && rest.length > 0 && !running.test(verb))
       return withoutTail(capital([verb, ...rest].join(" ")));
   }
   return null;

@@ -103,9 +103,9 @@ function isIdle(step: SeenStep): boolean {
   return step.effects.length === 0 && step.observation.output === "" && !movedDirectory(step);
 }
 
-/** A file is made and removed again, or a change is taken back. */
+/** A file is made and removed again, or a change is taken back; going to another branch and back is not meant. */
 function goesBackAndForth(steps: readonly SeenStep[]): boolean {
-  const effects = steps.flatMap((step, index) => step.effects.map((effect) => ({ ...effect, index })));
+  const effects = steps.filter((step) => !step.effects.some(({ path }) => path.endsWith("/.git/HEAD"))).flatMap((step, index) => step.effects.map((effect) => ({ ...effect, index })));
   return effects.some((one) =>
     effects.some(
       (other) =>

@@ -28,28 +28,34 @@ const rules: readonly (readonly [RegExp, Filler])[] = [
   [/e-?mail/, (chosen) => `${pickName("person", chosen).toLowerCase()}@example.org`],
 ];
 
-/** The command with every placeholder filled, equal ones alike; null when one cannot be. */
-export function fillPlaceholders(command: string, chosen: Choices): string | null {
-  const filled = new Map<string, string>();
+/**
+ * The command with every placeholder filled, equal ones alike; null when one cannot be. `filled` collects what each
+ * placeholder stands for and is shared by the commands of one example.
+ */
+export function fillPlaceholders(command: string, filled: Map<string, string>, chosen: Choices): string | null {
   const text = command
     .replace(/(?<=\s)\[[^\]]*\]/g, (group) => (/^\[[^\s<]*\]$/.test(group) && /\.\w|=/.test(command) ? group : ""))
     .replace(/<([\w -]+)>/g, (whole, name: string) => {
       const known = filled.get(name);
-      if (known !== undefined) return known;
+      if (known !== undefined) return quotedForShell(known);
       const rule = rules.find(([pattern]) => pattern.test(name.toLowerCase()));
       const value = rule?.[1](chosen) ?? "";
       if (value === "") return whole;
-      const quotedValue = /\s/.test(value) ? `"${value}"` : value;
-      filled.set(name, quotedValue);
-      return quotedValue;
+      filled.set(name, value);
+      return quotedForShell(value);
     })
     .replace(/ {2,}/g, " ")
     .trim();
   return isConcrete(text) ? text : null;
 }
 
+function quotedForShell(value: string): string {
+  return /\s/.test(value) ? `"${value}"` : value;
+}
+
 /** No gap left: neither brackets for a reader, nor an ellipsis, nor a word that only stands for another. */
 export function isConcrete(command: string): boolean {
+  if (/[|&]$/.test(command)) return false;
   if (/<[\w -]+>|\.\.\.(?![\w])|…|\[<|\{\{|\$\{|\s\[[\w -]+\]/.test(command)) return false;
   if (/(^|\s)(?:key|key=value|section\.key|FILE|PATH|NAME)(\s|$)/.test(command)) return false;
   return !/\b[0-9a-f]{7,40}\b(?<=\d\w*)/.test(command) || /\d{7,}/.test(command);

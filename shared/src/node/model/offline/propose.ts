@@ -3,6 +3,7 @@
 import type { ProposedTask } from "../../prompt/prompt.ts";
 import { readDocument, type DocumentExample } from "./document-examples.ts";
 import { imperative } from "./imperative.ts";
+import { pickName } from "./names.ts";
 import { needsOf } from "./needs.ts";
 import { fillPlaceholders, isConcrete } from "./placeholders.ts";
 import { onlyReads } from "./reading.ts";
@@ -47,27 +48,44 @@ export function proposedTasks(document: DocumentText, seed: string): ProposedTas
 
 function taskFrom(example: DocumentExample, application: readonly string[], chosen: Choices): ProposedTask | null {
   if (example.commands.length > commandsMax) return null;
-  const filled = example.commands.map((command) => (isConcrete(command) ? command : fillPlaceholders(command, chosen)));
+  const names = new Map<string, string>();
+  const filled = example.commands.map((command) => (isConcrete(command) ? command : fillPlaceholders(command, names, chosen)));
   const commands = filled.flatMap((command) => (command === null ? [] : [command]));
   if (commands.length < filled.length) return null;
   const state = startState(commands, chosen);
   if (state.commands.length === 0) return null;
-  const request = requestOf(example, state.commands, application);
+  const request = requestOf({ ...example, leads: example.leads.map((lead) => named(lead, names)) }, state.commands, application);
   if (request === null) return null;
   const needs = needsOf(state.commands);
-  const asksForAnswer = state.commands.every(onlyReads);
-  const instruction = fullInstruction(request, state.commands, application, asksForAnswer);
+  const isReading = state.commands.every(onlyReads);
+  // What is printed can be kept in a file as well: then the end state shows whether it was done.
+  const guidance = isReading && chosen.below(2) === 0 ? writtenToFile(state.commands, chosen) : state.commands;
+  const asksForAnswer = isReading && guidance === state.commands;
+  const instruction = fullInstruction(request, guidance, application, asksForAnswer);
   return {
     instruction,
     asksForAnswer,
     expectedResult: asksForAnswer
       ? `The answer is what ${application[0] ?? "the application"} shows: ${lowered(request)}.`
       : `The files show that this was done: ${lowered(request)}.`,
-    guidance: state.commands,
+    guidance,
     files: state.files,
     setup: state.setup,
     needs,
   };
+}
+
+/** A sentence with the values that its placeholders were filled with; others lose their brackets. */
+function named(lead: string, names: ReadonlyMap<string, string>): string {
+  return lead.replace(/`?<([\w -]+)>`?/g, (_, name: string) => {
+    const value = names.get(name);
+    return value === undefined ? name.replaceAll("-", " ") : `\`${value}\``;
+  });
+}
+
+function writtenToFile(commands: readonly string[], chosen: Choices): string[] {
+  const last = commands.at(-1) ?? "";
+  return [...commands.slice(0, -1), `${last} > ${pickName("file", chosen)}.txt`];
 }
 
 function requestOf(
@@ -121,5 +139,5 @@ function rankOf(task: ProposedTask, example: DocumentExample): number {
   const isSupported = task.needs.length === 0 ? 100 : 0;
   const changes = task.asksForAnswer ? 0 : 20;
   const steps = Math.min(task.guidance.length, 3) * 2;
-  return isSupported + changes + steps + (example.origin === "example" ? 10 : 0);
+  return isSupported + changes + steps + { example: 10, usage: 5, option: 0 }[example.origin];
 }

@@ -5,7 +5,7 @@ const readingVerbs = new Set(
     "list ls show get view log status diff help search explain root prefix query describe grep blame cat print fund outdated info which pwd find " +
     "head tail wc echo ping whoami ls-files ls-tree ls-remote rev-parse rev-list shortlog cat-file for-each-ref show-ref name-rev merge-base show-branch " +
     "annotate whatchanged count-objects fsck sbom find-dupes verify doctor completion help-search bugs docs ll la range-diff cherry var check-ignore check-attr " +
-    "diff-tree diff-files diff-index get-all request-pull why version-check reflog"
+    "test run run-script start stop restart diff-tree diff-files diff-index get-all request-pull why version-check reflog"
   ).split(" "),
 );
 

@@ -25,18 +25,23 @@ export function gitStartState(commands: readonly string[], files: readonly SeedF
   const calls = left.flatMap((command) => simpleCommands(command)).filter((words) => words[0] === "git");
   if (calls.some((words) => words[1] === "init" || words[1] === "clone"))
     return { files: [...files], setup: [], commands: left };
-  const tracked = [...files, ...defaultFiles.filter((file) => !files.some((other) => other.path === file.path))];
+  const named = [...files, ...pathsIn(calls).filter((path) => !files.some((file) => file.path === path)).map((path) => ({ path, content: `${path}\nfirst line\n` }))];
+  const tracked = [...named, ...defaultFiles.filter((file) => !named.some((other) => other.path === file.path))];
   const setup = [
     "git init -q -b master",
     'git add -A && git commit -q -m "Import the project"',
     'echo "Read the guide first." >> README.md && git commit -q -a -m "Point to the guide"',
     'echo "second draft" > notes.txt && git add notes.txt && git commit -q -m "Add notes"',
-    ...historyOf(files),
+    ...historyOf(named),
+    'echo "Free to use." > LICENSE && git add LICENSE && git commit -q -m "Add a license"',
     'echo "1.1: notes added" >> CHANGELOG.md && git commit -q -a -m "Update the changelog"',
-    ...tagsIn(calls).map((tag) => `git tag ${tag} HEAD~1`),
+    ...tagsIn(calls).map((tag) => `git tag -a -m "Release ${tag}" ${tag} HEAD~1`),
     ...branchesIn(calls).map(branchSetup),
     ...settingsIn(calls),
-    ...dirtySetup(calls, files),
+    ...remoteSetup(calls),
+    ...dirtySetup(calls, named),
+    // Picking the tip of master makes sense from a branch that lacks it.
+    ...(calls.some((words) => words[1] === "cherry-pick" && words.includes("master")) ? ["git switch -q -c maintenance HEAD~1"] : []),
   ];
   return { files: tracked, setup, commands: left };
 }
@@ -58,11 +63,20 @@ function withoutClone(commands: readonly string[]): string[] {
 function withoutEditors(commands: readonly string[]): string[] {
   return commands
     .filter((command) => !/^(?:edit|vi|vim|emacs|nano|mailx|make|hack)\b/.test(command))
+    .map((command) => (/^git tag .*(?:-a|--annotate)\b/.test(command) && !/ -m| -F|--message|--file/.test(command) ? `${command} -m "Mark this state"` : command))
     .map((command, index) =>
       /^git commit\b[^|;&]*$/.test(command) && !command.split(" ").some((word) => commitOptions.test(word))
         ? `${command.replace(/ -c ORIG_HEAD| \.\.\.$/g, "")} -m "${["Record the changes", "Finish the work", "Complete the change"][index % 3] ?? ""}"`
         : command,
     );
+}
+
+/** Plain arguments of the subcommands that take paths. */
+function pathsIn(calls: readonly string[][]): string[] {
+  return calls
+    .filter((words) => /^(?:add|rm|mv|blame|annotate|update-index)$/.test(words[1] ?? ""))
+    .flatMap((words) => (words[1] === "mv" ? words.slice(2).filter((word) => !word.startsWith("-")).slice(0, -1) : words.slice(2)))
+    .filter((word) => /^[A-Za-z][\w-]*$/.test(word));
 }
 
 /** A second version of each named file, so that there is something to go back to. */
@@ -78,11 +92,12 @@ function tagsIn(calls: readonly string[][]): string[] {
     (words) =>
       words[1] === "tag" && !words.some((word) => /^-(?:d|l|v)$|^--(?:delete|list|contains|verify)/.test(word)),
   );
-  const createdNames = new Set(created.map((words) => plainArguments(words)[0] ?? ""));
+  const createdNames = new Set(created.flatMap((words) => words.slice(2)));
   const words = calls.flatMap((call) => call.slice(2)).flatMap((word) => word.split(/\.{2,3}/));
   const deleted = calls.filter((call) => call[1] === "tag" && !created.includes(call)).flatMap(plainArguments);
   const named = words.map((word) => /^(v\d[\w.-]*\w)/.exec(word)?.[1] ?? "");
-  return [...new Set([...named, ...deleted])].filter((name) => /^\w[\w./-]*$/.test(name) && !createdNames.has(name));
+  const described = calls.some((words) => words[1] === "describe") ? ["v1.0"] : [];
+  return [...new Set([...named, ...deleted, ...described])].filter((name) => /^\w[\w./-]*$/.test(name) && !createdNames.has(name));
 }
 
 function branchesIn(calls: readonly string[][]): string[] {
@@ -119,9 +134,14 @@ function plainArguments(words: readonly string[]): string[] {
     .filter(
       (word, index, all) =>
         !word.startsWith("-") &&
-        !/^-[mCcbBFo]$|^--message$/.test(all[index - 1] ?? "") &&
+        !isOptionValue(words[1] ?? "", all[index - 1] ?? "") &&
         !/[.*\s]\w*$/.test(word.replace(/\.{2,3}/g, "")),
     );
+}
+
+/** `-m` takes a message for some subcommands and nothing for others. */
+function isOptionValue(verb: string, option: string): boolean {
+  return /^-[CcbBFo]$|^--message$/.test(option) || (option === "-m" && /^(?:commit|tag|notes|merge|stash)$/.test(verb));
 }
 
 /** A branch of its own, with one commit; a branch that is merely deleted or renamed has one too. */
@@ -143,6 +163,13 @@ function settingsIn(calls: readonly string[][]): string[] {
         .slice(0, 1),
     )
     .map((key) => `git config ${key} true`);
+}
+
+/** A remote to talk to without a network: a bare clone inside the repository's own folder. */
+function remoteSetup(calls: readonly string[][]): string[] {
+  const isNeeded = calls.some((words) => /^(?:pull|push|fetch)$/.test(words[1] ?? "") || words.slice(2).some((word) => /^origin(?:\/|$)|@\{(?:u|upstream|push)\}/.test(word)));
+  if (!isNeeded || calls.some((words) => words[1] === "remote" && words[2] === "add")) return [];
+  return ["git clone -q --bare . .git/origin.git", "git remote add origin .git/origin.git && git fetch -q origin && git branch -q -u origin/master"];
 }
 
 function dirtySetup(calls: readonly string[][], files: readonly SeedFile[]): string[] {

@@ -10,10 +10,11 @@ type Json = { [key: string]: JsonValue };
 type JsonValue = string | number | boolean | JsonValue[] | Json;
 
 export function npmStartState(commands: readonly string[], files: readonly SeedFile[], chosen: Choices): StartState {
-  const calls = commands.flatMap((command) => simpleCommands(command)).filter((words) => words[0] === "npm");
+  const left = commands.map((command) => command.replace(/^npm init( -w \S+)?$/, "npm init -y$1"));
+  const calls = left.flatMap((command) => simpleCommands(command)).filter((words) => words[0] === "npm");
   const isInit = calls.some((words) => /^(?:init|create|innit)$/.test(words[1] ?? "") && !usesWorkspace(words));
   if (isInit || files.some((file) => file.path === "package.json"))
-    return { files: [...files], setup: [], commands: [...commands] };
+    return { files: [...files], setup: [], commands: left };
   const workspaces = workspacesIn(calls);
   const project: Json = {
     name: pickName("package", chosen),
@@ -37,7 +38,7 @@ export function npmStartState(commands: readonly string[], files: readonly SeedF
       ...files,
     ],
     setup: [],
-    commands: [...commands],
+    commands: left,
   };
 }
 

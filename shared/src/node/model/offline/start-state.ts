@@ -7,7 +7,9 @@ import { gitStartState, type StartState } from "./start-state-git.ts";
 import { npmStartState } from "./start-state-npm.ts";
 
 /** Files and setup for an example, and its commands without the steps that the start state stands for. */
-export function startState(commands: readonly string[], chosen: Choices): StartState {
+export function startState(shown: readonly string[], chosen: Choices): StartState {
+  // Only the working directory is writable: what an example puts beside it goes into it.
+  const commands = shown.map((command) => command.replace(/(?<=^|[\s=])\.\.\/(?=\w)/g, ""));
   const files = mentionedFiles(commands);
   const programs = new Set(commands.flatMap((command) => simpleCommands(command)).map((words) => words[0]));
   const project = programs.has("npm") ? npmStartState(commands, files, chosen) : null;

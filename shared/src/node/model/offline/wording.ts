@@ -39,7 +39,7 @@ const shortOptions: Record<string, string> = {
   "-f": "file",
 };
 /** Short options of custom that take no value. */
-const flagsOnly = new Set(["-a", "-d", "-D", "-f", "-q", "-v", "-y", "-r", "-p", "-A", "-k", "-z", "-i", "-l"]);
+const flagsOnly: ReadonlySet<string> = new Set(["-a", "-d", "-D", "-f", "-q", "-v", "-y", "-r", "-p", "-A", "-k", "-z", "-i", "-l"]);
 
 export function commandValues(command: string, application: readonly string[]): CommandValue[] {
   const values: CommandValue[] = [];
@@ -72,7 +72,8 @@ function wordValues(text: string, before: string): CommandValue[] {
   if (text.startsWith("-")) return [];
   const assignment = /^([A-Za-z][\w.[\]@:/-]*)=([\s\S]*)$/.exec(text);
   if (assignment !== null) return [{ value: assignment[2] ?? "", role: assignment[1] ?? "", kind: "assignment" }];
-  if (/^-\w$/.test(before) && shortOptions[before] !== undefined && !flagsOnly.has(before))
+  const isMessage = before !== "-m" || /\s/.test(text);
+  if (/^-\w$/.test(before) && shortOptions[before] !== undefined && !flagsOnly.has(before) && isMessage)
     return [{ value: text, role: shortOptions[before], kind: "option" }];
   return [{ value: text, role: "", kind: "argument" }];
 }

@@ -1,0 +1,176 @@
+// Requirements: 3.12.cli, 3.12.config, 3.bad.config, 3.bad.documents, 3.5.refuses
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import { aFolder, hindcast, processesOf, type HindcastEvent, type HindcastResult } from "../support/hindcast.ts";
+
+const eventOf = ({ stdout }: HindcastResult): HindcastEvent =>
+  JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as HindcastEvent;
+
+describe("hindcast", () => {
+  it("shows every verb in its help and exits 0", async () => {
+    using folder = aFolder();
+    const { code, stdout } = await hindcast(["--help"], { cwd: folder.path });
+    expect(code).toBe(0);
+    for (const verb of [
+      "init",
+      "doctor",
+      "config",
+      "plan",
+      "run",
+      "up",
+      "status",
+      "campaigns",
+      "show",
+      "search",
+      "export",
+      "dead-letters",
+    ]) {
+      expect(stdout).toMatch(new RegExp(`^ {2}${verb}\\b`, "m"));
+    }
+  });
+
+  it.each([
+    [["frob"], "unknown command"],
+    [["run", "--frob"], "unknown option"],
+    [["run", "--seed=-1"], "--seed: campaign.seed is -1"],
+    [["run", "--max-usd", "much"], '--max-usd: campaign.costUsdMax is "much"'],
+    [["run", "--set", "campaign.taskPerDocument=4"], "did you mean campaign.tasksPerDocument?"],
+    [["run", "--policy", "gpt-6"], "expected provider:model"],
+    [["run", "--policy", "anthropic:claude-sonnet-5-5"], "set ANTHROPIC_API_KEY"],
+    [["run", "--docs", "man:"], "names no manual page"],
+    [["run", "--docs", "./nowhere"], "nowhere"],
+    [["run", "--config", "none.yaml"], "none.yaml cannot be read"],
+    [["export", "--format", "csv"], "write one of messages, steps, atif, parquet"],
+    [["export"], "hindcast run"],
+    [["show", "42"], "is no episode id"],
+    [["campaigns", "cancel", "x"], "is no campaign id"],
+    [["dead-letters", "drop", "0"], "is no sequence number"],
+  ])("refuses %j with one sentence and a code, and starts nothing", async (args, sentence) => {
+    using folder = aFolder();
+    const { code, stderr } = await hindcast(args, { cwd: folder.path });
+    expect(stderr).toContain(sentence);
+    expect(stderr).not.toMatch(/^\s+at /m);
+    expect(code).toBe(args[0] === "show" ? 1 : 2);
+    expect(processesOf(folder.path)).toEqual([]);
+  });
+
+  it("shows the stack with --verbose", async () => {
+    using folder = aFolder();
+    const { stderr } = await hindcast(["--verbose", "run", "--seed=-1"], { cwd: folder.path });
+    expect(stderr).toMatch(/^\s+at /m);
+  });
+
+  it("reports an error as a JSON object too", async () => {
+    using folder = aFolder();
+    const result = await hindcast(["--json", "run", "--seed=-1"], { cwd: folder.path });
+    expect(eventOf(result)).toMatchObject({ event: "error", code: "CONFIG_INVALID" });
+  });
+
+  it("refuses a misspelt variable before anything is spent", async () => {
+    using folder = aFolder();
+    const { code, stderr } = await hindcast(["run"], { cwd: folder.path, env: { HINDCAST_MAX_USD: "5" } });
+    expect([code, stderr]).toEqual([2, expect.stringContaining("HINDCAST_MAX_USD is not known")]);
+  });
+
+  it("refuses an empty folder of documents", async () => {
+    using folder = aFolder();
+    mkdirSync(join(folder.path, "docs"));
+    const { code, stderr } = await hindcast(["run", "--docs", "docs"], { cwd: folder.path });
+    expect([code, stderr]).toEqual([2, expect.stringContaining("DOCUMENTS_EMPTY")]);
+  });
+});
+
+describe("hindcast init", () => {
+  it("writes a file that changes nothing, and never overwrites one unasked", async () => {
+    using folder = aFolder();
+    const path = join(folder.path, "hindcast.config.yaml");
+    expect((await hindcast(["init"], { cwd: folder.path })).code).toBe(0);
+    expect(Object.keys(parse(readFileSync(path, "utf8")) as object)).toEqual(["cluster", "models", "campaign"]);
+    writeFileSync(path, "campaign:\n  seed: 9\n");
+    expect((await hindcast(["init"], { cwd: folder.path })).code).toBe(2);
+    expect(readFileSync(path, "utf8")).toContain("seed: 9");
+    expect((await hindcast(["init", "--force"], { cwd: folder.path })).code).toBe(0);
+    expect(readFileSync(path, "utf8")).not.toContain("seed: 9");
+  });
+});
+
+describe("hindcast config", () => {
+  it("shows each value with its source, and of keys only that they are there", async () => {
+    using folder = aFolder();
+    writeFileSync(join(folder.path, "hindcast.config.yaml"), "campaign:\n  seed: 7\n");
+    const env = { ANTHROPIC_API_KEY: "sk-ant-secret", HINDCAST_AGENTS: "3" };
+    const result = await hindcast(["--json", "config"], { cwd: folder.path, env });
+    const { settings, keys, models } = eventOf(result) as unknown as {
+      settings: { path: string; value: unknown; source: string }[];
+      keys: Record<string, unknown>;
+      models: { policy: string };
+    };
+    expect(settings).toContainEqual({ path: "campaign.seed", value: 7, source: "hindcast.config.yaml" });
+    expect(settings).toContainEqual({ path: "cluster.agents", value: 3, source: "HINDCAST_AGENTS" });
+    expect(settings).toContainEqual({ path: "cluster.slots", value: 2, source: "default" });
+    expect(keys).toEqual({ ANTHROPIC_API_KEY: "***", GEMINI_API_KEY: null, OPENAI_API_KEY: null });
+    expect(models.policy).toBe("anthropic:claude-sonnet-5-5");
+    expect(result.stdout).not.toContain("sk-ant-secret");
+  });
+
+  it("prints no colour where it is not a terminal", async () => {
+    using folder = aFolder();
+    const { stdout } = await hindcast(["config"], { cwd: folder.path, env: { FORCE_COLOR: "1" } });
+    expect(stdout).not.toContain("\u001B[");
+  });
+});
+
+describe("hindcast plan", () => {
+  it("counts calls, tokens and dollars of one's own documents without starting anything", async () => {
+    using folder = aFolder();
+    mkdirSync(join(folder.path, "docs"));
+    writeFileSync(join(folder.path, "docs", "tar.md"), "# tar\n\nPack files:\n\n```sh\ntar -cf a.tar a\n```\n");
+    const args = ["--json", "plan", "--dry-run", "--docs", "docs", "--tasks-per-document", "2", "--no-evaluation"];
+    const offline = eventOf(await hindcast(args, { cwd: folder.path }));
+    expect(offline).toMatchObject({ event: "plan", documents: 1, tasks: 2, episodes: 2, costUsd: 0 });
+    const env = { ANTHROPIC_API_KEY: "sk-ant-none" };
+    const priced = eventOf(await hindcast(args, { cwd: folder.path, env }));
+    expect(priced["costUsd"]).toBeGreaterThan(0);
+    const unknown = eventOf(
+      await hindcast([...args, "--policy", "anthropic:claude-unheard-of"], { cwd: folder.path, env }),
+    );
+    expect(unknown["costUsd"]).toBeNull();
+    const tight = await hindcast([...args, "--max-usd", "0.0001"], { cwd: folder.path, env });
+    expect([tight.code, eventOf(tight)["isOverBudget"]]).toEqual([3, true]);
+    expect(existsSync(join(folder.path, ".hindcast", "nats"))).toBe(false);
+  });
+});
+
+describe("hindcast doctor", () => {
+  it("opens a real sandbox and finds this machine well", async () => {
+    using folder = aFolder();
+    const result = await hindcast(["--json", "doctor"], { cwd: folder.path });
+    const { findings } = eventOf(result) as unknown as { findings: { what: string; state: string }[] };
+    expect(findings).toContainEqual({ what: "sandbox", state: "good", detail: expect.stringContaining("opened") });
+    expect(findings.filter(({ state }) => state === "missing")).toEqual([]);
+    expect(result.code).toBe(0);
+  });
+
+  it("names the package and exits 1 where bubblewrap is missing", async () => {
+    using folder = aFolder();
+    const bin = join(folder.path, "bin");
+    mkdirSync(bin);
+    for (const name of ["git", "cargo", "man"]) symlinkSync(`/usr/bin/${name}`, join(bin, name));
+    const { code, stdout } = await hindcast(["doctor"], { cwd: folder.path, env: { PATH: bin } });
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/bwrap +missing +install the package bubblewrap/);
+  });
+});
+
+describe("hindcast status", () => {
+  it("says that no cluster runs, and starts none", async () => {
+    using folder = aFolder();
+    expect(eventOf(await hindcast(["--json", "status"], { cwd: folder.path }))).toEqual({
+      event: "status",
+      cluster: null,
+    });
+    expect(processesOf(folder.path)).toEqual([]);
+  });
+});

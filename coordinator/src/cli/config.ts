@@ -1,40 +1,43 @@
 import { Command } from "commander";
 import { campaignSettings } from "../config/campaign-settings.ts";
+import { configJsonSchema, settingsTable, variablesTable } from "../config/documentation.ts";
 import { leaves } from "../config/leaves.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { selectModels } from "../config/select-models.ts";
-import { commandContext } from "./command-context.ts";
+import { commandContext, type CommandContext } from "./command-context.ts";
 
 export function configCommand(): Command {
   return new Command("config")
     .description("show every setting with its value and where the value comes from")
-    .action((_options: unknown, command: Command) => {
-      const { terminal, loaded } = commandContext(command);
-      const models = selectModels(loaded);
-      const rows = configRows(loaded);
-      terminal.result(
-        { event: "config", settings: rows, keys: redactedKeys(loaded), models, campaign: campaignSettings(loaded) },
-        () =>
-          [
-            terminal.table(
-              [{ header: "setting" }, { header: "value", isFlexible: true }, { header: "source" }],
-              [
-                ...rows.map(({ path, value, source }) => [path, JSON.stringify(value), source]),
-                ...Object.entries(redactedKeys(loaded)).map(([name, value]) => [
-                  name,
-                  value ?? "none",
-                  value === null ? "" : "environment",
-                ]),
-              ],
-            ),
-            "",
-            `generator ${models.generator}, policy ${models.policy}, judges ${models.judges.join(", ")}: ${models.why}`,
-          ].join("\n"),
-      );
+    .option("--schema", "print the JSON Schema of the configuration file instead, for editors")
+    .option("--markdown", "print what there is to set as Markdown tables instead")
+    .action(({ schema, markdown }: { schema?: boolean; markdown?: boolean }, command: Command) => {
+      if (schema === true) process.stdout.write(`${JSON.stringify(configJsonSchema(), null, 2)}\n`);
+      else if (markdown === true) process.stdout.write(`${settingsTable()}\n\n${variablesTable()}\n`);
+      else showValues(commandContext(command));
     });
 }
 
-export function configRows({ config, sources }: LoadedConfig): { path: string; value: unknown; source: string }[] {
+function showValues({ terminal, loaded }: CommandContext): void {
+  const models = selectModels(loaded);
+  const rows = configRows(loaded);
+  const keys = redactedKeys(loaded);
+  terminal.result({ event: "config", settings: rows, keys, models, campaign: campaignSettings(loaded) }, () =>
+    [
+      terminal.table(
+        [{ header: "setting" }, { header: "value", isFlexible: true }, { header: "source" }],
+        [
+          ...rows.map(({ path, value, source }) => [path, JSON.stringify(value), source]),
+          ...Object.entries(keys).map(([name, value]) => [name, value ?? "none", value === null ? "" : "environment"]),
+        ],
+      ),
+      "",
+      `generator ${models.generator}, policy ${models.policy}, judges ${models.judges.join(", ")}: ${models.why}`,
+    ].join("\n"),
+  );
+}
+
+function configRows({ config, sources }: LoadedConfig): { path: string; value: unknown; source: string }[] {
   return leaves.map(({ path }) => {
     const value = path.split(".").reduce<unknown>((at, key) => (at as Record<string, unknown>)[key], config);
     return { path, value, source: sources.get(path) ?? "default" };

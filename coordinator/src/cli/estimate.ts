@@ -6,6 +6,8 @@ import { costOf, type PriceTable } from "@hindcast/shared/node";
 
 export const assumptions = {
   stepsPerEpisode: 8,
+  /** Held-out documents that are asked for one usable task. */
+  documentsPerHeldOutTask: 3,
   /** Fixed words of any prompt, and one past step or one shown step within one. */
   templateTokens: 900,
   stepTokens: 350,
@@ -43,16 +45,16 @@ export interface Estimate {
 type Counted = Omit<EstimatedCalls, "costUsd">;
 
 export function estimate(documents: readonly Document[], settings: CampaignSettings, prices: PriceTable): Estimate {
-  const used = documents.slice(0, settings.documentsMax);
-  const heldOut = Math.floor((used.length * settings.evaluation.documentDisjointPercent) / 100);
-  const learned = used.length - heldOut;
-  const documentTokens = used.length === 0 ? 0 : used.reduce((sum, { tokens }) => sum + tokens, 0) / used.length;
+  const { documentDisjointPercent, tasksPerKindMax } = settings.evaluation;
+  const heldOut = tasksPerKindMax === 0 ? 0 : Math.round((documents.length * documentDisjointPercent) / 100);
+  const learned = Math.min(settings.documentsMax, documents.length - heldOut);
+  const documentTokens = documents.reduce((sum, { tokens }) => sum + tokens, 0) / Math.max(1, documents.length);
   const tasks = learned * settings.tasksPerDocument;
-  const evaluationTasks = 2 * settings.evaluation.tasksPerKindMax;
+  const evaluationTasks = 2 * tasksPerKindMax;
   const steps = Math.min(assumptions.stepsPerEpisode, settings.limits.stepsMax);
   const candidates = tasks * windowsPerEpisode(steps, settings) * settings.instructionKinds.length;
   const counted = [
-    ...proposing({ settings, documentTokens, learned, evaluationTasks }),
+    ...proposing({ settings, documentTokens, learned, heldOut }),
     ...acting(settings, steps, { learning: tasks, evaluating: 2 * evaluationTasks }),
     ...constructing(settings, steps, { tasks, candidates }),
   ];
@@ -60,7 +62,7 @@ export function estimate(documents: readonly Document[], settings: CampaignSetti
     .filter((each) => each.calls > 0)
     .map((each) => ({ ...each, costUsd: costOf(usageOf(each), each.model, prices, Date.now()) }));
   return {
-    documents: used.length,
+    documents: learned,
     heldOut,
     tasks,
     episodes: tasks + 2 * evaluationTasks,
@@ -80,15 +82,17 @@ interface Proposals {
   settings: CampaignSettings;
   documentTokens: number;
   learned: number;
-  evaluationTasks: number;
+  heldOut: number;
 }
 
-function proposing({ settings, documentTokens, learned, evaluationTasks }: Proposals): Counted[] {
+function proposing({ settings, documentTokens, learned, heldOut }: Proposals): Counted[] {
   const { generator } = settings.models;
   const prompt = assumptions.templateTokens + documentTokens;
+  const { tasksPerKindMax } = settings.evaluation;
+  const asked = tasksPerKindMax + Math.min(heldOut, tasksPerKindMax * assumptions.documentsPerHeldOutTask);
   return [
     counted("self-instruct", generator, learned, [prompt, settings.tasksPerDocument * assumptions.proposedTaskTokens]),
-    counted("evaluation-task", generator, evaluationTasks, [prompt, assumptions.proposedTaskTokens]),
+    counted("evaluation-task", generator, asked, [prompt, assumptions.proposedTaskTokens]),
   ];
 }
 

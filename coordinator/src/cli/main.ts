@@ -55,6 +55,11 @@ function withParentSettings(command: Command): Command {
   return command;
 }
 
+// `hindcast … | head` closes the pipe early: whoever reads has had enough, and that is no failure.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+});
+
 try {
   await program.parseAsync();
 } catch (error) {

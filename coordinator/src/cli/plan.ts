@@ -47,7 +47,7 @@ function describe(terminal: Terminal, plan: Estimate): string {
     formatUsd(each.costUsd),
   ]);
   return [
-    `${plan.documents} documents (${plan.heldOut} held out) → ${plan.tasks} tasks → ${plan.episodes} episodes with evaluation, ` +
+    `${plan.documents} documents to learn from, ${plan.heldOut} held out → ${plan.tasks} tasks → ${plan.episodes} episodes with evaluation, ` +
       `at most ${plan.candidates} candidates`,
     "",
     terminal.table(

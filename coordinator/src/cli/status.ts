@@ -82,15 +82,17 @@ async function readStatus({ bus, cluster }: Session): Promise<Status> {
       isUp: isAlive(identity),
       restarts,
     })),
-    workers: workers.map(({ value }) => value),
+    workers: workers.map(({ value }) => value).toSorted((a, b) => a.workerId.localeCompare(b.workerId)),
     backlog,
-    campaigns: campaigns.map(({ value: { id, name, state, detail, startedAt, endedAt } }) => ({
-      id,
-      name,
-      state,
-      detail,
-      startedAt,
-      endedAt,
-    })),
+    campaigns: campaigns
+      .toSorted((a, b) => a.key.localeCompare(b.key))
+      .map(({ value: { id, name, state, detail, startedAt, endedAt } }) => ({
+        id,
+        name,
+        state,
+        detail,
+        startedAt,
+        endedAt,
+      })),
   };
 }

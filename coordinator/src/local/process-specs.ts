@@ -73,6 +73,7 @@ function inherited(environment: ProcessEnvironment): Record<string, string> {
     "http_proxy",
     "https_proxy",
     "no_proxy",
+    "NODE_COMPILE_CACHE",
     "NODE_EXTRA_CA_CERTS",
     "SSL_CERT_FILE",
   ];

@@ -8,13 +8,13 @@ export interface Heading {
   text: string;
 }
 
-export interface Text {
+interface Text {
   kind: "text";
   text: string;
 }
 
 /** Literal text: an example, a listing, a synopsis. */
-export interface Fence {
+interface Fence {
   kind: "fence";
   /** As the source names it, e.g. `bash`; empty where it names none. */
   language: string;

@@ -10,18 +10,19 @@ import { programEnvironment, runProgram } from "./run-program.ts";
  * so their examples run in a sandbox without network or account. (install, publish, audit and the like would not.)
  */
 const npmPages = "pkg version init pack config run query prefix root ls get set shrinkwrap".split(" ");
-/** The formats that those commands work on. */
-const npmFormatPages = ["configuring-npm/package-json.md", "configuring-npm/npmrc.md", "using-npm/scripts.md"];
-
-/** git's commands that need a local repository and nothing else, and print or change it without an editor. */
+/**
+ * git's commands that need a local repository and nothing else, and change or print it without an editor. Pages that
+ * mostly list the shared options of diff and log (git-log, git-diff, git-rev-list, …) are left out: they are long, have
+ * few examples, and repeat each other.
+ */
 const gitPages = (
-  "init add commit status log show diff branch tag checkout switch restore reset rm mv stash config notes describe " +
-  "rev-parse rev-list ls-files grep shortlog clean revert cherry-pick merge worktree archive bundle blame ls-tree " +
-  "cat-file hash-object show-ref symbolic-ref update-ref for-each-ref count-objects check-ignore apply format-patch am"
+  "init add commit status branch tag checkout switch restore reset rm mv stash config notes describe ls-files grep " +
+  "shortlog clean revert cherry-pick worktree archive bundle blame ls-tree cat-file hash-object show-ref symbolic-ref " +
+  "update-ref for-each-ref count-objects check-ignore"
 ).split(" ");
 
 export interface DefaultSources {
-  /** npm's pages first; within each manual in the order of the lists above. */
+  /** npm's pages as one folder, then git's pages in the order of the list above. */
   sources: DocumentSource[];
   /** One sentence on each manual that is not there. */
   missing: string[];
@@ -35,8 +36,7 @@ export async function defaultDocumentSources(environment: Surroundings, signal: 
   if (npm === null)
     missing.push("npm's manual was not found: it comes with Node's own npm, which is not on PATH here.");
   else {
-    const include = [...npmPages.map((page) => `commands/npm-${page}.md`), ...npmFormatPages];
-    sources.push({ kind: "path", path: npm, include });
+    sources.push({ kind: "path", path: npm, include: npmPages.map((page) => `commands/npm-${page}.md`) });
   }
   const git = await gitManual(environment, signal);
   if (git.length > 0) sources.push(...git);

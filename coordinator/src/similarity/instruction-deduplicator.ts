@@ -7,7 +7,7 @@ import { SimilarityIndex, featureSet } from "./minhash.ts";
  * and values ("with the message" for "with message") stays above. An instruction with many names and values of which
  * one is changed is a repetition: it would teach nothing new, and as a held-out task it would be too close.
  */
-export const instructionThreshold = 0.8;
+const instructionThreshold = 0.8;
 
 /** Articles, conjunctions, prepositions and politeness: they change with the wording and never with the task. */
 const fillers = new Set(

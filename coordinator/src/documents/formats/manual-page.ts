@@ -77,8 +77,10 @@ function readText(block: readonly string[], list: BlockList, levels: number[]): 
   if (bodyIndent !== undefined) levels.push(bodyIndent);
   if (bullet !== null) {
     const sign = bullet[1] ?? "";
-    const marker = /^[•·∙○o*+-]$/.test(sign) ? "-" : /^\(?\d+[.)]$/.test(sign) ? sign : `**${sign}**`;
-    list.text(`${marker} ${dedent([first.slice(bullet[0].length), ...block.slice(1)])}`);
+    const body = dedent([first.slice(bullet[0].length), ...block.slice(1)]);
+    if (/^[•·∙○o*+-]$/.test(sign)) list.text(`- ${body}`);
+    else if (/^\(?\d+[.)]$/.test(sign)) list.text(`${sign} ${body}`);
+    else list.text(`**${sign}**\n${body}`);
     return;
   }
   const tags = block.findIndex((line) => indentOf(line) > indent);

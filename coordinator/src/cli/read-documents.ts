@@ -1,15 +1,17 @@
+import { HindcastError, messageOf } from "@hindcast/shared";
+import { defaultDocumentSources } from "../documents/default-sources.ts";
+import { type DocumentSource, parseDocumentSource } from "../documents/document-source.ts";
 import { loadDocuments, type LoadedDocuments } from "../documents/load-documents.ts";
 import type { CommandContext } from "./command-context.ts";
-import { documentSources } from "./default-documents.ts";
 
 /** Problems shown one by one; the rest is a number. */
 const problemsShown = 5;
 
 /** Reads what the configuration names and says what could not be read. @throws DOCUMENTS_EMPTY, DOCUMENTS_UNREADABLE */
 export async function readDocuments(context: CommandContext): Promise<LoadedDocuments> {
-  const { terminal, env, loaded, interruption } = context;
+  const { terminal, env, interruption } = context;
   const documents = await loadDocuments(
-    documentSources(loaded.config.campaign.documents, env),
+    await documentSources(context),
     { environment: env, onProgress: (done, total) => terminal.status(`reading documents ${done}/${total}`) },
     interruption.asked,
   );
@@ -24,4 +26,25 @@ export async function readDocuments(context: CommandContext): Promise<LoadedDocu
   if (problems.length > problemsShown)
     terminal.note(`not read: ${problems.length - problemsShown} more (--json lists all)`);
   return documents;
+}
+
+async function documentSources({ terminal, env, interruption, loaded }: CommandContext): Promise<DocumentSource[]> {
+  const named = loaded.config.campaign.documents;
+  if (named.length > 0) return named.map(parse);
+  const { sources, missing } = await defaultDocumentSources(env, interruption.asked);
+  for (const sentence of missing) terminal.note(sentence);
+  if (sources.length > 0) return sources;
+  throw new HindcastError({
+    code: "DOCUMENTS_EMPTY",
+    boundary: "documents",
+    message: "neither npm's manual nor git's pages are on this machine; name documents of your own with --docs",
+  });
+}
+
+function parse(text: string): DocumentSource {
+  try {
+    return parseDocumentSource(text);
+  } catch (error) {
+    throw new HindcastError({ code: "CONFIG_INVALID", boundary: "config", message: messageOf(error) });
+  }
 }

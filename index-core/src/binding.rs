@@ -12,13 +12,13 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use napi::bindgen_prelude::AsyncTask;
+use napi::bindgen_prelude::{AsyncTask, Float32Array};
 use napi::{Env, Error, Result, Status, Task};
 use napi_derive::napi;
 
 use crate::{
-    Answer, Column, Demonstration, DemonstrationIndex, Exclusions, Filter, Hit, IndexError,
-    IndexOptions, Query, Retriever, VERSION,
+    Answer, Column, DIMENSIONS, Demonstration, DemonstrationIndex, Exclusions, Features, Filter,
+    Hit, IndexError, IndexOptions, Query, Retriever, VERSION, document_vector,
 };
 
 #[napi(object, object_to_js = false)]
@@ -103,6 +103,20 @@ pub struct NativeStats {
 #[napi(catch_unwind)]
 pub fn version() -> String {
     VERSION.to_owned()
+}
+
+/// The stored vectors of texts, one after the other; zeros for a text without words.
+#[napi(catch_unwind, ts_return_type = "Promise<Float32Array>")]
+pub fn embed(texts: Vec<String>) -> AsyncTask<Work<Float32Array>> {
+    Work::new(move || {
+        let vectors = texts
+            .iter()
+            .map(|text| document_vector(&Features::of([text.as_str()])));
+        let all: Vec<f32> = vectors
+            .flat_map(|vector| vector.unwrap_or_else(|| vec![0.0; DIMENSIONS]))
+            .collect();
+        Ok(Float32Array::new(all))
+    })
 }
 
 #[napi]

@@ -116,6 +116,19 @@ export class DemonstrationIndex implements AsyncDisposable {
   }
 }
 
+/**
+ * The `hash-v1` vectors of texts, as demonstrations are stored: 1024 components each, one text after the other; zeros
+ * for a text without words.
+ */
+export async function embed(texts: readonly string[]): Promise<Float32Array> {
+  const list = checked(z.array(z.string()), texts);
+  try {
+    return await loadNative().embed(list);
+  } catch (error) {
+    throw fromNativeError(error);
+  }
+}
+
 const GraphRowsMin = z
   .int()
   .min(1)

@@ -13,6 +13,9 @@ export declare class NativeIndex {
   close(): Promise<void>
 }
 
+/** The stored vectors of texts, one after the other; zeros for a text without words. */
+export declare function embed(texts: Array<string>): Promise<Float32Array>
+
 export interface NativeAnswer {
   hits: Array<NativeHit>
   duplicate: number

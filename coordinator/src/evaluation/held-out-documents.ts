@@ -1,5 +1,5 @@
 import type { Document } from "@hindcast/shared";
-import type { SeededRandom } from "../sampling.ts";
+import { type SeededRandom, stratifiedSample } from "../sampling.ts";
 
 export interface DocumentSplit {
   /** What the campaign learns from. */
@@ -11,7 +11,7 @@ export interface DocumentSplit {
 }
 
 /**
- * Chooses `documentsMax` documents and holds back whole *sources*, because the chunks of one page share its subject.
+ * Chooses `documentsMax` documents, evenly over their sources so that one long page cannot crowd out the others, and holds back whole *sources*, because the chunks of one page share its subject.
  * At least one source stays on either side when a share is held out and there are two.
  */
 export function splitDocuments(
@@ -25,7 +25,7 @@ export function splitDocuments(
       : Math.min(sources.length - 1, Math.max(1, Math.round((sources.length * heldOutPercent) / 100)));
   const heldOutSources = new Set(sources.slice(0, heldOutCount));
   const candidates = documents.filter(({ source }) => !heldOutSources.has(source));
-  const chosen = new Set(random.derive("documents").sample(candidates, documentsMax));
+  const chosen = new Set(stratifiedSample(candidates, documentsMax, ({ source }) => source, random.derive("documents")));
   return {
     learn: candidates.filter((document) => chosen.has(document)),
     heldOut: documents.filter(({ source }) => heldOutSources.has(source)),

@@ -28,6 +28,7 @@
 } >|/run/session/saved 2>/dev/null || :
 builtin printf %s "$PWD" >|/run/session/cwd 2>/dev/null || :
 if [[ -n ${__hindcast_exit-} ]]; then
-  (exit "${__hindcast%%:*}") || :
-  builtin eval "$__hindcast_exit"
+  builtin set +e
+  builtin eval "(exit ${__hindcast%%:*})
+$__hindcast_exit"
 fi

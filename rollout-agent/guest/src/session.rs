@@ -22,6 +22,9 @@ const PATH_BYTES_MAX: u64 = 4096;
 /// Scripts up to this length are an argument of bash (whose own cap is 128 KiB), so that its messages say
 /// `bash: line 3`; longer ones are sourced from a file.
 const ARGUMENT_BYTES_MAX: usize = 100 * 1024;
+/// Makes `$?` read as the last command left it; under errexit that would end the shell at once.
+const STATUS: &str = "__hindcast_status() { unset -f __hindcast_status; return STATUS; }\n\
+    [[ $- == *e* ]] && unset -f __hindcast_status || __hindcast_status\n";
 const END_MARK: &[u8] = b"# end of session\n";
 
 #[derive(Clone)]
@@ -63,7 +66,13 @@ impl Session {
             begin.extend_from_slice(TRAP_FUNCTION.as_bytes());
         }
         begin.extend_from_slice(format!(". {EXCHANGE}/restore 2>/dev/null\n").as_bytes());
-        begin.extend_from_slice(format!("return {}\n", self.status).as_bytes());
+        if self.status != 0 {
+            begin.extend_from_slice(
+                STATUS
+                    .replace("STATUS", &self.status.to_string())
+                    .as_bytes(),
+            );
+        }
         write_file("begin", &begin)?;
         if script.len() <= ARGUMENT_BYTES_MAX {
             return Ok(script.to_vec());

@@ -1,5 +1,6 @@
 //! The writable files and the session as one compressed archive. Equal states give equal bytes: names are sorted and
-//! every time is the same. Programs that compare times (make, git) see equal times, which reads as "nothing to do".
+//! every time is the same. Programs that compare times (make) see equal times, which reads as "nothing to do"; only a
+//! git index keeps the times that git has noted in it.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -123,7 +124,11 @@ fn append(
         Kind::Link => {
             let target = sys::link_target(found.directory, found.name)?;
             let mut header = header(EntryType::Symlink, 0o777, 0);
-            tar.append_link(&mut header, path, OsStr::from_bytes(&target))
+            // Literally: the archive's own idea of a path would turn `./a` into `a`.
+            if header.set_link_name_literal(&target).is_err() {
+                tar.append_pax_extensions([("linkpath", target.as_slice())])?;
+            }
+            tar.append_data(&mut header, path, io::empty())
         }
         Kind::Fifo => tar.append_data(&mut header(EntryType::Fifo, mode, 0), path, io::empty()),
         Kind::File => {

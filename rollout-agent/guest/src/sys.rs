@@ -89,8 +89,13 @@ pub fn drop_capabilities() -> io::Result<()> {
             0,
         ))?;
         for capability in 0..64 {
+            // EINVAL after the last capability that this kernel knows.
             if libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) < 0 {
-                break;
+                let error = io::Error::last_os_error();
+                if error.raw_os_error() == Some(libc::EINVAL) {
+                    break;
+                }
+                return Err(error);
             }
         }
         let header = CapHeader {

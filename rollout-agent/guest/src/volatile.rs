@@ -4,10 +4,7 @@
 /// Below the home directory: histories, logs and caches that programs rebuild.
 const HOME_PATHS: &[&[u8]] = &[
     b"/home/agent/.cache",
-    b"/home/agent/.npm/_logs",
-    b"/home/agent/.npm/_cacache",
-    b"/home/agent/.npm/_locks",
-    b"/home/agent/.npm/_update-notifier-last-checked",
+    b"/home/agent/.npm",
     b"/home/agent/.config/configstore",
     b"/home/agent/.bash_history",
     b"/home/agent/.python_history",

@@ -90,7 +90,11 @@ class ShellEnvironment implements Environment {
     }
     // Doing nothing would solve a task whose reference changes nothing: there is no end state to tell success by.
     if ((await fresh.state(signal)).filesHash === before) {
-      return { verdict: "unknown", evaluator: "end-state", detail: "the reference commands leave the files as they were" };
+      return {
+        verdict: "unknown",
+        evaluator: "end-state",
+        detail: "the reference commands leave the files as they were",
+      };
     }
     return await compareEndStates(sandbox, fresh, signal);
   }

@@ -43,9 +43,9 @@ export function bubblewrapArguments(id: string, nodePrefix: string | null): stri
     ["--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup"],
     ["--uid", String(userId), "--gid", String(userId), "--hostname", "sandbox"],
     ["--die-with-parent", "--new-session", "--as-pid-1"],
-    // For building the world only: the guest gives up the first of the two before it runs any command, and no command
-    // inherits the second.
-    ["--cap-drop", "ALL", "--cap-add", "CAP_SYS_ADMIN", "--cap-add", "CAP_DAC_OVERRIDE"],
+    // For building the world only: the guest gives up all but the last before it runs any command, and no command
+    // inherits that one.
+    ["--cap-drop", "ALL", "--cap-add", "CAP_SYS_ADMIN", "--cap-add", "CAP_SETPCAP", "--cap-add", "CAP_DAC_OVERRIDE"],
     ["--ro-bind", "/usr", "/usr"],
     systemDirectories.flatMap(systemDirectory),
     maskedDirectories.filter((path) => existsSync(path)).flatMap((path) => ["--tmpfs", path, "--remount-ro", path]),

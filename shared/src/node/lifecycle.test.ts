@@ -1,4 +1,5 @@
 // Requirements: 3.4.drain, 3.bad.ctrl-c
+import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { limits } from "../limits.ts";
 import { Shutdown } from "./lifecycle.ts";
@@ -30,6 +31,13 @@ describe("Shutdown", () => {
     expect(order).toEqual(["worker", "bus"]);
     expect(shutdown.state).toBe("stopped");
     expect(shutdown.aborted.aborted).toBe(false);
+  });
+
+  it("says that it is ready at every log level, because launchers wait for it", () => {
+    const lines: string[] = [];
+    const shutdown = new Shutdown({ logger: pino({ level: "error" }, { write: (line) => void lines.push(line) }) });
+    shutdown.running();
+    expect(lines.map((line) => (JSON.parse(line) as { event: string }).event)).toEqual(["process.ready"]);
   });
 
   it("closes the rest when one closer fails, and exits non-zero", async () => {

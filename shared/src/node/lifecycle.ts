@@ -20,6 +20,8 @@ export interface ShutdownOptions {
 
 export class Shutdown {
   readonly #logger: Logger;
+  /** Writes at every log level: launchers wait for these lines, and operators want them even at `error`. */
+  readonly #states: Logger;
   readonly #drainMs: number;
   readonly #closers: Closer[] = [];
   readonly #draining = new AbortController();
@@ -30,6 +32,7 @@ export class Shutdown {
 
   constructor(options: ShutdownOptions) {
     this.#logger = options.logger;
+    this.#states = options.logger.child({}, { level: "info" });
     this.#drainMs = options.drainMs ?? limits.drainMs;
   }
 
@@ -118,7 +121,7 @@ export class Shutdown {
     this.#state = state;
     // The launcher waits for this very line of a child.
     const event = state === "running" ? "process.ready" : `process.${state}`;
-    this.#logger.info({
+    this.#states.info({
       event,
       reason,
       exitCode: state === "stopped" || state === "failed" ? this.#exitCode : undefined,

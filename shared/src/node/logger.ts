@@ -34,4 +34,4 @@ export function createLogger(options: LoggerOptions): Logger {
 }
 
 /** For tests and tools that want silence. */
-export const silentLogger: Logger = pino({ level: "silent" });
+export const silentLogger: Logger = pino({ level: "silent" }, { write: () => undefined });

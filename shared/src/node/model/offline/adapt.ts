@@ -60,7 +60,9 @@ function align(demonstration: { instruction: string; actions: readonly string[] 
     ({ value }) => commands.includes(value) || atoms(value).every((atom) => commands.includes(atom)),
   );
   const fixed = new Set(contentWords(objective));
-  const leftovers = open.filter(({ value, whole }) => !names.has(value) && !names.has(whole ?? value) && !fixed.has(value.toLowerCase())).length;
+  const leftovers = open.filter(
+    ({ value, whole }) => !names.has(value) && !names.has(whole ?? value) && !fixed.has(value.toLowerCase()),
+  ).length;
   return { names, leftovers, coverage: ours.length === 0 ? 0.5 : covered.length / ours.length };
 }
 

@@ -17,7 +17,9 @@ export function changesOf(effects: readonly Effect[]): Change[] {
   const others = told.filter((effect) => !/\/\.git(?:\/|$)/.test(effect.path));
   const inRepository = repositoryChanges(repository);
   // Going to another commit exchanges files; what was asked for is the move, not each file.
-  const isMove = inRepository.some(({ request }) => /^(?:switch|reset|merge|rebase|revert|cherry-pick|stash|take) /.test(request));
+  const isMove = inRepository.some(({ request }) =>
+    /^(?:switch|reset|merge|rebase|revert|cherry-pick|stash|take) /.test(request),
+  );
   return isMove ? inRepository : [...inRepository, ...fileChanges(others)];
 }
 

@@ -12,7 +12,11 @@ interface Described {
   description: string;
 }
 
-export function usageExamples(blocks: readonly Block[], application: readonly string[], descriptions: readonly string[]): DocumentExample[] {
+export function usageExamples(
+  blocks: readonly Block[],
+  application: readonly string[],
+  descriptions: readonly string[],
+): DocumentExample[] {
   const options = describedOptions(blocks);
   const lines = synopsis(blocks, application);
   return [
@@ -36,7 +40,8 @@ function usageLines(lines: readonly string[], application: readonly string[]): s
   for (const line of lines) {
     const text = line.trim().replace(/^`|`$/g, "");
     if (text.startsWith(`${name} `)) joined.push(text);
-    else if (text !== "" && !text.startsWith("alias") && joined.length > 0) joined.push(`${joined.pop() ?? ""} ${text}`);
+    else if (text !== "" && !text.startsWith("alias") && joined.length > 0)
+      joined.push(`${joined.pop() ?? ""} ${text}`);
   }
   return joined;
 }
@@ -52,7 +57,11 @@ function fromUsage(line: string, options: readonly Described[], descriptions: re
 }
 
 /** An option put into the first usage line that takes it, with what else that line requires. */
-function fromOption({ term, description }: Described, lines: readonly string[], application: readonly string[]): DocumentExample[] {
+function fromOption(
+  { term, description }: Described,
+  lines: readonly string[],
+  application: readonly string[],
+): DocumentExample[] {
   const names = optionNames(term);
   const option = term.split(/,\s+(?=-)/).find((form) => form.startsWith("--")) ?? term.split(/,\s+(?=-)/)[0] ?? "";
   if (lines.some((line) => names.some((name) => plainUsage(line).split(" ").includes(name)))) return [];
@@ -106,7 +115,8 @@ function describedOptions(blocks: readonly Block[]): Described[] {
   return blocks.flatMap((block, index) => {
     const term = block.lines.join(" ").replace(/[`*]/g, "").trim();
     const body = blocks[index + 1];
-    if (block.kind !== "prose" || !/^-{1,2}[a-zA-Z]/.test(term) || term.length > 120 || body?.kind !== "prose") return [];
+    if (block.kind !== "prose" || !/^-{1,2}[a-zA-Z]/.test(term) || term.length > 120 || body?.kind !== "prose")
+      return [];
     return [{ term, description: firstSentence(body.lines.join(" ")) }];
   });
 }
@@ -125,7 +135,13 @@ function settingExamples(blocks: readonly Block[], application: readonly string[
     const description = body.lines.join(" ");
     const value = settingValue(description);
     if (value === null) return [];
-    return [{ commands: [`${application.join(" ")} ${key} ${value}`], leads: [`Set \`${key}\` to \`${value}\``], origin: "option" }];
+    return [
+      {
+        commands: [`${application.join(" ")} ${key} ${value}`],
+        leads: [`Set \`${key}\` to \`${value}\``],
+        origin: "option",
+      },
+    ];
   });
 }
 

@@ -4,7 +4,7 @@ import { plainUsage } from "./document-usage.ts";
 import { literals, type Literal } from "./literals.ts";
 import type { SeenObservation } from "./reading-prompts.ts";
 import { shellQuote } from "./shell-words.ts";
-import { contentWords, likeness } from "./text.ts";
+import { contentWords, isStopWord, likeness } from "./text.ts";
 
 export interface Done {
   action: string;
@@ -34,7 +34,7 @@ export function explore(objective: string, done: readonly Done[]): { reason: str
     ? null
     : useful
         .toReversed()
-        .map(({ result }) => fromUsage(objective, result.output))
+        .map(({ action, result }) => fromUsage(objective, action.split(" ")[0] ?? "", result.output))
         .find((found) => found !== null);
   return command === null || command === undefined
     ? null
@@ -52,7 +52,10 @@ function nextHelp(objective: string, commands: readonly string[], useful: readon
     ].flatMap((pattern) => pattern.exec(objective)?.[1] ?? []);
     const words = objective.toLowerCase().match(/\b[a-z][a-z-]{1,11}\b/g) ?? [];
     return (
-      [...programs, ...words].map((word) => `${word} --help`).find((command) => !commands.includes(command)) ?? null
+      [...programs, ...words]
+        .filter((word) => !isStopWord(word))
+        .map((word) => `${word} --help`)
+        .find((command) => !commands.includes(command)) ?? null
     );
   }
   if (useful.length > 1) return null;
@@ -67,11 +70,11 @@ function nextHelp(objective: string, commands: readonly string[], useful: readon
 }
 
 /** The usage line most like the objective, its placeholders filled with the objective's values in order. */
-function fromUsage(objective: string, help: string): string | null {
+function fromUsage(objective: string, program: string, help: string): string | null {
   const lines = help
     .split("\n")
     .map((line) => line.replace(/^\s*(?:usage|or):\s*/i, "").trim())
-    .filter((line) => /^[a-z][\w.-]* .*<[\w -]+>/.test(line));
+    .filter((line) => line.startsWith(`${program} `) && line.includes("<"));
   const values = literals(objective);
   const ranked = lines
     .map((line) => ({ line, score: likeness(objective, line) }))

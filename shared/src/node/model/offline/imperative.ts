@@ -14,7 +14,8 @@ const known = new Set(verbs);
 const lengthMin = 8;
 const lengthMax = 220;
 /** Verbs of running something: what follows them is how, not what. */
-const running = /^(?:run|use|do|say|call|type|write|see|have|look|be|using|execute|specify|issue|invoke|give|help|put|perform)$/;
+const running =
+  /^(?:run|use|do|say|call|type|write|see|have|look|be|using|execute|specify|issue|invoke|give|help|put|perform)$/;
 
 /** The request that a sentence makes, without full stop; null when no rule finds one. */
 export function imperative(sentence: string): string | null {
@@ -29,7 +30,9 @@ function isWhole(request: string): boolean {
   const words = request.split(" ");
   if (words.length < 3 || /^(?:it|them|this|these|those|such|so|also|or|and)$/i.test(words[1] ?? "")) return false;
   if ((request.match(/\(/g) ?? []).length !== (request.match(/\)/g) ?? []).length) return false;
-  return !/\([a-z]\)[a-z]|\(\d\)|\s--?[a-z]|`--?[a-z]|[,;:(]$|\b(?:the|a|an|of|to|and|or|same|above|below|previous)$| , |\babove\b|\bthat branch\b/.test(request);
+  return !/\([a-z]\)[a-z]|\(\d\)|\s--?[a-z]|`--?[a-z]|[,;:(]$|\b(?:the|a|an|of|to|and|or|same|above|below|previous)$| , |\babove\b|\bthat branch\b/.test(
+    request,
+  );
 }
 
 function cleaned(sentence: string): string {
@@ -68,8 +71,7 @@ function fromInside(text: string): string | null {
     if (found === undefined) continue;
     const [first = "", ...rest] = found.split(" ");
     const verb = baseForm(first);
-    if (verb !== null && rest.length > 0 && !running.test(verb))
-      return withoutTail(capital([verb, ...rest].join(" ")));
+    if (verb !== null && rest.length > 0 && !running.test(verb)) return withoutTail(capital([verb, ...rest].join(" ")));
   }
   return null;
 }

@@ -105,7 +105,9 @@ function isIdle(step: SeenStep): boolean {
 
 /** A file is made and removed again, or a change is taken back; going to another branch and back is not meant. */
 function goesBackAndForth(steps: readonly SeenStep[]): boolean {
-  const effects = steps.filter((step) => !step.effects.some(({ path }) => path.endsWith("/.git/HEAD"))).flatMap((step, index) => step.effects.map((effect) => ({ ...effect, index })));
+  const effects = steps
+    .filter((step) => !step.effects.some(({ path }) => path.endsWith("/.git/HEAD")))
+    .flatMap((step, index) => step.effects.map((effect) => ({ ...effect, index })));
   return effects.some((one) =>
     effects.some(
       (other) =>

@@ -2,19 +2,24 @@
 import type { LiteralKind } from "./literals.ts";
 import type { Choices } from "./seeded.ts";
 
+const treesAndStones =
+  "alder amber aspen basil birch cedar clover cobalt coral crane delta ember falcon fennel fjord garnet ginger grove hazel heron indigo iris ivory jasper " +
+  "juniper kestrel lagoon laurel linden lotus maple marlin meadow mistral nectar nimbus nutmeg onyx opal orchid osprey pebble pepper pine poppy quartz " +
+  "raven reef rowan saffron sage sierra sparrow spruce summit tansy thistle topaz tundra umber velvet violet willow wren yarrow zephyr";
+
 const pools = {
   package:
     "harbor-kit lumen-tools cedar-app pine-router orbit-cli maple-store tidal-sync ember-forms quartz-auth willow-api".split(
       " ",
     ),
-  word: "alder birch cobalt delta falcon garnet hazel indigo juniper kestrel linden marlin nimbus onyx poppy rowan saffron topaz umber violet".split(
-    " ",
-  ),
+  word: treesAndStones.split(" "),
   branch: "feature-login fix-typo release-notes cleanup-docs search-index new-parser faster-start dark-theme".split(
     " ",
   ),
   directory: "assets samples reports modules drafts tools fixtures guides".split(" "),
-  file: "outline summary agenda ledger catalog inventory journal roadmap glossary recipes".split(" "),
+  file: "outline summary agenda ledger catalog inventory journal roadmap glossary recipes minutes budget schedule index overview report notes-list timeline roster digest".split(
+    " ",
+  ),
   text: [
     "Add the opening hours",
     "Describe the new layout",
@@ -40,7 +45,9 @@ export function otherValue(value: string, kind: LiteralKind, chosen: Choices): s
   switch (kind) {
     case "file": {
       const [, folder = "", name = "", extension = ""] = /^(.*\/)?(\.?[^/]*?)((?:\.[\w-]+)?)$/.exec(value) ?? [];
-      return name === "" || name.startsWith(".") ? value : `${folder}${pickName("file", chosen)}${extension}`;
+      return name === "" || name.startsWith(".")
+        ? value
+        : `${folder}${pickName("word", chosen)}-${pickName("file", chosen)}${extension}`;
     }
     case "path": {
       const parts = value.split("/");
@@ -66,7 +73,10 @@ export function otherValue(value: string, kind: LiteralKind, chosen: Choices): s
         : pickName("text", chosen);
     case "name":
       if (/^[A-Z][a-z]+$/.test(value)) return pickName("person", chosen);
+      if (value === "true" || value === "false") return value === "true" ? "false" : "true";
       if (/^v\d+$/.test(value)) return `v${3 + chosen.below(6)}`;
-      return value.includes("-") ? pickName("branch", chosen) : pickName("word", chosen);
+      return value.includes("-")
+        ? `${pickName("branch", chosen)}-${pickName("word", chosen)}`
+        : pickName("word", chosen);
   }
 }

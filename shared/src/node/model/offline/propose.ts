@@ -10,7 +10,7 @@ import { onlyReads } from "./reading.ts";
 import { choices, type Choices } from "./seeded.ts";
 import { simpleCommands } from "./shell-words.ts";
 import { startState } from "./start-state.ts";
-import { likeness } from "./text.ts";
+import { contentWords, likeness } from "./text.ts";
 import { commandValues, withMarkedValues, withValues } from "./wording.ts";
 
 export interface DocumentText {
@@ -49,17 +49,25 @@ export function proposedTasks(document: DocumentText, seed: string): ProposedTas
 function taskFrom(example: DocumentExample, application: readonly string[], chosen: Choices): ProposedTask | null {
   if (example.commands.length > commandsMax) return null;
   const names = new Map<string, string>();
-  const filled = example.commands.map((command) => (isConcrete(command) ? command : fillPlaceholders(command, names, chosen)));
+  const filled = example.commands.map((command) =>
+    isConcrete(command) ? command : fillPlaceholders(command, names, chosen),
+  );
   const commands = filled.flatMap((command) => (command === null ? [] : [command]));
   if (commands.length < filled.length) return null;
   const state = startState(commands, chosen);
   if (state.commands.length === 0) return null;
-  const request = requestOf({ ...example, leads: example.leads.map((lead) => named(lead, names)) }, state.commands, application);
+  const request = requestOf(
+    { ...example, leads: example.leads.map((lead) => named(lead, names)) },
+    state.commands,
+    application,
+  );
   if (request === null) return null;
   const needs = needsOf(state.commands);
   const isReading = state.commands.every(onlyReads);
-  // What is printed can be kept in a file as well: then the end state shows whether it was done.
-  const guidance = isReading && chosen.below(2) === 0 ? writtenToFile(state.commands, chosen) : state.commands;
+  // What is printed can be kept in a file as well: then the end state shows whether it was done. Only where the document's
+  // words and the command's are about the same, or nobody could tell afterwards what the file holds.
+  const isTold = isReading && sharesWords(request, state.commands);
+  const guidance = isTold ? writtenToFile(state.commands, chosen) : state.commands;
   const asksForAnswer = isReading && guidance === state.commands;
   const instruction = fullInstruction(request, guidance, application, asksForAnswer);
   return {
@@ -81,6 +89,12 @@ function named(lead: string, names: ReadonlyMap<string, string>): string {
     const value = names.get(name);
     return value === undefined ? name.replaceAll("-", " ") : `\`${value}\``;
   });
+}
+
+function sharesWords(request: string, commands: readonly string[]): boolean {
+  const asked = new Set(contentWords(request));
+  const words = commands.flatMap((command) => contentWords(command.replace(/^\S+/, "").replace(/-/g, " ")));
+  return words.filter((word) => asked.has(word)).length >= 2;
 }
 
 function writtenToFile(commands: readonly string[], chosen: Choices): string[] {

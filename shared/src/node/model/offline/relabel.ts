@@ -2,10 +2,11 @@
 // values that effects do not show (a start point, say). A window that changed nothing becomes a question.
 import type { NewTaskOutput } from "../../prompt/prompt.ts";
 import { findSection, type Section } from "../../prompt/sections.ts";
+import { change, type Change } from "./change.ts";
 import { changesOf } from "./changes.ts";
 import { seenSteps, type SeenStep } from "./reading-prompts.ts";
 import { simpleCommands } from "./shell-words.ts";
-import { capitalised, englishList } from "./text.ts";
+import { capitalised, englishList, quoted } from "./text.ts";
 import { commandValues, withValues } from "./wording.ts";
 
 /** More changes than this are told by the files they touch. */
@@ -18,7 +19,7 @@ export function relabel(sections: readonly Section[]): NewTaskOutput {
   const done = steps.filter(succeeded);
   const program = programOf(done.length === 0 ? steps : done);
   const changes = steps
-    .flatMap((step) => changesOf(step.effects))
+    .flatMap((step) => stepChanges(step, program))
     .filter((one, index, all) => all.findIndex((other) => other.request === one.request) === index);
   const hasEffects = steps.some((step) => step.effects.some((effect) => !/_logs|_cacache/.test(effect.path)));
   if (changes.length === 0 && !hasEffects) return question(done.length === 0 ? steps : done, program);
@@ -33,6 +34,19 @@ export function relabel(sections: readonly Section[]): NewTaskOutput {
       ? capitalised(request)
       : capitalised(englishList(changes.slice(0, changesMax).map((one) => one.past)));
   return { instruction, asksForAnswer: false, answer: null, expectedResult: `${result}.` };
+}
+
+/** A step's changes; a file that only holds what a command printed is told by the command. */
+function stepChanges(step: SeenStep, program: string): Change[] {
+  const target = commandValues(step.action, [program]).find(({ kind }) => kind === "output")?.value;
+  const told = changesOf(step.effects);
+  if (target === undefined) return told;
+  const words = commandWords([step.action], program);
+  return told.map((one) =>
+    one.request.includes(quoted(target))
+      ? change("write", "wrote", `what ${words === "" ? "it" : words} shows to ${quoted(target)}`)
+      : one,
+  );
 }
 
 function succeeded(step: SeenStep): boolean {

@@ -2,7 +2,7 @@
 import type { Effect } from "../../../domain/observation.ts";
 import { change, shownPath, type Change } from "./change.ts";
 import { settingChanges } from "./setting-changes.ts";
-import { quoted } from "./text.ts";
+import { englishList, quoted } from "./text.ts";
 
 export function repositoryChanges(effects: readonly Effect[]): Change[] {
   if (effects.length === 0) return [];
@@ -51,7 +51,10 @@ function logChange(message: string): Change[] {
       (text) => change("commit", "committed", `the changes with the message ${quoted(text)}`),
     ],
     [/^commit \(merge\): (.*)/, (text) => change("commit", "committed", `the merge with the message ${quoted(text)}`)],
-    [/^merge (\S+): /, (name) => change("merge", "merged", `${quoted(name)} into the current branch`)],
+    [
+      /^merge (.+?): /,
+      (names) => change("merge", "merged", `${englishList(names.split(" ").map(quoted))} into the current branch`),
+    ],
     [
       /^checkout: moving from (\S+) to (\S+)/,
       (from, to) => change("switch", "switched", `from ${quoted(from ?? "")} to ${quoted(to ?? "")}`),

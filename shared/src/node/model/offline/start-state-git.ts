@@ -25,7 +25,12 @@ export function gitStartState(commands: readonly string[], files: readonly SeedF
   const calls = left.flatMap((command) => simpleCommands(command)).filter((words) => words[0] === "git");
   if (calls.some((words) => words[1] === "init" || words[1] === "clone"))
     return { files: [...files], setup: [], commands: left };
-  const named = [...files, ...pathsIn(calls).filter((path) => !files.some((file) => file.path === path)).map((path) => ({ path, content: `${path}\nfirst line\n` }))];
+  const named = [
+    ...files,
+    ...pathsIn(calls)
+      .filter((path) => !files.some((file) => file.path === path))
+      .map((path) => ({ path, content: `${path}\nfirst line\n` })),
+  ];
   const tracked = [...named, ...defaultFiles.filter((file) => !named.some((other) => other.path === file.path))];
   const setup = [
     "git init -q -b master",
@@ -41,7 +46,9 @@ export function gitStartState(commands: readonly string[], files: readonly SeedF
     ...remoteSetup(calls),
     ...dirtySetup(calls, named),
     // Picking the tip of master makes sense from a branch that lacks it.
-    ...(calls.some((words) => words[1] === "cherry-pick" && words.includes("master")) ? ["git switch -q -c maintenance HEAD~1"] : []),
+    ...(calls.some((words) => words[1] === "cherry-pick" && words.includes("master"))
+      ? ["git switch -q -c maintenance HEAD~1"]
+      : []),
   ];
   return { files: tracked, setup, commands: left };
 }
@@ -63,7 +70,11 @@ function withoutClone(commands: readonly string[]): string[] {
 function withoutEditors(commands: readonly string[]): string[] {
   return commands
     .filter((command) => !/^(?:edit|vi|vim|emacs|nano|mailx|make|hack)\b/.test(command))
-    .map((command) => (/^git tag .*(?:-a|--annotate)\b/.test(command) && !/ -m| -F|--message|--file/.test(command) ? `${command} -m "Mark this state"` : command))
+    .map((command) =>
+      /^git tag .*(?:-a|--annotate)\b/.test(command) && !/ -m| -F|--message|--file/.test(command)
+        ? `${command} -m "Mark this state"`
+        : command,
+    )
     .map((command, index) =>
       /^git commit\b[^|;&]*$/.test(command) && !command.split(" ").some((word) => commitOptions.test(word))
         ? `${command.replace(/ -c ORIG_HEAD| \.\.\.$/g, "")} -m "${["Record the changes", "Finish the work", "Complete the change"][index % 3] ?? ""}"`
@@ -75,7 +86,14 @@ function withoutEditors(commands: readonly string[]): string[] {
 function pathsIn(calls: readonly string[][]): string[] {
   return calls
     .filter((words) => /^(?:add|rm|mv|blame|annotate|update-index)$/.test(words[1] ?? ""))
-    .flatMap((words) => (words[1] === "mv" ? words.slice(2).filter((word) => !word.startsWith("-")).slice(0, -1) : words.slice(2)))
+    .flatMap((words) =>
+      words[1] === "mv"
+        ? words
+            .slice(2)
+            .filter((word) => !word.startsWith("-"))
+            .slice(0, -1)
+        : words.slice(2),
+    )
     .filter((word) => /^[A-Za-z][\w-]*$/.test(word));
 }
 
@@ -97,7 +115,9 @@ function tagsIn(calls: readonly string[][]): string[] {
   const deleted = calls.filter((call) => call[1] === "tag" && !created.includes(call)).flatMap(plainArguments);
   const named = words.map((word) => /^(v\d[\w.-]*\w)/.exec(word)?.[1] ?? "");
   const described = calls.some((words) => words[1] === "describe") ? ["v1.0"] : [];
-  return [...new Set([...named, ...deleted, ...described])].filter((name) => /^\w[\w./-]*$/.test(name) && !createdNames.has(name));
+  return [...new Set([...named, ...deleted, ...described])].filter(
+    (name) => /^\w[\w./-]*$/.test(name) && !createdNames.has(name),
+  );
 }
 
 function branchesIn(calls: readonly string[][]): string[] {
@@ -167,9 +187,16 @@ function settingsIn(calls: readonly string[][]): string[] {
 
 /** A remote to talk to without a network: a bare clone inside the repository's own folder. */
 function remoteSetup(calls: readonly string[][]): string[] {
-  const isNeeded = calls.some((words) => /^(?:pull|push|fetch)$/.test(words[1] ?? "") || words.slice(2).some((word) => /^origin(?:\/|$)|@\{(?:u|upstream|push)\}/.test(word)));
+  const isNeeded = calls.some(
+    (words) =>
+      /^(?:pull|push|fetch)$/.test(words[1] ?? "") ||
+      words.slice(2).some((word) => /^origin(?:\/|$)|@\{(?:u|upstream|push)\}/.test(word)),
+  );
   if (!isNeeded || calls.some((words) => words[1] === "remote" && words[2] === "add")) return [];
-  return ["git clone -q --bare . .git/origin.git", "git remote add origin .git/origin.git && git fetch -q origin && git branch -q -u origin/master"];
+  return [
+    "git clone -q --bare . .git/origin.git",
+    "git remote add origin .git/origin.git && git fetch -q origin && git branch -q -u origin/master",
+  ];
 }
 
 function dirtySetup(calls: readonly string[][], files: readonly SeedFile[]): string[] {

@@ -42,6 +42,10 @@ export function stem(word: string): string {
   return stemmed.length > 3 && stemmed.endsWith("e") ? stemmed.slice(0, -1) : stemmed;
 }
 
+export function isStopWord(word: string): boolean {
+  return stopWords.has(word.toLowerCase());
+}
+
 /** Content words of a text: stems without stop words, synonyms folded together. */
 export function contentWords(text: string): string[] {
   return (text.toLowerCase().match(/[a-z][a-z0-9]+|\d+/g) ?? [])

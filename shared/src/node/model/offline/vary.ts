@@ -13,7 +13,7 @@ import { textOf } from "./reading-prompts.ts";
 import { choices, type Choices } from "./seeded.ts";
 import { simpleCommands } from "./shell-words.ts";
 import { capitalised } from "./text.ts";
-import { commandValues, states } from "./wording.ts";
+import { commandValues, states, type CommandValue } from "./wording.ts";
 
 interface Learned {
   instruction: string;
@@ -24,7 +24,7 @@ interface Learned {
 
 /** Words that mean something to the application and so are nobody's name. */
 const fixedValues =
-  /^(?:HEAD|FETCH_HEAD|ORIG_HEAD|master|main|origin|true|false|null|\.|json|tar|zip|tar\.gz|all|none|always|never|auto|package(?:-lock)?\.json|README(?:\.md)?|Makefile)$|^:|^HEAD[~^@]/;
+  /^(?:HEAD|FETCH_HEAD|ORIG_HEAD|master|main|origin|null|\.|json|tar|zip|tar\.gz|all|none|always|never|auto|package(?:-lock)?\.json|README(?:\.md)?|Makefile)$|^:|^HEAD[~^@]/;
 
 export function evaluationTasksOffline(sections: readonly Section[], seed: number): EvaluationTaskOutput {
   const document = documentOf(sections);
@@ -71,6 +71,8 @@ function vary(task: Learned, document: DocumentText, chosen: Choices): Evaluatio
   const { application } = readDocument(document);
   const names = otherNames(task, application, document.text, chosen);
   if (names.size === 0) return null;
+  // Numbers and switches such as `true` also mean other things in the start state, where they stay.
+  const proper = new Map([...names].filter(([value]) => !/^(?:\d+|true|false)$/.test(value)));
   const commands = task.guidance.map((command) => substitute(command, names));
   const instruction = reworded(replaceAllNames(task.instruction, names), application, chosen);
   const values = commands
@@ -81,12 +83,12 @@ function vary(task: Learned, document: DocumentText, chosen: Choices): Evaluatio
     instruction,
     files: [
       ...task.files.map(({ path, content }) => ({
-        path: replaceAllNames(path, names),
-        content: replaceAllNames(otherPackage(path, content, chosen), names),
+        path: replaceAllNames(path, proper),
+        content: replaceAllNames(otherPackage(path, content, chosen), proper),
       })),
       ...unrelatedFiles(task, chosen),
     ],
-    setup: task.setup.map((command) => replaceAllNames(command, names)),
+    setup: task.setup.map((command) => replaceAllNames(command, proper)),
     referenceCommands: commands,
   };
 }
@@ -103,32 +105,26 @@ function otherNames(
   );
   const named = [...task.instruction.matchAll(/\b(?:named|called) [`"']?([\w.-]+)/g)].map((match) => match[1] ?? "");
   const values = task.guidance.flatMap((command) => commandValues(command, application));
+  const start = JSON.stringify([task.files, task.setup]);
   const names = new Map<string, string>();
-  const taken = new Set<string>();
-  for (const value of [...named, ...values.flatMap(({ value, kind }) => (kind === "switch" ? [] : [value]))]) {
+  const candidates = [
+    ...named,
+    ...values.flatMap((one) => (one.kind === "switch" || isField(one, start) ? [] : [one.value])),
+  ];
+  for (const value of candidates) {
     const isOwn =
-      value.length >= 2 &&
-      !words.has(value) &&
-      !fixedValues.test(value) &&
-      !isKeyword(value, document) &&
-      !/[*?$^~:@{}\\]/.test(value);
-    const isField = !named.includes(value) && isFieldName(value, values);
-    if (!isOwn || isField || names.has(value) || !isLiteral(value, task.instruction)) continue;
-    const other = freshValue(value, taken, chosen);
-    if (other === value) continue;
-    names.set(value, other);
-    taken.add(other);
+      !words.has(value) && !fixedValues.test(value) && !isKeyword(value, document) && !/[*?$^~:@{}\\]/.test(value);
+    if (!isOwn || names.has(value) || !isLiteral(value, task.instruction)) continue;
+    const other = freshValue(value, new Set(names.values()), chosen);
+    if (other !== value) names.set(value, other);
   }
   return names;
 }
 
-/** `engines.node`: a field of the application when it is an argument of its own; values behind `=` are the user's. */
-function isFieldName(value: string, values: ReturnType<typeof commandValues>): boolean {
+/** `engines.node` as an argument of its own names a field; a file has the same look but lies in the start state. */
+function isField({ value, kind }: CommandValue, start: string): boolean {
   return (
-    values.some((one) => one.value === value && one.kind === "argument") &&
-    /^[a-z]\w*(?:[.[][\w\]-]+)*$/i.test(value) &&
-    (value.includes(".") || value.includes("[")) &&
-    literalKind(value) === "name"
+    kind === "argument" && /^[a-z][\w-]*(?:\.[\w-]+|\[\d*\])+$/i.test(value) && !start.includes(`"path":"${value}"`)
   );
 }
 

@@ -39,7 +39,22 @@ const shortOptions: Record<string, string> = {
   "-f": "file",
 };
 /** Short options of custom that take no value. */
-const flagsOnly: ReadonlySet<string> = new Set(["-a", "-d", "-D", "-f", "-q", "-v", "-y", "-r", "-p", "-A", "-k", "-z", "-i", "-l"]);
+const flagsOnly: ReadonlySet<string> = new Set([
+  "-a",
+  "-d",
+  "-D",
+  "-f",
+  "-q",
+  "-v",
+  "-y",
+  "-r",
+  "-p",
+  "-A",
+  "-k",
+  "-z",
+  "-i",
+  "-l",
+]);
 
 export function commandValues(command: string, application: readonly string[]): CommandValue[] {
   const values: CommandValue[] = [];

@@ -30,3 +30,4 @@ export * from "./prompt/self-instruct.ts";
 export * from "./prompt/summarise-transition.ts";
 export * from "./model/create-model.ts";
 export * from "./model/model-registry.ts";
+export * from "./model/scripted.ts";

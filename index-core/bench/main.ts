@@ -87,7 +87,8 @@ async function measurePeer(rows: number): Promise<Measured[]> {
     2,
   );
   const rate = `${Math.round(rows / ((performance.now() - startedAt) / 1_000))} vectors/s, 2 threads`;
-  const query = (n: number): Float32Array => queries.subarray(n * dimensions, (n + 1) * dimensions);
+  // A copy, because `exactSearch` reads a view from the start of its buffer.
+  const query = (n: number): Float32Array => queries.slice(n * dimensions, (n + 1) * dimensions);
   const exact = new Map<number, Set<bigint>>();
   const found = new Map<number, bigint[]>();
   const scan = (n: number): void => {

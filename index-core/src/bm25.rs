@@ -129,7 +129,6 @@ impl Bm25 {
         if self.live_units == 0 {
             return Vec::new();
         }
-        let mut scores: HashMap<u32, f64> = HashMap::new();
         #[expect(
             clippy::cast_precision_loss,
             reason = "total lengths stay far below 2⁵²"
@@ -138,6 +137,7 @@ impl Bm25 {
             self.live_units as f64,
             (self.live_length as f64 / self.live_units as f64).max(1.0),
         );
+        let mut scores = vec![0_f64; self.units.len()];
         for (postings, frequency) in self.query_terms(text, live) {
             let frequency = f64::from(frequency);
             let weight = (1.0 + (units - frequency + 0.5) / (frequency + 0.5)).ln();
@@ -146,8 +146,8 @@ impl Bm25 {
                 if passing.contains(unit.row) {
                     let count = f64::from(posting.count);
                     let length = f64::from(unit.length) / mean_length;
-                    let gain = weight * count * (K1 + 1.0) / (count + K1 * (1.0 - B + B * length));
-                    *scores.entry(posting.unit).or_default() += gain;
+                    scores[posting.unit as usize] +=
+                        weight * count * (K1 + 1.0) / (count + K1 * (1.0 - B + B * length));
                 }
             }
         }
@@ -157,15 +157,19 @@ impl Bm25 {
     /// Postings and live frequency of the query's distinct terms, rarest first, ties in the order of their text.
     fn query_terms(&self, text: &str, live: &RowSet) -> Vec<(&[Posting], u32)> {
         let query = UnitTerms::of(text);
+        let are_all_live = self.live_units == self.units.len() as u64;
+        let is_live = |posting: &&Posting| live.contains(self.units[posting.unit as usize].row);
         let mut terms: Vec<(u32, &str, &[Posting])> = query
             .counts
             .keys()
             .filter_map(|term| {
                 let (term, postings) = self.postings.get_key_value(term)?;
-                let is_live =
-                    |posting: &&Posting| live.contains(self.units[posting.unit as usize].row);
-                let frequency =
-                    u32::try_from(postings.iter().filter(is_live).count()).unwrap_or(u32::MAX);
+                let found = if are_all_live {
+                    postings.len()
+                } else {
+                    postings.iter().filter(is_live).count()
+                };
+                let frequency = u32::try_from(found).unwrap_or(u32::MAX);
                 (frequency > 0).then_some((frequency, &**term, postings.as_slice()))
             })
             .collect();
@@ -177,26 +181,27 @@ impl Bm25 {
             .collect()
     }
 
-    fn best_per_row(&self, scores: &HashMap<u32, f64>) -> Vec<LexicalHit> {
-        let mut best: HashMap<u32, LexicalHit> = HashMap::new();
-        for (unit, score) in scores {
-            let Unit { row, position, .. } = self.units[*unit as usize];
+    /// Units of a row stand together, in the order of their positions.
+    fn best_per_row(&self, scores: &[f64]) -> Vec<LexicalHit> {
+        let mut best: Vec<LexicalHit> = Vec::new();
+        for (unit, score) in self
+            .units
+            .iter()
+            .zip(scores)
+            .filter(|(_, score)| **score > 0.0)
+        {
             let hit = LexicalHit {
-                row,
-                position,
+                row: unit.row,
+                position: unit.position,
                 score: crate::rank::on_grid(*score),
             };
-            best.entry(row)
-                .and_modify(|kept| {
-                    if hit.score > kept.score
-                        || (hit.score >= kept.score && hit.position < kept.position)
-                    {
-                        *kept = hit;
-                    }
-                })
-                .or_insert(hit);
+            match best.last_mut().filter(|last| last.row == hit.row) {
+                Some(last) if hit.score > last.score => *last = hit,
+                Some(_) => {}
+                None => best.push(hit),
+            }
         }
-        best.into_values().collect()
+        best
     }
 }
 

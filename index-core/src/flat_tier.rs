@@ -141,8 +141,7 @@ impl FlatTier {
     fn survivors(&self, query: &[f32], norm: f64, k: usize, rows: &[u32]) -> Vec<u32> {
         let mut query_codes = Vec::with_capacity(self.dimensions);
         let query_quantised = quantise(query, &mut query_codes);
-        let mut dots = Vec::with_capacity(rows.len());
-        code_dots(&query_codes, &self.codes, rows, &mut dots);
+        let dots = code_dots(&query_codes, &self.codes, rows);
         // |⟨q,v⟩ − ⟨q̂,v̂⟩| ≤ |q − q̂|·|v̂| + |q|·|v − v̂|, and |v̂| ≤ |v| + |v − v̂|.
         let bounds: Vec<(f64, f64)> = rows
             .iter()

@@ -26,20 +26,30 @@ pub(crate) fn exact_dot(left: &[f32], right: &[f32]) -> f64 {
 }
 
 /// Inner product of `query` with each row of `codes` that is listed; exact, because integers do not round.
-/// Dimensions ≤ 2¹⁷ keep the sum within i32.
-pub(crate) fn code_dots(query: &[i8], codes: &[i8], rows: &[u32], dots: &mut Vec<i32>) {
-    let width = query.len();
+/// Up to 2¹⁷ dimensions the sum stays within i32.
+pub(crate) fn code_dots(query: &[i8], codes: &[i8], rows: &[u32]) -> Vec<i32> {
+    let mut dots = vec![0_i32; rows.len()];
     Arch::new().dispatch(
         #[inline(always)]
         || {
-            dots.extend(rows.iter().map(|row| {
-                let start = *row as usize * width;
-                query
-                    .iter()
-                    .zip(&codes[start..start + width])
-                    .map(|(a, b)| i32::from(*a) * i32::from(*b))
-                    .sum::<i32>()
-            }));
+            for (dot, row) in dots.iter_mut().zip(rows) {
+                let start = *row as usize * query.len();
+                *dot = code_dot(query, &codes[start..start + query.len()]);
+            }
         },
     );
+    dots
+}
+
+#[inline(always)]
+#[expect(
+    clippy::inline_always,
+    reason = "compiled once per instruction set, inside of `dispatch`"
+)]
+fn code_dot(left: &[i8], right: &[i8]) -> i32 {
+    let mut sum = 0_i32;
+    for (left, right) in left.iter().zip(right) {
+        sum += i32::from(*left) * i32::from(*right);
+    }
+    sum
 }

@@ -1,7 +1,8 @@
 // Every requirement that was asked for, with an id. Test files cite ids in a `// Requirements:` line near their top;
 // coverage.test.ts fails on an id that no test cites and on a citation of an id that is not here.
 export const requirements = {
-  "3.start": "npm start on a fresh clone installs, builds, runs the cluster as separate processes, prints a result, exits 0",
+  "3.start":
+    "npm start on a fresh clone installs, builds, runs the cluster as separate processes, prints a result, exits 0",
   "3.start.again": "a further run starts in seconds and adds to .hindcast/",
   "3.own-docs": "hindcast run --docs DIR --environment shell works on any folder",
   "3.1.formats": "Markdown, HTML, reStructuredText, text, man pages, --help output and PDF are read",
@@ -23,28 +24,34 @@ export const requirements = {
   "3.4.outcomes": "end reasons are a closed set that adds up to the number of tasks",
   "3.4.drain": "SIGTERM finishes the step, snapshots, hands back and exits 0; a second signal aborts",
   "3.4.resume": "an episode continues on another agent from its last committed step",
-  "3.5.isolation": "nothing of the host's home, secrets, sockets, network or other episodes is reachable; system folders are read-only",
+  "3.5.isolation":
+    "nothing of the host's home, secrets, sockets, network or other episodes is reachable; system folders are read-only",
   "3.5.session": "directory, variables and functions survive between actions; exit codes are exact",
   "3.5.limits": "process, memory, disk, time and output limits kill whole process trees and the sandbox survives",
   "3.5.snapshot": "the sandbox's files and session can be snapshotted and restored",
   "3.5.refuses": "without bubblewrap the run refuses and doctor names the package",
   "3.5.no-leaks": "no process, mount or folder is left behind",
-  "3.6.windows": "windows from o_i to o_j inclusive; faithful and bounded policies; no-change windows dropped; the full run kept",
+  "3.6.windows":
+    "windows from o_i to o_j inclusive; faithful and bounded policies; no-change windows dropped; the full run kept",
   "3.6.kinds": "both instruction kinds; transition summaries once per step; REASON rewritten; closing stop(answer)",
   "3.7.rules": "duplicate states, loops, invalid actions and no-effect windows are rejected before any model is asked",
-  "3.7.committee": "unanimous yes, early exit on the first no, checklist first; an outage or unparsable vote is an abstention asked again",
+  "3.7.committee":
+    "unanimous yes, early exit on the first no, checklist first; an outage or unparsable vote is an abstention asked again",
   "3.7.replay": "accepted windows are re-executed in a fresh sandbox: verified, diverged or not-replayable",
   "3.8.index": "the native index: BM25, exact observation hash, hash-v1 embedding, flat exact search",
-  "3.8.service": "retrieval answers on NATS request/reply and as a micro service, filtered, de-duplicated, capped, packed to a budget",
+  "3.8.service":
+    "retrieval answers on NATS request/reply and as a micro service, filtered, de-duplicated, capped, packed to a budget",
   "3.8.rebuild": "a restarted replica rebuilds itself from the stream",
   "3.8.recorded": "each step records which demonstrations it saw",
-  "3.9.drivers": "Anthropic, Gemini (two drivers), OpenAI-compatible and offline pass one conformance suite over real SDKs",
+  "3.9.drivers":
+    "Anthropic, Gemini (two drivers), OpenAI-compatible and offline pass one conformance suite over real SDKs",
   "3.9.retries": "own retries honour rate-limit headers; 429, 529, 5xx, timeouts and mid-stream errors are told apart",
   "3.9.cost": "usage and cost per call from a dated price table; unknown price is null",
   "3.9.journal": "an answered call is never bought again",
   "3.9.emulators": "the emulators refuse what the real services refuse",
   "3.10.offline": "the offline models are deterministic policies that read their prompts",
-  "3.11.exports": "fine-tuning JSONL, ATIF v1.8 and a Hugging Face folder with Parquet, with lineage and without secrets",
+  "3.11.exports":
+    "fine-tuning JSONL, ATIF v1.8 and a Hugging Face folder with Parquet, with lineage and without secrets",
   "3.12.cli": "init, doctor, up, run, status, show, search, export, plan with --json, NO_COLOR and stable exit codes",
   "3.12.config": "one schema for file, environment and flags; provenance shown; unknown keys refused",
   "3.13.report": "the funnel, tokens, cost, throughput and place of the data are printed",
@@ -64,5 +71,3 @@ export const requirements = {
   "3.bad.unknown-version": "a message with an unknown version is kept, counted and never misread",
   "3.bad.ctrl-c": "Ctrl-C ends cleanly: nothing left running, state kept",
 } as const;
-
-export type RequirementId = keyof typeof requirements;

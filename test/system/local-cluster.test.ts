@@ -109,7 +109,7 @@ describe("the local cluster", () => {
     const owner = startHindcast(up, { cwd: folder.path });
     await owner.untilEvent("cluster.starting");
     owner.child.kill("SIGINT");
-    expect((await owner.done).code).not.toBe(0);
+    expect((await owner.done).code).toBe(130);
     await untilNothingRuns(folder.path, goneWithinMs);
   });
 });

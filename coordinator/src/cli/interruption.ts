@@ -2,6 +2,16 @@
 // may both deliver the same keystroke, so a second signal right behind the first is the same one.
 const sameKeystrokeMs = 400;
 
+/** Why waits end after Ctrl-C; what it ends exits as interrupted and not as failed. */
+export class Interrupted extends Error {
+  override readonly name = "Interrupted";
+
+  /** Timers of Node wrap the reason of an abort. */
+  static isBehind(error: unknown): boolean {
+    return error instanceof Interrupted || (error instanceof Error && error.cause instanceof Interrupted);
+  }
+}
+
 export class Interruption {
   readonly #asked = new AbortController();
   readonly #forced = new AbortController();
@@ -25,9 +35,9 @@ export class Interruption {
     const now = Date.now();
     if (!this.#asked.signal.aborted) {
       this.#firstAt = now;
-      this.#asked.abort(new Error("interrupted"));
+      this.#asked.abort(new Interrupted("interrupted"));
     } else if (now - this.#firstAt > sameKeystrokeMs) {
-      this.#forced.abort(new Error("interrupted twice"));
+      this.#forced.abort(new Interrupted("interrupted twice"));
     }
   }
 }

@@ -9,6 +9,7 @@ import { doctorCommand } from "./doctor.ts";
 import { exitCodeOf, exitCodes } from "./exit-codes.ts";
 import { exportCommand } from "./export.ts";
 import { initCommand } from "./init.ts";
+import { Interrupted } from "./interruption.ts";
 import { planCommand } from "./plan.ts";
 import { runCommand } from "./run.ts";
 import { searchCommand } from "./search.ts";
@@ -70,6 +71,10 @@ process.exit();
 
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+  if (Interrupted.isBehind(error)) {
+    console.error("interrupted");
+    return exitCodes.interrupted;
+  }
   const { json, verbose } = program.opts<{ json?: boolean; verbose?: boolean }>();
   const code = error instanceof HindcastError ? error.code : "INTERNAL";
   if (json === true) console.log(JSON.stringify({ event: "error", code, message: messageOf(error) }));

@@ -130,6 +130,7 @@ impl NativeIndex {
     pub fn new(graph_rows_min: u32) -> Self {
         let options = IndexOptions {
             graph_rows_min: graph_rows_min as usize,
+            ..IndexOptions::default()
         };
         Self {
             index: Arc::new(DemonstrationIndex::new(options)),

@@ -23,12 +23,15 @@ pub struct IndexOptions {
     /// Live demonstrations of one environment from which `build_graphs` gives it a graph. Below, and without that call,
     /// search is exact.
     pub graph_rows_min: usize,
+    /// With a graph: the number of rows that pass a filter up to which they are scanned all the same.
+    pub scan_rows_max: usize,
 }
 
 impl Default for IndexOptions {
     fn default() -> Self {
         Self {
             graph_rows_min: 100_000,
+            scan_rows_max: 20_000,
         }
     }
 }
@@ -83,7 +86,7 @@ impl DemonstrationIndex {
         let mut state = self.write()?;
         for prepared in &prepared {
             state.remove(&prepared.source.id);
-            state.insert(prepared)?;
+            state.insert(prepared, self.options)?;
         }
         state.sweep();
         Ok(())
@@ -139,7 +142,7 @@ impl DemonstrationIndex {
                 .read()?
                 .shards
                 .get(&environment)
-                .and_then(|shard| shard.graph_source(self.options.graph_rows_min));
+                .and_then(Shard::graph_source);
             let Some((generation, source)) = source else {
                 continue;
             };
@@ -228,13 +231,13 @@ fn check(query: &Query) -> Result<(), IndexError> {
 }
 
 impl State {
-    fn insert(&mut self, prepared: &Prepared) -> Result<(), IndexError> {
+    fn insert(&mut self, prepared: &Prepared, options: IndexOptions) -> Result<(), IndexError> {
         let id: Arc<str> = prepared.source.id.as_str().into();
         let environment: Arc<str> = prepared.source.environment.as_str().into();
         let row = self
             .shards
             .entry(environment.clone())
-            .or_insert_with(Shard::new)
+            .or_insert_with(|| Shard::new(options))
             .insert(id.clone(), prepared)?;
         self.places.insert(id, Place { environment, row });
         Ok(())

@@ -12,6 +12,7 @@ use crate::filter::{Column, CompiledFilter};
 use crate::flat_tier::FlatTier;
 use crate::graph_tier::{GraphSource, GraphTier};
 use crate::hash_embedding::{DIMENSIONS, Features, Frequencies, query_vector};
+use crate::index::IndexOptions;
 use crate::observation_hash::observation_hash;
 use crate::rank::{by_score_then_id, on_grid};
 use crate::row_set::RowSet;
@@ -23,10 +24,6 @@ const SWEEP_ROWS_MIN: usize = 1_024;
 
 /// First depth of the dense list per asked hit; deeper lists are fetched when duplicates and caps used it up.
 const DENSE_DEPTH: usize = 4;
-
-/// Rows that a graph search compares, times how much dearer one comparison is there than in a scan. A scan of `p` rows
-/// is cheaper than a graph of `n` rows of which `p` pass while `p² ≤ GRAPH_COST · n`.
-const GRAPH_COST: usize = 4_000;
 
 struct Row {
     id: Arc<str>,
@@ -41,6 +38,7 @@ struct Row {
 }
 
 pub(crate) struct Shard {
+    options: IndexOptions,
     dictionary: Dictionary,
     rows: Vec<Row>,
     live: Vec<bool>,
@@ -55,8 +53,9 @@ pub(crate) struct Shard {
 }
 
 impl Shard {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(options: IndexOptions) -> Self {
         Self {
+            options,
             dictionary: Dictionary::default(),
             rows: Vec::new(),
             live: Vec::new(),
@@ -338,9 +337,11 @@ impl Shard {
         depth: usize,
         passing: &RowSet,
     ) -> Result<Vec<u32>, IndexError> {
-        let is_scan_cheaper = passing.len().saturating_mul(passing.len())
-            <= self.rows.len().saturating_mul(GRAPH_COST);
-        let Some(graph) = self.graph.as_ref().filter(|_| !is_scan_cheaper) else {
+        let graph = self
+            .graph
+            .as_ref()
+            .filter(|_| passing.len() > self.options.scan_rows_max);
+        let Some(graph) = graph else {
             return self.flat.candidates(vector, depth, passing);
         };
         let newer = RowSet::of(self.rows.len(), |row| {
@@ -381,14 +382,15 @@ impl Shard {
         &self.rows[row as usize].id
     }
 
-    /// What to build a graph from, if the shard has at least `rows_min` rows and its graph, if any, misses more than a
-    /// quarter of them.
-    pub(crate) fn graph_source(&self, rows_min: usize) -> Option<(u64, GraphSource)> {
+    /// What to build a graph from, if the shard is large enough and its graph, if any, misses more than a quarter of it.
+    pub(crate) fn graph_source(&self) -> Option<(u64, GraphSource)> {
         let covered = self
             .graph
             .as_ref()
             .map_or(0, |graph| graph.covered() as usize);
-        if self.live_count < rows_min || (self.rows.len() - covered) * 4 <= self.rows.len() {
+        if self.live_count < self.options.graph_rows_min
+            || (self.rows.len() - covered) * 4 <= self.rows.len()
+        {
             return None;
         }
         let live = RowSet::of(self.rows.len(), |row| self.live[row as usize]);

@@ -6,6 +6,7 @@ import { deriveId, environmentDescription, evaluationTask, type EvaluationTaskIn
 import pMap from "p-map";
 import { askFor, type CampaignContext } from "../campaign-context.ts";
 import type { LearnedInstruction } from "../campaign.ts";
+import { stratifiedSample } from "../sampling.ts";
 import type { InstructionDeduplicator } from "../similarity/instruction-deduplicator.ts";
 
 export interface HeldOutTask {
@@ -19,6 +20,11 @@ export interface HeldOutTask {
 const callsInFlightMax = 4;
 /** Documents asked for each document-disjoint task that is wanted: many offer none that works offline. */
 const documentsPerTask = 3;
+/** Tasks asked for of each document or learned instruction; the first of all are taken before the second of any. */
+const tasksPerInput = 3;
+
+/** Tasks of one kind whose first reference command begins with the same two words: a feature must not flood the result. */
+const tasksPerCommandMax = 4;
 
 export async function proposeHeldOutTasks(
   context: CampaignContext,
@@ -28,7 +34,13 @@ export async function proposeHeldOutTasks(
   const { tasksPerKindMax } = context.settings.evaluation;
   const { random } = context;
   const instances = random.derive("instance-disjoint").sample(sources.learned, tasksPerKindMax);
-  const documents = random.derive("document-disjoint").sample(sources.heldOut, tasksPerKindMax * documentsPerTask);
+  // Evenly over the sources: one long page must not stand for everything that was held out.
+  const documents = stratifiedSample(
+    sources.heldOut,
+    tasksPerKindMax * documentsPerTask,
+    ({ source }) => source,
+    random.derive("document-disjoint"),
+  );
   return [
     ...(await propose(context, instances.map(variationOf(context)), { kind: "instance-disjoint", known })),
     ...(await propose(context, documents.map(taskFrom(context)), { kind: "document-disjoint", known })),
@@ -48,10 +60,10 @@ const taskFrom =
 
 function common(context: CampaignContext, document: Document): Omit<EvaluationTaskInput, "learned"> {
   const kind: EnvironmentKind = context.settings.environment;
-  return { document, count: 1, environment: environmentDescription(kind), seed: context.settings.seed };
+  return { document, count: tasksPerInput, environment: environmentDescription(kind), seed: context.settings.seed };
 }
 
-/** Proposals in order, up to the cap, without near-duplicates of what was learned or of each other. */
+/** Proposals up to the cap, without near-duplicates of what was learned or of each other. */
 async function propose(
   context: CampaignContext,
   inputs: readonly EvaluationTaskInput[],
@@ -63,10 +75,17 @@ async function propose(
     { concurrency: callsInFlightMax },
   );
   const tasks: HeldOutTask[] = [];
-  for (const { input, answer } of answers) {
-    for (const proposal of answer.ok ? answer.value.tasks.slice(0, input.count) : []) {
+  const perCommand = new Map<string, number>();
+  for (let rank = 0; rank < tasksPerInput; rank += 1) {
+    for (const { input, answer } of answers) {
+      const proposal = answer.ok ? answer.value.tasks[rank] : undefined;
+      if (proposal === undefined) continue;
       if (tasks.length >= context.settings.evaluation.tasksPerKindMax) return tasks;
-      if (known.isDuplicate(proposal.instruction) !== null || proposal.referenceCommands.length === 0) continue;
+      const command = commandOf(proposal.referenceCommands);
+      const sameCommand = perCommand.get(command) ?? 0;
+      if (command === "" || sameCommand >= tasksPerCommandMax) continue;
+      if (known.isDuplicate(proposal.instruction) !== null) continue;
+      perCommand.set(command, sameCommand + 1);
       const id = deriveId("ins", context.id, "evaluation", kind, proposal.instruction) as InstructionId;
       known.add(id, proposal.instruction);
       tasks.push({
@@ -86,4 +105,9 @@ async function propose(
     }
   }
   return tasks;
+}
+
+/** `git config` of `git config --global user.name x`. */
+function commandOf(referenceCommands: readonly string[]): string {
+  return (referenceCommands[0] ?? "").trim().split(/\s+/).slice(0, 2).join(" ");
 }

@@ -23,8 +23,8 @@ export interface Ran extends ExecResult {
 
 export interface TestSandbox {
   sandbox: Sandbox;
-  run(script: string, options?: Partial<Omit<Command, "script">>): Promise<Ran>;
-  state(): Promise<SandboxState>;
+  run: (script: string, options?: Partial<Omit<Command, "script">>) => Promise<Ran>;
+  state: () => Promise<SandboxState>;
 }
 
 const opened: Sandbox[] = [];

@@ -110,6 +110,20 @@ print("shared")`;
     expect((await box.state()).effects.map(({ path }) => path)).toContain("/workspace/more");
   });
 
+  it("bound the time of reading files that are nothing but holes", async () => {
+    const box = await openSandbox();
+    const { text } = await box.run(
+      "truncate -s 1T t; truncate -s 60M f; for i in $(seq 300); do cp f f$i; done; ls | wc -l",
+    );
+    expect(text).toMatch(/File size limit exceeded.*\n302\n$/);
+    const startedAt = performance.now();
+    const { filesHash } = await box.state();
+    expect(await box.sandbox.snapshot(32 * MiB, never)).toBeNull();
+    expect(performance.now() - startedAt).toBeLessThan(2_000);
+    await box.run("rm f[0-9]*; rm f; head -c 60M /dev/zero > f; for i in $(seq 300); do truncate -s 60M f$i; done");
+    expect((await box.state()).filesHash).toBe(filesHash);
+  });
+
   it("bound the number of files", async () => {
     const box = await openSandbox({ diskBytesMax: 256 * MiB });
     const source = "import os\nfor i in range(200000): os.close(os.open(f'f{i}', os.O_CREAT))";

@@ -78,7 +78,8 @@ fn start(guest: &Guest, argument: &[u8]) -> io::Result<(PipeReader, libc::pid_t)
         .stderr(writer);
     let limits = ProcessLimits {
         memory_bytes: guest.limits.memory_bytes_max,
-        file_bytes: guest.limits.disk_bytes_max,
+        // Just above the disk's own limit, so that a full disk says so; what it stops is a file of nothing but holes.
+        file_bytes: guest.limits.disk_bytes_max + READ_BYTES as u64,
         processes: guest.limits.processes_max,
     };
     Ok((reader, sys::spawn(command, limits)?))

@@ -228,7 +228,7 @@ impl Guest {
                 self.send_with_payload(id, result)
             }
             Operation::Snapshot { bytes_max } => {
-                let result = snapshot::take(&self.session, bytes_max);
+                let result = snapshot::take(&self.session, &self.limits, bytes_max);
                 self.send_with_payload(id, result)
             }
             Operation::Restore => {

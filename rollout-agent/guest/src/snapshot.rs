@@ -16,7 +16,7 @@ use flate2::{Compression, GzBuilder};
 use tar::{Archive, Builder, EntryType, Header};
 
 use crate::files::{make_directories, plain_names, remove_below};
-use crate::protocol::{Fault, FaultCode, SnapshotReply};
+use crate::protocol::{Fault, FaultCode, Limits, SnapshotReply};
 use crate::session::{Session, WORKSPACE};
 use crate::setup::{HOME, TEMPORARY};
 use crate::sys::{self, Kind, Links, Metadata};
@@ -53,8 +53,12 @@ impl Write for Limited {
 
 type Tar = Builder<GzEncoder<Limited>>;
 
-pub fn take(session: &Session, bytes_max: u64) -> Result<(SnapshotReply, Vec<u8>), Fault> {
-    match archive(session, bytes_max) {
+pub fn take(
+    session: &Session,
+    limits: &Limits,
+    bytes_max: u64,
+) -> Result<(SnapshotReply, Vec<u8>), Fault> {
+    match archive(session, limits, bytes_max) {
         Ok(bytes) => Ok((SnapshotReply { too_large: false }, bytes)),
         Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
             Ok((SnapshotReply { too_large: true }, Vec::new()))
@@ -63,7 +67,7 @@ pub fn take(session: &Session, bytes_max: u64) -> Result<(SnapshotReply, Vec<u8>
     }
 }
 
-fn archive(session: &Session, bytes_max: u64) -> io::Result<Vec<u8>> {
+fn archive(session: &Session, limits: &Limits, bytes_max: u64) -> io::Result<Vec<u8>> {
     let limited = Limited {
         bytes: Vec::new(),
         bytes_max,
@@ -80,6 +84,8 @@ fn archive(session: &Session, bytes_max: u64) -> io::Result<Vec<u8>> {
     saved.extend_from_slice(&session.source);
     let mut header = header(EntryType::Regular, 0o600, saved.len() as u64);
     tar.append_data(&mut header, SESSION_NAME, saved.as_slice())?;
+    // Holes have no size on disk until they are restored, so sizes are added up as they read.
+    let mut room = limits.disk_bytes_max;
     for (name, root) in ROOTS {
         // The first name of each file with several: the others become links to it.
         let mut seen: HashMap<u64, PathBuf> = HashMap::new();
@@ -91,6 +97,11 @@ fn archive(session: &Session, bytes_max: u64) -> io::Result<Vec<u8>> {
         )?;
         tree::walk::<io::Error>(root, &mut |found| {
             let below = OsStr::from_bytes(&found.path[root.len() + 1..]);
+            if found.metadata.kind == Kind::File {
+                room = room
+                    .checked_sub(found.metadata.size)
+                    .ok_or_else(|| io::Error::from(io::ErrorKind::FileTooLarge))?;
+            }
             append(&mut tar, found, &Path::new(name).join(below), &mut seen)
         })?;
     }

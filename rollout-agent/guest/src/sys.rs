@@ -527,6 +527,13 @@ pub fn open_directory_at(directory: &impl AsRawFd, name: &OsStr) -> io::Result<O
     }
 }
 
+/// Where the next written part of a file begins at or after `offset`; None where only holes follow.
+pub fn next_data(fd: &impl AsRawFd, offset: u64) -> Option<u64> {
+    let offset = libc::off_t::try_from(offset).ok()?;
+    // SAFETY: integers only.
+    u64::try_from(unsafe { libc::lseek(fd.as_raw_fd(), offset, libc::SEEK_DATA) }).ok()
+}
+
 pub fn change_mode(fd: &impl AsRawFd, mode: u32) -> io::Result<()> {
     // SAFETY: integers only.
     check(unsafe { libc::fchmod(fd.as_raw_fd(), mode) })?;

@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::FileExt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sha2::{Digest, Sha256};
@@ -23,6 +24,8 @@ const TEXTS_BYTES_MAX: usize = 16 * 1024 * 1024;
 const INDEX_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// A file changed within one tick of the clock before it was read may change again without a trace in its times.
 const RACY: Duration = Duration::from_millis(20);
+
+const BLOCK_BYTES: usize = 64 * 1024;
 
 pub type Hash = [u8; 32];
 
@@ -190,27 +193,48 @@ fn read_file(found: &Found<'_>) -> io::Result<(Hash, Option<String>)> {
         return Err(io::Error::from_raw_os_error(libc::ESTALE));
     }
     let size = found.metadata.size;
+    let file = File::from(file);
+    if size > TEXT_BYTES_MAX && (found.name != "index" || size > INDEX_BYTES_MAX) {
+        return Ok((hash_blocks(&file, size)?, None));
+    }
     // A file that grows while it is read is cut; its times make the next walk read it again.
-    let mut content = File::from(file).take(size);
-    if size <= TEXT_BYTES_MAX || (found.name == "index" && size <= INDEX_BYTES_MAX) {
-        let mut bytes = Vec::new();
-        content.read_to_end(&mut bytes)?;
-        if found.name == "index"
-            && let Some(canonical) = git_index::canonical(&bytes)
-        {
-            return Ok((Sha256::digest(canonical).into(), None));
-        }
-        let hash = Sha256::digest(&bytes).into();
-        let is_text = size <= TEXT_BYTES_MAX && !bytes.contains(&0);
-        return Ok((hash, String::from_utf8(bytes).ok().filter(|_| is_text)));
+    let mut bytes = Vec::new();
+    file.take(size).read_to_end(&mut bytes)?;
+    if found.name == "index"
+        && let Some(canonical) = git_index::canonical(&bytes)
+    {
+        return Ok((Sha256::digest(canonical).into(), None));
     }
+    let hash = Sha256::digest(&bytes).into();
+    let is_text = size <= TEXT_BYTES_MAX && !bytes.contains(&0);
+    Ok((hash, String::from_utf8(bytes).ok().filter(|_| is_text)))
+}
+
+/// Blocks of zeros are left out, whether they are written or holes: the disk limit bounds what is written and nothing
+/// bounds holes, so neither the result nor the time may depend on them.
+fn hash_blocks(file: &File, size: u64) -> io::Result<Hash> {
     let mut hasher = Sha256::new();
-    let mut buffer = vec![0_u8; 64 * 1024];
-    loop {
-        let count = content.read(&mut buffer)?;
-        if count == 0 {
-            return Ok((hasher.finalize().into(), None));
+    hasher.update(size.to_be_bytes());
+    let mut block = vec![0_u8; BLOCK_BYTES];
+    let mut at = 0;
+    while let Some(data) = sys::next_data(file, at).filter(|&data| data < size) {
+        let start = data / BLOCK_BYTES as u64 * BLOCK_BYTES as u64;
+        let wanted = usize::try_from(size - start)
+            .unwrap_or(BLOCK_BYTES)
+            .min(BLOCK_BYTES);
+        let mut count = 0;
+        while count < wanted {
+            match file.read_at(&mut block[count..wanted], start + count as u64)? {
+                0 => break,
+                more => count += more,
+            }
         }
-        hasher.update(&buffer[..count]);
+        let content = &block[..count];
+        if content.iter().any(|&byte| byte != 0) {
+            hasher.update(start.to_be_bytes());
+            hasher.update(content);
+        }
+        at = start + BLOCK_BYTES as u64;
     }
+    Ok(hasher.finalize().into())
 }

@@ -23,9 +23,10 @@ export async function compareEndStates(reached: Sandbox, expected: Sandbox, sign
   return { verdict: "failure", evaluator, detail: `${named}${more}`.slice(0, detailCharsMax) };
 }
 
-/** One phrase per path that differs, in order of path. */
+/** One phrase per path that differs, in order of path; a repository's own files come last, since they follow from others. */
 export function describeDifferences(found: ReadonlyMap<string, string>, wanted: ReadonlyMap<string, string>): string[] {
-  const paths = [...new Set([...found.keys(), ...wanted.keys()])].toSorted();
+  const all = [...new Set([...found.keys(), ...wanted.keys()])].toSorted();
+  const paths = [...all.filter((path) => !isInsideGit(path)), ...all.filter(isInsideGit)];
   return paths.flatMap((path) => {
     const is = found.get(path);
     const should = wanted.get(path);
@@ -38,4 +39,8 @@ export function describeDifferences(found: ReadonlyMap<string, string>, wanted: 
     if (mode !== wantedMode) return [`${path} has mode ${mode} and should have ${wantedMode}`];
     return [`${path} has other content`];
   });
+}
+
+function isInsideGit(path: string): boolean {
+  return path.includes("/.git/");
 }

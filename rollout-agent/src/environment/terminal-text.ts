@@ -1,10 +1,11 @@
 // Bytes that a command printed, as a reader should see them: decoded, without control sequences of terminals, cut with
 // a visible mark.
 
-// CSI, then OSC/DCS/SOS/PM/APC strings up to their end, then two-character escapes; 8-bit forms included.
+// CSI, then OSC/DCS/SOS/PM/APC strings up to their end or the line's, then two-character escapes; 8-bit forms included.
+// No part can fail once it has begun, so the time is linear in the text.
 const controlSequences =
   // oxlint-disable-next-line no-control-regex -- control characters are what this removes
-  /(?:\u001B\[|\u009B)[0-?]*[ -/]*[@-~]|(?:\u001B[\]PX^_]|[\u0090\u0098\u009D-\u009F])[^\u0007\u001B\u009C]*(?:\u0007|\u001B\\|\u009C)?|\u001B[ -/]*[0-~]?/g;
+  /(?:\u001B\[|\u009B)[0-?]*[ -/]*[@-~]?|(?:\u001B[\]PX^_]|[\u0090\u0098\u009D-\u009F])[^\u0007\u001B\u009C\n]*(?:\u0007|\u001B\\|\u009C)?|\u001B[ -/]*[0-~]?/g;
 // oxlint-disable-next-line no-control-regex -- control characters are what this removes
 const otherControls = /[\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F-\u009F]/g;
 /** Bold and underline of printers: a character, a backspace, a character. */
@@ -52,10 +53,16 @@ export function plainText(bytes: Uint8Array): string {
     .decode(bytes)
     .replace(controlSequences, "")
     .replace(overstrike, "")
-    .replace(/\r+\n/g, "\n")
-    .replace(/[^\n]*\r(?=[^\n])/g, "")
-    .replace(otherControls, "")
-    .replaceAll("\r", "");
+    .split("\n")
+    .map(lastWritten)
+    .join("\n")
+    .replace(otherControls, "");
+}
+
+/** What a carriage return has left of a line: progress bars write the same line again and again. */
+function lastWritten(line: string): string {
+  if (!line.includes("\r")) return line;
+  return line.split("\r").findLast((part) => part !== "") ?? "";
 }
 
 /** The longest start of `text` that fits and splits no character. */

@@ -1,0 +1,234 @@
+// One suite for every environment, and what the shell promises beyond it.
+// Requirements: 3.5.session, 3.5.snapshot, 3.5.limits, 3.5.refuses, 3.bad.commands, 3.bad.disk-full
+import { type EnvironmentSpec, EpisodeLimits, type Observation, Observed } from "@hindcast/shared";
+import { afterEach, describe, expect, it } from "vitest";
+import type { Environment } from "../../rollout-agent/src/environment/environment.ts";
+import { createEnvironmentProvider } from "../../rollout-agent/src/environment/index.ts";
+import { createBubblewrap } from "../../rollout-agent/src/sandbox/bubblewrap.ts";
+import { never, processesOf, provider } from "./sandbox-fixture.ts";
+
+const MiB = 1024 * 1024;
+const limits = EpisodeLimits.parse({
+  stepsMax: 10,
+  tokensMax: 1_000,
+  costUsdMax: null,
+  wallTimeMs: 60_000,
+  stepTimeMs: 10_000,
+  observationBytesMax: 4_000,
+  outputBytesMax: 4 * MiB,
+  memoryBytesMax: 256 * MiB,
+  diskBytesMax: 16 * MiB,
+  processesMax: 64,
+  formatErrorsMax: 3,
+});
+const opened: Environment[] = [];
+let count = 0;
+
+function create(spec: EnvironmentSpec, changed: Partial<EpisodeLimits> = {}): Environment {
+  const environments = createEnvironmentProvider(spec.kind, { sandboxes: provider });
+  const id = `ep-environment-${process.pid}-${count++}`;
+  const environment = environments.create({ id, spec, limits: { ...limits, ...changed } });
+  opened.push(environment);
+  return environment;
+}
+
+const shell = (files: Record<string, string> = {}, setup: string[] = []): EnvironmentSpec => ({
+  kind: "shell",
+  files: Object.entries(files).map(([path, content]) => ({ path, content })),
+  setup,
+});
+
+const act = (command: string): { kind: "shell"; command: string } => ({ kind: "shell", command });
+
+async function step(environment: Environment, command: string): Promise<Extract<Observation, { kind: "shell" }>> {
+  const { observation } = await environment.step(act(command), never);
+  if (observation.kind !== "shell") throw new Error(`a ${observation.kind} observation`);
+  return observation;
+}
+
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((environment) => environment.close()));
+});
+
+describe.each([
+  ["shell", shell({ "a.txt": "text\n" })],
+  ["no-op", { kind: "no-op", outputBytes: 20 } as const],
+])("the %s environment", (_, spec) => {
+  it("shows states that the contract accepts", async () => {
+    const environment = create(spec);
+    for (const state of [await environment.reset(never), await environment.step(act("echo one > b"), never)]) {
+      const snapshot = null;
+      const { observation, stateHash, effects, effectsOmitted } = state;
+      expect(() => Observed.parse({ observation, stateHash, effects, effectsOmitted, snapshot })).not.toThrow();
+    }
+  });
+
+  it("reaches equal states by equal actions, and others by others", async () => {
+    const [one, other] = [create(spec), create(spec)];
+    expect((await other.reset(never)).stateHash).toBe((await one.reset(never)).stateHash);
+    const same = [await one.step(act("echo 1 > b"), never), await other.step(act("echo 1 > b"), never)];
+    expect(same[0]?.stateHash).toBe(same[1]?.stateHash);
+    const different = [await one.step(act("echo 2 > b"), never), await other.step(act("echo 3 > b"), never)];
+    expect(different[0]?.stateHash).not.toBe(different[1]?.stateHash);
+  });
+
+  it("continues from a snapshot", async () => {
+    const [one, other] = [create(spec), create(spec)];
+    await one.reset(never);
+    const state = await one.step(act("echo 1 > b"), never);
+    const snapshot = await state.snapshot(never);
+    expect(snapshot).not.toBeNull();
+    const restored = await other.restore(snapshot ?? Buffer.alloc(0), never);
+    expect(restored).toMatchObject({ stateHash: state.stateHash, effects: [], effectsOmitted: 0 });
+    const next = [await one.step(act("echo 2 >> b"), never), await other.step(act("echo 2 >> b"), never)];
+    expect(next[0]?.stateHash).toBe(next[1]?.stateHash);
+  });
+
+  it("refuses actions of other worlds, and knows no verdict without a reference", async () => {
+    const environment = create(spec);
+    await environment.reset(never);
+    const stop = environment.step.bind(environment, { kind: "stop", answer: null });
+    await expect((async () => stop(never))()).rejects.toMatchObject({ code: "ENVIRONMENT_ACTION_UNSUPPORTED" });
+    expect(await environment.evaluate(null, never)).toMatchObject({ verdict: "unknown" });
+  });
+
+  it("refuses a specification of another kind, and closes more than once", async () => {
+    const other = spec.kind === "shell" ? ({ kind: "no-op", outputBytes: 1 } as const) : shell();
+    const environments = createEnvironmentProvider(spec.kind, { sandboxes: provider });
+    expect(() => environments.create({ id: "ep-x", spec: other, limits })).toThrow(/kind/);
+    expect(await environments.problems()).toEqual([]);
+    const environment = create(spec);
+    await environment.close();
+    await environment.close();
+  });
+});
+
+describe("the shell environment", () => {
+  it("starts with the task's files after its setup, and shows nothing of it", async () => {
+    const environment = create(shell({ "in/a.txt": "x\n" }, ["cd in && echo made > b.txt", "cat b.txt; greeting=hi"]));
+    const { observation, effects } = await environment.reset(never);
+    expect(observation).toEqual({
+      kind: "shell",
+      text: "",
+      exitCode: null,
+      killed: null,
+      workingDirectory: "/workspace/in",
+      omittedBytes: 0,
+    });
+    expect(effects).toEqual([]);
+    expect((await step(environment, "cat a.txt b.txt; echo $greeting")).text).toBe("x\nmade\nhi\n");
+  });
+
+  it("gives the session, the exit code and the effects of an action", async () => {
+    const environment = create(shell());
+    await environment.reset(never);
+    const first = await environment.step(act("mkdir d && cd d && echo x > f && exit 3"), never);
+    expect(first.observation).toMatchObject({ exitCode: 3, workingDirectory: "/workspace/d" });
+    expect(first.effects.map(({ change, path }) => `${change} ${path}`)).toEqual([
+      "created /workspace/d",
+      "created /workspace/d/f",
+    ]);
+    expect((await step(environment, "pwd")).text).toBe("/workspace/d\n");
+  });
+
+  it("says which setup command failed, how, and what it printed", async () => {
+    const environment = create(shell({}, ["true", "echo the reason >&2; exit 9"]));
+    await expect(environment.reset(never)).rejects.toMatchObject({
+      code: "ENVIRONMENT_SETUP_FAILED",
+      retryable: false,
+      message: expect.stringMatching(/echo the reason.*exit code 9.*the reason/s),
+    });
+  });
+
+  it("fails its setup where the files do not fit", async () => {
+    const environment = create(shell({ big: "x".repeat(100_000) }), { diskBytesMax: 50_000 });
+    await expect(environment.reset(never)).rejects.toMatchObject({ code: "ENVIRONMENT_SETUP_FAILED" });
+  });
+
+  it("shows text without control sequences and without invalid bytes", async () => {
+    const environment = create(shell());
+    await environment.reset(never);
+    const script = String.raw`printf '\033[31mred\033[0m \033]0;title\007a\xffb\r\n10%%\r100%%\n'`;
+    expect((await step(environment, script)).text).toBe("red a\uFFFDb\n100%\n");
+  });
+
+  it("cuts long output with a visible mark and counts what is missing", async () => {
+    const environment = create(shell());
+    await environment.reset(never);
+    const { text, omittedBytes } = await step(environment, "seq 10000");
+    expect(text).toMatch(/^1\n2\n3\n/);
+    expect(text).toMatch(/\n9999\n10000\n$/);
+    expect(text).toContain(`[... ${omittedBytes} bytes omitted ...]`);
+    expect(Buffer.byteLength(text)).toBeLessThan(4_100);
+    expect(omittedBytes).toBe(48_894 - 4_000);
+  });
+
+  it("ends output at the episode's allowance", async () => {
+    const environment = create(shell(), { outputBytesMax: 100_000 });
+    await environment.reset(never);
+    await environment.step(act("head -c 90000 /dev/zero | tr '\\0' x"), never);
+    const state = await environment.step(act("yes"), never);
+    expect(state.observation).toMatchObject({ killed: "output", exitCode: null });
+    expect(state.outputBytes).toBeGreaterThan(10_000);
+  });
+
+  it.each([
+    ["a wedged command", "trap '' TERM; sleep infinity", { killed: "timeout" }],
+    ["a fork bomb", ":(){ :|:& };: ; wait; sleep 9", { killed: expect.stringMatching(/processes|timeout/) }],
+    ["a full disk", "head -c 1G /dev/zero > full", { exitCode: 1, text: expect.stringContaining("No space left") }],
+  ])("turns %s into an observation and goes on", async (_, command, expected) => {
+    const environment = create(shell(), { stepTimeMs: 2_000, diskBytesMax: MiB });
+    await environment.reset(never);
+    expect(await step(environment, command)).toMatchObject(expected);
+    expect((await step(environment, "echo on")).text).toBe("on\n");
+  });
+
+  it("judges by the end state of the files that the reference leaves", async () => {
+    const environment = create(shell({ "a.txt": "x\n" }, ["git init -q ."]));
+    await environment.reset(never);
+    await step(environment, "cd /tmp; sleep 0.05; echo y >> /workspace/a.txt; cd /workspace; git add a.txt; cd /usr");
+    const judge = (...commands: string[]): Promise<object> => environment.evaluate({ commands }, never);
+    expect(await judge("echo y >> a.txt", "git add .")).toMatchObject({ verdict: "success", evaluator: "end-state" });
+    expect(await judge("echo z >> a.txt", "git add .", "touch more")).toMatchObject({
+      verdict: "failure",
+      detail: expect.stringMatching(/a\.txt has other content.*more is missing/),
+    });
+    expect(await judge("chmod 600 a.txt", "rm -r .git")).toMatchObject({
+      verdict: "failure",
+      detail: expect.stringContaining("/workspace/.git should not exist"),
+    });
+    expect(await judge("true", "no-such-command")).toMatchObject({
+      verdict: "unknown",
+      detail: expect.stringMatching(/no-such-command.*exit code 127/),
+    });
+    expect((await step(environment, "pwd")).text).toBe("/usr\n");
+  });
+
+  it("leaves no process when it is closed, also of the sandbox that judged", async () => {
+    const environment = create(shell());
+    await environment.reset(never);
+    await environment.evaluate({ commands: ["sleep 60 &"] }, never);
+    const id = `ep-environment-${process.pid}-${count - 1}`;
+    expect(await processesOf(`${id}-reference`)).toEqual([]);
+    expect(await processesOf(id)).not.toEqual([]);
+    await environment.close();
+    expect(await processesOf(id)).toEqual([]);
+  });
+
+  it("asks for reset before anything else", async () => {
+    await expect(create(shell()).step(act("true"), never)).rejects.toMatchObject({ code: "ENVIRONMENT_UNAVAILABLE" });
+  });
+
+  it("refuses to run where there is no sandbox", async () => {
+    const bwrapPath = "/nonexistent/bwrap";
+    const sandboxes = createBubblewrap({ guestPath: "/nonexistent/guest", bwrapPath, log: { debug: () => {} } });
+    const environments = createEnvironmentProvider("shell", { sandboxes });
+    const problems = await environments.problems();
+    expect(problems.join("\n")).toMatch(/apt-get install bubblewrap[^]*cargo build --release/);
+    const environment = environments.create({ id: "ep-none", spec: shell(), limits });
+    await expect(environment.reset(never)).rejects.toMatchObject({
+      code: "SANDBOX_UNAVAILABLE",
+      message: expect.stringContaining("apt-get install bubblewrap"),
+    });
+  });
+});

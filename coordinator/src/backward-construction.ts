@@ -62,7 +62,11 @@ function replicate(summaries: readonly string[]): Worded {
   return { text, asksForAnswer: false, expectedResult: null, answer: null };
 }
 
-async function proposeNewTask(context: CampaignContext, trajectory: Trajectory, summaries: string[]): Promise<Worded | null> {
+async function proposeNewTask(
+  context: CampaignContext,
+  trajectory: Trajectory,
+  summaries: string[],
+): Promise<Worded | null> {
   const answer = await askFor(context, context.generator, newTask, { input: { trajectory, summaries } });
   if (!answer.ok || answer.value.instruction.trim() === "") return null;
   const { instruction: text, asksForAnswer, expectedResult, answer: given } = answer.value;

@@ -24,7 +24,11 @@ export interface CampaignDeps {
 }
 
 /** @throws CAMPAIGN_BUDGET_EXHAUSTED, or whatever ended it; a campaign that throws can be run again. */
-export async function runCampaign(record: CampaignRecord, deps: CampaignDeps, outer: AbortSignal): Promise<CampaignReport> {
+export async function runCampaign(
+  record: CampaignRecord,
+  deps: CampaignDeps,
+  outer: AbortSignal,
+): Promise<CampaignReport> {
   const startedAt = performance.now();
   const over = new AbortController();
   const signal = AbortSignal.any([outer, over.signal]);
@@ -41,7 +45,10 @@ export async function runCampaign(record: CampaignRecord, deps: CampaignDeps, ou
   }
 }
 
-async function learnAndMeasure(context: CampaignContext, documents: readonly Document[]): Promise<CampaignReport["gain"]> {
+async function learnAndMeasure(
+  context: CampaignContext,
+  documents: readonly Document[],
+): Promise<CampaignReport["gain"]> {
   const { settings, funnel, random } = context;
   const split = splitDocuments(documents, {
     documentsMax: settings.documentsMax,
@@ -120,7 +127,10 @@ function openContext(
 
 function reportOf(context: CampaignContext, gain: CampaignReport["gain"], durationMs: number): CampaignReport {
   const { funnel, ledger } = context;
-  const steps = ledger.rows().filter(({ purpose }) => purpose === "act").reduce((sum, { calls }) => sum + calls, 0);
+  const steps = ledger
+    .rows()
+    .filter(({ purpose }) => purpose === "act")
+    .reduce((sum, { calls }) => sum + calls, 0);
   return {
     v: 1,
     campaignId: context.id,
@@ -138,5 +148,9 @@ function reportOf(context: CampaignContext, gain: CampaignReport["gain"], durati
 }
 
 function unreachable(): never {
-  throw new HindcastError({ code: "INTERNAL", boundary: "campaign", message: "the results stream ended before the campaign" });
+  throw new HindcastError({
+    code: "INTERNAL",
+    boundary: "campaign",
+    message: "the results stream ended before the campaign",
+  });
 }

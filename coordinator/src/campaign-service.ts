@@ -1,7 +1,15 @@
 // Starts, cancels and lists campaigns for whoever asks over `hindcast.control.*`, and starts those again that were
 // running when a coordinator went away.
 import { gzipSync } from "node:zlib";
-import { CampaignRecord, ControlReply, ControlRequest, HindcastError, messageOf, subjects, toHindcastError } from "@hindcast/shared";
+import {
+  CampaignRecord,
+  ControlReply,
+  ControlRequest,
+  HindcastError,
+  messageOf,
+  subjects,
+  toHindcastError,
+} from "@hindcast/shared";
 import type { CampaignId, StartCampaign } from "@hindcast/shared";
 import type { RecordStore } from "@hindcast/shared/node";
 import { type CampaignDeps, runCampaign } from "./campaign-run.ts";

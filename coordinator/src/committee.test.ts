@@ -31,17 +31,38 @@ const judge = (id: string, answer: (n: number) => Line): ScriptedModel => {
   let asked = 0;
   return new ScriptedModel(id, () => answer((asked += 1)));
 };
-const contextOf = (...judges: ScriptedModel[]): ReturnType<typeof aContext> => aContext({ generator: judges[0]!, judges });
+const contextOf = (...judges: ScriptedModel[]): ReturnType<typeof aContext> =>
+  aContext({ generator: judges[0]!, judges });
 
 describe("rule", () => {
   it("accepts when every judge says yes", async () => {
-    const ruling = await rule(contextOf(judge("a", () => says("yes")), judge("b", () => says("yes"))), candidate);
-    expect(ruling).toMatchObject({ outcome: "accepted", verdicts: [{ judge: "a", answer: "yes", score: 4 }, { judge: "b", answer: "yes" }] });
+    const ruling = await rule(
+      contextOf(
+        judge("a", () => says("yes")),
+        judge("b", () => says("yes")),
+      ),
+      candidate,
+    );
+    expect(ruling).toMatchObject({
+      outcome: "accepted",
+      verdicts: [
+        { judge: "a", answer: "yes", score: 4 },
+        { judge: "b", answer: "yes" },
+      ],
+    });
   });
 
   it("rejects on the first no without asking the judges after it", async () => {
     const second = judge("b", () => says("yes"));
-    expect(await rule(contextOf(judge("a", () => says("no")), second), candidate)).toMatchObject({ outcome: "rejected" });
+    expect(
+      await rule(
+        contextOf(
+          judge("a", () => says("no")),
+          second,
+        ),
+        candidate,
+      ),
+    ).toMatchObject({ outcome: "rejected" });
     expect(second.requests).toHaveLength(0);
   });
 
@@ -52,7 +73,13 @@ describe("rule", () => {
     ["a cut-off answer", { completion: { stop: "output-limit", text: "{" } }],
     ["a refusal", { completion: { stop: "refusal" } }],
   ])("takes %s as an abstention, never as a no", async (_, line) => {
-    const ruling = await rule(contextOf(judge("a", () => line), judge("b", () => says("yes"))), candidate);
+    const ruling = await rule(
+      contextOf(
+        judge("a", () => line),
+        judge("b", () => says("yes")),
+      ),
+      candidate,
+    );
     expect(ruling).toMatchObject({ outcome: "open", verdicts: [{ answer: "abstain" }, { answer: "yes" }] });
   });
 
@@ -68,20 +95,40 @@ describe("rule", () => {
   });
 
   it("rejects although a judge abstained when another says no", async () => {
-    expect(await rule(contextOf(judge("a", () => ({ error: overloaded })), judge("b", () => says("no"))), candidate)).toMatchObject({ outcome: "rejected" });
+    expect(
+      await rule(
+        contextOf(
+          judge("a", () => ({ error: overloaded })),
+          judge("b", () => says("no")),
+        ),
+        candidate,
+      ),
+    ).toMatchObject({ outcome: "rejected" });
   });
 
   it("charges the votes to the campaign", async () => {
-    const context = contextOf(judge("a", () => says("yes")), judge("b", () => says("yes")));
+    const context = contextOf(
+      judge("a", () => says("yes")),
+      judge("b", () => says("yes")),
+    );
     await rule(context, candidate);
-    expect(context.ledger.rows()).toMatchObject([{ purpose: "judge", model: "a", calls: 1 }, { purpose: "judge", model: "b", calls: 1 }]);
+    expect(context.ledger.rows()).toMatchObject([
+      { purpose: "judge", model: "a", calls: 1 },
+      { purpose: "judge", model: "b", calls: 1 },
+    ]);
   });
 
   it("stops before asking when the budget is spent", async () => {
-    const first = judge("a", () => ({ completion: { costUsd: 2, text: JSON.stringify((says("yes") as { json: unknown }).json) } }));
+    const first = judge("a", () => ({
+      completion: { costUsd: 2, text: JSON.stringify((says("yes") as { json: unknown }).json) },
+    }));
     const second = judge("b", () => says("yes"));
     const context = contextOf(first, second);
-    const spent = aContext({ generator: first, judges: [first, second], settings: { ...context.settings, costUsdMax: 1 } });
+    const spent = aContext({
+      generator: first,
+      judges: [first, second],
+      settings: { ...context.settings, costUsdMax: 1 },
+    });
     await expect(rule(spent, candidate)).rejects.toMatchObject({ code: "CAMPAIGN_BUDGET_EXHAUSTED" });
     expect(second.requests).toHaveLength(0);
   });

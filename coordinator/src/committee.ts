@@ -29,7 +29,13 @@ export async function rule(
 
 async function vote(context: CampaignContext, model: Model, candidate: Candidate, round: number): Promise<Verdict> {
   const { instruction, trajectory, summaries, answer: given } = candidate;
-  const input = { instruction: instruction.text, expectedResult: instruction.expectedResult, trajectory, summaries, answer: given };
+  const input = {
+    instruction: instruction.text,
+    expectedResult: instruction.expectedResult,
+    trajectory,
+    summaries,
+    answer: given,
+  };
   try {
     const answer = await askFor(context, model, judgePrompt, { input, seed: context.settings.seed + round });
     const call = answer.calls.at(-1) ?? null;

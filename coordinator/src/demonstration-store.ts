@@ -1,6 +1,14 @@
 // Accepted candidates → demonstrations on the stream that the index is made of.
 import { limits, type Demonstration, type DemonstrationId, type ReplayVerdict, type Ruling } from "@hindcast/shared";
-import { act, deriveId, judge, newTask, rewriteReasons, selfInstruct, summariseTransition } from "@hindcast/shared/node";
+import {
+  act,
+  deriveId,
+  judge,
+  newTask,
+  rewriteReasons,
+  selfInstruct,
+  summariseTransition,
+} from "@hindcast/shared/node";
 import { type Candidate, rewriteReasonTexts } from "./backward-construction.ts";
 import type { CampaignContext } from "./campaign-context.ts";
 import { endIndex, startIndex } from "./replay-verification.ts";
@@ -24,7 +32,10 @@ export async function storeDemonstration(context: CampaignContext, accepted: Acc
   return sequence;
 }
 
-async function toDemonstration(context: CampaignContext, { candidate, ruling, replay }: AcceptedCandidate): Promise<Demonstration> {
+async function toDemonstration(
+  context: CampaignContext,
+  { candidate, ruling, replay }: AcceptedCandidate,
+): Promise<Demonstration> {
   const { episode, trajectory, summaries, instruction, answer } = candidate;
   const { task, ended } = episode;
   const reasons = await rewriteReasonTexts(context, candidate);
@@ -66,9 +77,16 @@ function lineageOf(context: CampaignContext, candidate: Candidate, ruling: Rulin
     from: startIndex(candidate),
     to: endIndex(candidate),
     keptSteps: candidate.trajectory.steps.map(({ index }) => index),
-    models: { generator: generator.id, policy: settings.models.policy, ...Object.fromEntries(judges.map(({ id }, i) => [`judge-${i + 1}`, id])) },
+    models: {
+      generator: generator.id,
+      policy: settings.models.policy,
+      ...Object.fromEntries(judges.map(({ id }, i) => [`judge-${i + 1}`, id])),
+    },
     promptHashes: Object.fromEntries(
-      [selfInstruct, act, summariseTransition, newTask, judge, rewriteReasons].map(({ purpose, hash }) => [purpose, hash]),
+      [selfInstruct, act, summariseTransition, newTask, judge, rewriteReasons].map(({ purpose, hash }) => [
+        purpose,
+        hash,
+      ]),
     ),
     verdicts: ruling.verdicts,
     costUsd: ended.costUsd,

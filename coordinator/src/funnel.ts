@@ -5,7 +5,9 @@ export type StageName = (typeof stageNames)[number];
 
 /** Counts what became of everything: within a stage each item is counted in exactly one bucket. */
 export class Funnel {
-  readonly #stages = new Map<StageName, Map<string, number>>(stageNames.map((name) => [name, new Map<string, number>()]));
+  readonly #stages = new Map<StageName, Map<string, number>>(
+    stageNames.map((name) => [name, new Map<string, number>()]),
+  );
 
   count(stage: StageName, bucket: string, items = 1): void {
     const buckets = this.#stages.get(stage);
@@ -27,6 +29,9 @@ export class Funnel {
   /** The closed set of end reasons, each with its count: it adds up to the number of episodes. */
   outcomes(): Record<EndReason, number> {
     const buckets = this.#stages.get("episodes");
-    return Object.fromEntries(EndReason.options.map((reason) => [reason, buckets?.get(reason) ?? 0])) as Record<EndReason, number>;
+    return Object.fromEntries(EndReason.options.map((reason) => [reason, buckets?.get(reason) ?? 0])) as Record<
+      EndReason,
+      number
+    >;
   }
 }

@@ -12,7 +12,10 @@ import type { CampaignContext } from "./campaign-context.ts";
 const replaysInFlightMax = 8;
 
 /** The verdict of each candidate; all of them come from one episode. */
-export async function verifyByReplay(context: CampaignContext, candidates: readonly Candidate[]): Promise<Map<Candidate, ReplayVerdict>> {
+export async function verifyByReplay(
+  context: CampaignContext,
+  candidates: readonly Candidate[],
+): Promise<Map<Candidate, ReplayVerdict>> {
   if (!context.settings.verifyByReplay) return new Map(candidates.map((candidate) => [candidate, "unchecked"]));
   const starts = Map.groupBy(candidates, (candidate) => startIndex(candidate));
   const verdicts = new Map<Candidate, ReplayVerdict>();

@@ -43,7 +43,10 @@ export function rolloutTask(context: CampaignContext, variant: RolloutVariant): 
 }
 
 /** Rolls an instruction out. @returns null when it ended in a way that shows nothing of the application. */
-export async function rollOut(context: CampaignContext, { instruction, proposal }: ProposedInstruction): Promise<Episode | null> {
+export async function rollOut(
+  context: CampaignContext,
+  { instruction, proposal }: ProposedInstruction,
+): Promise<Episode | null> {
   const { settings, funnel } = context;
   const task = rolloutTask(context, {
     instruction,
@@ -55,7 +58,11 @@ export async function rollOut(context: CampaignContext, { instruction, proposal 
   });
   const ended = await context.tasks.run(task);
   funnel.count("episodes", ended.reason);
-  context.report("rollout", funnel.total("episodes"), funnel.stages().find(({ name }) => name === "tasks")?.counts["rolled-out"] ?? 0);
+  context.report(
+    "rollout",
+    funnel.total("episodes"),
+    funnel.stages().find(({ name }) => name === "tasks")?.counts["rolled-out"] ?? 0,
+  );
   if (!isUsableEnd(ended.reason)) return null;
   const trajectory = await collectTrajectory(context.bus, ended);
   chargeEpisode(context, ended, trajectory);

@@ -30,7 +30,9 @@ function hasFailed({ observed: { observation } }: Step): boolean {
 /** The same action from the same state twice: going back and forth, or trying again what already happened. */
 function revisits(window: Trajectory): boolean {
   const states = [window.initial, ...window.steps.map(({ observed }) => observed)];
-  const visits = window.steps.map((step, position) => `${actionText(step.turn.action)}\n${states[position]?.stateHash}`);
+  const visits = window.steps.map(
+    (step, position) => `${actionText(step.turn.action)}\n${states[position]?.stateHash}`,
+  );
   return new Set(visits).size < visits.length;
 }
 

@@ -36,7 +36,12 @@ export async function* proposeInstructions(
       const refusal = reasonToDrop(proposal, known);
       context.funnel.count("tasks", refusal ?? "rolled-out");
       if (refusal !== null) {
-        context.logger.debug({ event: "instruction.dropped", documentId: document.id, instruction: proposal.instruction, refusal });
+        context.logger.debug({
+          event: "instruction.dropped",
+          documentId: document.id,
+          instruction: proposal.instruction,
+          refusal,
+        });
         continue;
       }
       known.add(id, proposal.instruction);
@@ -45,13 +50,21 @@ export async function* proposeInstructions(
   }
 }
 
-async function propose(context: CampaignContext, document: Document): Promise<{ document: Document; tasks: ProposedTask[] }> {
+async function propose(
+  context: CampaignContext,
+  document: Document,
+): Promise<{ document: Document; tasks: ProposedTask[] }> {
   const { environment, tasksPerDocument } = context.settings;
   const input = { document, count: tasksPerDocument, environment: environmentDescription(environment) };
   const answer = await askFor(context, context.generator, selfInstruct, { input });
   if (!answer.ok) {
     context.warnings.add(`the generator gave no usable proposals for some documents (${answer.problem})`);
-    context.logger.warn({ event: "self-instruct.failed", documentId: document.id, problem: answer.problem, detail: answer.detail });
+    context.logger.warn({
+      event: "self-instruct.failed",
+      documentId: document.id,
+      problem: answer.problem,
+      detail: answer.detail,
+    });
     return { document, tasks: [] };
   }
   return { document, tasks: answer.value.tasks.slice(0, tasksPerDocument) };

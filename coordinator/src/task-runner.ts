@@ -3,7 +3,10 @@
 import type { CampaignId, Task, TaskResult } from "@hindcast/shared";
 import type { Bus } from "@hindcast/shared/node";
 
-type ResultOf<T extends Task> = Extract<TaskResult, { kind: T["kind"] extends "rollout" ? "episode.ended" : "replay.ended" }>;
+type ResultOf<T extends Task> = Extract<
+  TaskResult,
+  { kind: T["kind"] extends "rollout" ? "episode.ended" : "replay.ended" }
+>;
 
 export class TaskRunner {
   readonly #bus: Pick<Bus, "tasks" | "results">;

@@ -38,7 +38,10 @@ describe("chooseWindows", () => {
         const chosen = choose();
         expect(chosen.length).toBe(Math.min(windowsMax, (n * (n + 1)) / 2));
         expect(chosen).toContainEqual({ from: 0, to: n });
-        if (n >= 11) expect(chosen.some(({ from, to }) => to - from < 5) && chosen.some(({ from, to }) => to - from >= 10)).toBe(true);
+        if (n >= 11)
+          expect(chosen.some(({ from, to }) => to - from < 5) && chosen.some(({ from, to }) => to - from >= 10)).toBe(
+            true,
+          );
         expect(choose()).toEqual(chosen);
       }),
     );

@@ -62,12 +62,19 @@ await runProcess({ logger, exitWithParent: config.exitWithParent }, async (shutd
   if (problems.length > 0) throw unavailable(problems);
   const { draining, aborted } = shutdown;
   const cancellations = new Cancellations();
-  cancellations.follow(bus.records("CAMPAIGNS", CampaignRecord), draining).catch((error: unknown) => shutdown.fail(error));
+  cancellations
+    .follow(bus.records("CAMPAIGNS", CampaignRecord), draining)
+    .catch((error: unknown) => shutdown.fail(error));
   const announcing = announce({ bus, workerId, slots: config.slots, pool, logger }, draining);
   shutdown.defer("announcement", () => announcing);
 
   const shared = { bus, workerId, environments, logger, drain: draining };
-  const rollouts = new RolloutHandler({ ...shared, model: createModels({ config, bus, logger }), cancellations, metrics });
+  const rollouts = new RolloutHandler({
+    ...shared,
+    model: createModels({ config, bus, logger }),
+    cancellations,
+    metrics,
+  });
   const handler = new TaskDispatcher(rollouts, new ReplayHandler(shared));
   const loop = runLeaseLoop({ bus, pool, slots: config.slots, handler, logger, drain: draining, abort: aborted });
   loop.catch((error: unknown) => shutdown.fail(error));

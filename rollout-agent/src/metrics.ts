@@ -9,7 +9,12 @@ export class AgentMetrics {
 
   constructor(registry: Registry) {
     const registers = [registry];
-    this.#episodes = new Counter({ name: "hindcast_episodes_total", help: "Episodes ended, by end reason.", labelNames: ["outcome"], registers });
+    this.#episodes = new Counter({
+      name: "hindcast_episodes_total",
+      help: "Episodes ended, by end reason.",
+      labelNames: ["outcome"],
+      registers,
+    });
     this.#duration = new Histogram({
       name: "hindcast_episode_duration_seconds",
       help: "Wall time of an episode's last attempt.",
@@ -17,7 +22,11 @@ export class AgentMetrics {
       buckets: [0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600],
       registers,
     });
-    this.slots = new Gauge({ name: "hindcast_worker_slots", help: "Episodes that this worker runs at once.", registers });
+    this.slots = new Gauge({
+      name: "hindcast_worker_slots",
+      help: "Episodes that this worker runs at once.",
+      registers,
+    });
   }
 
   episodeEnded(outcome: EndReason, seconds: number): void {

@@ -65,14 +65,19 @@ describe("leases", () => {
     await lease?.release();
   });
 
-  it("live on past their time to live while they are renewed, and end within it when they no longer are", async () => {
-    const lease = await one.leases.acquire(episode("renew"), w1, 1_500);
+  it("live on past their time to live while they are renewed, and end within it when their worker dies", async () => {
+    const dying = await nats.connect(w1);
+    const lease = await dying.leases.acquire(episode("renew"), w1, 1_500);
     await delay(3_500);
     expect(lease?.lost.aborted).toBe(false);
     expect(await two.leases.acquire(episode("renew"), w2)).toBeNull();
-    expect((await two.leases.holder(episode("renew")))?.token).toBeGreaterThan(0);
-    await lease?.release();
-    // The trap: an update by the library's own bucket erases the time to live, so the lease would never end.
+    expect((await two.leases.holder(episode("renew")))?.token).toBe(lease?.token);
+    await dying.close();
+    await expect.poll(() => two.leases.holder(episode("renew")), { timeout: 3_000 }).toBeNull();
+    await expect.poll(() => lease?.lost.aborted).toBe(true);
+  });
+
+  it("would never end if they were renewed by the library's own bucket, which erases the time to live", async () => {
     const kv = await new Kvm(raw.jetstream).open(buckets.leases, { allow_direct: true });
     const put = await raw.jetstream.publish("$KV.LEASES.episode.trap", "x", { ttl: "1s" });
     await kv.update("episode.trap", "x", put.seq);

@@ -1,4 +1,5 @@
 // Requirements: 3.3.queue, 3.3.fencing, 3.3.traps, 3.bad.nats-restart
+import { createServer } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import type { CampaignId, DemonstrationId, EpisodeId, TaskId, WorkerId } from "@hindcast/shared";
 import { subjects } from "@hindcast/shared";
@@ -61,6 +62,28 @@ describe("the bus across kill -9 and restart of the server", () => {
     expect(await coordinator.tasks.backlog(testPool)).toEqual({ queued: 100, working: 0 });
     expect(statuses).toContain("disconnected");
     expect(statuses).toContain("reconnected");
+  });
+
+  it("does not forget who waits for the connection when a reconnection fails half-way", async () => {
+    const port = Number(new URL(nats.server.url).port);
+    await nats.server.kill();
+    const appending = worker.trajectories.append(aStepRecorded(1, { episodeId: "ep-half" as EpisodeId }));
+    // A server that dies while it welcomes the client, again and again.
+    const dropped = { count: 0 };
+    const dropper = createServer((socket) => {
+      socket.on("error", () => undefined);
+      socket.write('INFO {"server_id":"x","version":"2.14.5","max_payload":1048576,"headers":true}\r\n');
+      socket.once("data", () => {
+        dropped.count += 1;
+        socket.destroy();
+      });
+    });
+    dropper.listen(port, "127.0.0.1");
+    await expect.poll(() => dropped.count, { timeout: 10_000 }).toBeGreaterThan(4);
+    await new Promise((resolve) => dropper.close(resolve));
+    await nats.server.restart();
+    await appending;
+    expect(await coordinator.trajectories.read(campaignId, "ep-half" as EpisodeId)).toHaveLength(1);
   });
 
   it("goes on leasing: a wait under way survives, and a lease taken before is still good", async () => {

@@ -31,7 +31,6 @@ describe("the task queue", () => {
   });
   afterEach(async () => {
     await raw.manager.streams.purge(streams.tasks);
-    await raw.manager.consumers.delete(streams.tasks, taskConsumer(testPool));
     await coordinator.ensureTopology({ pools: [testPool], replicas: 1, tasksBytesMax });
     for (const letter of await coordinator.deadLetters.list()) await coordinator.deadLetters.drop(letter.sequence);
   });
@@ -195,6 +194,16 @@ describe("the task queue", () => {
     });
     await expect(coordinator.tasks.publish(huge, never)).rejects.toMatchObject({ code: "PROTOCOL_TOO_LARGE" });
     expect((await coordinator.tasks.backlog(testPool)).queued).toBe(0);
+  });
+
+  it("takes over new settings where the consumer exists already, as after an upgrade", async () => {
+    await shortenAckWait(raw, 1_000, { max_deliver: 2, max_ack_pending: 3 });
+    await coordinator.ensureTopology({ pools: [testPool], replicas: 1, tasksBytesMax });
+    const { config } = await raw.manager.consumers.info(streams.tasks, taskConsumer(testPool));
+    expect(config.max_deliver).toBe(limits.attemptsMax);
+    expect(config.ack_wait).toBe(limits.ackWaitMs * 1_000_000);
+    await coordinator.ensureTopology({ pools: [testPool], replicas: 1, tasksBytesMax: 2 * tasksBytesMax });
+    expect((await raw.manager.streams.info(streams.tasks)).config.max_bytes).toBe(2 * tasksBytesMax);
   });
 
   it("gets a deleted consumer back from the coordinator, while workers wait for it", async () => {

@@ -1,5 +1,11 @@
 // Requirements: 3.2.proposal, 3.2.declined, 3.2.duplicates, 3.6.kinds, 3.6.windows, 3.7.replay, 3.7.committee, 3.13.report, 3.bad.two-campaigns
-import { HindcastError, type CampaignId, type CampaignRecord, type CampaignReport, type Demonstration } from "@hindcast/shared";
+import {
+  HindcastError,
+  type CampaignId,
+  type CampaignRecord,
+  type CampaignReport,
+  type Demonstration,
+} from "@hindcast/shared";
 import { type Bus, type Model, silentLogger } from "@hindcast/shared/node";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { packDocuments, runCampaign } from "../../coordinator/src/campaign-run.ts";
@@ -54,7 +60,8 @@ async function demonstrations(): Promise<Demonstration[]> {
   return found.sort((a, b) => a.id.localeCompare(b.id));
 }
 
-const countsOf = (report: CampaignReport, stage: string): Record<string, number> => report.funnel.find(({ name }) => name === stage)?.counts ?? {};
+const countsOf = (report: CampaignReport, stage: string): Record<string, number> =>
+  report.funnel.find(({ name }) => name === stage)?.counts ?? {};
 
 describe("a campaign on a real bus", () => {
   it("follows Algorithm 1 from documents to demonstrations, and every count adds up", async () => {
@@ -79,9 +86,9 @@ describe("a campaign on a real bus", () => {
       steps: [{ reason: "reason 1", summary: "Ran do-one." }, { reason: "reason 2" }],
       lineage: { from: 0, to: 2, keptSteps: [1, 2], isOffline: true },
     });
-    expect(found.find(({ instruction, steps }) => instruction.kind === "replicate" && steps.length === 2)?.instruction.text).toBe(
-      "Replicate the following: Ran do-one. Then: Ran do-two.",
-    );
+    expect(
+      found.find(({ instruction, steps }) => instruction.kind === "replicate" && steps.length === 2)?.instruction.text,
+    ).toBe("Replicate the following: Ran do-one. Then: Ran do-two.");
   });
 
   it("summarises each transition once, however many windows it is part of", async () => {
@@ -98,7 +105,15 @@ describe("a campaign on a real bus", () => {
     const dying = scriptedGenerator({
       judge: () => {
         if ((votes += 1) === 5) stop.abort(new Error("killed"));
-        return { json: { checklist: [], criteria: { aligned: true, coherent: true, natural: true, reasonable: true }, score: 4, reason: "fine", verdict: "yes" } };
+        return {
+          json: {
+            checklist: [],
+            criteria: { aligned: true, coherent: true, natural: true, reasonable: true },
+            score: 4,
+            reason: "fine",
+            verdict: "yes",
+          },
+        };
       },
     });
     const record = await aRecord();
@@ -114,7 +129,8 @@ describe("a campaign on a real bus", () => {
     worker = await startWorker(nats, { commands });
     await run(scriptedGenerator(), await aRecord());
     // What differs is when the episodes ended; everything else must not.
-    const withoutTime = (found: Demonstration[]): unknown => JSON.parse(JSON.stringify(found).replaceAll(/"(createdAt|durationMs)":("[^"]*"|[\d.]+)/g, '"$1":0'));
+    const withoutTime = (found: Demonstration[]): unknown =>
+      JSON.parse(JSON.stringify(found).replaceAll(/"(createdAt|durationMs)":("[^"]*"|[\d.]+)/g, '"$1":0'));
     expect(withoutTime(again)).toEqual(withoutTime(await demonstrations()));
     expect(stepsBefore).toBeGreaterThan(0);
   });
@@ -127,7 +143,10 @@ describe("a campaign on a real bus", () => {
   });
 
   it("keeps two campaigns at once apart", async () => {
-    const [one, two] = await Promise.all([run(scriptedGenerator(), await aRecord("c-0001")), run(scriptedGenerator(), await aRecord("c-0002"))]);
+    const [one, two] = await Promise.all([
+      run(scriptedGenerator(), await aRecord("c-0001")),
+      run(scriptedGenerator(), await aRecord("c-0002")),
+    ]);
     expect(countsOf(one, "demonstrations")).toEqual({ indexed: 12 });
     expect(countsOf(two, "demonstrations")).toEqual({ indexed: 12 });
     expect(new Set((await demonstrations()).map(({ campaignId }) => campaignId)).size).toBe(2);
@@ -146,14 +165,21 @@ describe("a campaign on a real bus", () => {
   });
 
   it("stops with a clear error when its budget is spent, before asking for more", async () => {
-    const generator: ScriptedModel = scriptedGenerator({ "summarise-transition": () => ({ completion: { text: "s", costUsd: 1 } }) });
-    await expect(run(generator, await aRecord("c-0001", { costUsdMax: 2 }))).rejects.toMatchObject({ code: "CAMPAIGN_BUDGET_EXHAUSTED" });
+    const generator: ScriptedModel = scriptedGenerator({
+      "summarise-transition": () => ({ completion: { text: "s", costUsd: 1 } }),
+    });
+    await expect(run(generator, await aRecord("c-0001", { costUsdMax: 2 }))).rejects.toMatchObject({
+      code: "CAMPAIGN_BUDGET_EXHAUSTED",
+    });
     expect(generator.asked("judge")).toBe(0);
   });
 
   it("survives model answers that are empty, not JSON or refused, and says so", async () => {
     for (const line of ["", "no json", { completion: { stop: "refusal" as const } }]) {
-      const report = await run(scriptedGenerator({ "self-instruct": () => line }), await aRecord(`c-${Math.random().toString(36).slice(2)}`));
+      const report = await run(
+        scriptedGenerator({ "self-instruct": () => line }),
+        await aRecord(`c-${Math.random().toString(36).slice(2)}`),
+      );
       expect(report.warnings.join()).toMatch(/no usable proposals/);
       expect(countsOf(report, "demonstrations")).toEqual({});
     }

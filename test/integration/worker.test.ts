@@ -1,5 +1,13 @@
 // Requirements: 3.3.queue, 3.3.fencing, 3.4.resume, 3.4.drain, 3.4.outcomes, 3.bad.sandbox-killed
-import { HindcastError, type CampaignId, type EpisodeEnded, type EpisodeId, type RolloutTask, type TaskId, type WorkerId } from "@hindcast/shared";
+import {
+  HindcastError,
+  type CampaignId,
+  type EpisodeEnded,
+  type EpisodeId,
+  type RolloutTask,
+  type TaskId,
+  type WorkerId,
+} from "@hindcast/shared";
 import { assembleAttempt, type Bus } from "@hindcast/shared/node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { collectTrajectory } from "../../coordinator/src/trajectory-collector.ts";
@@ -37,7 +45,9 @@ async function resultOf(task: RolloutTask): Promise<EpisodeEnded> {
 }
 
 const stepsOf = async (task: RolloutTask): Promise<number> =>
-  (await coordinator.trajectories.read(task.campaignId, task.episodeId)).filter(({ record }) => record.kind === "step.recorded").length;
+  (await coordinator.trajectories.read(task.campaignId, task.episodeId)).filter(
+    ({ record }) => record.kind === "step.recorded",
+  ).length;
 
 describe("a rollout agent on a real bus", () => {
   it("works a task to its terminal record, step by step, and empties the queue", async () => {
@@ -64,14 +74,19 @@ describe("a rollout agent on a real bus", () => {
     }
     await coordinator.tasks.publish({ ...task, seed: 1 }, never);
     await using second = await startWorker(nats, { id: "w-2" });
-    await expect.poll(() => coordinator.tasks.backlog(testPool), { timeout: 10_000 }).toEqual({ queued: 0, working: 0 });
+    await expect
+      .poll(() => coordinator.tasks.backlog(testPool), { timeout: 10_000 })
+      .toEqual({ queued: 0, working: 0 });
     expect(second.model.requests).toHaveLength(0);
   });
 
   it("hands back on drain, and another agent continues from the last committed step", async () => {
     const task = newTask();
     const commands = ["do-one", "do-two", "do-three"];
-    const first: TestWorker = await startWorker(nats, { commands, answer: (command) => (command === "do-two" && first.drain.abort(), { state: command }) });
+    const first: TestWorker = await startWorker(nats, {
+      commands,
+      answer: (command) => (command === "do-two" && first.drain.abort(), { state: command }),
+    });
     await coordinator.tasks.publish(task, never);
     await expect.poll(() => stepsOf(task), { timeout: 10_000 }).toBe(2);
     await first[Symbol.asyncDispose]();
@@ -85,7 +100,10 @@ describe("a rollout agent on a real bus", () => {
   });
 
   it("writes one fencing token everywhere although renewals move the lease on", async () => {
-    await using _worker = await startWorker(nats, { commands: ["do-one", "do-two"], beforeStep: (lease) => lease.renew() });
+    await using _worker = await startWorker(nats, {
+      commands: ["do-one", "do-two"],
+      beforeStep: (lease) => lease.renew(),
+    });
     const task = newTask();
     await coordinator.tasks.publish(task, never);
     const ended = await resultOf(task);
@@ -99,15 +117,28 @@ describe("a rollout agent on a real bus", () => {
     await coordinator.tasks.publish(task, never);
     await using _worker = await startWorker(nats, { commands: ["do-one"] });
     const ended = await resultOf(task);
-    const late: EpisodeEnded = { ...ended, workerId: "w-2" as WorkerId, fencingToken: ended.fencingToken + 1, reason: "loop" };
+    const late: EpisodeEnded = {
+      ...ended,
+      workerId: "w-2" as WorkerId,
+      fencingToken: ended.fencingToken + 1,
+      reason: "loop",
+    };
     expect(await coordinator.results.put(late)).toBe("already");
     expect(await coordinator.results.get(task.campaignId, task.taskId)).toEqual(ended);
   });
 
   it("tries a fault of the surroundings again and never counts it as a failed task", async () => {
     let faults = 0;
-    const lost = new HindcastError({ code: "SANDBOX_LOST", boundary: "sandbox", message: "the sandbox was killed", retryable: true });
-    await using _worker = await startWorker(nats, { commands: ["do-one"], answer: () => ((faults += 1) === 1 ? lost : { state: "one" }) });
+    const lost = new HindcastError({
+      code: "SANDBOX_LOST",
+      boundary: "sandbox",
+      message: "the sandbox was killed",
+      retryable: true,
+    });
+    await using _worker = await startWorker(nats, {
+      commands: ["do-one"],
+      answer: () => ((faults += 1) === 1 ? lost : { state: "one" }),
+    });
     const task = newTask();
     await coordinator.tasks.publish(task, never);
     expect(await resultOf(task)).toMatchObject({ reason: "submitted", steps: 1 });
@@ -119,12 +150,22 @@ describe("a rollout agent on a real bus", () => {
     await using _worker = await startWorker(nats, { commands: ["do-one"], answer: () => broken });
     const task = newTask();
     await coordinator.tasks.publish(task, never);
-    expect(await resultOf(task)).toMatchObject({ reason: "infrastructure", error: { code: "SANDBOX_UNAVAILABLE" }, evaluation: null });
-    await expect.poll(async () => (await coordinator.deadLetters.list()).some(({ subject }) => subject.includes(task.taskId))).toBe(true);
+    expect(await resultOf(task)).toMatchObject({
+      reason: "infrastructure",
+      error: { code: "SANDBOX_UNAVAILABLE" },
+      evaluation: null,
+    });
+    await expect
+      .poll(async () => (await coordinator.deadLetters.list()).some(({ subject }) => subject.includes(task.taskId)))
+      .toBe(true);
   });
 
   it("ends a task as unavailable when its own setup fails", async () => {
-    const failed = new HindcastError({ code: "ENVIRONMENT_SETUP_FAILED", boundary: "environment", message: "setup exited with 1" });
+    const failed = new HindcastError({
+      code: "ENVIRONMENT_SETUP_FAILED",
+      boundary: "environment",
+      message: "setup exited with 1",
+    });
     await using _worker = await startWorker(nats, { commands: ["do-one"], answer: () => failed });
     const task = newTask();
     await coordinator.tasks.publish(task, never);

@@ -46,7 +46,10 @@ const cluster = await startLocalCluster(
 );
 const bus = await connectBus({
   servers: cluster.url,
-  credentials: { user: "coordinator", password: readFileSync(join(cluster.credentialsDirectory, "coordinator"), "utf8") },
+  credentials: {
+    user: "coordinator",
+    password: readFileSync(join(cluster.credentialsDirectory, "coordinator"), "utf8"),
+  },
   name: "bench",
   inboxPrefix: "_INBOX_coordinator",
 });
@@ -85,7 +88,9 @@ async function measure(world: string, environment: EnvironmentSpec, count: numbe
   const seconds = (performance.now() - startedAt) / 1_000;
   over.abort();
   await Promise.allSettled([following]);
-  const wrong = ended.find((result) => result.kind !== "episode.ended" || result.reason !== "submitted" || result.steps !== steps);
+  const wrong = ended.find(
+    (result) => result.kind !== "episode.ended" || result.reason !== "submitted" || result.steps !== steps,
+  );
   if (wrong !== undefined) throw new Error(`an episode ended wrong: ${JSON.stringify(wrong)}`);
   const used = processorSeconds(cluster);
   const spent = Object.fromEntries(Object.entries(used).map(([name, value]) => [name, value - (before[name] ?? 0)]));
@@ -106,7 +111,10 @@ function processorSeconds(access: ClusterAccess): Record<string, number> {
   const own = process.cpuUsage();
   const ticksPerSecond = 100;
   const times = pidsOf(access).flatMap(([name, pid]): [string, number][] => {
-    const fields = readFileSync(`/proc/${pid}/stat`, "utf8").replace(/^.*\) /, "").split(" ").map(Number);
+    const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
+      .replace(/^.*\) /, "")
+      .split(" ")
+      .map(Number);
     const [user = 0, system = 0, childrenUser = 0, childrenSystem = 0] = fields.slice(11, 15);
     const itself: [string, number] = [name, (user + system) / ticksPerSecond];
     if (!name.startsWith("rollout-agent")) return [itself];
@@ -117,12 +125,17 @@ function processorSeconds(access: ClusterAccess): Record<string, number> {
 
 function residentMiB(access: ClusterAccess): Record<string, number> {
   return Object.fromEntries(
-    pidsOf(access).map(([name, pid]) => [name, Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) / 1_024]),
+    pidsOf(access).map(([name, pid]) => [
+      name,
+      Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) / 1_024,
+    ]),
   );
 }
 
 function pidsOf(access: ClusterAccess): [string, number][] {
-  return (access.file()?.processes ?? []).filter(({ name }) => name !== "reaper").map(({ name, identity }) => [name, identity.pid]);
+  return (access.file()?.processes ?? [])
+    .filter(({ name }) => name !== "reaper")
+    .map(({ name, identity }) => [name, identity.pid]);
 }
 
 function print(): void {
@@ -130,8 +143,20 @@ function print(): void {
     console.log(JSON.stringify({ benchmark: "cluster", machine: machine(cpus()), agents, slots, steps, results }));
     return;
   }
-  for (const { world, episodes: count, stepsPerSecond, stepsPerSecondPerCore, processor, residentMiB: memory } of results) {
-    console.log(styleText("bold", `${world}: ${count} episodes of ${steps} steps, ${agents} agents × ${slots} slots (${machine(cpus())})`));
+  for (const {
+    world,
+    episodes: count,
+    stepsPerSecond,
+    stepsPerSecondPerCore,
+    processor,
+    residentMiB: memory,
+  } of results) {
+    console.log(
+      styleText(
+        "bold",
+        `${world}: ${count} episodes of ${steps} steps, ${agents} agents × ${slots} slots (${machine(cpus())})`,
+      ),
+    );
     console.log(`${stepsPerSecond.toFixed(0)} steps/s, ${stepsPerSecondPerCore.toFixed(0)} per core`);
     for (const [name, share] of Object.entries(processor)) {
       const resident = memory[name] === undefined ? "" : `${memory[name].toFixed(0).padStart(6)} MiB resident`;

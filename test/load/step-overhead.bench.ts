@@ -91,22 +91,48 @@ async function anEpisode(n: number): Promise<TrajectoryRecord[]> {
     drain: new AbortController().signal,
   };
   const end = await runAttempt(deps, { task, deliveryCount: 1, fencingToken: 1 }, new AbortController().signal);
-  if (end === "handed-back" || end.steps !== stepsPerEpisode) throw new Error(`the episode ended wrong: ${JSON.stringify(end)}`);
+  if (end === "handed-back" || end.steps !== stepsPerEpisode)
+    throw new Error(`the episode ended wrong: ${JSON.stringify(end)}`);
   return records;
 }
 
 function print(): void {
-  const ours = samples.step.map((step, i) => step - (samples.publish[i] ?? 0) - (samples.snapshot[i + Math.floor(i / stepsPerEpisode) + 1] ?? 0));
-  const rows = { "bare publish": samples.bare, "whole step": samples.step, "publish in the step": samples.publish, "snapshot in the step": samples.snapshot, "our code in the step": ours };
+  const ours = samples.step.map(
+    (step, i) => step - (samples.publish[i] ?? 0) - (samples.snapshot[i + Math.floor(i / stepsPerEpisode) + 1] ?? 0),
+  );
+  const rows = {
+    "bare publish": samples.bare,
+    "whole step": samples.step,
+    "publish in the step": samples.publish,
+    "snapshot in the step": samples.snapshot,
+    "our code in the step": ours,
+  };
   const ratio = quantile(samples.step, 0.5) / quantile(samples.bare, 0.5);
-  const figures = Object.fromEntries(Object.entries(rows).map(([name, all]) => [name, { p50: quantile(all, 0.5), p99: quantile(all, 0.99), samples: all.length }]));
+  const figures = Object.fromEntries(
+    Object.entries(rows).map(([name, all]) => [
+      name,
+      { p50: quantile(all, 0.5), p99: quantile(all, 0.99), samples: all.length },
+    ]),
+  );
   if (process.argv.includes("--json")) {
-    console.log(JSON.stringify({ benchmark: "step-overhead", machine: machine(cpus()), episodes, stepsPerEpisode, observationBytes, milliseconds: figures, ratio }));
+    console.log(
+      JSON.stringify({
+        benchmark: "step-overhead",
+        machine: machine(cpus()),
+        episodes,
+        stepsPerEpisode,
+        observationBytes,
+        milliseconds: figures,
+        ratio,
+      }),
+    );
     return;
   }
   console.log(styleText("bold", `Per-step overhead, ${observationBytes}-byte observations (${machine(cpus())})`));
   for (const [name, { p50, p99, samples: count }] of Object.entries(figures)) {
-    console.log(`${name.padEnd(22)} p50 ${p50.toFixed(2).padStart(7)} ms   p99 ${p99.toFixed(2).padStart(7)} ms   (${count} samples)`);
+    console.log(
+      `${name.padEnd(22)} p50 ${p50.toFixed(2).padStart(7)} ms   p99 ${p99.toFixed(2).padStart(7)} ms   (${count} samples)`,
+    );
   }
   console.log(`a step takes ${ratio.toFixed(2)} × a bare publish at the median`);
 }

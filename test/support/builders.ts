@@ -34,11 +34,22 @@ export const someLimits: EpisodeLimits = {
 export const stateHash = (name: string): Sha256 => sha256Hex(name) as Sha256;
 
 export function aShellObservation(partial: Partial<ShellObservation> = {}): ShellObservation {
-  return { kind: "shell", text: "", exitCode: 0, killed: null, workingDirectory: "/workspace", omittedBytes: 0, ...partial };
+  return {
+    kind: "shell",
+    text: "",
+    exitCode: 0,
+    killed: null,
+    workingDirectory: "/workspace",
+    omittedBytes: 0,
+    ...partial,
+  };
 }
 
 /** `state` names the world's state; equal names are equal states. */
-export function anObserved({ state = "start", ...shell }: Partial<ShellObservation> & { state?: string } = {}): Observed {
+export function anObserved({
+  state = "start",
+  ...shell
+}: Partial<ShellObservation> & { state?: string } = {}): Observed {
   return {
     observation: aShellObservation({ exitCode: null, ...shell }),
     stateHash: stateHash(state),

@@ -85,7 +85,10 @@ function surroundings(): Record<string, string> {
 /** A folder to work in; removed with everything in it. */
 export function aFolder(): { path: string } & Disposable {
   const path = mkdtempSync(join(tmpdir(), "hindcast-cli-"));
-  return { path, [Symbol.dispose]: () => process.env.KEEP ? undefined : rmSync(path, { recursive: true, force: true }) };
+  return {
+    path,
+    [Symbol.dispose]: () => (process.env.KEEP ? undefined : rmSync(path, { recursive: true, force: true })),
+  };
 }
 
 /** Living processes that were started for this folder: its path is in their command line or environment. */

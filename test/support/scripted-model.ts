@@ -12,7 +12,11 @@ export class ScriptedModel implements Model {
   readonly requests: CompletionRequest[] = [];
   readonly #answer: (request: CompletionRequest) => Line;
 
-  constructor(id: string, answer: (request: CompletionRequest) => Line, { isOffline = true }: { isOffline?: boolean } = {}) {
+  constructor(
+    id: string,
+    answer: (request: CompletionRequest) => Line,
+    { isOffline = true }: { isOffline?: boolean } = {},
+  ) {
     this.id = id;
     this.#answer = answer;
     this.isOffline = isOffline;

@@ -1,14 +1,22 @@
 // Scripted twins of the seams of an episode: they do what a test says, in memory, and note the order of what happened.
 import type { BlobRef, Sha256, TrajectoryRecord } from "@hindcast/shared";
 import { sha256Hex } from "@hindcast/shared/node";
-import type { Environment, EnvironmentState, EnvironmentStep } from "../../rollout-agent/src/environment/environment.ts";
+import type {
+  Environment,
+  EnvironmentState,
+  EnvironmentStep,
+} from "../../rollout-agent/src/environment/environment.ts";
 import type { Policy, PolicyTurn } from "../../rollout-agent/src/policy/policy.ts";
 import { anObserved, type StepWords } from "./builders.ts";
 
 export class ScriptedEnvironment implements Environment {
   readonly log: string[];
   readonly #answer: (command: string) => Omit<StepWords, "command"> | Error;
-  evaluation: Awaited<ReturnType<Environment["evaluate"]>> | Error = { verdict: "success", evaluator: "end-state", detail: "" };
+  evaluation: Awaited<ReturnType<Environment["evaluate"]>> | Error = {
+    verdict: "success",
+    evaluator: "end-state",
+    detail: "",
+  };
 
   readonly #beforeStep: () => Promise<void>;
 
@@ -65,7 +73,10 @@ export class ScriptedPolicy implements Policy {
   readonly #script: readonly (string | PolicyTurn | Error | ((signal: AbortSignal) => Promise<PolicyTurn>))[];
   #position = 0;
 
-  constructor(log: string[], ...script: (string | PolicyTurn | Error | ((signal: AbortSignal) => Promise<PolicyTurn>))[]) {
+  constructor(
+    log: string[],
+    ...script: (string | PolicyTurn | Error | ((signal: AbortSignal) => Promise<PolicyTurn>))[]
+  ) {
     this.#log = log;
     this.#script = script;
   }

@@ -41,7 +41,10 @@ export function scriptedPolicy(commands: readonly string[]): ScriptedModel {
   });
 }
 
-export async function startWorker(nats: TestNats, { id = "w-1", commands = ["touch a", "touch b"], answer, ...options }: WorkerOptions = {}): Promise<TestWorker> {
+export async function startWorker(
+  nats: TestNats,
+  { id = "w-1", commands = ["touch a", "touch b"], answer, ...options }: WorkerOptions = {},
+): Promise<TestWorker> {
   const workerId = id as WorkerId;
   const bus = await nats.connect(workerId);
   const log: string[] = [];
@@ -52,21 +55,32 @@ export async function startWorker(nats: TestNats, { id = "w-1", commands = ["tou
   const provider: EnvironmentProvider = {
     kind: "shell",
     problems: () => Promise.resolve([]),
-    create: () => new ScriptedEnvironment(log, answer, async () => {
-      if (lease !== null) await options.beforeStep?.(lease);
-    }),
+    create: () =>
+      new ScriptedEnvironment(log, answer, async () => {
+        if (lease !== null) await options.beforeStep?.(lease);
+      }),
   };
   let lease: Lease | null = null;
   const leases: LeaseStore = {
     holder: (episode) => bus.leases.holder(episode),
     acquire: async (...args) => (lease = await bus.leases.acquire(...args)),
   };
-  const watched: Bus = new Proxy(bus, { get: (target, key) => (key === "leases" ? leases : bound(target, key as keyof Bus)) });
+  const watched: Bus = new Proxy(bus, {
+    get: (target, key) => (key === "leases" ? leases : bound(target, key as keyof Bus)),
+  });
   const shared = { bus: watched, workerId, environments: () => provider, logger: silentLogger, drain: drain.signal };
   const metrics = new AgentMetrics(new Registry());
   const rollouts = new RolloutHandler({ ...shared, model: () => options.model ?? model, cancellations, metrics });
   const handler = new TaskDispatcher(rollouts, new ReplayHandler(shared));
-  const loop = runLeaseLoop({ bus, pool: testPool, slots: 2, handler, logger: silentLogger, drain: drain.signal, abort: abort.signal });
+  const loop = runLeaseLoop({
+    bus,
+    pool: testPool,
+    slots: 2,
+    handler,
+    logger: silentLogger,
+    drain: drain.signal,
+    abort: abort.signal,
+  });
   return {
     log,
     model,

@@ -29,15 +29,37 @@ async function aPolicy(): Promise<Emulator> {
 function someDocuments(folder: string): string {
   const docs = join(folder, "docs");
   mkdirSync(docs);
-  for (const [name, noun] of [["log", "journal"], ["list", "shopping list"], ["note", "diary"]]) {
-    writeFileSync(join(docs, `${name}.md`), `# Keeping a ${noun}\n\nAppend a line to the ${noun}:\n\n\`\`\`sh\necho first >> ${name}.txt\n\`\`\`\n`);
+  for (const [name, noun] of [
+    ["log", "journal"],
+    ["list", "shopping list"],
+    ["note", "diary"],
+  ]) {
+    writeFileSync(
+      join(docs, `${name}.md`),
+      `# Keeping a ${noun}\n\nAppend a line to the ${noun}:\n\n\`\`\`sh\necho first >> ${name}.txt\n\`\`\`\n`,
+    );
   }
   return docs;
 }
 
 const run = (folder: string, policy: Emulator, ...more: string[]): HindcastProcess =>
   startHindcast(
-    ["--json", "run", "--docs", someDocuments(folder), "--policy", "openai:codestral-22b", "--generator", "offline:rules", "--judge", "offline:rules", "--no-evaluation", "--set", "campaign.retrievalWhileLearning=false", ...more],
+    [
+      "--json",
+      "run",
+      "--docs",
+      someDocuments(folder),
+      "--policy",
+      "openai:codestral-22b",
+      "--generator",
+      "offline:rules",
+      "--judge",
+      "offline:rules",
+      "--no-evaluation",
+      "--set",
+      "campaign.retrievalWhileLearning=false",
+      ...more,
+    ],
     { cwd: folder, env: { OPENAI_API_KEY: policy.apiKey, HINDCAST_OPENAI_BASE_URL: `${policy.url}/v1` } },
   );
 

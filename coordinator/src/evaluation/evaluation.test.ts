@@ -30,16 +30,30 @@ describe("splitDocuments", () => {
 
   it("holds back nothing where there is nothing to spare or nothing is asked for", () => {
     expect(split(10, 0).heldOut).toEqual([]);
-    const one = splitDocuments(documents.slice(0, 1), { documentsMax: 5, heldOutPercent: 20, random: seededRandom("seed") });
+    const one = splitDocuments(documents.slice(0, 1), {
+      documentsMax: 5,
+      heldOutPercent: 20,
+      random: seededRandom("seed"),
+    });
     expect(one).toMatchObject({ heldOut: [], learn: [{ source: "page-0.md" }] });
   });
 });
 
 describe("gainOf", () => {
-  const pair = (off: string, on: string): Pair => ({ off: { verdict: off as "success", steps: 4 }, on: { verdict: on as "success", steps: 2 } });
+  const pair = (off: string, on: string): Pair => ({
+    off: { verdict: off as "success", steps: 4 },
+    on: { verdict: on as "success", steps: 2 },
+  });
 
   it("pairs the arms over tasks that both decided, and counts the rest as undecided", () => {
-    const pairs = [pair("failure", "success"), pair("failure", "success"), pair("success", "success"), pair("success", "failure"), pair("unknown", "success"), pair("failure", "unknown")];
+    const pairs = [
+      pair("failure", "success"),
+      pair("failure", "success"),
+      pair("success", "success"),
+      pair("success", "failure"),
+      pair("unknown", "success"),
+      pair("failure", "unknown"),
+    ];
     expect(gainOf("instance-disjoint", pairs)).toMatchObject({
       tasks: 6,
       off: { successes: 2, decided: 5, undecided: 1 },
@@ -51,7 +65,11 @@ describe("gainOf", () => {
   });
 
   it("claims nothing without a decided task", () => {
-    expect(gainOf("document-disjoint", [pair("unknown", "success")])).toMatchObject({ difference: null, differenceInterval: null, off: { rate: null, interval: null } });
+    expect(gainOf("document-disjoint", [pair("unknown", "success")])).toMatchObject({
+      difference: null,
+      differenceInterval: null,
+      off: { rate: null, interval: null },
+    });
     expect(gainOf("document-disjoint", [])).toMatchObject({ tasks: 0, difference: null });
   });
 
@@ -59,7 +77,10 @@ describe("gainOf", () => {
     const verdict = fc.constantFrom("success", "failure");
     fc.assert(
       fc.property(fc.array(fc.tuple(verdict, verdict), { minLength: 1, maxLength: 60 }), (verdicts) => {
-        const gain = gainOf("instance-disjoint", verdicts.map(([off, on]) => pair(off, on)));
+        const gain = gainOf(
+          "instance-disjoint",
+          verdicts.map(([off, on]) => pair(off, on)),
+        );
         const [low, high] = gain.differenceInterval!;
         expect(low).toBeLessThanOrEqual(gain.difference! + 1e-9);
         expect(high).toBeGreaterThanOrEqual(gain.difference! - 1e-9);

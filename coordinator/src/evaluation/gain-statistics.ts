@@ -27,7 +27,8 @@ export function gainOf(kind: GainResult["kind"], pairs: readonly Pair[]): GainRe
     off: armOf(pairs.map(({ off }) => off)),
     on: armOf(pairs.map(({ on }) => on)),
     difference: decided.length === 0 ? null : (onlyOn - onlyOff) / decided.length,
-    differenceInterval: decided.length === 0 ? null : newcombePairedInterval({ both, onlyFirst: onlyOn, onlySecond: onlyOff, neither }),
+    differenceInterval:
+      decided.length === 0 ? null : newcombePairedInterval({ both, onlyFirst: onlyOn, onlySecond: onlyOff, neither }),
     onlyOn,
     onlyOff,
   };

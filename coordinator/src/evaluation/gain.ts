@@ -28,7 +28,10 @@ export async function measureGain(context: CampaignContext, tasks: readonly Held
     { concurrency: pairsInFlightMax },
   );
   return (["instance-disjoint", "document-disjoint"] as const).map((kind) =>
-    gainOf(kind, pairs.filter((pair) => pair.kind === kind)),
+    gainOf(
+      kind,
+      pairs.filter((pair) => pair.kind === kind),
+    ),
   );
 }
 

@@ -25,7 +25,9 @@ export function splitDocuments(
       : Math.min(sources.length - 1, Math.max(1, Math.round((sources.length * heldOutPercent) / 100)));
   const heldOutSources = new Set(sources.slice(0, heldOutCount));
   const candidates = documents.filter(({ source }) => !heldOutSources.has(source));
-  const chosen = new Set(stratifiedSample(candidates, documentsMax, ({ source }) => source, random.derive("documents")));
+  const chosen = new Set(
+    stratifiedSample(candidates, documentsMax, ({ source }) => source, random.derive("documents")),
+  );
   return {
     learn: candidates.filter((document) => chosen.has(document)),
     heldOut: documents.filter(({ source }) => heldOutSources.has(source)),

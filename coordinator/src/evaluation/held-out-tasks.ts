@@ -51,7 +51,12 @@ const variationOf =
   (context: CampaignContext) =>
   ({ document, instruction, proposal }: LearnedInstruction): EvaluationTaskInput => ({
     ...common(context, document),
-    learned: { instruction: instruction.text, guidance: proposal.guidance, files: proposal.files, setup: proposal.setup },
+    learned: {
+      instruction: instruction.text,
+      guidance: proposal.guidance,
+      files: proposal.files,
+      setup: proposal.setup,
+    },
   });
 
 const taskFrom =

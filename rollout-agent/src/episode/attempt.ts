@@ -32,7 +32,11 @@ export interface Hold {
   fencingToken: number;
 }
 
-export async function runAttempt(deps: AttemptDeps, hold: Hold, signal: AbortSignal): Promise<EpisodeEnd | "handed-back"> {
+export async function runAttempt(
+  deps: AttemptDeps,
+  hold: Hold,
+  signal: AbortSignal,
+): Promise<EpisodeEnd | "handed-back"> {
   const { task } = hold;
   await using worlds = new WorldOpener(deps, hold);
   const { environment, recorder, trajectory, attempt } = await begin(deps, hold, worlds, signal);

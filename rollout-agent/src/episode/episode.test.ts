@@ -18,7 +18,15 @@ interface Arrangement {
   signal?: AbortSignal;
 }
 
-function run({ log, task = {}, limits = {}, environment, policy, drain, signal }: Arrangement): Promise<EpisodeOutcome> {
+function run({
+  log,
+  task = {},
+  limits = {},
+  environment,
+  policy,
+  drain,
+  signal,
+}: Arrangement): Promise<EpisodeOutcome> {
   const rollout = aRolloutTask({ reference: { commands: ["touch a"] }, ...task, limits: { ...someLimits, ...limits } });
   return runEpisode(
     {
@@ -26,7 +34,13 @@ function run({ log, task = {}, limits = {}, environment, policy, drain, signal }
       environment: environment ?? new ScriptedEnvironment(log),
       policy,
       retriever: noRetriever,
-      recorder: new EpisodeRecorder({ bus: new MemoryRecords(log), task: rollout, workerId: "w-1" as WorkerId, attempt: 1, fencingToken: 1 }),
+      recorder: new EpisodeRecorder({
+        bus: new MemoryRecords(log),
+        task: rollout,
+        workerId: "w-1" as WorkerId,
+        attempt: 1,
+        fencingToken: 1,
+      }),
       trajectory: { initial: anObserved(), steps: [] },
       drain: drain ?? new AbortController().signal,
     },
@@ -50,7 +64,16 @@ describe("runEpisode", () => {
   it("acts, steps and records each step before the next action is chosen, then evaluates", async () => {
     const log: string[] = [];
     const outcome = await run({ log, policy: new ScriptedPolicy(log, "touch a", "touch b", "stop") });
-    expect(log).toEqual(["act touch a", "step touch a", "record 1", "act touch b", "step touch b", "record 2", "act stop", "evaluate"]);
+    expect(log).toEqual([
+      "act touch a",
+      "step touch a",
+      "record 1",
+      "act touch b",
+      "step touch b",
+      "record 2",
+      "act stop",
+      "evaluate",
+    ]);
     expect(outcome).toMatchObject({ kind: "ended", reason: "submitted", evaluation: { verdict: "success" } });
   });
 
@@ -80,15 +103,25 @@ describe("runEpisode", () => {
       };
     };
     const usage = { inputTokens: 60, cacheReadTokens: 0, cacheWriteTokens: 0, outputTokens: 0 };
-    expect(await run({ log: [], limits: { tokensMax: 100 }, policy: spending({ usage }) })).toMatchObject({ reason: "token-limit" });
-    expect(await run({ log: [], limits: { costUsdMax: 1 }, policy: spending({ costUsd: 0.6 }) })).toMatchObject({ reason: "cost-limit" });
+    expect(await run({ log: [], limits: { tokensMax: 100 }, policy: spending({ usage }) })).toMatchObject({
+      reason: "token-limit",
+    });
+    expect(await run({ log: [], limits: { costUsdMax: 1 }, policy: spending({ costUsd: 0.6 }) })).toMatchObject({
+      reason: "cost-limit",
+    });
     const unknown = await run({ log: [], limits: { costUsdMax: 1, stepsMax: 4 }, policy: spending({ costUsd: null }) });
     expect(unknown).toMatchObject({ reason: "step-limit", governor: { costUsd: null } });
   });
 
   it("ends with time-limit while a model call hangs", async () => {
-    const hanging = new ScriptedPolicy([], (signal) => new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error))));
-    expect(await run({ log: [], limits: { wallTimeMs: 20 }, policy: hanging })).toMatchObject({ kind: "ended", reason: "time-limit" });
+    const hanging = new ScriptedPolicy(
+      [],
+      (signal) => new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error))),
+    );
+    expect(await run({ log: [], limits: { wallTimeMs: 20 }, policy: hanging })).toMatchObject({
+      kind: "ended",
+      reason: "time-limit",
+    });
   });
 
   it("ends with loop when the policy repeats itself without effect", async () => {
@@ -101,7 +134,10 @@ describe("runEpisode", () => {
   it("ends with refused and format-limit as the policy says, counting the calls", async () => {
     const usage = { inputTokens: 7, cacheReadTokens: 0, cacheWriteTokens: 0, outputTokens: 0 };
     for (const kind of ["refused", "format-limit"] as const) {
-      const outcome = await run({ log: [], policy: new ScriptedPolicy([], { kind, detail: "no", calls: [aCall({ usage })] }) });
+      const outcome = await run({
+        log: [],
+        policy: new ScriptedPolicy([], { kind, detail: "no", calls: [aCall({ usage })] }),
+      });
       expect(outcome).toMatchObject({ kind: "ended", reason: kind, governor: { usage } });
     }
   });
@@ -110,7 +146,12 @@ describe("runEpisode", () => {
     const log: string[] = [];
     const drain = new AbortController();
     const environment = new ScriptedEnvironment(log, (command) => (drain.abort(), { state: command }));
-    const outcome = await run({ log, environment, policy: new ScriptedPolicy(log, "touch a", "touch b"), drain: drain.signal });
+    const outcome = await run({
+      log,
+      environment,
+      policy: new ScriptedPolicy(log, "touch a", "touch b"),
+      drain: drain.signal,
+    });
     expect(outcome).toEqual({ kind: "handed-back", stepsDone: 1 });
     expect(log).toEqual(["act touch a", "step touch a", "record 1"]);
   });
@@ -124,10 +165,14 @@ describe("runEpisode", () => {
   it("leaves success unknown when the evaluator breaks", async () => {
     const environment = new ScriptedEnvironment([]);
     environment.evaluation = new Error("no room");
-    expect(await run({ log: [], environment, policy: new ScriptedPolicy([], "stop") })).toMatchObject({ evaluation: { verdict: "unknown", detail: "no room" } });
+    expect(await run({ log: [], environment, policy: new ScriptedPolicy([], "stop") })).toMatchObject({
+      evaluation: { verdict: "unknown", detail: "no room" },
+    });
   });
 
   it("is not evaluated without a reference", async () => {
-    expect(await run({ log: [], task: { reference: null }, policy: new ScriptedPolicy([], "stop") })).toMatchObject({ evaluation: null });
+    expect(await run({ log: [], task: { reference: null }, policy: new ScriptedPolicy([], "stop") })).toMatchObject({
+      evaluation: null,
+    });
   });
 });

@@ -89,7 +89,11 @@ async function takeStep(
     return state.terminated ? { reason: "submitted", detail: "the environment ended it", closing: null } : null;
   } catch (error) {
     if (!deadline.aborted || outer.aborted) throw error;
-    return { reason: "time-limit", detail: `${task.limits.wallTimeMs} ms have passed: ${messageOf(error)}`, closing: null };
+    return {
+      reason: "time-limit",
+      detail: `${task.limits.wallTimeMs} ms have passed: ${messageOf(error)}`,
+      closing: null,
+    };
   }
 }
 

@@ -18,8 +18,10 @@ export class BusRetriever implements Retriever {
 
   async demonstrationsFor(task: RolloutTask, trajectory: Trajectory, signal: AbortSignal): Promise<Retrieval> {
     const settings = task.retrieval;
-    if (settings === null || settings.observationBased + settings.modelBased === 0) return { demonstrations: [], calls: [] };
-    const { query, calls } = settings.modelBased > 0 ? await this.#writeQuery(task, trajectory, signal) : { query: null, calls: [] };
+    if (settings === null || settings.observationBased + settings.modelBased === 0)
+      return { demonstrations: [], calls: [] };
+    const { query, calls } =
+      settings.modelBased > 0 ? await this.#writeQuery(task, trajectory, signal) : { query: null, calls: [] };
     const observation = observationText(observedAt(trajectory, trajectory.steps.length).observation);
     const reply = await this.#bus.request({
       subject: subjects.retrievalSearch,
@@ -57,10 +59,13 @@ export class BusRetriever implements Retriever {
   }
 
   /** A model that refuses or fails to write a query leaves observation-based retrieval; its calls are still counted. */
-  async #writeQuery(task: RolloutTask, trajectory: Trajectory, signal: AbortSignal): Promise<{ query: string | null; calls: ModelCall[] }> {
+  async #writeQuery(
+    task: RolloutTask,
+    trajectory: Trajectory,
+    signal: AbortSignal,
+  ): Promise<{ query: string | null; calls: ModelCall[] }> {
     const input = { instruction: task.instruction.text, trajectory };
     const answer = await ask(this.#model, retrievalQuery, input, { seed: task.seed, signal });
     return { query: answer.ok ? answer.value : null, calls: answer.calls };
   }
 }
-

@@ -14,7 +14,10 @@ export interface AnnouncementOptions {
 }
 
 /** Says every `heartbeatMs` that this worker is there, until it drains; then takes the entry away. */
-export async function announce({ bus, workerId, pool, slots, logger }: AnnouncementOptions, draining: AbortSignal): Promise<void> {
+export async function announce(
+  { bus, workerId, pool, slots, logger }: AnnouncementOptions,
+  draining: AbortSignal,
+): Promise<void> {
   const workers = bus.records("WORKERS", WorkerRecord);
   const record: WorkerRecord = {
     v: 1,

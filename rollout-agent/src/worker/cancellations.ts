@@ -8,7 +8,8 @@ export class Cancellations {
   /** Follows the CAMPAIGNS bucket until `signal` aborts. */
   async follow(campaigns: Pick<RecordStore<CampaignRecord>, "watch">, signal: AbortSignal): Promise<void> {
     for await (const { key, value } of campaigns.watch(signal)) {
-      if (value?.state === "cancelled" || value?.state === "failed") this.#controller(key).abort(new Error(`campaign ${key} was ${value.state}`));
+      if (value?.state === "cancelled" || value?.state === "failed")
+        this.#controller(key).abort(new Error(`campaign ${key} was ${value.state}`));
     }
   }
 

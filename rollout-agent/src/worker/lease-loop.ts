@@ -73,7 +73,11 @@ async function workOn(leased: LeasedTask, { handler, logger, abort, drain }: Lea
     else leased.handBack(Math.min(handled.delayMs, limits.nakDelayMsMax));
     log.debug({ event: "lease.ended", handled: handled.kind });
   } catch (error) {
-    await settleFailure(leased, toHindcastError(error, "environment"), { handler, log, isStopping: abort.aborted || drain.aborted });
+    await settleFailure(leased, toHindcastError(error, "environment"), {
+      handler,
+      log,
+      isStopping: abort.aborted || drain.aborted,
+    });
   } finally {
     clearInterval(heartbeat);
   }

@@ -37,7 +37,11 @@ export class ReplayHandler {
   }
 
   async giveUp(_leased: LeasedTask, task: ReplayTask, error: HindcastError): Promise<void> {
-    await this.#write(task, { outcome: "not-replayable", agreedTo: task.from, detail: error.message.slice(0, 2_000) }, 0);
+    await this.#write(
+      task,
+      { outcome: "not-replayable", agreedTo: task.from, detail: error.message.slice(0, 2_000) },
+      0,
+    );
   }
 
   async #replay(task: ReplayTask, environment: Environment, signal: AbortSignal): Promise<Replayed> {
@@ -50,7 +54,8 @@ export class ReplayHandler {
       const { observation, stateHash: reached } = await environment.step(action, signal);
       const reachedCode = observation.kind === "shell" ? observation.exitCode : null;
       if (reached !== stateHash || reachedCode !== exitCode) {
-        const detail = reached === stateHash ? `exit code ${reachedCode} instead of ${exitCode}` : "another state was reached";
+        const detail =
+          reached === stateHash ? `exit code ${reachedCode} instead of ${exitCode}` : "another state was reached";
         return { outcome: "completed", agreedTo, detail: `step ${agreedTo + 1}: ${detail}` };
       }
       agreedTo += 1;
@@ -60,7 +65,8 @@ export class ReplayHandler {
 
   async #start(task: ReplayTask, environment: Environment, signal: AbortSignal): Promise<EnvironmentState | null> {
     try {
-      if (task.snapshot !== null) return await environment.restore(await this.#deps.bus.blobs.get(task.snapshot), signal);
+      if (task.snapshot !== null)
+        return await environment.restore(await this.#deps.bus.blobs.get(task.snapshot), signal);
       return task.from === 0 ? await environment.reset(signal) : null;
     } catch (error) {
       if (error instanceof Failure && !error.retryable) return null;

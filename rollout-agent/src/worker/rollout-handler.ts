@@ -80,7 +80,20 @@ export class RolloutHandler {
     metrics.episodeEnded(record.reason, record.durationMs / 1_000);
     const { reason, steps, attempt, usage, costUsd, durationMs, evaluation, error } = record;
     logger.info(
-      { event: "episode.ended", episodeId: task.episodeId, campaignId: task.campaignId, attempt, reason, steps, usage, costUsd, durationMs, evaluation, error, written },
+      {
+        event: "episode.ended",
+        episodeId: task.episodeId,
+        campaignId: task.campaignId,
+        attempt,
+        reason,
+        steps,
+        usage,
+        costUsd,
+        durationMs,
+        evaluation,
+        error,
+        written,
+      },
       "episode ended",
     );
   }
@@ -103,7 +116,10 @@ function endWithout(reason: EndReason, attempt: number, error: HindcastError | n
 
 /** The world of this task cannot be set up anywhere: its own setup fails, or it needs what no worker here has. */
 function isUnavailable(error: unknown): error is HindcastError {
-  return error instanceof HindcastError && (error.code === "ENVIRONMENT_SETUP_FAILED" || error.code === "ENVIRONMENT_UNAVAILABLE");
+  return (
+    error instanceof HindcastError &&
+    (error.code === "ENVIRONMENT_SETUP_FAILED" || error.code === "ENVIRONMENT_UNAVAILABLE")
+  );
 }
 
 function lostLease(task: RolloutTask, cause: unknown): HindcastError {

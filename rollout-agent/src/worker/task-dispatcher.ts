@@ -16,11 +16,15 @@ export class TaskDispatcher implements TaskHandler {
 
   handle(leased: LeasedTask, signal: AbortSignal): Promise<Handled> {
     const { task } = leased;
-    return task.kind === "rollout" ? this.#rollouts.handle(leased, task, signal) : this.#replays.handle(leased, task, signal);
+    return task.kind === "rollout"
+      ? this.#rollouts.handle(leased, task, signal)
+      : this.#replays.handle(leased, task, signal);
   }
 
   giveUp(leased: LeasedTask, error: HindcastError): Promise<void> {
     const { task } = leased;
-    return task.kind === "rollout" ? this.#rollouts.giveUp(leased, task, error) : this.#replays.giveUp(leased, task, error);
+    return task.kind === "rollout"
+      ? this.#rollouts.giveUp(leased, task, error)
+      : this.#replays.giveUp(leased, task, error);
   }
 }

@@ -16,7 +16,10 @@ const head = (attempt: number, fencingToken: number) => ({
   fencingToken,
   recordedAt: "2026-01-01T00:00:00.000Z",
 });
-const stored = (record: StoredRecord["record"]): StoredRecord => ({ record, bytes: new TextEncoder().encode(JSON.stringify(record)) });
+const stored = (record: StoredRecord["record"]): StoredRecord => ({
+  record,
+  bytes: new TextEncoder().encode(JSON.stringify(record)),
+});
 const started = (attempt: number, token: number, resumedFrom: EpisodeStarted["resumedFrom"] = null): StoredRecord =>
   stored({ ...head(attempt, token), kind: "episode.started", initial: anObserved(), resumedFrom });
 const step = (attempt: number, token: number, index: number, command = `${attempt}-${index}`): StoredRecord =>
@@ -31,15 +34,25 @@ describe("assembleAttempt", () => {
 
   it("takes the inherited steps up to where the attempt resumed, and no later ones of a zombie", () => {
     const zombie = step(1, 7, 3, "zombie");
-    const records = [started(1, 7), step(1, 7, 1), step(1, 7, 2), started(2, 9, { attempt: 1, fencingToken: 7, step: 2 }), zombie, step(2, 9, 3)];
+    const records = [
+      started(1, 7),
+      step(1, 7, 1),
+      step(1, 7, 2),
+      started(2, 9, { attempt: 1, fencingToken: 7, step: 2 }),
+      zombie,
+      step(2, 9, 3),
+    ];
     expect(commands(assembleAttempt(records, 2))).toEqual(["1-1", "1-2", "2-3"]);
   });
 
   it("follows a chain of resumes", () => {
     const records = [
-      started(1, 1), step(1, 1, 1),
-      started(2, 2, { attempt: 1, fencingToken: 1, step: 1 }), step(2, 2, 2),
-      started(5, 3, { attempt: 2, fencingToken: 2, step: 2 }), step(5, 3, 3),
+      started(1, 1),
+      step(1, 1, 1),
+      started(2, 2, { attempt: 1, fencingToken: 1, step: 1 }),
+      step(2, 2, 2),
+      started(5, 3, { attempt: 2, fencingToken: 2, step: 2 }),
+      step(5, 3, 3),
     ];
     expect(commands(assembleAttempt(records, 5))).toEqual(["1-1", "2-2", "5-3"]);
   });
@@ -53,7 +66,11 @@ describe("assembleAttempt", () => {
   it.each<[string, StoredRecord[], number]>([
     ["has no first record", [step(1, 7, 1)], 1],
     ["has a gap", [started(1, 7), step(1, 7, 1), step(1, 7, 3)], 1],
-    ["resumes from steps that are not there", [started(1, 7), started(2, 9, { attempt: 1, fencingToken: 7, step: 1 })], 2],
+    [
+      "resumes from steps that are not there",
+      [started(1, 7), started(2, 9, { attempt: 1, fencingToken: 7, step: 1 })],
+      2,
+    ],
     ["resumes from itself", [started(2, 9, { attempt: 2, fencingToken: 9, step: 0 })], 2],
   ])("is no evidence when it %s", (_, records, attempt) => {
     expect(assembleAttempt(records, attempt)).toBeNull();
@@ -72,11 +89,17 @@ describe("trajectoryDigest", () => {
   it("differs when any byte or any border between steps differs", () => {
     const bytes = fc.uint8Array({ minLength: 1, maxLength: 8 });
     fc.assert(
-      fc.property(fc.array(bytes, { minLength: 1, maxLength: 5 }), fc.array(bytes, { minLength: 1, maxLength: 5 }), (a, b) => {
-        const same = JSON.stringify(a.map((x) => [...x])) === JSON.stringify(b.map((x) => [...x]));
-        expect(trajectoryDigest(a) === trajectoryDigest(b)).toBe(same);
-      }),
+      fc.property(
+        fc.array(bytes, { minLength: 1, maxLength: 5 }),
+        fc.array(bytes, { minLength: 1, maxLength: 5 }),
+        (a, b) => {
+          const same = JSON.stringify(a.map((x) => [...x])) === JSON.stringify(b.map((x) => [...x]));
+          expect(trajectoryDigest(a) === trajectoryDigest(b)).toBe(same);
+        },
+      ),
     );
-    expect(trajectoryDigest([new Uint8Array([1, 2])])).not.toBe(trajectoryDigest([new Uint8Array([1]), new Uint8Array([2])]));
+    expect(trajectoryDigest([new Uint8Array([1, 2])])).not.toBe(
+      trajectoryDigest([new Uint8Array([1]), new Uint8Array([2])]),
+    );
   });
 });

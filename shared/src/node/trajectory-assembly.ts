@@ -40,7 +40,9 @@ export function assembleAttempt(
   const ofAttempt = records.filter(({ record }) => record.attempt === attempt);
   const token = fencingToken ?? Math.max(...ofAttempt.map(({ record }) => record.fencingToken));
   const own = ofAttempt.filter(({ record }) => record.fencingToken === token);
-  const started = own.map(({ record }) => record).find((record): record is EpisodeStarted => record.kind === "episode.started");
+  const started = own
+    .map(({ record }) => record)
+    .find((record): record is EpisodeStarted => record.kind === "episode.started");
   if (started === undefined) return null;
 
   const inherited = inheritedSteps(records, started);

@@ -3,8 +3,9 @@
 //! vector is normalised to length one.
 //!
 //! Inverse document frequency changes with every demonstration that comes or goes. It therefore weighs the *query* only
-//! (SMART notation `lnc.ltc`; Manning et al., Introduction to Information Retrieval, §6.4.3): stored vectors depend on
-//! nothing but their own text, never go stale, and are the same on every replica.
+//! (SMART notation `lnc` for what is stored; Manning et al., Introduction to Information Retrieval, §6.4.3), and does so
+//! squared, so that a shared feature counts as if both sides had been weighed. Stored vectors depend on nothing but their
+//! own text, never go stale, and are the same on every replica.
 
 use std::collections::HashMap;
 
@@ -94,7 +95,7 @@ pub fn query_vector(
     let texts = texts as f64;
     project(features, |hash| match frequency(hash) {
         0 => None,
-        found => Some(((texts + 1.0) / (f64::from(found) + 1.0)).ln() + 1.0),
+        found => Some((((texts + 1.0) / (f64::from(found) + 1.0)).ln() + 1.0).powi(2)),
     })
 }
 

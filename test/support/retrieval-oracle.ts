@@ -307,7 +307,7 @@ function queryVector(query: string, shard: Demonstration[]): number[] | null {
   const stored = shard.map((demonstration) => featuresOf(denseText(demonstration)));
   return project(featuresOf(query), (hash) => {
     const frequency = stored.filter((features) => features.has(hash)).length;
-    return frequency === 0 ? null : Math.log((stored.length + 1) / (frequency + 1)) + 1;
+    return frequency === 0 ? null : (Math.log((stored.length + 1) / (frequency + 1)) + 1) ** 2;
   });
 }
 

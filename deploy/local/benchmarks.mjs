@@ -5,7 +5,7 @@ import { root, runInForeground } from "./processes.mjs";
 
 const folders = ["index-core/bench", "rollout-agent/bench", "test/load"];
 
-/** Each `*.bench.ts` is a program that prints its own table; arguments select by a part of the path. */
+/** Each `*.bench.ts` or `main.ts` is a program that prints its own table; arguments select by a part of the path. */
 export async function runBenchmarks(selection) {
   const programs = folders
     .filter((folder) => existsSync(join(root, folder)))
@@ -14,7 +14,7 @@ export async function runBenchmarks(selection) {
         .sort()
         .map((name) => `${folder}/${name}`),
     )
-    .filter((path) => path.endsWith(".bench.ts"))
+    .filter((path) => /(\.bench|\/main)\.ts$/.test(path))
     .filter((path) => selection.length === 0 || selection.some((part) => path.includes(part)));
   if (programs.length === 0) throw new Error(`no benchmark matches ${selection.join(" ")}`);
   let worst = 0;

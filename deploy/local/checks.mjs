@@ -15,7 +15,12 @@ const checks = [
     const name = crate.replaceAll("/", "-");
     return [
       { name: `rustfmt-${name}`, command: "cargo", args: ["fmt", "--check"], cwd },
-      { name: `clippy-${name}`, command: "cargo", args: ["clippy", "--all-targets", "--", "-D", "warnings"], cwd },
+      {
+        name: `clippy-${name}`,
+        command: "cargo",
+        args: ["clippy", "--all-targets", "--all-features", "--", "-D", "warnings"],
+        cwd,
+      },
     ];
   }),
 ];

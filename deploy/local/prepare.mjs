@@ -37,7 +37,9 @@ export async function prepare(needs) {
   requireTools({ compiles: stale.length > 0, broker: needs.broker, sandbox: needs.sandbox });
 
   if (!isInstalled()) {
-    await step("installing npm packages", () => runQuietly("npm", "npm", ["install", "--no-save", "--no-audit", "--no-fund"]));
+    await step("installing npm packages", () =>
+      runQuietly("npm", "npm", ["install", "--no-save", "--no-audit", "--no-fund"]),
+    );
   }
   const steps = stale.map((part) => step(`building ${part.name}`, () => build(part)));
   if (needs.broker) steps.push(prepareBroker());

@@ -1,9 +1,9 @@
 // Retrieval latency of one process, with the npm `usearch` package on the same texts in the same run.
-//   npm run bench -w index-core [-- --rows 10000,50000 --queries 300 --json]
+//   npm run bench -w index-core [-- --rows 10000,50000 --queries 300 --graph --json]
 //
 // What is compared, and what is not: our rows take a text and return demonstrations (embedding, exact search, selection
 // and JSON included). The peer's rows take a vector that was computed beforehand and return keys: less work. All rows
-// are single queries, one at a time. Texts are synthetic: words of a Zipf vocabulary.
+// are single queries, one at a time. `--graph` adds HNSW rows on both sides; building them takes minutes. Texts are synthetic: words of a Zipf vocabulary.
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import type { RetrievalQuery } from "@hindcast/shared";
@@ -72,6 +72,17 @@ async function measurePeer(rows: number): Promise<Measured[]> {
   const texts = Array.from({ length: rows }, (_, n) => `${textOf(n, 12)}\n${textOf(n + 1_000_000, 20)}`);
   const vectors = await embed(texts);
   const queries = await embed(Array.from({ length: queryCount }, (_, n) => textOf(n * 7, 12)));
+  // A copy, because `exactSearch` reads a view from the start of its buffer.
+  const query = (n: number): Float32Array => queries.slice(n * dimensions, (n + 1) * dimensions);
+  const exact = new Map<number, Set<bigint>>();
+  const found = new Map<number, bigint[]>();
+  const common = { rows, queries: queryCount };
+  const scan = (n: number): void => {
+    exact.set(n, new Set(exactSearch(vectors, query(n), dimensions, k, MetricKind.IP, 1).keys));
+  };
+  const scanned = await measure({ ...common, name: "npm usearch exactSearch f32, 1 thread", run: scan });
+  if (!options.graph) return [scanned];
+
   const index = new Index({
     metric: MetricKind.IP,
     quantization: ScalarKind.F32,
@@ -87,18 +98,9 @@ async function measurePeer(rows: number): Promise<Measured[]> {
     2,
   );
   const rate = `${Math.round(rows / ((performance.now() - startedAt) / 1_000))} vectors/s, 2 threads`;
-  // A copy, because `exactSearch` reads a view from the start of its buffer.
-  const query = (n: number): Float32Array => queries.slice(n * dimensions, (n + 1) * dimensions);
-  const exact = new Map<number, Set<bigint>>();
-  const found = new Map<number, bigint[]>();
-  const scan = (n: number): void => {
-    exact.set(n, new Set(exactSearch(vectors, query(n), dimensions, k, MetricKind.IP, 1).keys));
-  };
   const walk = (n: number): void => {
     found.set(n, Array.from(index.search(query(n), k, 1).keys));
   };
-  const common = { rows, queries: queryCount };
-  const scanned = await measure({ ...common, name: "npm usearch exactSearch f32, 1 thread", run: scan });
   const walked = await measure({ ...common, name: "npm usearch HNSW f32, ef 64, 1 thread", run: walk, build: rate });
   const hits = [...found].reduce((sum, [n, keys]) => sum + keys.filter((key) => exact.get(n)?.has(key)).length, 0);
   return [scanned, { ...walked, recall: hits / (queryCount * k) }];

@@ -1,5 +1,3 @@
-use std::collections::HashSet;
-
 use crate::columns::{ColumnValues, Dictionary};
 use crate::error::IndexError;
 
@@ -79,7 +77,8 @@ impl Filter {
 
 /// A filter whose texts have become numbers of one shard's dictionary.
 pub(crate) enum CompiledFilter {
-    In(Column, HashSet<u32>),
+    /// Sorted.
+    In(Column, Vec<u32>),
     All(Vec<CompiledFilter>),
     Any(Vec<CompiledFilter>),
     Not(Box<CompiledFilter>),
@@ -94,13 +93,14 @@ impl CompiledFilter {
                 .collect()
         };
         match filter {
-            Filter::In(column, values) => Self::In(
-                *column,
-                values
+            Filter::In(column, values) => {
+                let mut numbers: Vec<u32> = values
                     .iter()
                     .filter_map(|value| dictionary.get(value))
-                    .collect(),
-            ),
+                    .collect();
+                numbers.sort_unstable();
+                Self::In(*column, numbers)
+            }
             Filter::All(filters) => Self::All(all(filters)),
             Filter::Any(filters) => Self::Any(all(filters)),
             Filter::Not(inner) => Self::Not(Box::new(Self::new(inner, dictionary))),
@@ -109,7 +109,10 @@ impl CompiledFilter {
 
     pub(crate) fn passes(&self, row: &ColumnValues) -> bool {
         match self {
-            Self::In(column, values) => row.get(*column).iter().any(|value| values.contains(value)),
+            Self::In(column, values) => row
+                .get(*column)
+                .iter()
+                .any(|value| values.binary_search(value).is_ok()),
             Self::All(filters) => filters.iter().all(|filter| filter.passes(row)),
             Self::Any(filters) => filters.iter().any(|filter| filter.passes(row)),
             Self::Not(filter) => !filter.passes(row),

@@ -20,11 +20,13 @@ export interface ReadDocument {
 
 const shellTools = new Set("cd mkdir echo touch cp mv rm cat printf ls ln export tar".split(" "));
 const shellLanguages = new Set(["", "bash", "sh", "shell", "console", "shell-session", "term"]);
+/** Where a fence says that it is shell, every line is a command; elsewhere only those of a known program are. */
+const surelyShell = new Set(["bash", "sh", "shell"]);
 
 /** Reads a document chunk; `title` and `source` name the application where the text does not. */
 export function readDocument(document: { title: string; source: string; path: string; text: string }): ReadDocument {
   const blocks = documentBlocks(document.text.replace(/^---\n[\s\S]*?\n---\n/, ""));
-  const application = applicationOf(document);
+  const application = applicationOf(document, blocks);
   const descriptions = descriptionsOf(document.text, blocks);
   return {
     application,
@@ -49,7 +51,7 @@ function descriptionsOf(text: string, blocks: readonly Block[]): string[] {
 }
 
 /** `man:git-tag(1)`, `commands/npm-pkg.md` and `help:npm pkg` all name a command; a hyphen stands for a space. */
-function applicationOf(document: { title: string; source: string; path: string; text: string }): string[] {
+function applicationOf(document: { source: string; text: string }, blocks: readonly Block[]): string[] {
   const named = /^help:(.+)$/.exec(document.source)?.[1];
   if (named !== undefined) return named.split(" ");
   const base = (document.source.split("/").at(-1) ?? "").replace(/^man:/, "").replace(/\(\d\w*\)$|\.\w+$/, "");
@@ -59,13 +61,16 @@ function applicationOf(document: { title: string; source: string; path: string; 
   const first = base.split("-")[0] ?? base;
   const rest = base.slice(first.length + 1);
   const isSplit = commands.includes(first) || document.text.includes(`${first} ${rest}`);
-  const isWhole = new RegExp(`(?:^|[\\s\`])${base}\\s+(?!-\\s)[-<[\\w]`, "m").test(document.text);
+  const isWhole = new RegExp(`(?:^|[\\s\`])${base}[ \\t]+(?!-\\s)[-<[\\w]`, "m").test(document.text);
   const isSpokenOf = new RegExp(`\\b${first}\\b`, "i").test(document.text) && !isWhole;
   if (rest !== "" && (isSplit || isSpokenOf)) return [first, rest];
   if (commands.includes(base) || isWhole) return [base];
   const counts = new Map<string, number>();
-  for (const match of document.text.matchAll(/^\s*(?:[$%] |`)([a-z][\w.-]+) /gm)) {
-    const word = match[1] ?? "";
+  const fenced = blocks.filter(({ kind, language }) => kind === "code" && surelyShell.has(language));
+  for (const [, word = ""] of [
+    ...document.text.matchAll(/^\s*(?:[$%] |`)([a-z][\w.-]+) /gm),
+    ...fenced.flatMap(({ lines }) => [...lines.join("\n").matchAll(/^([a-z][\w.-]+) /gm)]),
+  ]) {
     if (!shellTools.has(word)) counts.set(word, (counts.get(word) ?? 0) + 1);
   }
   const most = [...counts].sort((a, b) => b[1] - a[1])[0]?.[0];
@@ -141,7 +146,7 @@ function codeExamples(
       continue;
     }
     const { text, note } = withoutNotes(source, context.notes);
-    if (isCommand(text, application, prompted)) {
+    if (isCommand(text, application, prompted || surelyShell.has(block.language))) {
       commands.push({ text, notes: [...(comment === null ? [] : [comment]), ...(note === null ? [] : [note])] });
       comment = null;
     }
@@ -176,10 +181,10 @@ function withoutNotes(line: string, notes: readonly string[]): { text: string; n
     : { text: (comment[1] ?? "").trim(), note: comment[2] ?? null };
 }
 
-function isCommand(text: string, application: readonly string[], prompted: boolean): boolean {
+function isCommand(text: string, application: readonly string[], isSure: boolean): boolean {
   const first = shellWords(text)[0]?.text ?? "";
   if (first === application[0]) return true;
-  return shellTools.has(first) || (prompted && /^[a-z][\w.-]*$/.test(first));
+  return shellTools.has(first) || (isSure && /^[a-z][\w.-]*$/.test(first));
 }
 
 /** Several lines that start alike are choices, not steps. */

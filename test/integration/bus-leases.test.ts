@@ -71,7 +71,8 @@ describe("leases", () => {
     await delay(3_500);
     expect(lease?.lost.aborted).toBe(false);
     expect(await two.leases.acquire(episode("renew"), w2)).toBeNull();
-    expect((await two.leases.holder(episode("renew")))?.token).toBe(lease?.token);
+    const holder = async () => (await two.leases.holder(episode("renew")))?.token === lease?.token;
+    await expect.poll(holder).toBe(true);
     await dying.close();
     await expect.poll(() => two.leases.holder(episode("renew")), { timeout: 3_000 }).toBeNull();
     await expect.poll(() => lease?.lost.aborted).toBe(true);

@@ -20,6 +20,8 @@ export const apiCodes = {
   streamNameInUse: 10058,
   streamNotFound: 10059,
   consumerNotFound: 10014,
+  /** `consumers.add` of a name that exists with another configuration. */
+  consumerNameInUse: 10148,
   /** Any failure while creating; seen when a consumer of this name is just being deleted, and passing then. */
   consumerCreateFailed: 10012,
   messageNotFound: 10037,

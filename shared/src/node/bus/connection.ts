@@ -137,6 +137,7 @@ export class Connection {
         this.#up.promise.catch(() => undefined);
         return this.report("disconnected");
       case "reconnect":
+        if (!this.#link.signal.aborted) return;
         this.#link = new AbortController();
         this.#up.resolve();
         this.report("reconnected");

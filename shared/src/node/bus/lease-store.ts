@@ -45,11 +45,15 @@ export class BucketLeaseStore implements LeaseStore {
 
   /** A worker takes over its own lease (it was restarted, or was handed the task again); the older hold is fenced. */
   async #write(episode: EpisodeId, worker: WorkerId, ttlMs: number): Promise<number> {
+    const key = keyOf(episode);
     const value = encode(LeaseRecord, { v: 1, workerId: worker });
-    const holder = await this.holder(episode);
-    return holder?.workerId === worker
-      ? await this.#bucket.update(keyOf(episode), value, holder.token, ttlMs)
-      : await this.#bucket.create(keyOf(episode), value, ttlMs);
+    try {
+      return await this.#bucket.create(key, value, ttlMs);
+    } catch (error) {
+      const holder = isBusCode(error, "BUS_CONFLICT") ? await this.holder(episode) : null;
+      if (holder?.workerId !== worker) throw error;
+      return await this.#bucket.update(key, value, holder.token, ttlMs);
+    }
   }
 }
 

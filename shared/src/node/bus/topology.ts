@@ -115,7 +115,9 @@ const blobDefinition: StreamDefinition = {
 };
 
 /** The durable pull consumer through which a pool's workers lease tasks. */
-export function consumerDefinition(pool: Pool): Partial<ConsumerConfig> & { durable_name: string } {
+export function consumerDefinition(
+  pool: Pool,
+): Partial<ConsumerConfig> & { durable_name: string; max_waiting: number } {
   return {
     durable_name: taskConsumer(pool),
     filter_subject: subjects.tasksOfPool(pool),
@@ -139,11 +141,18 @@ export async function ensureTopology(connection: Connection, options: TopologyOp
   for (const pool of options.pools) await ensureConsumer(connection, pool);
 }
 
-export async function ensureConsumer(connection: Connection, pool: Pool): Promise<void> {
-  const definition = consumerDefinition(pool);
-  await patiently(connection, `create consumer ${definition.durable_name}`, () =>
-    connection.manager.consumers.add(streams.tasks, definition),
-  );
+async function ensureConsumer(connection: Connection, pool: Pool): Promise<void> {
+  const { consumers } = connection.manager;
+  // Parked pulls cannot be changed in a consumer that exists; the server refuses the whole update for it.
+  const { max_waiting, durable_name, ...changeable } = consumerDefinition(pool);
+  await patiently(connection, `create consumer ${durable_name}`, async () => {
+    try {
+      await consumers.add(streams.tasks, { ...changeable, max_waiting, durable_name });
+    } catch (error) {
+      if (!(error instanceof JetStreamApiError) || error.code !== apiCodes.consumerNameInUse) throw error;
+      await consumers.update(streams.tasks, durable_name, changeable);
+    }
+  });
 }
 
 async function ensureStream(connection: Connection, definition: StreamDefinition): Promise<void> {

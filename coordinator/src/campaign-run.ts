@@ -2,7 +2,7 @@
 // write-once or journaled and every choice follows from seed and id, so running a campaign again after a crash goes
 // through the same steps, pays for none of them twice and arrives at the same end.
 import { gunzipSync, gzipSync } from "node:zlib";
-import { Document, HindcastError, Progress, subjects } from "@hindcast/shared";
+import { Document, HindcastError, messageOf, Progress, subjects } from "@hindcast/shared";
 import type { CampaignRecord, CampaignReport, DocumentId } from "@hindcast/shared";
 import type { Bus, Logger, Model } from "@hindcast/shared/node";
 import { z } from "zod";
@@ -12,6 +12,7 @@ import { CostLedger } from "./cost-ledger.ts";
 import { measureGain } from "./evaluation/gain.ts";
 import { splitDocuments } from "./evaluation/held-out-documents.ts";
 import { proposeHeldOutTasks } from "./evaluation/held-out-tasks.ts";
+import { caughtUpIndex } from "./evaluation/index-state.ts";
 import { Funnel } from "./funnel.ts";
 import { seededRandom } from "./sampling.ts";
 import { InstructionDeduplicator } from "./similarity/instruction-deduplicator.ts";
@@ -38,7 +39,8 @@ export async function runCampaign(
   try {
     const learning = learnAndMeasure(context, documents);
     const gain = await Promise.race([learning, following.then((): never => unreachable())]);
-    return reportOf(context, gain, performance.now() - startedAt);
+    const indexed = await indexSize(context);
+    return reportOf(context, { gain, indexed, durationMs: performance.now() - startedAt });
   } finally {
     over.abort(new Error("the campaign is over"));
     await Promise.allSettled([following]);
@@ -125,7 +127,21 @@ function openContext(
   };
 }
 
-function reportOf(context: CampaignContext, gain: CampaignReport["gain"], durationMs: number): CampaignReport {
+/** Null where no retrieval service answers: a campaign learns without one as long as nothing is to be retrieved. */
+async function indexSize(context: CampaignContext): Promise<number | null> {
+  try {
+    return (await caughtUpIndex(context)).demonstrations;
+  } catch (error) {
+    context.signal.throwIfAborted();
+    context.warnings.add(`the retrieval service did not say what it holds: ${messageOf(error)}`);
+    return null;
+  }
+}
+
+function reportOf(
+  context: CampaignContext,
+  { gain, indexed, durationMs }: Pick<CampaignReport, "gain" | "indexed" | "durationMs">,
+): CampaignReport {
   const { funnel, ledger } = context;
   const steps = ledger
     .rows()
@@ -142,7 +158,7 @@ function reportOf(context: CampaignContext, gain: CampaignReport["gain"], durati
     durationMs,
     steps,
     stepsPerSecond: durationMs === 0 ? 0 : (steps * 1_000) / durationMs,
-    indexed: funnel.stages().find(({ name }) => name === "demonstrations")?.counts["indexed"] ?? 0,
+    indexed,
     warnings: [...context.warnings],
   };
 }

@@ -112,12 +112,12 @@ export class MemoryRecords {
       this.log.push(record.kind === "episode.started" ? "record start" : `record ${record.step.index}`);
       this.records.push(record);
     },
-    read: () => Promise.resolve([]),
+    read: (): Promise<[]> => Promise.resolve([]),
   };
 
   readonly blobs = {
     put: (bytes: Uint8Array): Promise<BlobRef> =>
       Promise.resolve({ sha256: sha256Hex(bytes) as Sha256, bytes: bytes.length }),
-    get: () => Promise.resolve(new Uint8Array()),
+    get: (): Promise<Uint8Array> => Promise.resolve(new Uint8Array()),
   };
 }

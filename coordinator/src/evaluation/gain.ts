@@ -1,5 +1,5 @@
 // The measured gain: the same held-out tasks with retrieval off and with it on.
-import { isUsableEnd, RetrievalStats, RetrievalStatsRequest, subjects } from "@hindcast/shared";
+import { isUsableEnd } from "@hindcast/shared";
 import type { EpisodeEnded, GainResult } from "@hindcast/shared";
 import pMap from "p-map";
 import type { CampaignContext } from "../campaign-context.ts";
@@ -7,15 +7,13 @@ import { chargeEpisode, rolloutTask } from "../rollout.ts";
 import { collectTrajectory } from "../trajectory-collector.ts";
 import { gainOf, type PairedEpisode } from "./gain-statistics.ts";
 import type { HeldOutTask } from "./held-out-tasks.ts";
+import { caughtUpIndex } from "./index-state.ts";
 
 /** Held-out tasks that are queued or running at once. */
 const pairsInFlightMax = 64;
-/** How long the index may take to catch up with what was just learned. */
-const indexCatchUpMs = 60_000;
-const indexPollMs = 100;
-
 export async function measureGain(context: CampaignContext, tasks: readonly HeldOutTask[]): Promise<GainResult[]> {
-  await indexHasCaughtUp(context);
+  // Read-your-writes: the arm with retrieval must see everything that was learned.
+  await caughtUpIndex(context);
   let done = 0;
   const pairs = await pMap(
     tasks,
@@ -53,26 +51,4 @@ async function runArm(context: CampaignContext, task: HeldOutTask, arm: "off" | 
 /** Success and failure only where the episode was the policy's own and the evaluator could decide. */
 function verdictOf(ended: EpisodeEnded): PairedEpisode["verdict"] {
   return isUsableEnd(ended.reason) ? (ended.evaluation?.verdict ?? "unknown") : "unknown";
-}
-
-/** Read-your-writes: the arm with retrieval must see everything that was learned. */
-async function indexHasCaughtUp(context: CampaignContext): Promise<void> {
-  const target = await context.bus.demonstrations.lastSequence();
-  const deadline = AbortSignal.timeout(indexCatchUpMs);
-  for (;;) {
-    context.signal.throwIfAborted();
-    const { indexSequence } = await context.bus.request({
-      subject: subjects.retrievalStats,
-      request: RetrievalStatsRequest,
-      reply: RetrievalStats,
-      value: { v: 1, kind: "retrieval.stats" },
-      signal: context.signal,
-    });
-    if (indexSequence >= target) return;
-    if (deadline.aborted) {
-      context.warnings.add(`the index had applied ${indexSequence} of ${target} changes when the evaluation began`);
-      return;
-    }
-    await new Promise((resolve) => setTimeout(resolve, indexPollMs));
-  }
 }

@@ -32,7 +32,8 @@ export function renderHtmlReport(report: CampaignReport): string {
       <h1>Campaign ${report.campaignId}</h1>
       <p>
         ${formatCountOf(report.steps, "step")} in ${formatDuration(report.durationMs)}
-        (${formatRate(report.stepsPerSecond)}); ${formatCountOf(report.indexed, "demonstration")} in the index.
+        (${formatRate(report.stepsPerSecond)});
+        ${report.indexed === null ? "unknown how much" : formatCountOf(report.indexed, "demonstration")} in the index.
       </p>
       ${report.warnings.map((warning) => html`<p class="hurt">Warning: ${printableLine(warning)}</p>`)}
       ${heading("Funnel")} ${funnelChart(report.funnel)} ${heading("Measured gain on held-out tasks")}

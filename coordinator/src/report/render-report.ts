@@ -228,7 +228,7 @@ function summaryTable(
         ["campaign", campaignId],
         ["duration", formatDuration(durationMs)],
         ["steps", `${formatCount(steps)} (${formatRate(stepsPerSecond)})`],
-        ["in the index", formatCountOf(indexed, "demonstration")],
+        ["in the index", indexed === null ? "unknown" : formatCountOf(indexed, "demonstration")],
         ...places.map(({ what, path }) => [what, printableLine(path)]),
       ],
     },

@@ -61,8 +61,8 @@ export const CampaignReport = z.strictObject({
   durationMs: z.number().nonnegative(),
   steps: z.int().nonnegative(),
   stepsPerSecond: z.number().nonnegative(),
-  /** Demonstrations in the index when it ended, from all campaigns. */
-  indexed: z.int().nonnegative(),
+  /** Demonstrations in the index when it ended, from all campaigns; null: the retrieval service did not answer. */
+  indexed: z.int().nonnegative().nullable(),
   /** Things a reader must know, e.g. judges that abstained to the end. */
   warnings: z.array(z.string()),
 });

@@ -1,0 +1,78 @@
+// Requirements: 3.15.readme, 3.own-docs
+import { execFile } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { describe, expect, it } from "vitest";
+import { ClusterFile } from "../../coordinator/src/local/cluster-file.ts";
+import { aFolder, hindcast, startHindcast } from "../support/hindcast.ts";
+
+const run = promisify(execFile);
+const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
+const between = (mark: string): string =>
+  new RegExp(`<!-- ${mark}:start -->[\\s\\S]*?\`\`\`\\w+\\n([\\s\\S]*?)\`\`\``).exec(readme)?.[1] ?? "";
+
+/** A Python with nats-py, made once for all clones; null, with the reason, where that cannot be had. */
+async function pythonWithNats(): Promise<{ python: string } | { reason: string }> {
+  const venv = join(process.env.HINDCAST_CACHE ?? join(homedir(), ".cache", "hindcast"), "python-nats");
+  const python = join(venv, "bin", "python");
+  try {
+    if (!existsSync(python)) await run("python3", ["-m", "venv", venv]);
+    await run(python, ["-c", "import nats"]).catch(() => run(python, ["-m", "pip", "install", "--quiet", "nats-py"]));
+    return { python };
+  } catch (error) {
+    return { reason: `no Python with nats-py: ${String(error).slice(0, 200)}` };
+  }
+}
+
+const manual = `# git settings
+
+Set the pager that git uses:
+
+\`\`\`sh
+git config core.pager less
+\`\`\`
+
+Tell git who you are:
+
+\`\`\`sh
+git config user.name "Jane Doe"
+\`\`\`
+`;
+
+describe("the README", () => {
+  it("shows how one learns from one's own folder, and how Python and the nats command query what was learned", async (test) => {
+    const found = await pythonWithNats();
+    if ("reason" in found) return test.skip(found.reason);
+    using folder = aFolder();
+    mkdirSync(join(folder.path, "docs"));
+    writeFileSync(join(folder.path, "docs", "settings.md"), manual);
+    const learned = await hindcast(["run", "--docs", "./docs", "--environment", "shell", "--no-evaluation"], {
+      cwd: folder.path,
+    });
+    expect(learned.code, learned.stderr).toBe(0);
+
+    const owner = startHindcast(["--json", "up"], { cwd: folder.path });
+    await owner.untilEvent("cluster.running");
+    const { url, credentialsDirectory } = ClusterFile.parse(
+      JSON.parse(readFileSync(join(folder.path, ".hindcast/run/cluster.json"), "utf8")),
+    );
+    const password = readFileSync(join(credentialsDirectory, "client"), "utf8");
+    const env = { PATH: process.env.PATH ?? "", NATS_URL: url, NATS_PASSWORD: password };
+    const { stdout } = await run(found.python, ["-c", between("python")], { env });
+    expect(stdout).toMatch(/git config/);
+    const command = between("nats-cli").replace(/^\$ /, "").trim();
+    expect(command).toMatch(/^nats request hindcast\.retrieval\.stats /);
+    const hasNats = await run("nats", ["--version"]).then(
+      () => true,
+      () => false,
+    );
+    if (hasNats) {
+      const answer = await run("sh", ["-c", command], { env });
+      expect(JSON.parse(answer.stdout)).toMatchObject({ kind: "retrieval.statistics" });
+    }
+    owner.child.kill("SIGINT");
+    expect((await owner.done).code).toBe(130);
+  });
+});

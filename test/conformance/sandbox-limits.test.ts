@@ -48,6 +48,26 @@ describe("a sandbox's limits", () => {
     expect(result.text).toBe("x".repeat(100));
   });
 
+  it("refuse a process beyond the limit, from which a program can recover", async () => {
+    const { run } = await openSandbox({ processesMax: 32 });
+    const source = `import os, signal
+children = []
+try:
+    while len(children) < 200:
+        child = os.fork()
+        if child == 0:
+            signal.pause()
+        children.append(child)
+    print("no limit")
+except BlockingIOError:
+    print("refused")
+for child in children:
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+print(20 < len(children) < 32)`;
+    expect(await run(`python3 - <<'EOF'\n${source}\nEOF`)).toMatchObject({ text: "refused\nTrue\n", exitCode: 0 });
+  });
+
   it("end a fork bomb", async () => {
     const box = await openSandbox({ processesMax: 64 });
     const result = await box.run("bomb() { bomb | bomb & }; bomb; wait; sleep 5", { timeoutMs: 15_000 });

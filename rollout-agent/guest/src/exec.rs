@@ -30,7 +30,8 @@ pub fn exec(
     let argument = guest.session.prepare(script).map_err(failed)?;
     let (mut pipe, pid) = start(guest, &argument).map_err(failed)?;
     let mut output = Output::new(request.output_bytes_max);
-    let end = follow(guest, request, pid, &mut pipe, &mut output)?;
+    let end = follow(guest, request, pid, &mut pipe, &mut output)
+        .inspect_err(|_| guest.kill_everything())?;
     if end.killed.is_some() {
         guest.kill_everything();
         drain(&mut pipe, &mut output, Duration::ZERO);

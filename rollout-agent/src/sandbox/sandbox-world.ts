@@ -29,6 +29,7 @@ const publicConfiguration = [
   "/etc/pki/tls/certs",
   "/etc/manpath.config",
   "/etc/man_db.conf",
+  "/etc/groff",
   "/etc/mime.types",
   "/etc/services",
   "/etc/protocols",
@@ -96,6 +97,8 @@ export function sandboxEnvironment(nodePrefix: string | null): [name: string, va
     npm_config_fund: "false",
     npm_config_audit: "false",
     npm_config_progress: "false",
+    // The name of a log file holds the time, and npm prints it: equal failures would read differently.
+    npm_config_logs_max: "0",
   });
 }
 

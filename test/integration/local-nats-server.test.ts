@@ -20,7 +20,11 @@ describe("the local nats-server", () => {
   const cacheDirectory = process.env.HINDCAST_CACHE ?? join(homedir(), ".cache", "hindcast");
 
   beforeAll(async () => {
-    binary = await findNatsServer({ configured: process.env.HINDCAST_NATS_SERVER, cacheDirectory, log: console.log });
+    binary = await findNatsServer({
+      configured: process.env.HINDCAST_NATS_SERVER,
+      cacheDirectory,
+      log: () => undefined,
+    });
     directory = await mkdtemp(join(tmpdir(), "hindcast-local-nats-"));
   });
   afterAll(async () => {

@@ -2,7 +2,7 @@
 // the work and would finish it without this command.
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { gunzipSync, gzipSync } from "node:zlib";
+import { gunzipSync } from "node:zlib";
 import {
   CampaignListReply,
   CampaignReply,
@@ -16,6 +16,7 @@ import {
 } from "@hindcast/shared";
 import type { Bus } from "@hindcast/shared/node";
 import { Command } from "commander";
+import { packDocuments } from "../campaign-run.ts";
 import { campaignSettings } from "../config/campaign-settings.ts";
 import { selectModels } from "../config/select-models.ts";
 import { renderReport } from "../report/render-report.ts";
@@ -68,7 +69,7 @@ async function startOrContinue(
 ): Promise<CampaignRecord> {
   const { terminal, loaded } = context;
   const settings = campaignSettings(loaded);
-  const documents = await bus.blobs.put(gzipSync(JSON.stringify(wanted.documents)));
+  const documents = await bus.blobs.put(packDocuments(wanted.documents));
   const { campaigns } = await bus.request({
     subject: subjects.control("list"),
     request: ControlRequest,

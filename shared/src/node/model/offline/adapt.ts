@@ -80,7 +80,7 @@ function isUsed(value: string, actionText: string): boolean {
 /** `bin.first` under an objective that says "bin" itself: only `first` is a name to exchange. */
 function reduced(literal: Literal, objective: string): Open {
   const parts = atoms(literal.value);
-  if (parts.length < 2 || literal.kind === "version" || literal.kind === "url") return literal;
+  if (parts.length < 2 || /^(?:version|url|file)$/.test(literal.kind)) return literal;
   const words = new Set(objective.toLowerCase().match(/[a-z][\w-]*/g) ?? []);
   const open = parts.filter((part) => !words.has(part.toLowerCase()));
   return open.length === 1 && open[0] !== undefined && open.length < parts.length

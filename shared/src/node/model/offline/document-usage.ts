@@ -105,7 +105,7 @@ function withoutBrackets(text: string): string {
 }
 
 /** The usage line with its first optional argument kept: `npm version [<newversion> | major]` → `npm version <newversion>`. */
-function withFirstArgument(line: string): string | null {
+export function withFirstArgument(line: string): string | null {
   const argument = /\[(?:<options>\] \[)?(<[\w-]+>)(?:\s*\||\s*\]|\s*\.\.\.)/.exec(line)?.[1];
   const plain = plainUsage(line);
   return argument === undefined || plain.includes("<") ? null : `${plain} ${argument}`;
@@ -128,7 +128,7 @@ function optionNames(term: string): string[] {
 /** On the page of `… config`, each described key is a setting; its description says what kind of value it takes. */
 function settingExamples(blocks: readonly Block[], application: readonly string[]): DocumentExample[] {
   if (application.at(-1) !== "config") return [];
-  return blocks.flatMap((block, index): DocumentExample[] => {
+  const settings = blocks.flatMap((block, index): DocumentExample[] => {
     const key = block.lines.join(" ").trim();
     const body = blocks[index + 1];
     if (block.language !== "term" || body?.kind !== "prose" || !/^[a-z][\w-]*\.[\w.-]*\w$/i.test(key)) return [];
@@ -143,6 +143,8 @@ function settingExamples(blocks: readonly Block[], application: readonly string[
       },
     ];
   });
+  // One stands for all: the others would differ in nothing but their key.
+  return settings.slice(0, 1);
 }
 
 function settingValue(description: string): string | null {

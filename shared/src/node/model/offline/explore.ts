@@ -1,10 +1,10 @@
 // What the offline actor does when no demonstration helps: looks around, reads help texts, and tries one command that a
 // usage line and the objective's values make up. `ls`, `cat` and `--help` are all the commands it knows.
-import { plainUsage } from "./document-usage.ts";
+import { plainUsage, withFirstArgument } from "./document-usage.ts";
 import { literals, type Literal } from "./literals.ts";
 import type { SeenObservation } from "./reading-prompts.ts";
 import { shellQuote } from "./shell-words.ts";
-import { contentWords, isStopWord, likeness } from "./text.ts";
+import { isStopWord, likeness } from "./text.ts";
 
 export interface Done {
   action: string;
@@ -13,6 +13,8 @@ export interface Done {
 
 /** Help texts read before giving up. */
 const helpMax = 3;
+/** Less than this is an error message. */
+const helpCharactersMin = 100;
 
 /** The next exploring command with its reason; null when there is nothing left to try. */
 export function explore(objective: string, done: readonly Done[]): { reason: string; command: string } | null {
@@ -26,7 +28,8 @@ export function explore(objective: string, done: readonly Done[]): { reason: str
   }
   const composed = commands.some((command, index) => index > 0 && !/^(?:ls|cat )|--help$/.test(command));
   const helps = done.filter(({ action }) => action.endsWith(" --help"));
-  const useful = helps.filter(({ result }) => result.exitCode === 0);
+  // Some programs print their help and still exit with an error; an unknown command (127) prints none.
+  const useful = helps.filter(({ result }) => result.exitCode !== 127 && result.output.length >= helpCharactersMin);
   const next = nextHelp(objective, commands, useful);
   if (helps.length < helpMax && next !== null)
     return { reason: "The help text may name the command for this.", command: next };
@@ -58,16 +61,27 @@ function nextHelp(objective: string, commands: readonly string[], useful: readon
         .find((command) => !commands.includes(command)) ?? null
     );
   }
-  if (useful.length > 1) return null;
-  const program = last.action.replace(/ --help$/, "");
-  const asked = contentWords(objective);
-  const offered = [...new Set(last.result.output.match(/\b[a-z][a-z-]{2,}\b/g) ?? [])];
-  const match = offered
-    .filter((word) => word !== program && asked.includes(contentWords(word)[0] ?? ""))
-    .toSorted((a, b) => asked.indexOf(contentWords(a)[0] ?? "") - asked.indexOf(contentWords(b)[0] ?? ""))
-    .map((word) => `${program} ${word} --help`);
-  return match.find((command) => !commands.includes(command)) ?? null;
+  const program = last.action.split(" ")[0] ?? "";
+  const told = objective.replaceAll(new RegExp(`\\b${program.replace(/\W/g, "\\$&")}\\b`, "gi"), "");
+  const ranked = offeredSubcommands((useful[0] ?? last).result.output)
+    .map(({ name, description }) => ({ name, score: likeness(told, `${name} ${description}`) }))
+    .filter(({ name, score }) => name !== program && score > 0)
+    .toSorted((a, b) => b.score - a.score);
+  return ranked.map(({ name }) => `${program} ${name} --help`).find((command) => !commands.includes(command)) ?? null;
 }
+
+/** Subcommands of a help text: lines of a name and its description, and lists of names between commas. */
+function offeredSubcommands(help: string): { name: string; description: string }[] {
+  const described = [...help.matchAll(/^\s+([a-z][a-z-]+)\s{2,}(\S.*)$/gm)];
+  const listed = help.split("\n").filter((line) => (line.match(/,/g) ?? []).length >= 3 && !/[.:<]/.test(line));
+  return [
+    ...described.map(([, name = "", description = ""]) => ({ name, description })),
+    ...listed.flatMap((line) => (line.match(/[a-z][a-z-]+/g) ?? []).map((name) => ({ name, description: "" }))),
+  ];
+}
+
+/** Usage lines that are tried, the most likely first. */
+const usageLinesMax = 3;
 
 /** The usage line most like the objective, its placeholders filled with the objective's values in order. */
 function fromUsage(objective: string, program: string, help: string): string | null {
@@ -79,9 +93,11 @@ function fromUsage(objective: string, program: string, help: string): string | n
   const ranked = lines
     .map((line) => ({ line, score: likeness(objective, line) }))
     .toSorted((a, b) => b.score - a.score);
-  for (const { line } of ranked.slice(0, 3)) {
-    const command = filled(plainUsage(line), values);
-    if (command !== null) return command;
+  for (const { line } of ranked.slice(0, usageLinesMax)) {
+    for (const usage of [withFirstArgument(line), plainUsage(line)]) {
+      const command = usage === null ? null : filled(usage, values);
+      if (command !== null) return command;
+    }
   }
   return null;
 }

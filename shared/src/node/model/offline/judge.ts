@@ -58,7 +58,7 @@ function evidenceOf(steps: readonly SeenStep[], trajectory: Section | null): str
 function checklistOf(instruction: string, steps: readonly SeenStep[], evidence: string): JudgeOutput["checklist"] {
   const named = [...new Set(literals(instruction).map(({ value }) => value))];
   const last = steps.at(-1);
-  const asksForChange = !/\bAnswer with\b/.test(instruction);
+  const asksForChange = !/\bAnswer with\b|^Replicate the following:/.test(instruction);
   return [
     ...named.map((value) => ({
       item: `${quoted(value)} appears in what was done`,
@@ -72,7 +72,7 @@ function checklistOf(instruction: string, steps: readonly SeenStep[], evidence: 
 }
 
 function movedDirectory(step: SeenStep): boolean {
-  return /^cd\b/.test(step.action);
+  return /(?:^|[;&|]\s*)cd\b/.test(step.action);
 }
 
 function answerItems(instruction: string, answer: string | null, steps: readonly SeenStep[]): JudgeOutput["checklist"] {

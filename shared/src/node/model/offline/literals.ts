@@ -15,7 +15,7 @@ export interface Literal {
 }
 
 const pattern =
-  /`([^`\n]+)`|"([^"\n]+)"|“([^”\n]+)”|(?<![\p{L}\d])'([^'\n]+)'(?![\p{L}\d])|((?:https?|git|ssh|file):\/\/[^\s,;)]+[^\s,;).])|([\w.+-]+@[\w-]+\.[\w.-]*\w)|(\bv?\d+(?:\.\d+)+(?:-[\w.]+)?\b)|((?:\.{0,2}\/)?[\w@-][\w@.-]*\/[\w@./-]*[\w/]|(?<![\w.])\.?[\w-]+(?:\.[\w-]+)*\.[a-z][a-z\d]{0,4}\b(?!\())|(\b\d+\b)|(\b[A-Z][A-Z\d_]{2,}\b)/gu;
+  /`([^`\n]+)`|"([^"\n]+)"|“([^”\n]+)”|(?<![\p{L}\d])'([^'\n]+)'(?![\p{L}\d])|((?:https?|git|ssh|file):\/\/[^\s,;)]+[^\s,;).])|([\w.+-]+@[\w-]+\.[\w.-]*\w)|(\bv?\d+(?:\.\d+)+(?:-[\w.]+)?\b)|((?:\.{0,2}\/)?[\w@-][\w@.-]*\/[\w@./-]*[\w/]|(?<![\w.])\.?[\w-]+(?:\.[\w-]+)*\.[a-z][a-z\d]{0,4}\b(?!\())|(\b\d+\b)/gu;
 
 const fileName =
   /(?:^|\/)\.[a-z]\w+$|\.(?:json|m?js|cjs|ts|tsx|c|h|cc|cpp|rs|go|java|py|sh|txt|md|tgz|tar|gz|zip|ya?ml|toml|cfg|conf|ini|html|css|patch|diff|log|csv|xml|bundle)$/i;

@@ -17,18 +17,18 @@ const answerCharactersMax = 4_000;
 export function relabel(sections: readonly Section[]): NewTaskOutput {
   const steps = seenSteps(findSection(sections, "trajectory")?.children ?? []);
   const done = steps.filter(succeeded);
-  const program = programOf(done.length === 0 ? steps : done);
+  const application = applicationOf(done.length === 0 ? steps : done);
   const changes = steps
-    .flatMap((step) => stepChanges(step, program))
+    .flatMap((step) => stepChanges(step, application))
     .filter((one, index, all) => all.findIndex((other) => other.request === one.request) === index);
   const hasEffects = steps.some((step) => step.effects.some((effect) => !/_logs|_cacache/.test(effect.path)));
-  if (changes.length === 0 && !hasEffects) return question(done.length === 0 ? steps : done, program);
+  if (changes.length === 0 && !hasEffects) return question(done.length === 0 ? steps : done, application);
   const commands = done.map((step) => step.action);
   const request =
     changes.length === 0
-      ? commandWords(commands, program)
+      ? commandWords(commands, application)
       : englishList(changes.slice(0, changesMax).map((one) => one.request));
-  const instruction = `${withProgram(withValues(request, commands, [program]), program)}.`;
+  const instruction = `${withProgram(withValues(request, commands, application), application)}.`;
   const result =
     changes.length === 0
       ? capitalised(request)
@@ -37,11 +37,11 @@ export function relabel(sections: readonly Section[]): NewTaskOutput {
 }
 
 /** A step's changes; a file that only holds what a command printed is told by the command. */
-function stepChanges(step: SeenStep, program: string): Change[] {
-  const target = commandValues(step.action, [program]).find(({ kind }) => kind === "output")?.value;
+function stepChanges(step: SeenStep, application: readonly string[]): Change[] {
+  const target = commandValues(step.action, application).find(({ kind }) => kind === "output")?.value;
   const told = changesOf(step.effects);
   if (target === undefined) return told;
-  const words = commandWords([step.action], program);
+  const words = commandWords([step.action], application);
   return told.map((one) =>
     one.request.includes(quoted(target))
       ? change("write", "wrote", `what ${words === "" ? "it" : words} shows to ${quoted(target)}`)
@@ -53,12 +53,12 @@ function succeeded(step: SeenStep): boolean {
   return step.observation.exitCode === 0 || step.observation.exitCode === null;
 }
 
-function question(steps: readonly SeenStep[], program: string): NewTaskOutput {
+function question(steps: readonly SeenStep[], application: readonly string[]): NewTaskOutput {
   const last = steps.at(-1);
   const answer = (last?.observation.output ?? "").slice(0, answerCharactersMax);
   const commands = last === undefined ? [] : [last.action];
-  const words = commandWords(commands, program);
-  const instruction = `${withProgram(withValues(`find out what it shows for ${words === "" ? "this" : words}`, commands, [program]), program)}. Answer with what is printed.`;
+  const words = commandWords(commands, application);
+  const instruction = `${withProgram(withValues(`find out what it shows for ${words === "" ? "this" : words}`, commands, application), application)}. Answer with what is printed.`;
   return {
     instruction,
     asksForAnswer: true,
@@ -67,23 +67,32 @@ function question(steps: readonly SeenStep[], program: string): NewTaskOutput {
   };
 }
 
-/** The program that most of the commands run. */
-function programOf(steps: readonly SeenStep[]): string {
-  const programs = steps.flatMap((step) => simpleCommands(step.action)).map((words) => words[0] ?? "");
-  const told = programs.filter((name) => !/^(?:cd|ls|cat|echo|mkdir)$/.test(name));
-  return (told.length > 0 ? told : programs)[0] ?? "the shell";
+/** The program that the commands run, with their subcommands: `git`, `ls-files`. */
+function applicationOf(steps: readonly SeenStep[]): string[] {
+  const calls = steps.flatMap((step) => simpleCommands(step.action)).filter((words) => !shellTools.has(words[0] ?? ""));
+  const program = calls[0]?.[0] ?? simpleCommands(steps[0]?.action ?? "")[0]?.[0] ?? "the shell";
+  const subcommands = calls.flatMap((words) =>
+    words
+      .slice(1)
+      .filter((word) => !word.startsWith("-"))
+      .slice(0, 1),
+  );
+  return [program, ...new Set(subcommands.filter((word) => /^[a-z][a-z-]+$/.test(word)))];
 }
 
-function withProgram(request: string, program: string): string {
+/** Programs whose first argument is a value and no subcommand. */
+const shellTools = new Set("cd ls cat echo mkdir touch cp mv rm printf ln tar sed grep find sort head tail".split(" "));
+
+function withProgram(request: string, [program = ""]: readonly string[]): string {
   return new RegExp(`\\b${program.replace(/\W/g, "\\$&")}\\b`).test(request)
     ? capitalised(request)
     : `Using ${program}, ${request}`;
 }
 
 /** Subcommands as words, where effects do not tell what happened: `git stash push` → "stash push". */
-function commandWords(commands: readonly string[], program: string): string {
+function commandWords(commands: readonly string[], application: readonly string[]): string {
   const words = commands.flatMap((command) => {
-    const values = new Set(commandValues(command, [program]).map(({ value }) => value));
+    const values = new Set(commandValues(command, application).map(({ value }) => value));
     return simpleCommands(command)
       .flatMap((parts) => parts.slice(1))
       .filter((word) => !word.startsWith("-") && !values.has(word) && /^[a-z][\w-]*$/i.test(word));

@@ -23,6 +23,8 @@ function mentionedFiles(commands: readonly string[]): SeedFile[] {
   const files = new Map<string, string>();
   for (const command of commands) {
     const words = shellWords(command);
+    // Dotted arguments of these are fields and settings.
+    if (/^(?:config|pkg|set|get)$/.test(words[1]?.text ?? "")) continue;
     for (const [index, word] of words.entries()) {
       const before = words[index - 1];
       if (before?.kind === "operator" && />/.test(before.text)) made.add(word.text);

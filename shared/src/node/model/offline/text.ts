@@ -5,7 +5,7 @@ const stopWords = new Set(
     "a an the this that these those it its is are was were be been being of in on at by for from with without into as and or but not no " +
     "to you your we our i my me can could would will shall should may might must do does did done have has had so then than there here " +
     "if when while which who what how all any each every some such only also just please using use used want need needs like same one " +
-    "working directory current present following sure make makes now they them their his her about after before"
+    "working directory current present following task tool help project managed like sure make makes now they them their his her about after before"
   ).split(" "),
 );
 

@@ -107,10 +107,7 @@ function otherNames(
   const values = task.guidance.flatMap((command) => commandValues(command, application));
   const start = JSON.stringify([task.files, task.setup]);
   const names = new Map<string, string>();
-  const candidates = [
-    ...named,
-    ...values.flatMap((one) => (one.kind === "switch" || isField(one, start) ? [] : [one.value])),
-  ];
+  const candidates = [...named, ...values.flatMap((one) => (isFixed(one) || isField(one, start) ? [] : [one.value]))];
   for (const value of candidates) {
     const isOwn =
       !words.has(value) && !fixedValues.test(value) && !isKeyword(value, document) && !/[*?$^~:@{}\\]/.test(value);
@@ -119,6 +116,14 @@ function otherNames(
     if (other !== value) names.set(value, other);
   }
   return names;
+}
+
+/** Switches have no value, and what words of an option mean (`2 weeks ago`) only the application knows. */
+function isFixed({ kind, role, value }: CommandValue): boolean {
+  return (
+    kind === "switch" ||
+    (kind === "option" && /\s/.test(value) && !/message|description|title|note|reason|name|text/.test(role))
+  );
 }
 
 /** `engines.node` as an argument of its own names a field; a file has the same look but lies in the start state. */
@@ -160,7 +165,7 @@ function unrelatedFiles(task: Learned, chosen: Choices): SeedFile[] {
 }
 
 const otherVerbs: Record<string, string> = {
-  set: "assign",
+  set: "change",
   define: "add",
   create: "make",
   delete: "remove",

@@ -25,36 +25,11 @@ const subcommands = new Set(
 const shortOptions: Record<string, string> = {
   "-m": "message",
   "-o": "output file",
-  "-n": "number",
   "-b": "new branch",
   "-c": "new branch",
   "-C": "new branch",
   "-w": "workspace",
-  "-F": "file",
-  "-s": "strategy",
-  "-t": "tag",
-  "-u": "upstream",
-  "-X": "strategy option",
-  "-e": "pattern",
-  "-f": "file",
 };
-/** Short options of custom that take no value. */
-const flagsOnly: ReadonlySet<string> = new Set([
-  "-a",
-  "-d",
-  "-D",
-  "-f",
-  "-q",
-  "-v",
-  "-y",
-  "-r",
-  "-p",
-  "-A",
-  "-k",
-  "-z",
-  "-i",
-  "-l",
-]);
 
 export function commandValues(command: string, application: readonly string[]): CommandValue[] {
   const values: CommandValue[] = [];
@@ -88,7 +63,7 @@ function wordValues(text: string, before: string): CommandValue[] {
   const assignment = /^([A-Za-z][\w.[\]@:/-]*)=([\s\S]*)$/.exec(text);
   if (assignment !== null) return [{ value: assignment[2] ?? "", role: assignment[1] ?? "", kind: "assignment" }];
   const isMessage = before !== "-m" || /\s/.test(text);
-  if (/^-\w$/.test(before) && shortOptions[before] !== undefined && !flagsOnly.has(before) && isMessage)
+  if (/^-\w$/.test(before) && shortOptions[before] !== undefined && isMessage)
     return [{ value: text, role: shortOptions[before], kind: "option" }];
   return [{ value: text, role: "", kind: "argument" }];
 }

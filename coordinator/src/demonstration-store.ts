@@ -1,5 +1,11 @@
 // Accepted candidates → demonstrations on the stream that the index is made of.
-import { limits, type Demonstration, type DemonstrationId, type ReplayVerdict, type Ruling } from "@hindcast/shared";
+import {
+  HindcastError,
+  type Demonstration,
+  type DemonstrationId,
+  type ReplayVerdict,
+  type Ruling,
+} from "@hindcast/shared";
 import {
   act,
   deriveId,
@@ -22,12 +28,15 @@ export interface AcceptedCandidate {
 /** Writes a demonstration; the same candidate always has the same id, so a second time replaces the first. */
 export async function storeDemonstration(context: CampaignContext, accepted: AcceptedCandidate): Promise<number> {
   const demonstration = await toDemonstration(context, accepted);
-  if (JSON.stringify(demonstration).length > limits.messageBytesMax / 2) {
-    context.funnel.count("demonstrations", "too-large");
-    context.warnings.add("some demonstrations were too large for a message and were left out");
+  let sequence: number;
+  try {
+    sequence = await context.bus.demonstrations.put(demonstration);
+  } catch (error) {
+    if (!(error instanceof HindcastError && error.code === "PROTOCOL_TOO_LARGE")) throw error;
+    context.funnel.count("demonstrations", "too large for a message");
+    context.warnings.add(`demonstrations that do not fit a message were left out: ${error.message}`);
     return 0;
   }
-  const sequence = await context.bus.demonstrations.put(demonstration);
   context.funnel.count("demonstrations", "indexed");
   return sequence;
 }

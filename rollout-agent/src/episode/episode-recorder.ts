@@ -3,6 +3,7 @@ import { encode, limits, TrajectoryRecord } from "@hindcast/shared";
 import type { BlobRef, EpisodeStarted, Observed, RolloutTask, Sha256, Step, WorkerId } from "@hindcast/shared";
 import { type Bus, trajectoryDigest } from "@hindcast/shared/node";
 import type { EnvironmentState } from "../environment/environment.ts";
+import { fitEffects } from "./fit-effects.ts";
 
 export interface RecorderOptions {
   bus: Pick<Bus, "trajectories" | "blobs">;
@@ -41,7 +42,7 @@ export class EpisodeRecorder {
     const image = await snapshot(signal);
     const ref: BlobRef | null =
       image === null || image.length > limits.snapshotBytesMax ? null : await this.#options.bus.blobs.put(image);
-    return { observation, stateHash, effects, effectsOmitted, snapshot: ref };
+    return { observation, stateHash, effects: fitEffects(effects), effectsOmitted, snapshot: ref };
   }
 
   get digest(): Sha256 {

@@ -41,8 +41,11 @@ export const EpisodeLimits = z.strictObject({
   costUsdMax: z.number().positive().nullable(),
   wallTimeMs: z.int().positive(),
   stepTimeMs: z.int().positive(),
-  /** Of one observation as the policy sees it; the rest is counted and cut with a visible mark. */
-  observationBytesMax: z.int().positive(),
+  /** Of one observation as the policy sees it; the rest is counted and cut with a visible mark. Steps are messages: at most 64 KiB. */
+  observationBytesMax: z
+    .int()
+    .positive()
+    .max(64 * 1024),
   /** Of everything all commands of the episode print. */
   outputBytesMax: z.int().positive(),
   memoryBytesMax: z.int().positive(),

@@ -20,6 +20,7 @@ import type { EnvironmentProvider } from "./environment/environment.ts";
 import { createEnvironmentProvider } from "./environment/index.ts";
 import { AgentMetrics } from "./metrics.ts";
 import { createBubblewrap, defaultGuestPath } from "./sandbox/bubblewrap.ts";
+import { findNodePrefix } from "./sandbox/find-node-prefix.ts";
 import { announce } from "./worker/announcement.ts";
 import { Cancellations } from "./worker/cancellations.ts";
 import { runLeaseLoop } from "./worker/lease-loop.ts";
@@ -55,6 +56,7 @@ await runProcess({ logger, exitWithParent: config.exitWithParent }, async (shutd
 
   const sandboxes = createBubblewrap({
     guestPath: config.guestPath ?? defaultGuestPath,
+    nodePrefix: findNodePrefix(config.searchPath),
     log: logger,
   });
   const environments = (kind: EnvironmentKind): EnvironmentProvider => createEnvironmentProvider(kind, { sandboxes });

@@ -38,7 +38,7 @@ export async function diagnose(context: CommandContext): Promise<Finding[]> {
     }),
     natsServer(context),
     program("bwrap", ["--version"], { state: "missing", remedy: "install the package bubblewrap" }),
-    sandbox(),
+    sandbox(env),
     nativeCore(),
     program("git", ["--version"], {
       state: "advice",
@@ -86,11 +86,13 @@ async function natsServer({ env, loaded }: CommandContext): Promise<Finding> {
 }
 
 /** The agent answers for its sandbox, in a process of its own as always. */
-async function sandbox(): Promise<Finding> {
+async function sandbox(env: ProcessEnvironment): Promise<Finding> {
   const what = "sandbox";
   try {
     const { stdout } = await run(process.execPath, ["--conditions=source", join(root, "rollout-agent/src/doctor.ts")], {
       timeout: probeTimeoutMs,
+      // Only what it reads: it would refuse settings that are the command line's own.
+      env: Object.fromEntries(["PATH", "HINDCAST_GUEST_PATH"].map((name) => [name, env[name]])),
     });
     const problems = JSON.parse(stdout) as string[];
     if (problems.length > 0) return { what, state: "missing", detail: problems.join(" ") };

@@ -91,6 +91,7 @@ export const workerVariables = {
     z.string().min(1).nullable().default(null),
     "The sandbox guest's executable; found in the source tree when unset.",
   ),
+  searchPath: variable("PATH", z.string().default(""), "Where a Node outside /usr is found that sandboxes shall have."),
 } as const;
 
 /** Provider access: names that the vendors' own tools use are kept. */

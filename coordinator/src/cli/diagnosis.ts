@@ -38,7 +38,7 @@ export async function diagnose(context: CommandContext): Promise<Finding[]> {
     }),
     natsServer(context),
     program("bwrap", ["--version"], { state: "missing", remedy: "install the package bubblewrap" }),
-    sandbox(env),
+    sandbox(context),
     nativeCore(),
     program("git", ["--version"], {
       state: "advice",
@@ -86,7 +86,7 @@ async function natsServer({ env, loaded }: CommandContext): Promise<Finding> {
 }
 
 /** The agent answers for its sandbox, in a process of its own as always. */
-async function sandbox(env: ProcessEnvironment): Promise<Finding> {
+async function sandbox({ env }: CommandContext): Promise<Finding> {
   const what = "sandbox";
   try {
     const { stdout } = await run(process.execPath, ["--conditions=source", join(root, "rollout-agent/src/doctor.ts")], {

@@ -48,10 +48,12 @@ interface Alignment {
 
 function align(demonstration: { instruction: string; actions: readonly string[] }, objective: string): Alignment {
   const actionText = demonstration.actions.join("\n");
-  const theirs = distinct(literals(demonstration.instruction)).filter(({ value }) => isUsed(value, actionText));
+  const named = distinct(literals(demonstration.instruction));
+  const theirs = named.filter(({ value }) => isUsed(value, actionText));
   const ours = distinct(literals(objective));
   const ourValues = new Set(ours.map(({ value }) => value));
-  const theirValues = new Set(theirs.map(({ value }) => value));
+  // What both instructions name is the same thing, whether the actions mention it or not.
+  const theirValues = new Set(named.map(({ value }) => value));
   const open = theirs.filter(({ value }) => !ourValues.has(value)).map((literal) => reduced(literal, objective));
   const free = ours.filter(({ value }) => !theirValues.has(value) && !actionText.includes(value));
   const names = pair(open, free, { theirs, ours });

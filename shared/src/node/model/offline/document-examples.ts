@@ -44,7 +44,7 @@ function descriptionsOf(text: string, blocks: readonly Block[]): string[] {
   const lines = [
     /^description:\s*(.+)$/m.exec(text)?.[1],
     /^\s*[\w.-]+ (?:-|–|—|\\-) ([A-Z].+)$/m.exec(text)?.[1],
-    /^# /.test(text.trimStart()) ? under(/./) : undefined,
+    text.trimStart().startsWith("# ") ? under(/./) : undefined,
     under(/^description$/i),
   ];
   return lines.flatMap((line) => (line === undefined ? [] : [line.trim()]));

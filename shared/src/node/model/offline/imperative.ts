@@ -28,7 +28,7 @@ export function imperative(sentence: string): string | null {
 /** A request that stands alone: three words or more, nothing left open, no pronoun for something said before. */
 function isWhole(request: string): boolean {
   const words = request.split(" ");
-  if (words.length < 3 || /^(?:it|them|this|these|those|such|so|also|or|and)$/i.test(words[1] ?? "")) return false;
+  if (words.length < 3 || /^(?:it|them|this|these|those|such|so|also)$/i.test(words[1] ?? "")) return false;
   if ((request.match(/\(/g) ?? []).length !== (request.match(/\)/g) ?? []).length) return false;
   return !/\([a-z]\)[a-z]|\(\d\)|\s--?[a-z]|`--?[a-z]|[,;:(]$|\b(?:the|a|an|of|to|and|or|same|above|below|previous)$| , |\babove\b|\bthat branch\b/.test(
     request,

@@ -1,0 +1,190 @@
+// Requirements: 3.6.kinds, 3.10.offline
+import { describe, expect, it } from "vitest";
+import { aDemonstration } from "../../../../test/support/messages.ts";
+import { aTrajectory } from "../../../../test/support/builders.ts";
+import type { Document } from "../../domain/document.ts";
+import type { DemonstrationId, DocumentId } from "../../domain/ids.ts";
+import type { RetrievedReference } from "../../domain/trajectory.ts";
+import { estimateTokens } from "../../tokens.ts";
+import type { ModelMessage } from "../model/model.ts";
+import { act } from "./act.ts";
+import { budgets, clip } from "./budgets.ts";
+import { environmentDescription } from "./environment-description.ts";
+import { evaluationTask } from "./evaluation-task.ts";
+import { judge } from "./judge.ts";
+import { newTask } from "./new-task.ts";
+import { outputSchema } from "./output-schema.ts";
+import type { ActInput, Prompt } from "./prompt.ts";
+import { retrievalQuery } from "./retrieval-query.ts";
+import { rewriteReasons } from "./rewrite-reasons.ts";
+import { sectionsAreData } from "./sections.ts";
+import { selfInstruct } from "./self-instruct.ts";
+import { summariseTransition } from "./summarise-transition.ts";
+
+const trajectory = aTrajectory(
+  { command: "ls", state: "start", text: "a.txt" },
+  { command: "cat a.txt", state: "start", text: "hello" },
+);
+const summaries = ["`ls` listed a.txt", "`cat` showed hello"];
+const [first, second] = trajectory.steps;
+if (first === undefined || second === undefined) throw new Error("the trajectory has two steps");
+const document: Document = {
+  id: "doc-1" as DocumentId,
+  source: "a.md",
+  part: 0,
+  title: "A",
+  headingPath: ["A"],
+  text: "Run `ls`.",
+  tokens: 2,
+};
+const reference: RetrievedReference = {
+  demonstrationId: "demo-1" as DemonstrationId,
+  position: null,
+  retriever: "model-dense",
+  rank: 0,
+  score: 1,
+};
+
+const actInput: ActInput = {
+  instruction: "Show a.txt",
+  asksForAnswer: true,
+  guidance: [],
+  trajectory,
+  demonstrations: [{ demonstration: aDemonstration(1), reference }],
+  environment: environmentDescription("shell"),
+  stepsLeft: 3,
+  problems: [],
+};
+
+const rendered = {
+  selfInstruct: selfInstruct.render({ document, count: 3, environment: "e" }),
+  evaluationTask: evaluationTask.render({ document, learned: null, count: 1, environment: "e", seed: 1 }),
+  act: act.render(actInput),
+  retrievalQuery: retrievalQuery.render({ instruction: "Show a.txt", trajectory }),
+  summariseTransition: summariseTransition.render({
+    before: trajectory.initial,
+    action: first.turn.action,
+    after: first.observed,
+  }),
+  newTask: newTask.render({ trajectory, summaries }),
+  rewriteReasons: rewriteReasons.render({ instruction: "Show a.txt", trajectory, summaries }),
+  judge: judge.render({ instruction: "Show a.txt", expectedResult: null, trajectory, summaries, answer: "hello" }),
+};
+const prompts: Prompt<never, unknown>[] = [
+  selfInstruct,
+  evaluationTask,
+  act,
+  retrievalQuery,
+  summariseTransition,
+  newTask,
+  rewriteReasons,
+  judge,
+];
+
+const textOf = (messages: ModelMessage[]): string =>
+  messages.flatMap(({ content }) => content.map(({ text }) => text)).join("");
+
+describe("every prompt", () => {
+  it.each(Object.entries(rendered))(
+    "%s says that its sections are data and ends with a user message",
+    (_name, { system, messages }) => {
+      expect(system).toContain(sectionsAreData);
+      expect(messages.at(-1)?.role).toBe("user");
+    },
+  );
+
+  it("has a hash of its own that does not depend on the input", () => {
+    const hashes = prompts.map(({ hash }) => hash);
+    expect(new Set(hashes).size).toBe(prompts.length);
+    for (const hash of hashes) expect(hash).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  it("asks for closed objects with plain types where it asks for JSON", () => {
+    for (const { output } of prompts) {
+      if (output.kind === "json")
+        expect(outputSchema(output.schema)).toMatchObject({ type: "object", additionalProperties: false });
+    }
+  });
+});
+
+describe("the prompt of the policy", () => {
+  const { system, messages } = rendered.act;
+  const text = `${system}\n${textOf(messages)}`;
+
+  it("keeps the order of the paper's sections", () => {
+    const places = [
+      "SYSTEM MESSAGE",
+      "ADDITIONAL INFORMATION FOR REFERENCE",
+      "\nOBJECTIVE",
+      "INTERACTION HISTORY",
+      "\nOBSERVATIONS",
+    ].map((words) => text.indexOf(words));
+    expect(places).toEqual(places.toSorted((a, b) => a - b));
+    expect(places[0]).toBeGreaterThanOrEqual(0);
+  });
+
+  it("leaves the reference section out without demonstrations", () => {
+    expect(textOf(act.render({ ...actInput, demonstrations: [] }).messages)).not.toContain("ADDITIONAL INFORMATION");
+  });
+
+  it("shows an observation of each past step once, and the present one last", () => {
+    expect(text.match(/\nhello\n/g)).toHaveLength(1);
+    expect(text.lastIndexOf("hello")).toBeGreaterThan(text.indexOf("\nOBSERVATIONS"));
+  });
+
+  it("extends the cacheable prefix of the turn before", () => {
+    const one = act.render({ ...actInput, trajectory: { ...trajectory, steps: [first] } }).messages[0]?.content ?? [];
+    const two = messages[0]?.content ?? [];
+    const prefix = one
+      .slice(0, one.findLastIndex(({ cacheable }) => cacheable === true) + 1)
+      .map(({ text: part }) => part);
+    expect(prefix.length).toBeGreaterThan(2);
+    expect(two.slice(0, prefix.length).map(({ text: part }) => part)).toEqual(prefix);
+  });
+
+  it("never marks more places to cache than providers take", () => {
+    expect((messages[0]?.content ?? []).filter(({ cacheable }) => cacheable === true).length).toBeLessThanOrEqual(3);
+  });
+
+  it("does not show the effects that only a look back may know", () => {
+    const changed = {
+      ...trajectory,
+      steps: [
+        {
+          ...first,
+          observed: {
+            ...first.observed,
+            effects: [{ change: "created" as const, path: "/workspace/secret-effect", before: null, after: "" }],
+          },
+        },
+      ],
+    };
+    expect(textOf(act.render({ ...actInput, trajectory: changed }).messages)).not.toContain("secret-effect");
+  });
+
+  it("stays within its budgets however long the observations and the history are", () => {
+    const long = aTrajectory(
+      ...Array.from({ length: 120 }, (_, index) => ({
+        command: `echo ${index}`,
+        state: `s${index}`,
+        text: "x".repeat(50_000),
+      })),
+    );
+    const whole = textOf(act.render({ ...actInput, trajectory: long, demonstrations: [] }).messages);
+    expect(estimateTokens(whole)).toBeLessThan(budgets.history + budgets.observation + 1_000);
+    expect(whole).toMatch(/The first \d+ steps are left out/);
+    expect(whole).toContain("characters cut");
+  });
+
+  it("shows what was wrong with earlier answers of the same turn", () => {
+    expect(textOf(act.render({ ...actInput, problems: ["two actions"] }).messages)).toContain("two actions");
+  });
+});
+
+describe("cutting", () => {
+  it("keeps head and tail, says how much is missing, and never splits a character", () => {
+    const cut = clip(`${"a".repeat(500)}${"😀".repeat(500)}end`, 50);
+    expect(cut).toMatch(/^aaa[\s\S]*characters cut[\s\S]*end$/);
+    expect(cut.isWellFormed()).toBe(true);
+  });
+});

@@ -1,45 +1,16 @@
 // A retrieval replica: rebuilds its index from the demonstrations stream, joins the queue group once it has caught up,
 // and follows.
-import {
-  busVariables,
-  connectBus,
-  createLogger,
-  processVariables,
-  readConfig,
-  runProcess,
-  startAdminServer,
-} from "@hindcast/shared/node";
-import { collectDefaultMetrics, Registry } from "prom-client";
+import { runService } from "@hindcast/shared/node";
 import { DemonstrationIndex } from "./demonstration-index.ts";
 import { DemonstrationProjection } from "./demonstration-projection.ts";
 import { keepGraphsBuilt } from "./graph-upkeep.ts";
 import { RetrievalMetrics } from "./retrieval-metrics.ts";
 import { RetrievalService } from "./retrieval-service.ts";
 
-const config = readConfig({ ...processVariables, ...busVariables });
-const logger = createLogger({ name: "index-core", level: config.logLevel });
-
-await runProcess({ logger, exitWithParent: config.exitWithParent }, async (shutdown) => {
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+await runService("index-core", {}, async ({ logger, shutdown, registry, bus }) => {
   const metrics = new RetrievalMetrics(registry);
-  if (config.metricsPort !== null) {
-    const isReady = (): boolean => shutdown.state === "running";
-    const admin = await startAdminServer({ port: config.metricsPort, host: config.metricsHost, registry, isReady });
-    shutdown.defer("admin", () => admin.close());
-    logger.info({ event: "admin.listening", port: admin.port });
-  }
-
   const index = new DemonstrationIndex();
   shutdown.defer("index", () => index.close());
-  const bus = await connectBus({
-    servers: config.natsUrl,
-    credentials: config.natsUser === null ? null : { user: config.natsUser, password: config.natsPassword ?? "" },
-    name: "index-core",
-    ...(config.natsUser === null ? {} : { inboxPrefix: `_INBOX_${config.natsUser}` }),
-    onStatus: (status) => logger.info({ event: "bus.status", status }),
-  });
-  shutdown.defer("bus", () => bus.close());
 
   const { draining } = shutdown;
   const onRejected = (): void => metrics.rejected.inc();

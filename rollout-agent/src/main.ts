@@ -2,20 +2,7 @@
 import { hostname } from "node:os";
 import { CampaignRecord, HindcastError } from "@hindcast/shared";
 import type { EnvironmentKind, WorkerId } from "@hindcast/shared";
-import {
-  busVariables,
-  connectBus,
-  createLogger,
-  createModels,
-  deriveId,
-  modelVariables,
-  processVariables,
-  readConfig,
-  runProcess,
-  startAdminServer,
-  workerVariables,
-} from "@hindcast/shared/node";
-import { collectDefaultMetrics, Registry } from "prom-client";
+import { createModels, deriveId, modelVariables, runService, workerVariables } from "@hindcast/shared/node";
 import type { EnvironmentProvider } from "./environment/environment.ts";
 import { createEnvironmentProvider } from "./environment/index.ts";
 import { AgentMetrics } from "./metrics.ts";
@@ -29,30 +16,13 @@ import { RolloutHandler } from "./worker/rollout-handler.ts";
 import { TaskDispatcher } from "./worker/task-dispatcher.ts";
 
 const pool = "shell";
-const config = readConfig({ ...processVariables, ...busVariables, ...workerVariables, ...modelVariables });
-const workerId = config.workerId ?? (deriveId("w", hostname(), process.pid) as WorkerId);
-const logger = createLogger({ name: "rollout-agent", level: config.logLevel }).child({ workerId });
 
-await runProcess({ logger, exitWithParent: config.exitWithParent }, async (shutdown) => {
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+await runService("rollout-agent", { ...workerVariables, ...modelVariables }, async (service) => {
+  const { config, shutdown, registry, bus } = service;
+  const workerId = config.workerId ?? (deriveId("w", hostname(), process.pid) as WorkerId);
+  const logger = service.logger.child({ workerId });
   const metrics = new AgentMetrics(registry);
   metrics.slots.set(config.slots);
-
-  const bus = await connectBus({
-    servers: config.natsUrl,
-    credentials: config.natsUser === null ? null : { user: config.natsUser, password: config.natsPassword ?? "" },
-    name: `rollout-agent ${workerId}`,
-    inboxPrefix: `_INBOX_${workerId}`,
-    onStatus: (status) => logger.info({ event: "bus.status", status }),
-  });
-  shutdown.defer("bus", () => bus.close());
-  if (config.metricsPort !== null) {
-    const isReady = (): boolean => shutdown.state === "running";
-    const admin = await startAdminServer({ port: config.metricsPort, host: config.metricsHost, registry, isReady });
-    shutdown.defer("admin", () => admin.close());
-    logger.info({ event: "admin.listening", port: admin.port });
-  }
 
   const sandboxes = createBubblewrap({
     guestPath: config.guestPath ?? defaultGuestPath,

@@ -62,7 +62,7 @@ export function refuseUnknownNames(env: ProcessEnvironment, known: Iterable<stri
     throw new HindcastError({
       code: "CONFIG_UNKNOWN_KEY",
       boundary: "config",
-      message: `environment variable ${name} is not known${near === null ? "" : `; did you mean ${near}?`} Unset or rename it`,
+      message: `environment variable ${name} is not known; ${near === null ? "unset or rename it" : `did you mean ${near}? Unset or rename it`}`,
     });
   }
 }

@@ -31,3 +31,4 @@ export * from "./prompt/summarise-transition.ts";
 export * from "./model/create-model.ts";
 export * from "./model/model-registry.ts";
 export * from "./model/scripted.ts";
+export * from "./service-process.ts";

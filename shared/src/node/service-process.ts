@@ -1,0 +1,66 @@
+// What the three processes have in common: settings from the environment, a log, the operator's port, the bus, and an
+// orderly end. What they do is the `start` that they hand in.
+import { collectDefaultMetrics, Registry } from "prom-client";
+import { messageOf, toHindcastError } from "../errors.ts";
+import { startAdminServer } from "./admin-server.ts";
+import type { Bus } from "./bus/bus.ts";
+import { connectBus } from "./bus/connect.ts";
+import { type ConfigOf, readConfig } from "./config.ts";
+import { busVariables, type EnvironmentVariables, processVariables } from "./environment-variables.ts";
+import { runProcess, type Shutdown } from "./lifecycle.ts";
+import { createLogger, type Logger } from "./logger.ts";
+
+const commonVariables = { ...processVariables, ...busVariables };
+
+export interface Service<V extends EnvironmentVariables> {
+  config: ConfigOf<V & typeof commonVariables>;
+  logger: Logger;
+  shutdown: Shutdown;
+  registry: Registry;
+  bus: Bus;
+}
+
+/**
+ * Runs a process until it is told to stop. Settings that cannot be read end it before anything is opened, with one
+ * line on standard error and exit code 2.
+ */
+export async function runService<V extends EnvironmentVariables>(
+  name: string,
+  variables: V,
+  start: (service: Service<V>) => Promise<void>,
+): Promise<never> {
+  const config = readConfigOrExit(variables);
+  const { logLevel, exitWithParent, metricsPort, metricsHost, natsUrl, natsUser, natsPassword } = config as ConfigOf<
+    typeof commonVariables
+  >;
+  const logger = createLogger({ name, level: logLevel });
+  return runProcess({ logger, exitWithParent }, async (shutdown) => {
+    const registry = new Registry();
+    collectDefaultMetrics({ register: registry });
+    if (metricsPort !== null) {
+      const isReady = (): boolean => shutdown.state === "running";
+      const admin = await startAdminServer({ port: metricsPort, host: metricsHost, registry, isReady });
+      shutdown.defer("admin", () => admin.close());
+      logger.info({ event: "admin.listening", port: admin.port });
+    }
+    const bus = await connectBus({
+      servers: natsUrl,
+      credentials: natsUser === null ? null : { user: natsUser, password: natsPassword ?? "" },
+      name: natsUser === null || natsUser === name ? name : `${name} ${natsUser}`,
+      // Replies come under a prefix of the user's own: permissions confine them to it.
+      ...(natsUser === null ? {} : { inboxPrefix: `_INBOX_${natsUser}` }),
+      onStatus: (status) => logger.info({ event: "bus.status", status }),
+    });
+    shutdown.defer("bus", () => bus.close());
+    await start({ config, logger, shutdown, registry, bus });
+  });
+}
+
+function readConfigOrExit<V extends EnvironmentVariables>(variables: V): ConfigOf<V & typeof commonVariables> {
+  try {
+    return readConfig({ ...commonVariables, ...variables });
+  } catch (error) {
+    process.stderr.write(`error: ${messageOf(error)} (${toHindcastError(error, "config").code})\n`);
+    process.exit(2);
+  }
+}

@@ -3,7 +3,7 @@
 import { existsSync, lstatSync, readlinkSync } from "node:fs";
 
 export const homeDirectory = "/home/agent";
-export const workspaceDirectory = "/workspace";
+const workspaceDirectory = "/workspace";
 
 /** The guest's file in the sandbox until it has started; `setup.rs` takes it away. */
 const guestFile = "/.hindcast-guest";

@@ -13,7 +13,8 @@ const request = (prompt: string): Parameters<ReturnType<typeof createScriptedMod
 describe("createScriptedModel", () => {
   it("issues as many commands as its id says and then stops", async () => {
     const model = createScriptedModel("scripted:2");
-    const say = async (prompt: string): Promise<string> => (await model.complete(request(prompt), new AbortController().signal)).text;
+    const say = async (prompt: string): Promise<string> =>
+      (await model.complete(request(prompt), new AbortController().signal)).text;
     expect(await say("")).toMatch(/ACTION: echo 1$/);
     expect(await say("<action>echo 1</action>")).toMatch(/ACTION: echo 2$/);
     expect(await say("<action>echo 1</action><action>echo 2</action>")).toMatch(/ACTION: stop\(\)$/);

@@ -25,7 +25,12 @@ export function createScriptedModel(id: string): Model {
         text,
         thinking: null,
         stop: "end",
-        usage: { inputTokens: estimateTokens(prompt), cacheReadTokens: 0, cacheWriteTokens: 0, outputTokens: estimateTokens(text) },
+        usage: {
+          inputTokens: estimateTokens(prompt),
+          cacheReadTokens: 0,
+          cacheWriteTokens: 0,
+          outputTokens: estimateTokens(text),
+        },
         costUsd: 0,
         resolvedModel: id,
         requestHash: requestHashOf({ id }, request),

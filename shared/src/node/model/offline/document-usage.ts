@@ -69,6 +69,8 @@ function fromOption(
   // Without a synopsis nobody knows what else is required; commands that only show something mostly need nothing.
   if (line === undefined && (lines.length > 0 || !onlyReads(application.join(" ")))) return [];
   const [base, required] = splitUsage(plainUsage(line ?? application.join(" ")), application);
+  // Alternatives exclude each other; the usage line has taken the first of them.
+  if (/--?\w/.test(required) || / --?\w/.test(base)) return [];
   const filled = option.replace(/\[=?<[^>]*>\]|\[no-\]/g, "").replace(/\[[^\]]*\]/g, "");
   if (!/^--?[\w-]+(?:[= ]<[\w -]+>)?$/.test(filled)) return [];
   return [{ commands: [`${base} ${filled} ${required}`.trim()], leads: [description], origin: "option" }];

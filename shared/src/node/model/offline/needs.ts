@@ -42,7 +42,7 @@ export function needsOf(commands: readonly string[]): Need[] {
       credentialVerbs.has(second) ||
       options.some(
         (option) =>
-          /^(?:-[sSu]|--sign|--gpg-sign.*|--local-user.*|--otp.*)$/.test(option) &&
+          /^(?:-[sSuv]|--verify|--sign|--gpg-sign.*|--local-user.*|--otp.*)$/.test(option) &&
           /^(?:tag|commit|merge|npm)$/.test(second),
       )
     )

@@ -24,7 +24,7 @@ const rules: readonly (readonly [RegExp, Filler])[] = [
   [/value/, word("word")],
   [/^n$|number|count|depth|lines|^num$/, (chosen) => String(2 + chosen.below(2))],
   [/prefix/, word("directory")],
-  [/pattern|regex/, word("word")],
+  [/pattern|regex/, () => "project"],
   [/e-?mail/, (chosen) => `${pickName("person", chosen).toLowerCase()}@example.org`],
 ];
 
@@ -39,7 +39,7 @@ export function fillPlaceholders(command: string, filled: Map<string, string>, c
       const known = filled.get(name);
       if (known !== undefined) return quotedForShell(known);
       const rule = rules.find(([pattern]) => pattern.test(name.toLowerCase()));
-      const value = rule?.[1](chosen) ?? "";
+      const value = setting(command, name, chosen) ?? rule?.[1](chosen) ?? "";
       if (value === "") return whole;
       filled.set(name, value);
       return quotedForShell(value);
@@ -47,6 +47,13 @@ export function fillPlaceholders(command: string, filled: Map<string, string>, c
     .replace(/ {2,}/g, " ")
     .trim();
   return isConcrete(text) ? text : null;
+}
+
+/** npm knows its settings by name and refuses others. */
+function setting(command: string, name: string, chosen: Choices): string | null {
+  if (!/^npm (?:config |c )?(?:set|get|delete)\b/.test(command)) return null;
+  if (name === "key") return chosen.pick(["fund", "audit", "color", "save-exact", "progress"]);
+  return name === "value" ? "false" : null;
 }
 
 function quotedForShell(value: string): string {

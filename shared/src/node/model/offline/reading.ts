@@ -15,7 +15,7 @@ export function onlyReads(command: string): boolean {
   return simpleCommands(command).every((words) => {
     const plain = words.filter((word) => !word.startsWith("-"));
     if (
-      words.some((word) => /^(?:--get(?:-\w+)*|--list|-l|--dry-run|--version|-n|--show-\w+)$/.test(word)) &&
+      words.some((word) => /^(?:--get(?:-\w+)*|--list|-l|--dry-run|--version|--show-\w+)$/.test(word)) &&
       plain.length < 4
     )
       return true;

@@ -21,7 +21,7 @@ const dirtyVerbs = new Set("add commit stash restore checkout reset diff clean s
 const commitOptions = /^(?:-m|--message|-F|-C|--no-edit|--dry-run|-am|--reuse-message|--fixup)/;
 
 export function gitStartState(commands: readonly string[], files: readonly SeedFile[]): StartState {
-  const left = withoutEditors(withoutClone(commands));
+  const left = withDefaults(withoutEditors(withoutClone(commands)));
   const calls = left.flatMap((command) => simpleCommands(command)).filter((words) => words[0] === "git");
   if (calls.some((words) => words[1] === "init" || words[1] === "clone"))
     return { files: [...files], setup: [], commands: left };
@@ -36,6 +36,8 @@ export function gitStartState(commands: readonly string[], files: readonly SeedF
     "git init -q -b master",
     'git add -A && git commit -q -m "Import the project"',
     'echo "Read the guide first." >> README.md && git commit -q -a -m "Point to the guide"',
+    'echo "Ask before you copy." >> README.md && git commit -q -a -m "Mention copies"',
+    'echo "first draft" > plan.txt && git add plan.txt && git commit -q -m "Add a plan"',
     'echo "second draft" > notes.txt && git add notes.txt && git commit -q -m "Add notes"',
     ...historyOf(named),
     'echo "Free to use." > LICENSE && git add LICENSE && git commit -q -m "Add a license"',
@@ -46,7 +48,7 @@ export function gitStartState(commands: readonly string[], files: readonly SeedF
     ...remoteSetup(calls),
     ...dirtySetup(calls, named),
     // Picking the tip of master makes sense from a branch that lacks it.
-    ...(calls.some((words) => words[1] === "cherry-pick" && words.includes("master"))
+    ...(calls.some((words) => words[1] === "cherry-pick" && words.some((word) => /(?:^|\.\.)master$/.test(word)))
       ? ["git switch -q -c maintenance HEAD~1"]
       : []),
   ];
@@ -95,6 +97,23 @@ function pathsIn(calls: readonly string[][]): string[] {
         : words.slice(2),
     )
     .filter((word) => /^[A-Za-z][\w-]*$/.test(word));
+}
+
+/** What these subcommands work on when an example leaves it out, because it was said before or comes from a pipe. */
+const defaultArguments: Record<string, string> = {
+  shortlog: "HEAD",
+  "rev-list": "HEAD",
+  blame: "README.md",
+  grep: "project",
+};
+
+function withDefaults(commands: readonly string[]): string[] {
+  return commands.map((command) => {
+    const verb = /^git ([\w-]+)(?: -[^\s|>]+)*$/.exec(command)?.[1] ?? "";
+    // Picking the commit one stands on picks nothing.
+    if (/^git cherry-pick .*\bHEAD$/.test(command)) return command.replace(/HEAD$/, "master");
+    return defaultArguments[verb] === undefined ? command : `${command} ${defaultArguments[verb]}`;
+  });
 }
 
 /** A second version of each named file, so that there is something to go back to. */

@@ -131,5 +131,7 @@ test("a misspelt setting ends the process with one sentence that names it", () =
     env: { PATH: process.env.PATH, HINDCAST_METRIC_PORT: "1" },
   });
   expect(status).toBe(2);
-  expect(stderr).toMatch(/^error: environment variable HINDCAST_METRIC_PORT is not known; did you mean HINDCAST_METRICS_PORT\?.*\n$/);
+  expect(stderr).toMatch(
+    /^error: environment variable HINDCAST_METRIC_PORT is not known; did you mean HINDCAST_METRICS_PORT\?.*\n$/,
+  );
 });

@@ -3,7 +3,6 @@
 import { existsSync, lstatSync, readlinkSync } from "node:fs";
 
 export const homeDirectory = "/home/agent";
-const workspaceDirectory = "/workspace";
 
 /** The guest's file in the sandbox until it has started; `setup.rs` takes it away. */
 const guestFile = "/.hindcast-guest";

@@ -14,7 +14,7 @@ function plain(schema: z.ZodType<string>): z.ZodType<string> {
 }
 
 export const instructionText: z.ZodType<string> = plain(z.string().trim().min(1).max(8_000));
-export const commandText: z.ZodType<string> = plain(z.string().trim().min(1).max(4_000));
+const commandText: z.ZodType<string> = plain(z.string().trim().min(1).max(4_000));
 export const shortText: z.ZodType<string> = plain(z.string().max(4_000));
 
 export const seedFiles: z.ZodType<SeedFile[]> = z

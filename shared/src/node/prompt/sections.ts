@@ -34,7 +34,7 @@ const names = [
   "trajectory",
   "variation",
 ] as const;
-export type SectionName = (typeof names)[number];
+type SectionName = (typeof names)[number];
 
 type Attributes = Record<string, string | number>;
 

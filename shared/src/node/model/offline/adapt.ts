@@ -4,7 +4,7 @@ import { atoms, literals, masked, replaceAllNames, type Literal } from "./litera
 import { mapWords } from "./shell-words.ts";
 import { contentWords, likeness } from "./text.ts";
 
-export interface AdaptedPlan {
+interface AdaptedPlan {
   commands: string[];
   /** How well it fits the objective, about 0 to 1. */
   score: number;

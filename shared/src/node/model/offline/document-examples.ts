@@ -12,7 +12,7 @@ export interface DocumentExample {
   origin: "example" | "usage" | "option";
 }
 
-export interface ReadDocument {
+interface ReadDocument {
   /** Commands that the document is about, as their words: `["npm", "pkg"]`. */
   application: string[];
   examples: DocumentExample[];

@@ -15,7 +15,7 @@ import { summarise } from "./summarise.ts";
 import { documentOf, evaluationTasksOffline } from "./vary.ts";
 
 /** `offline:rules-strict` differs as a judge only, so that a committee of two is not one judge asked twice. */
-export const offlineModelIds = ["offline:rules", "offline:rules-strict"] as const;
+const offlineModelIds = ["offline:rules", "offline:rules-strict"] as const;
 
 /** Raised whenever a rule changes, so that journaled answers of older rules are not taken for new ones. */
 const settings = { rules: 1 };

@@ -62,7 +62,7 @@ function quotedForShell(value: string): string {
 
 /** No gap left: neither brackets for a reader, nor an ellipsis, nor a word that only stands for another. */
 export function isConcrete(command: string): boolean {
-  if (/[|&]$/.test(command)) return false;
+  if (/[|&]$|`|<<|\$[A-Z]|(?:^|[;|&]\s*)(?:while|for|if|do|done|then|fi)\b/.test(command)) return false;
   if (/<[\w -]+>|\.\.\.(?![\w])|…|\[<|\{\{|\$\{|\s\[[\w -]+\]/.test(command)) return false;
   if (/(^|\s)(?:key|key=value|section\.key|FILE|PATH|NAME)(\s|$)/.test(command)) return false;
   return !/\b[0-9a-f]{7,40}\b(?<=\d\w*)/.test(command) || /\d{7,}/.test(command);

@@ -122,7 +122,7 @@ function mentionsCommand(request: string, commands: readonly string[]): boolean 
     .some((words) => words.length > 1 && request.includes(words.slice(0, 2).join(" ")));
 }
 
-export function fullInstruction(
+function fullInstruction(
   request: string,
   commands: readonly string[],
   application: readonly string[],

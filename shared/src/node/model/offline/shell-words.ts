@@ -1,7 +1,7 @@
 // Enough of the shell's grammar to find the words of a command and to put other words in their place: quotes, escapes,
 // operators and comments. Not a parser; what it does not know it keeps as it stands.
 
-export interface ShellWord {
+interface ShellWord {
   /** As written, quotes included. */
   raw: string;
   /** As the command receives it. */

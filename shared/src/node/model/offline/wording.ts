@@ -62,8 +62,8 @@ function wordValues(text: string, before: string): CommandValue[] {
   if (text.startsWith("-")) return [];
   const assignment = /^([A-Za-z][\w.[\]@:/-]*)=([\s\S]*)$/.exec(text);
   if (assignment !== null) return [{ value: assignment[2] ?? "", role: assignment[1] ?? "", kind: "assignment" }];
-  const isMessage = before !== "-m" || /\s/.test(text);
-  if (/^-\w$/.test(before) && shortOptions[before] !== undefined && isMessage)
+  const isCustomary = before === "-m" ? /\s/.test(text) : before !== "-w" || !text.includes(".");
+  if (/^-\w$/.test(before) && shortOptions[before] !== undefined && isCustomary)
     return [{ value: text, role: shortOptions[before], kind: "option" }];
   return [{ value: text, role: "", kind: "argument" }];
 }

@@ -1,7 +1,9 @@
 // Anthropic's Messages API through its official SDK 1.x, which speaks `anthropic-version: 2026-10-21`: sampling
 // parameters do not exist there, so none is sent. Always streams and collects: pings keep long answers alive where a
 // unary request would run into the HTTP client's header timeout.
-import Anthropic, { APIConnectionError, APIConnectionTimeoutError, APIError } from "@anthropic-ai/sdk";
+import type * as Sdk from "@anthropic-ai/sdk";
+import type Anthropic from "@anthropic-ai/sdk";
+import type { APIError } from "@anthropic-ai/sdk";
 import { sha256Hex } from "../derive-id.ts";
 import { type Driver, type DriverAnswer, DriverFailure, type FailureKind } from "./driver.ts";
 import { kindOfStatus, redact, transportFailure } from "./driver.ts";
@@ -18,6 +20,9 @@ export interface AnthropicOptions {
   now: () => number;
 }
 
+/** Loaded by the first request: most processes never make one, and loading takes a fifth of a second. */
+const loadSdk = (): Promise<typeof Sdk> => import("@anthropic-ai/sdk");
+
 const defaultBaseUrl = "https://api.anthropic.com";
 /** The API refuses more breakpoints; the last ones cover the longest prefixes. */
 const cacheBreakpointsMax = 4;
@@ -25,20 +30,22 @@ const cacheBreakpointsMax = 4;
 export function anthropicDriver(options: AnthropicOptions): Driver {
   const { apiKey, model, thinking, now } = options;
   const baseURL = options.baseUrl ?? defaultBaseUrl;
-  // Everything that the SDK would otherwise read from the process environment or print is set.
-  const client = new Anthropic({ apiKey, baseURL, maxRetries: 0, logLevel: "off", openTelemetry: false });
+  let client: Anthropic | undefined;
   return {
     id: `anthropic:${model}`,
     provider: "anthropic",
     settings: { baseUrl: options.baseUrl, thinking },
     lane: `anthropic ${baseURL} ${sha256Hex(apiKey).slice(0, 12)} ${model}`,
     async send(request, signal) {
+      const sdk = await loadSdk();
+      // Everything that the SDK would otherwise read from the process environment or print is set.
+      client ??= new sdk.Anthropic({ apiKey, baseURL, maxRetries: 0, logLevel: "off", openTelemetry: false });
       const stream = client.messages.stream(parametersOf(model, thinking, request), { signal });
       try {
         const message = await stream.finalMessage();
         return answerOf(message, stream.response?.headers, now());
       } catch (error) {
-        throw failureOf(error, apiKey, now());
+        throw failureOf(sdk, error, { apiKey, nowMs: now() });
       }
     },
   };
@@ -107,7 +114,11 @@ function stopOf(reason: Anthropic.StopReason | null): StopReason {
   }
 }
 
-function failureOf(error: unknown, apiKey: string, nowMs: number): DriverFailure {
+function failureOf(
+  { APIConnectionError, APIConnectionTimeoutError, APIError }: typeof Sdk,
+  error: unknown,
+  { apiKey, nowMs }: { apiKey: string; nowMs: number },
+): DriverFailure {
   if (error instanceof APIConnectionTimeoutError) return new DriverFailure({ kind: "timeout", message: error.message });
   if (!(error instanceof APIError) || error instanceof APIConnectionError) return transportFailure(error, apiKey);
   return new DriverFailure({

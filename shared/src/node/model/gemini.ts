@@ -1,6 +1,7 @@
 // Gemini through Google's maintained SDK (`@google/genai`), the default driver. Streams, so that a long answer does not
 // run into the HTTP client's header timeout. The SDK does not retry as long as it is given no `retryOptions`.
-import { ApiError, GoogleGenAI } from "@google/genai";
+import type * as Sdk from "@google/genai";
+import type { GoogleGenAI } from "@google/genai";
 import { sha256Hex } from "../derive-id.ts";
 import { type Driver, type DriverFailure, transportFailure } from "./driver.ts";
 import { GeminiErrorBody, contentsOf, geminiAnswer, geminiFailure, geminiSeed } from "./gemini-wire.ts";
@@ -11,19 +12,24 @@ export interface GeminiOptions {
   baseUrl: string | null;
 }
 
+/** Loaded by the first request: most processes never make one, and loading takes a while. */
+const loadSdk = (): Promise<typeof Sdk> => import("@google/genai");
+
 /** Google's public endpoint, for both drivers. */
 export const geminiBaseUrl = "https://generativelanguage.googleapis.com";
 
 export function geminiDriver({ apiKey, model, baseUrl }: GeminiOptions): Driver {
   // What is left out here, the SDK would take from the process environment. v1beta is what both drivers speak.
   const httpOptions = { baseUrl: baseUrl ?? geminiBaseUrl, apiVersion: "v1beta" };
-  const client = new GoogleGenAI({ apiKey, vertexai: false, httpOptions });
+  let client: GoogleGenAI | undefined;
   return {
     id: `gemini:${model}`,
     provider: "gemini",
     settings: { baseUrl, driver: "genai" },
     lane: `gemini ${baseUrl ?? geminiBaseUrl} ${sha256Hex(apiKey).slice(0, 12)} ${model}`,
     async send(request, signal) {
+      const sdk = await loadSdk();
+      client ??= new sdk.GoogleGenAI({ apiKey, vertexai: false, httpOptions });
       const chunks: unknown[] = [];
       try {
         const stream = await client.models.generateContentStream({
@@ -42,14 +48,14 @@ export function geminiDriver({ apiKey, model, baseUrl }: GeminiOptions): Driver 
         });
         for await (const chunk of stream) chunks.push(chunk);
       } catch (error) {
-        throw failureOf(error, apiKey);
+        throw failureOf(sdk, error, apiKey);
       }
       return geminiAnswer(chunks, model);
     },
   };
 }
 
-function failureOf(error: unknown, apiKey: string): DriverFailure {
+function failureOf({ ApiError }: typeof Sdk, error: unknown, apiKey: string): DriverFailure {
   if (!(error instanceof ApiError)) return transportFailure(error, apiKey);
   const body = errorBodyOf(error.message);
   return geminiFailure(

@@ -1,6 +1,8 @@
 // Any endpoint that speaks OpenAI's chat completions: OpenAI itself, vLLM, llama.cpp, Ollama, LM Studio, LiteLLM.
 // Only what all of them have is used: `response_format: json_schema`, no tools, no Responses API.
-import OpenAI, { APIConnectionError, APIConnectionTimeoutError, APIError } from "openai";
+import type * as Sdk from "openai";
+import type OpenAI from "openai";
+import type { APIError } from "openai";
 import { sha256Hex } from "../derive-id.ts";
 import { type Driver, type DriverAnswer, DriverFailure, type FailureKind } from "./driver.ts";
 import { kindOfStatus, redact, transportFailure } from "./driver.ts";
@@ -19,6 +21,9 @@ export interface OpenAiCompatibleOptions {
   now: () => number;
 }
 
+/** Loaded by the first request: most processes never make one, and loading takes a quarter of a second. */
+const loadSdk = (): Promise<typeof Sdk> => import("openai");
+
 const defaultBaseUrl = "https://api.openai.com/v1";
 
 type Parameters = Omit<OpenAI.ChatCompletionCreateParamsNonStreaming, "stream">;
@@ -27,7 +32,7 @@ export function openAiCompatibleDriver(options: OpenAiCompatibleOptions): Driver
   const { model, isStreaming, now } = options;
   const baseURL = options.baseUrl ?? defaultBaseUrl;
   // Everything that the SDK would otherwise read from the process environment or print is set.
-  const client = new OpenAI({
+  const clientOptions = {
     apiKey: options.apiKey ?? "none",
     adminAPIKey: null,
     organization: null,
@@ -35,19 +40,22 @@ export function openAiCompatibleDriver(options: OpenAiCompatibleOptions): Driver
     webhookSecret: null,
     baseURL,
     maxRetries: 0,
-    logLevel: "off",
-  });
+    logLevel: "off" as const,
+  };
+  let client: OpenAI | undefined;
   return {
     id: `openai:${model}`,
     provider: "openai-compatible",
     settings: { baseUrl: options.baseUrl },
     lane: `openai ${baseURL} ${sha256Hex(options.apiKey ?? "").slice(0, 12)} ${model}`,
     async send(request, signal) {
+      const sdk = await loadSdk();
+      client ??= new sdk.OpenAI(clientOptions);
       const parameters = parametersOf(options, request);
       try {
         return await (isStreaming ? streamed : unary)(client, parameters, signal, now);
       } catch (error) {
-        throw error instanceof DriverFailure ? error : failureOf(error, options.apiKey, now());
+        throw error instanceof DriverFailure ? error : failureOf(sdk, error, { apiKey: options.apiKey, nowMs: now() });
       }
     },
   };
@@ -149,7 +157,11 @@ function stopOf(finish: string | null | undefined, refusal: string | null | unde
   }
 }
 
-function failureOf(error: unknown, apiKey: string | null, nowMs: number): DriverFailure {
+function failureOf(
+  { APIConnectionError, APIConnectionTimeoutError, APIError }: typeof Sdk,
+  error: unknown,
+  { apiKey, nowMs }: { apiKey: string | null; nowMs: number },
+): DriverFailure {
   if (error instanceof APIConnectionTimeoutError) return new DriverFailure({ kind: "timeout", message: error.message });
   if (!(error instanceof APIError) || error instanceof APIConnectionError) return transportFailure(error, apiKey);
   const buckets = bucketsOf(error.headers, nowMs);

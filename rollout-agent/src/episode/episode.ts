@@ -5,6 +5,7 @@ import type { EndReason, Evaluation, RolloutTask, Step, Trajectory, Turn } from 
 import type { Environment } from "../environment/environment.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { Retriever } from "../retrieval/retriever.ts";
+import { Deadline } from "./deadline.ts";
 import type { EpisodeRecorder } from "./episode-recorder.ts";
 import { LimitGovernor } from "./limit-governor.ts";
 
@@ -38,12 +39,12 @@ type Stop = { reason: EndReason; detail: string; closing: Turn | null };
 export async function runEpisode(context: EpisodeContext, signal: AbortSignal): Promise<EpisodeOutcome> {
   const { task, trajectory, drain } = context;
   const governor = new LimitGovernor(task.limits, trajectory.steps);
-  const deadline = AbortSignal.timeout(Math.ceil(governor.timeLeftMs));
+  using deadline = new Deadline(governor.timeLeftMs, signal);
   let stop: Stop | null = null;
   while (stop === null) {
     if (drain.aborted) return { kind: "handed-back", stepsDone: trajectory.steps.length };
     const hit = governor.check(trajectory);
-    stop = hit === null ? await takeStep(context, governor, signal, deadline) : { ...hit, closing: null };
+    stop = hit === null ? await takeStep(context, governor, deadline) : { ...hit, closing: null };
   }
   const evaluation = isUsableEnd(stop.reason) ? await evaluate(context, signal) : null;
   return { kind: "ended", ...stop, evaluation, trajectory, governor };
@@ -53,10 +54,9 @@ export async function runEpisode(context: EpisodeContext, signal: AbortSignal): 
 async function takeStep(
   { task, environment, policy, retriever, recorder, trajectory }: EpisodeContext,
   governor: LimitGovernor,
-  outer: AbortSignal,
-  deadline: AbortSignal,
+  deadline: Deadline,
 ): Promise<Stop | null> {
-  const signal = AbortSignal.any([outer, deadline]);
+  const { signal } = deadline;
   try {
     const startedAt = performance.now();
     const retrieval = await retriever.demonstrationsFor(task, trajectory, signal);
@@ -88,7 +88,7 @@ async function takeStep(
     trajectory.steps.push(step);
     return state.terminated ? { reason: "submitted", detail: "the environment ended it", closing: null } : null;
   } catch (error) {
-    if (!deadline.aborted || outer.aborted) throw error;
+    if (!deadline.hasPassed) throw error;
     return {
       reason: "time-limit",
       detail: `${task.limits.wallTimeMs} ms have passed: ${messageOf(error)}`,

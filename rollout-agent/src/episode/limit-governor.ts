@@ -22,7 +22,11 @@ export class LimitGovernor {
   /** @param inherited steps of earlier attempts that stand. */
   constructor(limits: EpisodeLimits, inherited: Trajectory["steps"]) {
     this.#limits = limits;
-    for (const step of inherited) this.addCalls(step.turn.calls);
+    for (const { turn, observed } of inherited) {
+      this.addCalls(turn.calls);
+      if (observed.observation.kind !== "shell") continue;
+      this.outputBytes += Buffer.byteLength(observed.observation.text) + observed.observation.omittedBytes;
+    }
     this.#earlierMs = inherited
       .map(({ timings }) => timings.retrieveMs + timings.actMs + timings.environmentMs)
       .reduce((sum, ms) => sum + ms, 0);

@@ -1,6 +1,6 @@
-import type { Observed, RolloutTask, Trajectory } from "@hindcast/shared";
+import { HindcastError, observedAt } from "@hindcast/shared";
+import type { BlobRef, Observed, RolloutTask, Sha256, Trajectory } from "@hindcast/shared";
 import { type AssembledTrajectory, type Bus, newestAttempt } from "@hindcast/shared/node";
-import { observedAt } from "@hindcast/shared";
 import type { Environment } from "../environment/environment.ts";
 
 export interface Beginning {
@@ -27,8 +27,26 @@ export async function findBeginning(
   if (previous === null || previous.trajectory.steps.length === 0) return { attempt, resumed: null };
   const last = lastObserved(previous.trajectory);
   if (last.snapshot === null) return { attempt, resumed: null };
-  const state = await environment.restore(await bus.blobs.get(last.snapshot), signal);
-  return { attempt, resumed: state.stateHash === last.stateHash ? previous : null };
+  const image = { snapshot: last.snapshot, stateHash: last.stateHash };
+  const isRebuilt = await isRestored(bus, environment, image, signal);
+  return { attempt, resumed: isRebuilt ? previous : null };
+}
+
+/** False also when the image is gone or damaged: the steps are lost then, the task is not. */
+async function isRestored(
+  bus: Pick<Bus, "blobs">,
+  environment: Environment,
+  { snapshot, stateHash }: { snapshot: BlobRef; stateHash: Sha256 },
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    const state = await environment.restore(await bus.blobs.get(snapshot), signal);
+    return state.stateHash === stateHash;
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof HindcastError && !error.retryable) return false;
+    throw error;
+  }
 }
 
 function lastObserved(trajectory: Trajectory): Observed {

@@ -1,9 +1,8 @@
 import { hostname } from "node:os";
-import { setTimeout as delay } from "node:timers/promises";
 import { limits, messageOf, WorkerRecord } from "@hindcast/shared";
 import type { WorkerId } from "@hindcast/shared";
 import type { Bus, Logger } from "@hindcast/shared/node";
-import { whenAborted } from "./when-aborted.ts";
+import { pause } from "./wait.ts";
 
 export interface AnnouncementOptions {
   bus: Pick<Bus, "records">;
@@ -35,7 +34,7 @@ export async function announce(
     } catch (error) {
       logger.warn({ event: "announcement.failed", err: error }, messageOf(error));
     }
-    await Promise.race([delay(limits.heartbeatMs), whenAborted(draining)]);
+    await pause(limits.heartbeatMs, draining);
   }
   await workers.delete(workerId);
 }

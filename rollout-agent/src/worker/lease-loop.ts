@@ -1,9 +1,8 @@
 // Pulls as many tasks as there are free slots, keeps each leased while it is worked on, and decides by one table what
 // happens to its message. What a task *is* lives in the handlers; nothing here knows of episodes.
-import { setTimeout as delay } from "node:timers/promises";
 import { type HindcastError, limits, toHindcastError } from "@hindcast/shared";
 import type { Bus, LeasedTask, Logger } from "@hindcast/shared/node";
-import { whenAborted } from "./when-aborted.ts";
+import { firstOf, pause } from "./wait.ts";
 
 /** Longest wait of one pull; a draining worker stops waiting at once. */
 const pullWaitMs = 5_000;
@@ -16,7 +15,12 @@ export type Handled =
   /** A terminal record stands (written now or found): remove the message. */
   | { kind: "done" }
   /** Not finished, nothing wrong: another worker may go on, at once or after a pause. */
-  | { kind: "handed-back"; delayMs: number };
+  | { kind: "handed-back"; delayMs: number }
+  /**
+   * Another delivery of it is being worked on. Nothing is said of the message: the other holder's heartbeats keep it,
+   * and if that holder dies it comes again. Handing back would use up a delivery and start it a third time.
+   */
+  | { kind: "left" };
 
 export interface TaskHandler {
   /** @throws anything; a retryable error is tried again on another delivery, the rest goes to `giveUp`. */
@@ -44,7 +48,7 @@ export async function runLeaseLoop(options: LeaseLoopOptions): Promise<void> {
   let retryMs = pullRetryMs;
   while (!drain.aborted) {
     if (inFlight.size >= slots) {
-      await Promise.race([...inFlight, whenAborted(drain)]);
+      await firstOf(inFlight, drain);
       continue;
     }
     try {
@@ -56,7 +60,7 @@ export async function runLeaseLoop(options: LeaseLoopOptions): Promise<void> {
     } catch (error) {
       if (drain.aborted) break;
       logger.warn({ event: "lease.pull-failed", err: error, retryMs }, "could not pull tasks");
-      await Promise.race([delay(retryMs), whenAborted(drain)]);
+      await pause(retryMs, drain);
       retryMs = Math.min(retryMs * 2, pullRetryMsMax);
     }
   }
@@ -70,7 +74,7 @@ async function workOn(leased: LeasedTask, { handler, logger, abort, drain }: Lea
   try {
     const handled = await handler.handle(leased, abort);
     if (handled.kind === "done") await leased.done();
-    else leased.handBack(Math.min(handled.delayMs, limits.nakDelayMsMax));
+    else if (handled.kind === "handed-back") leased.handBack(Math.min(handled.delayMs, limits.nakDelayMsMax));
     log.debug({ event: "lease.ended", handled: handled.kind });
   } catch (error) {
     await settleFailure(leased, toHindcastError(error, "environment"), {

@@ -1,14 +1,11 @@
 // Works on one rollout task: fence it, run an attempt, write the terminal record.
-import { HindcastError, noUsage } from "@hindcast/shared";
-import type { EndReason, EpisodeEnded, RolloutTask } from "@hindcast/shared";
+import { HindcastError, messageOf, noUsage } from "@hindcast/shared";
+import type { EndReason, EpisodeEnded, EpisodeId, RolloutTask } from "@hindcast/shared";
 import { type Lease, type LeasedTask, trajectoryDigest } from "@hindcast/shared/node";
 import { type AttemptDeps, type EpisodeEnd, type Hold, runAttempt } from "../episode/attempt.ts";
 import type { AgentMetrics } from "../metrics.ts";
 import type { Cancellations } from "./cancellations.ts";
 import type { Handled } from "./lease-loop.ts";
-
-/** How long to leave a task alone whose episode another worker still holds. */
-const heldElsewhereDelayMs = 5_000;
 
 export interface RolloutDeps extends AttemptDeps {
   cancellations: Cancellations;
@@ -17,6 +14,8 @@ export interface RolloutDeps extends AttemptDeps {
 
 export class RolloutHandler {
   readonly #deps: RolloutDeps;
+  /** Episodes that this worker runs now: a worker takes over its own lease, so the lease does not keep it from a second. */
+  readonly #running = new Set<EpisodeId>();
 
   constructor(deps: RolloutDeps) {
     this.#deps = deps;
@@ -25,41 +24,75 @@ export class RolloutHandler {
   async handle(leased: LeasedTask, task: RolloutTask, signal: AbortSignal): Promise<Handled> {
     const { bus, workerId } = this.#deps;
     if ((await bus.results.get(task.campaignId, task.taskId)) !== null) return { kind: "done" };
-    const lease = await bus.leases.acquire(task.episodeId, workerId);
-    if (lease === null) return { kind: "handed-back", delayMs: heldElsewhereDelayMs };
+    if (this.#running.has(task.episodeId)) return { kind: "left" };
+    this.#running.add(task.episodeId);
+    try {
+      const lease = await bus.leases.acquire(task.episodeId, workerId);
+      return lease === null ? { kind: "left" } : await this.#handleHolding(lease, leased, { task, signal });
+    } finally {
+      this.#running.delete(task.episodeId);
+    }
+  }
+
+  async #handleHolding(
+    lease: Lease,
+    { deliveryCount }: LeasedTask,
+    { task, signal }: { task: RolloutTask; signal: AbortSignal },
+  ): Promise<Handled> {
     // The token of the acquisition: renewals move the lease's revision, and records must all carry one.
     const fencingToken = lease.token;
     const startedAt = performance.now();
     try {
-      const end = await this.#run({ task, deliveryCount: leased.deliveryCount, fencingToken }, lease, signal);
+      const end = await this.#run({ task, deliveryCount, fencingToken }, lease, signal);
+      if (end === "lost") return { kind: "left" };
       if (end === "handed-back") return { kind: "handed-back", delayMs: 0 };
       await this.#write(task, fencingToken, { ...end, durationMs: performance.now() - startedAt });
       return { kind: "done" };
     } finally {
-      await lease.release();
+      await this.#release(lease);
     }
   }
 
   /** The terminal record of a task that no attempt could finish: an infrastructure fault, never a failed task. */
   async giveUp(leased: LeasedTask, task: RolloutTask, error: HindcastError): Promise<void> {
     const lease = await this.#deps.bus.leases.acquire(task.episodeId, this.#deps.workerId);
-    const token = lease?.token ?? leased.streamSequence;
-    await this.#write(task, token, { ...endWithout("infrastructure", leased.deliveryCount, error), durationMs: 0 });
-    await lease?.release();
+    if (lease === null) throw heldElsewhere(task, error);
+    try {
+      const end = endWithout("infrastructure", leased.deliveryCount, error);
+      await this.#write(task, lease.token, { ...end, durationMs: 0 });
+    } finally {
+      await this.#release(lease);
+    }
   }
 
   /** Cancelling and an unavailable world are ends of their own; everything else that breaks is the lease loop's to judge. */
-  async #run(hold: Hold, lease: Lease, signal: AbortSignal): Promise<EpisodeEnd | "handed-back"> {
+  async #run(hold: Hold, lease: Lease, signal: AbortSignal): Promise<EpisodeEnd | "handed-back" | "lost"> {
     const { task, deliveryCount } = hold;
     const cancelled = this.#deps.cancellations.signalFor(task.campaignId);
+    if (cancelled.aborted) return endWithout("cancelled", deliveryCount, null);
     try {
       const inner = AbortSignal.any([signal, lease.lost, cancelled]);
       return await runAttempt(this.#deps, hold, inner);
     } catch (error) {
-      if (lease.lost.aborted) throw lostLease(task, error);
+      if (lease.lost.aborted) {
+        this.#deps.logger.warn(
+          { event: "lease.lost", episodeId: task.episodeId, err: error },
+          "left to another worker",
+        );
+        return "lost";
+      }
       if (cancelled.aborted) return endWithout("cancelled", deliveryCount, null);
       if (isUnavailable(error)) return endWithout("unavailable", deliveryCount, error);
       throw error;
+    }
+  }
+
+  /** A lease that cannot be given up runs out by itself; that must not undo what was done under it. */
+  async #release(lease: Lease): Promise<void> {
+    try {
+      await lease.release();
+    } catch (error) {
+      this.#deps.logger.warn({ event: "lease.unreleased", episodeId: lease.episodeId, err: error }, messageOf(error));
     }
   }
 
@@ -77,7 +110,7 @@ export class RolloutHandler {
       ...end,
     };
     const written = await bus.results.put(record);
-    metrics.episodeEnded(record.reason, record.durationMs / 1_000);
+    if (written === "stored") metrics.episodeEnded(record.reason, record.durationMs / 1_000);
     const { reason, steps, attempt, usage, costUsd, durationMs, evaluation, error } = record;
     logger.info(
       {
@@ -122,7 +155,7 @@ function isUnavailable(error: unknown): error is HindcastError {
   );
 }
 
-function lostLease(task: RolloutTask, cause: unknown): HindcastError {
-  const message = `the lease on ${task.episodeId} was lost; another worker may hold it now`;
+function heldElsewhere(task: RolloutTask, cause: unknown): HindcastError {
+  const message = `${task.episodeId} is being worked on by another worker, which will write its end`;
   return new HindcastError({ code: "BUS_CONFLICT", boundary: "bus", message, retryable: true, cause });
 }

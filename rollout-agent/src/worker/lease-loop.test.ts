@@ -1,0 +1,102 @@
+// Requirements: 3.3.queue, 3.4.drain
+import { getEventListeners } from "node:events";
+import { HindcastError } from "@hindcast/shared";
+import { type LeasedTask, silentLogger } from "@hindcast/shared/node";
+import { describe, expect, it } from "vitest";
+import { aRolloutTask } from "../../../test/support/builders.ts";
+import { type Handled, runLeaseLoop, type TaskHandler } from "./lease-loop.ts";
+
+/** A delivery that notes what is said of its message. */
+function aDelivery(log: string[], deliveryCount = 1): LeasedTask {
+  return {
+    task: aRolloutTask(),
+    deliveryCount,
+    streamSequence: 1,
+    working: () => undefined,
+    done: () => (log.push("done"), Promise.resolve(true)),
+    handBack: (delayMs = 0) => void log.push(`handed back after ${delayMs}`),
+    deadLetter: () => (log.push("dead letter"), Promise.resolve()),
+  };
+}
+
+/** Hands out `deliveries` one by one, then drains. */
+async function runWith(
+  deliveries: LeasedTask[],
+  handler: Partial<TaskHandler>,
+  drain = new AbortController(),
+): Promise<AbortSignal> {
+  await runLeaseLoop({
+    bus: {
+      tasks: {
+        lease: () => {
+          const next = deliveries.shift();
+          if (next === undefined) drain.abort();
+          return Promise.resolve(next === undefined ? [] : [next]);
+        },
+      } as never,
+    },
+    pool: "shell",
+    slots: 1,
+    handler: { handle: () => Promise.resolve({ kind: "done" }), giveUp: () => Promise.resolve(), ...handler },
+    logger: silentLogger,
+    drain: drain.signal,
+    abort: new AbortController().signal,
+  });
+  return drain.signal;
+}
+
+const failing = (retryable: boolean) => (): Promise<Handled> =>
+  Promise.reject(new HindcastError({ code: "SANDBOX_LOST", boundary: "sandbox", message: "gone", retryable }));
+
+describe("runLeaseLoop", () => {
+  it.each<[Handled, string[]]>([
+    [{ kind: "done" }, ["done"]],
+    [{ kind: "handed-back", delayMs: 0 }, ["handed back after 0"]],
+    [{ kind: "left" }, []],
+  ])("says of a message what its task's handling calls for: %j", async (handled, said) => {
+    const log: string[] = [];
+    await runWith([aDelivery(log)], { handle: () => Promise.resolve(handled) });
+    expect(log).toEqual(said);
+  });
+
+  it("hands a retryable fault back after a pause, and gives up on the last delivery or at once", async () => {
+    const retried: string[] = [];
+    await runWith([aDelivery(retried)], { handle: failing(true) });
+    expect(retried).toEqual(["handed back after 1000"]);
+    for (const [retryable, deliveryCount] of [
+      [true, 5],
+      [false, 1],
+    ] as const) {
+      const log: string[] = [];
+      const giveUp = (): Promise<void> => (log.push("terminal record"), Promise.resolve());
+      await runWith([aDelivery(log, deliveryCount)], { handle: failing(retryable), giveUp });
+      expect(log).toEqual(["terminal record", "dead letter"]);
+    }
+  });
+
+  it("leaves a message alone whose terminal record could not be written", async () => {
+    const log: string[] = [];
+    await runWith([aDelivery(log)], { handle: failing(false), giveUp: () => Promise.reject(new Error("held")) });
+    expect(log).toEqual([]);
+  });
+
+  it("hands back at once what fails while the worker drains, even on the last delivery", async () => {
+    const log: string[] = [];
+    const drain = new AbortController();
+    const handle = (): Promise<Handled> => (drain.abort(), failing(false)());
+    await runWith([aDelivery(log, 5)], { handle }, drain);
+    expect(log).toEqual(["handed back after 0"]);
+  });
+
+  it("leaves no listener on the drain signal behind, however many tasks it worked on", async () => {
+    const drain = new AbortController();
+    let listeners = 0;
+    const deliveries = Array.from({ length: 50 }, () => aDelivery([]));
+    const handle = (): Promise<Handled> => {
+      listeners = Math.max(listeners, getEventListeners(drain.signal, "abort").length);
+      return Promise.resolve({ kind: "done" });
+    };
+    await runWith(deliveries, { handle }, drain);
+    expect(listeners).toBeLessThanOrEqual(1);
+  });
+});

@@ -1,0 +1,108 @@
+// Requirements: 3.3.fencing, 3.4.outcomes, 3.3.write-once
+import { type EpisodeEnded, HindcastError, type WorkerId } from "@hindcast/shared";
+import { type Bus, type Lease, type LeasedTask, silentLogger } from "@hindcast/shared/node";
+import { Registry } from "prom-client";
+import { describe, expect, it } from "vitest";
+import { aRolloutTask } from "../../../test/support/builders.ts";
+import { MemoryRecords, ScriptedEnvironment } from "../../../test/support/scripted.ts";
+import { scriptedPolicy } from "../../../test/support/worker.ts";
+import { AgentMetrics } from "../metrics.ts";
+import { Cancellations } from "./cancellations.ts";
+import { RolloutHandler } from "./rollout-handler.ts";
+
+const never = new AbortController().signal;
+const task = aRolloutTask();
+const leased = { task, deliveryCount: 1, streamSequence: 7 } as LeasedTask;
+
+/** A handler over memory; `lost` aborts the lease, `step` runs inside each environment step. */
+function arrange({
+  lease = "free",
+  put = "stored",
+  step = () => Promise.resolve(),
+}: { lease?: "free" | "held" | "unreleasable"; put?: "stored" | "already"; step?: () => Promise<void> } = {}): {
+  handler: RolloutHandler;
+  written: EpisodeEnded[];
+  lost: AbortController;
+  registry: Registry;
+} {
+  const written: EpisodeEnded[] = [];
+  const lost = new AbortController();
+  const registry = new Registry();
+  const held = {
+    token: 3,
+    lost: lost.signal,
+    release: () => (lease === "unreleasable" ? Promise.reject(new Error("no server")) : Promise.resolve()),
+  } as Lease;
+  const records = new MemoryRecords();
+  const bus = {
+    trajectories: records.trajectories,
+    blobs: records.blobs,
+    results: {
+      get: () => Promise.resolve(null),
+      put: (record: EpisodeEnded) => (written.push(record), Promise.resolve(put)),
+    },
+    leases: { acquire: () => Promise.resolve(lease === "held" ? null : held) },
+  } as unknown as Bus;
+  const environment = (): ScriptedEnvironment => new ScriptedEnvironment([], undefined, step);
+  const handler = new RolloutHandler({
+    bus,
+    workerId: "w-1" as WorkerId,
+    environments: () => ({ kind: "shell", problems: () => Promise.resolve([]), create: environment }),
+    model: () => scriptedPolicy(["do-one"]),
+    logger: silentLogger,
+    drain: never,
+    cancellations: new Cancellations(),
+    metrics: new AgentMetrics(registry),
+  });
+  return { handler, written, lost, registry };
+}
+
+const fault = new HindcastError({ code: "SANDBOX_UNAVAILABLE", boundary: "sandbox", message: "no bubblewrap" });
+
+describe("RolloutHandler", () => {
+  it("leaves a task to the worker that holds its episode", async () => {
+    const { handler, written } = arrange({ lease: "held" });
+    expect(await handler.handle(leased, task, never)).toEqual({ kind: "left" });
+    expect(written).toEqual([]);
+  });
+
+  it("leaves a second delivery of an episode that it is running itself", async () => {
+    const second: unknown[] = [];
+    const { handler, written } = arrange({
+      step: async () => void second.push(await handler.handle({ ...leased, deliveryCount: 2 }, task, never)),
+    });
+    expect(await handler.handle(leased, task, never)).toEqual({ kind: "done" });
+    expect(second).toEqual([{ kind: "left" }]);
+    expect(written).toHaveLength(1);
+  });
+
+  it("writes nothing and says nothing of the message once it has lost the lease", async () => {
+    const { handler, written, lost } = arrange({
+      step: () => (lost.abort(new Error("taken over")), Promise.reject(new Error("aborted"))),
+    });
+    expect(await handler.handle(leased, task, never)).toEqual({ kind: "left" });
+    expect(written).toEqual([]);
+  });
+
+  it("never writes an infrastructure end over an episode that another worker holds", async () => {
+    const { handler, written } = arrange({ lease: "held" });
+    await expect(handler.giveUp(leased, task, fault)).rejects.toMatchObject({ code: "BUS_CONFLICT" });
+    expect(written).toEqual([]);
+  });
+
+  it("does not undo a finished episode because its lease could not be released", async () => {
+    const { handler, written } = arrange({ lease: "unreleasable" });
+    expect(await handler.handle(leased, task, never)).toEqual({ kind: "done" });
+    expect(written).toMatchObject([{ reason: "submitted", fencingToken: 3 }]);
+  });
+
+  it("counts an episode only when its terminal record was stored", async () => {
+    const counted = async (put: "stored" | "already"): Promise<boolean> => {
+      const { handler, registry } = arrange({ put });
+      await handler.handle(leased, task, never);
+      return (await registry.metrics()).includes('hindcast_episodes_total{outcome="submitted"} 1');
+    };
+    expect(await counted("stored")).toBe(true);
+    expect(await counted("already")).toBe(false);
+  });
+});

@@ -39,7 +39,9 @@ export class BusRetriever implements Retriever {
             query,
             observationBased: settings.observationBased,
             modelBased: settings.modelBased,
-            filter: null,
+            // While it learns, a campaign sees only what earlier ones learned: what its own has stored so far is a
+            // matter of timing, and two runs with one seed must see the same.
+            filter: task.use === "learn" ? { not: { eq: ["campaign", task.campaignId] } } : null,
             exclude: {
               demonstrations: [],
               tasks: task.excludeFromRetrieval.taskIds,

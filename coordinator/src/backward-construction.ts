@@ -5,7 +5,7 @@ import { actionText, observedAt } from "@hindcast/shared";
 import type { Instruction, InstructionId, Trajectory } from "@hindcast/shared";
 import { deriveId, newTask, rewriteReasons, summariseTransition } from "@hindcast/shared/node";
 import pMap from "p-map";
-import { askFor, type CampaignContext } from "./campaign-context.ts";
+import { askGenerator, type CampaignContext } from "./campaign-context.ts";
 import type { Episode } from "./rollout.ts";
 import { subTrajectory, type Window } from "./windows.ts";
 
@@ -30,7 +30,7 @@ export async function summarise(context: CampaignContext, trajectory: Trajectory
     trajectory.steps,
     async (step, position) => {
       const input = { before: observedAt(trajectory, position), action: step.turn.action, after: step.observed };
-      const answer = await askFor(context, context.generator, summariseTransition, { input });
+      const answer = await askGenerator(context, summariseTransition, input);
       return answer.ok ? answer.value : `\`${actionText(step.turn.action)}\` was run.`;
     },
     { concurrency: callsInFlightMax },
@@ -67,7 +67,7 @@ async function proposeNewTask(
   trajectory: Trajectory,
   summaries: string[],
 ): Promise<Worded | null> {
-  const answer = await askFor(context, context.generator, newTask, { input: { trajectory, summaries } });
+  const answer = await askGenerator(context, newTask, { trajectory, summaries });
   if (!answer.ok || answer.value.instruction.trim() === "") return null;
   const { instruction: text, asksForAnswer, expectedResult, answer: given } = answer.value;
   return { text, asksForAnswer, expectedResult, answer: asksForAnswer ? given : null };
@@ -79,8 +79,10 @@ async function proposeNewTask(
  */
 export async function rewriteReasonTexts(context: CampaignContext, candidate: Candidate): Promise<string[]> {
   const { instruction, trajectory, summaries } = candidate;
-  const answer = await askFor(context, context.generator, rewriteReasons, {
-    input: { instruction: instruction.text, trajectory, summaries },
+  const answer = await askGenerator(context, rewriteReasons, {
+    instruction: instruction.text,
+    trajectory,
+    summaries,
   });
   if (answer.ok && answer.value.reasons.length === trajectory.steps.length) return answer.value.reasons;
   return trajectory.steps.map(() => "");

@@ -1,9 +1,23 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { type ErrorCode, HindcastError } from "@hindcast/shared";
 import type { CampaignId, CampaignSettings, DocumentId, Progress } from "@hindcast/shared";
 import { type Asked, ask, type Bus, type Logger, type Model, type Prompt } from "@hindcast/shared/node";
 import type { CostLedger } from "./cost-ledger.ts";
 import type { Funnel } from "./funnel.ts";
 import type { SeededRandom } from "./sampling.ts";
 import type { TaskRunner } from "./task-runner.ts";
+
+/** How long a campaign waits for its generator to come back, beyond the retries of each call, before it ends as failed. */
+const generatorOutageMsMax = 30 * 60_000;
+const outageDelayMs = 1_000;
+const outageDelayMsMax = 60_000;
+
+/** Faults of one request, not of the service: they cost the one item that was asked about, never the campaign. */
+const faultsOfOneRequest: readonly ErrorCode[] = [
+  "MODEL_REQUEST_INVALID",
+  "MODEL_CONTEXT_OVERFLOW",
+  "MODEL_ANSWER_INVALID",
+];
 
 /** What the stages of one campaign share. */
 export interface CampaignContext {
@@ -38,4 +52,30 @@ export async function askFor<Input, Output>(
   const answer = await ask(model, prompt, input, { seed, signal: context.signal });
   context.ledger.add(answer.calls);
   return answer;
+}
+
+/**
+ * Asks the generator, which nothing can stand in for: an outage that may pass is waited out, for half an hour at most.
+ * @throws HindcastError of boundary `model` when it does not pass, or cannot (a wrong key).
+ */
+export async function askGenerator<Input, Output>(
+  context: CampaignContext,
+  prompt: Prompt<Input, Output>,
+  input: Input,
+): Promise<Asked<Output>> {
+  const { generator, logger, warnings, signal } = context;
+  const startedAt = performance.now();
+  for (let waitMs = outageDelayMs; ; waitMs = Math.min(2 * waitMs, outageDelayMsMax)) {
+    try {
+      return await askFor(context, generator, prompt, { input });
+    } catch (error) {
+      if (!(error instanceof HindcastError) || error.boundary !== "model" || signal.aborted) throw error;
+      const { code, message, retryable } = error;
+      if (faultsOfOneRequest.includes(code)) return { ok: false, problem: "invalid", detail: message, calls: [] };
+      if (!retryable || performance.now() - startedAt > generatorOutageMsMax) throw error;
+      warnings.add(`the generator was away for a while (${code}); the campaign waited for it`);
+      logger.warn({ event: "generator.away", code, err: error, waitMs });
+      await delay(waitMs, undefined, { signal });
+    }
+  }
 }

@@ -2,7 +2,7 @@
 // write-once or journaled and every choice follows from seed and id, so running a campaign again after a crash goes
 // through the same steps, pays for none of them twice and arrives at the same end.
 import { gunzipSync, gzipSync } from "node:zlib";
-import { Document, HindcastError, messageOf, Progress, subjects } from "@hindcast/shared";
+import { Document, HindcastError, Progress, subjects, toHindcastError } from "@hindcast/shared";
 import type { CampaignRecord, CampaignReport, DocumentId } from "@hindcast/shared";
 import type { Bus, Logger, Model } from "@hindcast/shared/node";
 import { z } from "zod";
@@ -24,12 +24,18 @@ export interface CampaignDeps {
   logger: Logger;
 }
 
-/** @throws CAMPAIGN_BUDGET_EXHAUSTED, or whatever ended it; a campaign that throws can be run again. */
+/** What a campaign came to. One that stopped early has a failure beside the report of what it did until then. */
+export interface CampaignOutcome {
+  report: CampaignReport;
+  failure: HindcastError | null;
+}
+
+/** @throws the reason when `outer` aborts; such a campaign can be run again from the top. */
 export async function runCampaign(
   record: CampaignRecord,
   deps: CampaignDeps,
   outer: AbortSignal,
-): Promise<CampaignReport> {
+): Promise<CampaignOutcome> {
   const startedAt = performance.now();
   const over = new AbortController();
   const signal = AbortSignal.any([outer, over.signal]);
@@ -38,9 +44,13 @@ export async function runCampaign(
   const following = context.tasks.follow(record.id);
   try {
     const learning = learnAndMeasure(context, documents);
-    const gain = await Promise.race([learning, following.then((): never => unreachable())]);
-    const indexed = await indexSize(context);
-    return reportOf(context, { gain, indexed, durationMs: performance.now() - startedAt });
+    const { gain, failure } = await Promise.race([learning, following.then((): never => unreachable())]).then(
+      (measured) => ({ gain: measured, failure: null }),
+      (error: unknown) => ({ gain: [], failure: failureOf(context, error) }),
+    );
+    // Where nothing was to be retrieved, nobody waits for a retrieval service that may not even run.
+    const indexed = (await caughtUpIndex(context, { absentMs: 0 }))?.demonstrations ?? null;
+    return { report: reportOf(context, { gain, indexed, durationMs: performance.now() - startedAt }), failure };
   } finally {
     over.abort(new Error("the campaign is over"));
     await Promise.allSettled([following]);
@@ -127,15 +137,12 @@ function openContext(
   };
 }
 
-/** Null where no retrieval service answers: a campaign learns without one as long as nothing is to be retrieved. */
-async function indexSize(context: CampaignContext): Promise<number | null> {
-  try {
-    return (await caughtUpIndex(context)).demonstrations;
-  } catch (error) {
-    context.signal.throwIfAborted();
-    context.warnings.add(`the retrieval service did not say what it holds: ${messageOf(error)}`);
-    return null;
-  }
+/** @throws the signal's reason: stopping is not a failure. */
+function failureOf({ signal, warnings }: CampaignContext, error: unknown): HindcastError {
+  signal.throwIfAborted();
+  const failure = toHindcastError(error, "campaign");
+  warnings.add(`the campaign stopped early: ${failure.message}`);
+  return failure;
 }
 
 function reportOf(
@@ -143,10 +150,6 @@ function reportOf(
   { gain, indexed, durationMs }: Pick<CampaignReport, "gain" | "indexed" | "durationMs">,
 ): CampaignReport {
   const { funnel, ledger } = context;
-  const steps = ledger
-    .rows()
-    .filter(({ purpose }) => purpose === "act")
-    .reduce((sum, { calls }) => sum + calls, 0);
   return {
     v: 1,
     campaignId: context.id,
@@ -156,10 +159,10 @@ function reportOf(
     gain,
     costs: ledger.rows(),
     durationMs,
-    steps,
-    stepsPerSecond: durationMs === 0 ? 0 : (steps * 1_000) / durationMs,
+    steps: funnel.steps,
+    stepsPerSecond: durationMs === 0 ? 0 : (funnel.stepsOfThisRun * 1_000) / durationMs,
     indexed,
-    warnings: [...context.warnings],
+    warnings: [...context.warnings].sort(),
   };
 }
 

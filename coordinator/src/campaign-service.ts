@@ -23,6 +23,8 @@ export class CampaignService implements AsyncDisposable {
   readonly #campaigns: RecordStore<CampaignRecord>;
   readonly #running = new Map<CampaignId, { controller: AbortController; done: Promise<void> }>();
   readonly #endpoints: AsyncDisposable[] = [];
+  readonly #stopping = new AbortController();
+  #watching: Promise<void> = Promise.resolve();
 
   constructor(deps: CampaignDeps) {
     this.#deps = deps;
@@ -33,6 +35,7 @@ export class CampaignService implements AsyncDisposable {
     for (const { value } of await this.#campaigns.entries()) {
       if (value.state === "running") this.#run(value);
     }
+    this.#watching = this.#watch();
     for (const verb of verbs) {
       const endpoint = await this.#deps.bus.serve({
         subject: subjects.control(verb),
@@ -48,8 +51,22 @@ export class CampaignService implements AsyncDisposable {
   /** Stops taking requests and lets go of running campaigns; they stay `running` and are taken up at the next start. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#endpoints.map((endpoint) => endpoint[Symbol.asyncDispose]()));
+    this.#stopping.abort(new Error("the coordinator is stopping"));
+    await this.#watching;
     for (const { controller } of this.#running.values()) controller.abort(new Error("the coordinator is stopping"));
     await Promise.all([...this.#running.values()].map(({ done }) => done));
+  }
+
+  /** A campaign may be run by two coordinators for a while; whichever ends it, the other lets go of it too. */
+  async #watch(): Promise<void> {
+    try {
+      for await (const { key, value } of this.#campaigns.watch(this.#stopping.signal)) {
+        if (value === null || value.state === "running") continue;
+        this.#running.get(value.id)?.controller.abort(new Error(`campaign ${key} is ${value.state}`));
+      }
+    } catch (error) {
+      this.#deps.logger.error({ event: "campaigns.unwatched", err: error }, messageOf(error));
+    }
   }
 
   async #answer(request: ControlRequest): Promise<ControlReply> {
@@ -66,8 +83,9 @@ export class CampaignService implements AsyncDisposable {
   /** Ids count up, so that people can say them; `create` fails for the second of two that took the same number. */
   async #begin({ name, settings, documents }: StartCampaign): Promise<CampaignRecord> {
     this.#assertModelsExist(settings.models);
-    for (;;) {
-      const id = `c-${String((await this.#campaigns.entries()).length + 1).padStart(4, "0")}` as CampaignId;
+    // A record that cannot be read, of a newer version say, is not among the entries but holds its number.
+    for (let number = (await this.#campaigns.entries()).length + 1; ; number += 1) {
+      const id = `c-${String(number).padStart(4, "0")}` as CampaignId;
       const record: CampaignRecord = {
         v: 1,
         id,
@@ -106,24 +124,33 @@ export class CampaignService implements AsyncDisposable {
     const { bus, logger } = this.#deps;
     logger.info({ event: "campaign.started", campaignId: record.id, name: record.name });
     try {
-      const report = await runCampaign(record, this.#deps, signal);
+      const { report, failure } = await runCampaign(record, this.#deps, signal);
       const blob = await bus.blobs.put(gzipSync(JSON.stringify(report)));
-      await this.#end(record.id, { state: "finished", report: blob, detail: null });
+      if (failure === null) await this.#end(record.id, { state: "finished", report: blob, detail: null });
+      else await this.#fail(record.id, failure, blob);
     } catch (error) {
       // Stopping is not an end: the record stays `running`, and cancelling has written its own.
       if (signal.aborted) return;
-      const failure = toHindcastError(error, "campaign");
-      logger.error({ event: "campaign.failed", campaignId: record.id, code: failure.code, err: error });
-      await this.#end(record.id, { state: "failed", detail: `${messageOf(failure)} (${failure.code})`, report: null });
+      await this.#fail(record.id, toHindcastError(error, "campaign"), null).catch((lost: unknown) => {
+        // The record stays `running`: the next start of a coordinator takes the campaign up again.
+        logger.error({ event: "campaign.unsettled", campaignId: record.id, err: lost }, messageOf(lost));
+      });
     }
+  }
+
+  /** What is still queued of it would be paid for and serve nobody; agents see the state and stop what they work on. */
+  async #fail(id: CampaignId, failure: HindcastError, report: CampaignRecord["report"]): Promise<void> {
+    this.#deps.logger.error({ event: "campaign.failed", campaignId: id, code: failure.code, err: failure });
+    await this.#end(id, { state: "failed", detail: `${failure.message} (${failure.code})`, report });
+    await this.#deps.bus.tasks.purge(id);
   }
 
   async #cancel(id: CampaignId): Promise<CampaignRecord> {
     const cancelled = await this.#end(id, { state: "cancelled", detail: "cancelled by request", report: null });
     const running = this.#running.get(id);
     running?.controller.abort(new Error(`campaign ${id} was cancelled`));
-    await this.#deps.bus.tasks.purge(id);
     await running?.done;
+    await this.#deps.bus.tasks.purge(id);
     return cancelled;
   }
 

@@ -1,6 +1,6 @@
 // Data synthesis: the paper's Algorithm 1. For each document, instructions; for each instruction, a rollout; for each
 // window of what happened, the instruction that it accomplishes; of those, the ones that the filter keeps.
-import type { Document } from "@hindcast/shared";
+import type { Document, Trajectory } from "@hindcast/shared";
 import pMap from "p-map";
 import { type Candidate, constructBackward, summarise } from "./backward-construction.ts";
 import type { CampaignContext } from "./campaign-context.ts";
@@ -12,7 +12,6 @@ import { rejectedByRule } from "./rules.ts";
 import { type ProposedInstruction, proposeInstructions } from "./self-instruct.ts";
 import type { InstructionDeduplicator } from "./similarity/instruction-deduplicator.ts";
 import { chooseWindows, subTrajectory, type Window } from "./windows.ts";
-import type { Trajectory } from "@hindcast/shared";
 
 /** Rollout tasks that are queued or running at once; the work queue's own size limit is the outer bound. */
 const episodesInFlightMax = 256;
@@ -47,15 +46,17 @@ async function learnFrom(context: CampaignContext, proposed: ProposedInstruction
   for (const window of windows) {
     for (const kind of context.settings.instructionKinds) {
       const candidate = await constructBackward(context, { episode, trajectory, summaries }, { window, kind });
-      if (candidate !== null) candidates.push(candidate);
+      if (candidate === null) context.funnel.count("candidates", "no usable instruction");
+      else candidates.push(candidate);
     }
   }
   context.report("backward-construction", context.funnel.total("windows"), context.funnel.total("windows"));
 
   const accepted = await filter(context, candidates);
-  for (const each of accepted) await storeDemonstration(context, each);
+  let demonstrations = 0;
+  for (const each of accepted) demonstrations += Number(await storeDemonstration(context, each));
   context.report("index", context.funnel.total("demonstrations"), context.funnel.total("demonstrations"));
-  return { ...proposed, demonstrations: accepted.length };
+  return { ...proposed, demonstrations };
 }
 
 /** The policy's windows without those that a rule rejects; every one of them is counted. */

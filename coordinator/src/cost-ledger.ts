@@ -1,5 +1,5 @@
-import { addUsage, HindcastError, noUsage, sumCost } from "@hindcast/shared";
-import type { ModelCall, PurposeCost } from "@hindcast/shared";
+import { addUsage, HindcastError, noUsage, sumCost, totalTokens } from "@hindcast/shared";
+import type { ModelCall, PurposeCost, Usage } from "@hindcast/shared";
 
 /** Every model call of a campaign, the agents' included, by purpose and model; and the place that says when to stop. */
 export class CostLedger {
@@ -31,6 +31,23 @@ export class CostLedger {
     }
   }
 
+  /**
+   * What an episode used beyond its recorded calls: answers that led to no step (a refusal, no readable action). Of
+   * those only the sums are kept, so they count as one call.
+   */
+  addRest(
+    of: Pick<ModelCall, "purpose" | "model">,
+    total: { usage: Usage; costUsd: number | null },
+    recorded: readonly ModelCall[],
+  ): void {
+    const known = recorded.reduce((sum, { usage }) => addUsage(sum, usage), noUsage);
+    const usage = subtract(total.usage, known);
+    if (totalTokens(usage) === 0) return;
+    const knownCost = sumCost(recorded.map(({ costUsd }) => costUsd));
+    const costUsd = total.costUsd === null || knownCost === null ? null : Math.max(0, total.costUsd - knownCost);
+    this.add([{ ...of, usage, costUsd, resolvedModel: of.model, requestHash: "", journaled: false, durationMs: 0 }]);
+  }
+
   /** What is known to be spent; calls of unknown price are not in it (the report shows them as unknown). */
   get knownCostUsd(): number {
     return [...this.#rows.values()].reduce((sum, row) => sum + (row.costUsd ?? 0), 0);
@@ -49,4 +66,13 @@ export class CostLedger {
   rows(): PurposeCost[] {
     return [...this.#rows.values()].sort((a, b) => `${a.purpose} ${a.model}`.localeCompare(`${b.purpose} ${b.model}`));
   }
+}
+
+function subtract(total: Usage, part: Usage): Usage {
+  return {
+    inputTokens: Math.max(0, total.inputTokens - part.inputTokens),
+    cacheReadTokens: Math.max(0, total.cacheReadTokens - part.cacheReadTokens),
+    cacheWriteTokens: Math.max(0, total.cacheWriteTokens - part.cacheWriteTokens),
+    outputTokens: Math.max(0, total.outputTokens - part.outputTokens),
+  };
 }

@@ -1,22 +1,92 @@
+// Tasks that no consumer will deliver again, because their workers died or were stopped too often: moves them to the
+// dead letters and writes the terminal record that nobody else will, or their campaign would wait for ever.
 import { setTimeout as delay } from "node:timers/promises";
-import { messageOf } from "@hindcast/shared";
-import type { Bus, Logger } from "@hindcast/shared/node";
+import { decode, messageOf, noUsage, Task, type TaskResult, type WorkerId } from "@hindcast/shared";
+import { type Bus, type DeadLetter, type Logger, trajectoryDigest } from "@hindcast/shared/node";
 
-/** How often tasks are looked for that no consumer will deliver again because their workers died too often. */
 const everyMs = 30_000;
+/** Stands in a terminal record that no worker wrote. */
+const nobody = "w-none" as WorkerId;
+
+type ReconcilerBus = Pick<Bus, "deadLetters" | "results" | "leases">;
 
 /** Runs until `signal` aborts. What it moves stays in the dead letters until somebody requeues or drops it. */
 export async function reconcileDeadLetters(
-  { bus, pools, logger }: { bus: Pick<Bus, "deadLetters">; pools: string[]; logger: Logger },
+  { bus, pools, logger }: { bus: ReconcilerBus; pools: string[]; logger: Logger },
   signal: AbortSignal,
 ): Promise<void> {
+  const settled = new Set<number>();
   while (!signal.aborted) {
     try {
       await delay(everyMs, undefined, { signal });
       const moved = await bus.deadLetters.reconcile(pools);
-      if (moved > 0) logger.warn({ event: "dead-letters.reconciled", moved });
+      const ended = await endDeadTasks(bus, settled);
+      if (moved > 0 || ended > 0) logger.warn({ event: "dead-letters.reconciled", moved, ended });
     } catch (error) {
       if (!signal.aborted) logger.warn({ event: "dead-letters.failed", err: error }, messageOf(error));
     }
   }
+}
+
+/**
+ * Ends each dead task that has no terminal record as lost to infrastructure.
+ * @param settled sequences of dead letters that need no further look; kept between calls.
+ */
+export async function endDeadTasks(bus: ReconcilerBus, settled: Set<number> = new Set()): Promise<number> {
+  const letters = await bus.deadLetters.list();
+  const present = new Set(letters.map(({ sequence }) => sequence));
+  for (const sequence of settled) if (!present.has(sequence)) settled.delete(sequence);
+  let ended = 0;
+  for (const letter of letters) {
+    if (settled.has(letter.sequence)) continue;
+    const task = taskOf(letter);
+    // Its last worker may have missed a heartbeat and still be at it: then the record will be that worker's.
+    if (task?.kind === "rollout" && (await bus.leases.holder(task.episodeId)) !== null) continue;
+    if (task !== null && (await bus.results.put(endOf(task, letter))) === "stored") ended += 1;
+    settled.add(letter.sequence);
+  }
+  return ended;
+}
+
+/** Null for what is no task, or one that cannot be read: no campaign waits for that. */
+function taskOf(letter: DeadLetter): Task | null {
+  try {
+    return decode(Task, letter.payload);
+  } catch {
+    return null;
+  }
+}
+
+function endOf(task: Task, { reason, deliveries }: DeadLetter): TaskResult {
+  const { campaignId, taskId, episodeId } = task;
+  const head = { v: 1 as const, campaignId, taskId, episodeId, workerId: nobody, durationMs: 0 };
+  const endedAt = new Date().toISOString();
+  const message = `no worker finished it in ${deliveries} deliveries: ${reason}`.slice(0, 2_000);
+  if (task.kind === "replay") {
+    return {
+      ...head,
+      kind: "replay.ended",
+      endedAt,
+      from: task.from,
+      outcome: "not-replayable",
+      agreedTo: task.from,
+      detail: message,
+    };
+  }
+  return {
+    ...head,
+    kind: "episode.ended",
+    endedAt,
+    attempt: Math.max(1, deliveries),
+    fencingToken: 1,
+    reason: "infrastructure",
+    closing: null,
+    answer: null,
+    steps: 0,
+    digest: trajectoryDigest([]),
+    evaluation: null,
+    usage: noUsage,
+    costUsd: null,
+    error: { code: "INTERNAL", boundary: "environment", message, retryable: false },
+  };
 }

@@ -25,20 +25,22 @@ export interface AcceptedCandidate {
   replay: ReplayVerdict;
 }
 
-/** Writes a demonstration; the same candidate always has the same id, so a second time replaces the first. */
-export async function storeDemonstration(context: CampaignContext, accepted: AcceptedCandidate): Promise<number> {
+/**
+ * Writes a demonstration; the same candidate always has the same id, so a second time replaces the first.
+ * @returns false when it does not fit a message and was left out.
+ */
+export async function storeDemonstration(context: CampaignContext, accepted: AcceptedCandidate): Promise<boolean> {
   const demonstration = await toDemonstration(context, accepted);
-  let sequence: number;
   try {
-    sequence = await context.bus.demonstrations.put(demonstration);
+    await context.bus.demonstrations.put(demonstration);
   } catch (error) {
     if (!(error instanceof HindcastError && error.code === "PROTOCOL_TOO_LARGE")) throw error;
     context.funnel.count("demonstrations", "too large for a message");
     context.warnings.add(`demonstrations that do not fit a message were left out: ${error.message}`);
-    return 0;
+    return false;
   }
   context.funnel.count("demonstrations", "indexed");
-  return sequence;
+  return true;
 }
 
 async function toDemonstration(

@@ -1,4 +1,4 @@
-import { EndReason, type FunnelStage } from "@hindcast/shared";
+import { EndReason, type EpisodeEnded, type FunnelStage } from "@hindcast/shared";
 
 const stageNames = ["documents", "tasks", "episodes", "windows", "candidates", "replay", "demonstrations"] as const;
 export type StageName = (typeof stageNames)[number];
@@ -8,6 +8,17 @@ export class Funnel {
   readonly #stages = new Map<StageName, Map<string, number>>(
     stageNames.map((name) => [name, new Map<string, number>()]),
   );
+
+  readonly #startedAt = Date.now();
+  /** Steps of all episodes, those of the evaluation too. */
+  steps = 0;
+  /** Those of episodes that ended since this run of the campaign began: a run that goes on did not do the others. */
+  stepsOfThisRun = 0;
+
+  addSteps({ steps, endedAt }: Pick<EpisodeEnded, "steps" | "endedAt">): void {
+    this.steps += steps;
+    if (Date.parse(endedAt) >= this.#startedAt) this.stepsOfThisRun += steps;
+  }
 
   count(stage: StageName, bucket: string, items = 1): void {
     const buckets = this.#stages.get(stage);

@@ -1,7 +1,7 @@
 // Replay: an accepted window is re-executed from its start state in a fresh sandbox. One task serves all windows that
 // start at the same observation: it runs to the longest of them, and a window is verified when the states agreed to
 // its end.
-import { observedAt } from "@hindcast/shared";
+import { HindcastError, observedAt } from "@hindcast/shared";
 import type { ReplayEnded, ReplayTask, ReplayVerdict, TaskId } from "@hindcast/shared";
 import { deriveId } from "@hindcast/shared/node";
 import pMap from "p-map";
@@ -23,12 +23,23 @@ export async function verifyByReplay(
     starts,
     async ([, group]) => {
       const longest = group.reduce((a, b) => (endIndex(b) > endIndex(a) ? b : a));
-      const ended = await context.tasks.run(replayTask(context, longest));
+      const ended = await runFitting(context, replayTask(context, longest));
       for (const candidate of group) verdicts.set(candidate, verdictOf(ended, candidate));
     },
     { concurrency: replaysInFlightMax },
   );
   return verdicts;
+}
+
+/** Null for a replay whose actions are too large for one message. */
+async function runFitting(context: CampaignContext, task: ReplayTask): Promise<ReplayEnded | null> {
+  try {
+    return await context.tasks.run(task);
+  } catch (error) {
+    if (!(error instanceof HindcastError && error.code === "PROTOCOL_TOO_LARGE")) throw error;
+    context.warnings.add(`replays that do not fit a message were not made: ${error.message}`);
+    return null;
+  }
 }
 
 /** The index, in the episode as it was recorded, of the window's first observation. */
@@ -40,8 +51,8 @@ export function endIndex({ trajectory }: Candidate): number {
   return trajectory.steps.at(-1)?.index ?? 0;
 }
 
-function verdictOf(ended: ReplayEnded, candidate: Candidate): ReplayVerdict {
-  if (ended.outcome === "not-replayable") return "not-replayable";
+function verdictOf(ended: ReplayEnded | null, candidate: Candidate): ReplayVerdict {
+  if (ended === null || ended.outcome === "not-replayable") return "not-replayable";
   return ended.agreedTo >= endIndex(candidate) ? "verified" : "diverged";
 }
 

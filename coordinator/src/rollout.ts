@@ -1,5 +1,5 @@
 // Instructions → episodes: publishes a rollout task and gives back what really happened.
-import { isUsableEnd } from "@hindcast/shared";
+import { HindcastError, isUsableEnd } from "@hindcast/shared";
 import type { EpisodeEnded, EpisodeId, RolloutTask, ShellSpec, TaskId, Trajectory } from "@hindcast/shared";
 import { deriveId } from "@hindcast/shared/node";
 import type { CampaignContext } from "./campaign-context.ts";
@@ -56,21 +56,48 @@ export async function rollOut(
     reference: null,
     environment: { kind: "shell", files: proposal.files, setup: proposal.setup },
   });
-  const ended = await context.tasks.run(task);
-  funnel.count("episodes", ended.reason);
+  const ended = await runFitting(context, task);
+  funnel.count("episodes", ended?.reason ?? "unavailable");
   context.report(
     "rollout",
     funnel.total("episodes"),
     funnel.stages().find(({ name }) => name === "tasks")?.counts["rolled-out"] ?? 0,
   );
-  if (!isUsableEnd(ended.reason)) return null;
-  const trajectory = await collectTrajectory(context.bus, ended);
-  chargeEpisode(context, ended, trajectory);
-  return { task, ended, trajectory };
+  if (ended === null || !isUsableEnd(ended.reason)) return null;
+  const trajectory = await collectAndCharge(context, ended);
+  return trajectory === null ? null : { task, ended, trajectory };
 }
 
-/** Puts an episode's model calls on the campaign's account. */
-export function chargeEpisode(context: CampaignContext, ended: EpisodeEnded, trajectory: Trajectory): void {
-  for (const step of trajectory.steps) context.ledger.add(step.turn.calls);
-  if (ended.closing !== null) context.ledger.add(ended.closing.calls);
+/** Null for a task whose start state is too large for a message: its world cannot be set up anywhere. */
+async function runFitting(context: CampaignContext, task: RolloutTask): Promise<EpisodeEnded | null> {
+  try {
+    return await context.tasks.run(task);
+  } catch (error) {
+    if (!(error instanceof HindcastError && error.code === "PROTOCOL_TOO_LARGE")) throw error;
+    context.warnings.add(`tasks that do not fit a message were not rolled out: ${error.message}`);
+    return null;
+  }
+}
+
+/**
+ * The episode's trajectory, with its steps and model calls put on the campaign's account. Null when the stored steps
+ * are not those of its terminal record: such an episode is no evidence, and the others still are.
+ */
+export async function collectAndCharge(context: CampaignContext, ended: EpisodeEnded): Promise<Trajectory | null> {
+  context.funnel.addSteps(ended);
+  try {
+    const trajectory = await collectTrajectory(context.bus, ended);
+    charge(context, ended, trajectory);
+    return trajectory;
+  } catch (error) {
+    if (!(error instanceof HindcastError && error.code === "BUS_CONFLICT")) throw error;
+    context.warnings.add(`episodes whose stored steps are incomplete were left out: ${error.message}`);
+    return null;
+  }
+}
+
+function charge({ ledger, settings }: CampaignContext, ended: EpisodeEnded, { steps }: Trajectory): void {
+  const calls = [...steps.flatMap(({ turn }) => turn.calls), ...(ended.closing?.calls ?? [])];
+  ledger.add(calls);
+  ledger.addRest({ purpose: "act", model: settings.models.policy }, ended, calls);
 }

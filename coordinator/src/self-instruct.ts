@@ -2,7 +2,7 @@
 import type { Document, Instruction, InstructionId } from "@hindcast/shared";
 import { deriveId, environmentDescription, type ProposedTask, selfInstruct } from "@hindcast/shared/node";
 import { pMapIterable } from "p-map";
-import { askFor, type CampaignContext } from "./campaign-context.ts";
+import { askGenerator, type CampaignContext } from "./campaign-context.ts";
 import type { InstructionDeduplicator } from "./similarity/instruction-deduplicator.ts";
 
 /** Documents that are with the generator at once; proposals still leave in the documents' order. */
@@ -56,7 +56,7 @@ async function propose(
 ): Promise<{ document: Document; tasks: ProposedTask[] }> {
   const { environment, tasksPerDocument } = context.settings;
   const input = { document, count: tasksPerDocument, environment: environmentDescription(environment) };
-  const answer = await askFor(context, context.generator, selfInstruct, { input });
+  const answer = await askGenerator(context, selfInstruct, input);
   if (!answer.ok) {
     context.warnings.add(`the generator gave no usable proposals for some documents (${answer.problem})`);
     context.logger.warn({

@@ -43,11 +43,14 @@ export class TaskRunner {
       this.#results.delete(task.taskId);
       return known as ResultOf<T>;
     }
-    const waiting = Promise.withResolvers<TaskResult>();
+    const waiting = this.#waiting.get(task.taskId) ?? Promise.withResolvers<TaskResult>();
     this.#waiting.set(task.taskId, waiting);
-    const [result] = await Promise.all([waiting.promise, this.#publish(task, waiting)]);
-    this.#waiting.delete(task.taskId);
-    return result as ResultOf<T>;
+    try {
+      const [result] = await Promise.all([waiting.promise, this.#publish(task, waiting)]);
+      return result as ResultOf<T>;
+    } finally {
+      this.#waiting.delete(task.taskId);
+    }
   }
 
   /** Looks for the record first: a task that is done must not be queued again. */

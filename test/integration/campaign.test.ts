@@ -8,11 +8,11 @@ import {
 } from "@hindcast/shared";
 import { type Bus, type Model, silentLogger } from "@hindcast/shared/node";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { packDocuments, runCampaign } from "../../coordinator/src/campaign-run.ts";
+import { type CampaignOutcome, packDocuments, runCampaign } from "../../coordinator/src/campaign-run.ts";
 import { someSettings } from "../support/campaign-context.ts";
 import { aNatsServer, type TestNats } from "../support/nats-server.ts";
 import { aDocument, scriptedGenerator } from "../support/scripted-generator.ts";
-import type { ScriptedModel } from "../support/scripted-model.ts";
+import type { Line, ScriptedModel } from "../support/scripted-model.ts";
 import { startWorker, type TestWorker } from "../support/worker.ts";
 
 const commands = ["do-one", "do-two"];
@@ -46,8 +46,14 @@ async function aRecord(id = "c-0001", partial: Partial<CampaignRecord["settings"
   };
 }
 
-const run = async (generator: Model, record?: CampaignRecord, signal = never): Promise<CampaignReport> =>
+const outcomeOf = async (generator: Model, record?: CampaignRecord, signal = never): Promise<CampaignOutcome> =>
   runCampaign(record ?? (await aRecord()), { bus, model: () => generator, logger: silentLogger }, signal);
+
+async function run(generator: Model, record?: CampaignRecord, signal = never): Promise<CampaignReport> {
+  const { report, failure } = await outcomeOf(generator, record, signal);
+  if (failure !== null) throw failure;
+  return report;
+}
 
 async function demonstrations(): Promise<Demonstration[]> {
   const last = await bus.demonstrations.lastSequence();
@@ -164,14 +170,71 @@ describe("a campaign on a real bus", () => {
     expect(countsOf(report, "replay")).toEqual({ unchecked: 12 });
   });
 
-  it("stops with a clear error when its budget is spent, before asking for more", async () => {
+  it("stops before asking for more when its budget is spent, and reports what it has", async () => {
     const generator: ScriptedModel = scriptedGenerator({
       "summarise-transition": () => ({ completion: { text: "s", costUsd: 1 } }),
     });
-    await expect(run(generator, await aRecord("c-0001", { costUsdMax: 2 }))).rejects.toMatchObject({
-      code: "CAMPAIGN_BUDGET_EXHAUSTED",
-    });
+    const { report, failure } = await outcomeOf(generator, await aRecord("c-0001", { costUsdMax: 2 }));
+    expect(failure).toMatchObject({ code: "CAMPAIGN_BUDGET_EXHAUSTED" });
     expect(generator.asked("judge")).toBe(0);
+    expect(report.warnings.join()).toMatch(/stopped early: \$2\.0000 of \$2 are spent/);
+    expect(report.costs.find(({ purpose }) => purpose === "summarise-transition")).toMatchObject({ costUsd: 2 });
+    expect(countsOf(report, "tasks")["rolled-out"]).toBeGreaterThan(0);
+  });
+
+  it("waits for a generator that is away and then goes on", async () => {
+    const error = new HindcastError({ code: "MODEL_OVERLOADED", boundary: "model", message: "529", retryable: true });
+    let asked = 0;
+    const done = {
+      asksForAnswer: false,
+      answer: null,
+      expectedResult: "done",
+      instruction: "Carry out what was done",
+    };
+    const line = (): Line => ((asked += 1) === 1 ? { error } : { json: done });
+    const report = await run(scriptedGenerator({ "new-task-instruction": line }));
+    expect(countsOf(report, "demonstrations")).toEqual({ indexed: 12 });
+    expect(report.warnings.join()).toMatch(/generator was away/);
+  });
+
+  it("loses one item, not the campaign, to a request that the generator cannot answer", async () => {
+    const error = new HindcastError({ code: "MODEL_REQUEST_INVALID", boundary: "model", message: "400" });
+    const report = await run(scriptedGenerator({ "new-task-instruction": () => ({ error }) }));
+    // Three windows of each episode have no new task; their replications stand.
+    expect(countsOf(report, "candidates")).toEqual({ accepted: 6, "no usable instruction": 6 });
+    expect(countsOf(report, "demonstrations")).toEqual({ indexed: 6 });
+  });
+
+  it("ends at once on what waiting cannot cure", async () => {
+    const error = new HindcastError({ code: "MODEL_UNAUTHORIZED", boundary: "model", message: "wrong key" });
+    const { failure } = await outcomeOf(scriptedGenerator({ "self-instruct": () => ({ error }) }));
+    expect(failure).toBe(error);
+  });
+
+  it("counts steps that were made, and for the throughput those of this run only", async () => {
+    const record = await aRecord();
+    const first = await run(scriptedGenerator(), record);
+    expect(first.steps).toBe(4);
+    expect(first.stepsPerSecond).toBeGreaterThan(0);
+    expect(await run(scriptedGenerator(), record)).toMatchObject({ steps: 4, stepsPerSecond: 0 });
+  });
+
+  it("leaves out a task whose files do not fit a message instead of failing", async () => {
+    const proposal = {
+      asksForAnswer: false,
+      expectedResult: "done",
+      guidance: [],
+      setup: [],
+      needs: [],
+      instruction: "Sort the great list",
+      files: [
+        { path: "a", content: "x".repeat(150_000) },
+        { path: "b", content: "x".repeat(150_000) },
+      ],
+    };
+    const report = await run(scriptedGenerator({ "self-instruct": () => ({ json: { tasks: [proposal] } }) }));
+    expect(report.outcomes).toMatchObject({ unavailable: 1, submitted: 0 });
+    expect(report.warnings.join()).toMatch(/do not fit a message/);
   });
 
   it("survives model answers that are empty, not JSON or refused, and says so", async () => {

@@ -127,7 +127,15 @@ async function conclude(
   bus: Bus,
   campaign: CampaignRecord,
 ): Promise<number> {
-  if (campaign.state !== "finished" || campaign.report === null) {
+  const report = campaign.report === null ? null : await readReport(bus, campaign.report);
+  if (report !== null) {
+    // A campaign that stopped early, its budget spent, still shows what it came to.
+    const event = campaign.state === "finished" ? "campaign.finished" : "campaign.stopped";
+    terminal.result({ event, campaignId: campaign.id, report }, () =>
+      renderReport(report, { ...terminal.style, places: places(dataDirectory) }),
+    );
+  }
+  if (campaign.state !== "finished" || report === null) {
     const code = campaign.detail?.includes("BUDGET_EXHAUSTED") === true ? "CAMPAIGN_BUDGET_EXHAUSTED" : "INTERNAL";
     throw new HindcastError({
       code: campaign.state === "cancelled" ? "CAMPAIGN_CANCELLED" : code,
@@ -135,10 +143,6 @@ async function conclude(
       message: `campaign ${campaign.id} ended as ${campaign.state}: ${campaign.detail ?? "without a reason"}`,
     });
   }
-  const report = await readReport(bus, campaign.report);
-  terminal.result({ event: "campaign.finished", campaignId: campaign.id, report }, () =>
-    renderReport(report, { ...terminal.style, places: places(dataDirectory) }),
-  );
   return (report.outcomes.infrastructure ?? 0) > 0 ? exitCodes.partial : exitCodes.ok;
 }
 

@@ -3,17 +3,18 @@ import { isUsableEnd } from "@hindcast/shared";
 import type { EpisodeEnded, GainResult } from "@hindcast/shared";
 import pMap from "p-map";
 import type { CampaignContext } from "../campaign-context.ts";
-import { chargeEpisode, rolloutTask } from "../rollout.ts";
-import { collectTrajectory } from "../trajectory-collector.ts";
+import { collectAndCharge, rolloutTask } from "../rollout.ts";
 import { gainOf, type PairedEpisode } from "./gain-statistics.ts";
 import type { HeldOutTask } from "./held-out-tasks.ts";
 import { caughtUpIndex } from "./index-state.ts";
 
 /** Held-out tasks that are queued or running at once. */
 const pairsInFlightMax = 64;
+
+/** Empty where no retrieval service answers: then there is nothing to compare, and what was learned still stands. */
 export async function measureGain(context: CampaignContext, tasks: readonly HeldOutTask[]): Promise<GainResult[]> {
   // Read-your-writes: the arm with retrieval must see everything that was learned.
-  await caughtUpIndex(context);
+  if ((await caughtUpIndex(context)) === null) return [];
   let done = 0;
   const pairs = await pMap(
     tasks,
@@ -44,7 +45,7 @@ async function runArm(context: CampaignContext, task: HeldOutTask, arm: "off" | 
       retrieval: arm === "on" ? context.settings.retrieval : null,
     }),
   );
-  if (isUsableEnd(ended.reason)) chargeEpisode(context, ended, await collectTrajectory(context.bus, ended));
+  if (isUsableEnd(ended.reason)) await collectAndCharge(context, ended);
   return { verdict: verdictOf(ended), steps: ended.steps };
 }
 

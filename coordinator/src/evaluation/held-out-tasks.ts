@@ -4,7 +4,7 @@
 import type { Document, EnvironmentKind, GainResult, Instruction, InstructionId, ShellSpec } from "@hindcast/shared";
 import { deriveId, environmentDescription, evaluationTask, type EvaluationTaskInput } from "@hindcast/shared/node";
 import pMap from "p-map";
-import { askFor, type CampaignContext } from "../campaign-context.ts";
+import { askGenerator, type CampaignContext } from "../campaign-context.ts";
 import type { LearnedInstruction } from "../campaign.ts";
 import { stratifiedSample } from "../sampling.ts";
 import type { InstructionDeduplicator } from "../similarity/instruction-deduplicator.ts";
@@ -76,7 +76,7 @@ async function propose(
 ): Promise<HeldOutTask[]> {
   const answers = await pMap(
     inputs,
-    async (input) => ({ input, answer: await askFor(context, context.generator, evaluationTask, { input }) }),
+    async (input) => ({ input, answer: await askGenerator(context, evaluationTask, input) }),
     { concurrency: callsInFlightMax },
   );
   const tasks: HeldOutTask[] = [];

@@ -58,6 +58,7 @@ async function takeStep(
 ): Promise<Stop | null> {
   const { signal } = deadline;
   try {
+    signal.throwIfAborted();
     const startedAt = performance.now();
     const retrieval = await retriever.demonstrationsFor(task, trajectory, signal);
     governor.addCalls(retrieval.calls);

@@ -1,0 +1,247 @@
+// Requirements: 3.4.outcomes, 3.3.dead-letters, 3.bad.two-campaigns, 3.bad.unknown-version
+import { gunzipSync } from "node:zlib";
+import {
+  CampaignListReply,
+  CampaignRecord,
+  CampaignReply,
+  CampaignReport,
+  ControlRequest,
+  HindcastError,
+  limits,
+  subjects,
+} from "@hindcast/shared";
+import { type Bus, type LeasedTask, type Model, type RecordStore, silentLogger } from "@hindcast/shared/node";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { packDocuments } from "../../coordinator/src/campaign-run.ts";
+import { CampaignService } from "../../coordinator/src/campaign-service.ts";
+import { endDeadTasks } from "../../coordinator/src/dead-letter-reconciler.ts";
+import { aRolloutTask } from "../support/builders.ts";
+import { someSettings } from "../support/campaign-context.ts";
+import { aNatsServer, type TestNats, testPool, testWorkers } from "../support/nats-server.ts";
+import { rawNats } from "../support/raw-nats.ts";
+import { aDocument, scriptedGenerator } from "../support/scripted-generator.ts";
+import { startWorker } from "../support/worker.ts";
+
+const never = new AbortController().signal;
+const commands = ["do-one", "do-two"];
+let nats: TestNats;
+let bus: Bus;
+let campaigns: RecordStore<CampaignRecord>;
+
+beforeEach(async () => {
+  nats = await aNatsServer();
+  bus = await nats.coordinator();
+  campaigns = bus.records("CAMPAIGNS", CampaignRecord);
+});
+afterEach(() => nats[Symbol.asyncDispose]());
+
+async function aService(generator: Model = scriptedGenerator()): Promise<CampaignService> {
+  const service = new CampaignService({ bus, model: () => generator, logger: silentLogger });
+  await service.start();
+  return service;
+}
+
+async function start(settings: Partial<CampaignRecord["settings"]> = {}, pages = 2): Promise<CampaignRecord> {
+  const documents = await bus.blobs.put(packDocuments(Array.from({ length: pages }, (_, n) => aDocument(n))));
+  const { campaign } = await bus.request({
+    subject: subjects.control("start"),
+    request: ControlRequest,
+    reply: CampaignReply,
+    value: { v: 1, kind: "campaign.start", name: "test", settings: { ...someSettings, ...settings }, documents },
+  });
+  return campaign;
+}
+
+const cancel = (campaign: CampaignRecord): Promise<CampaignReply> =>
+  bus.request({
+    subject: subjects.control("cancel"),
+    request: ControlRequest,
+    reply: CampaignReply,
+    value: { v: 1, kind: "campaign.cancel", campaignId: campaign.id },
+  });
+
+async function ended(campaign: CampaignRecord): Promise<CampaignRecord> {
+  for await (const { key, value } of campaigns.watch(AbortSignal.timeout(20_000))) {
+    if (key === campaign.id && value !== null && value.state !== "running") return value;
+  }
+  throw new Error("the campaign did not end");
+}
+
+async function reportOf({ report }: CampaignRecord): Promise<CampaignReport> {
+  return CampaignReport.parse(JSON.parse(gunzipSync(await bus.blobs.get(report!)).toString("utf8")));
+}
+
+/** A generator that never answers and says when it was asked and when it was let go. */
+function aHangingGenerator(): { model: Model; asked: Promise<void>; letGo: Promise<void> } {
+  const [asked, letGo] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const complete: Model["complete"] = (_request, signal) => {
+    asked.resolve();
+    return new Promise((_, reject) =>
+      signal.addEventListener("abort", () => (letGo.resolve(), reject(signal.reason as Error)), { once: true }),
+    );
+  };
+  return {
+    model: { id: "offline:hanging", provider: "offline", isOffline: true, complete },
+    asked: asked.promise,
+    letGo: letGo.promise,
+  };
+}
+
+describe("the campaign service", () => {
+  it("runs a campaign to its stored report and lists it", async () => {
+    await using _worker = await startWorker(nats, { commands });
+    await using _service = await aService();
+    const campaign = await start();
+    expect(campaign.id).toBe("c-0001");
+    const record = await ended(campaign);
+    expect(record).toMatchObject({ state: "finished", detail: null });
+    expect((await reportOf(record)).outcomes.submitted).toBe(2);
+    const { campaigns: listed } = await bus.request({
+      subject: subjects.control("list"),
+      request: ControlRequest,
+      reply: CampaignListReply,
+      value: { v: 1, kind: "campaign.list" },
+    });
+    expect(listed).toEqual([record]);
+  });
+
+  it("keeps the report of a campaign that spent its budget, and takes back what is still queued", async () => {
+    const text = (page: string): string =>
+      JSON.stringify({
+        tasks: [
+          {
+            instruction: `Write chapter ${page} of ${page.repeat(9)}`,
+            asksForAnswer: false,
+            expectedResult: "done",
+            guidance: [],
+            files: [],
+            setup: [],
+            needs: [],
+          },
+        ],
+      });
+    const costly = scriptedGenerator({
+      "self-instruct": ({ messages }) => ({
+        completion: { costUsd: 1, text: text(/Page (\d+)/.exec(JSON.stringify(messages))?.[1] ?? "") },
+      }),
+    });
+    await using _service = await aService(costly);
+    // Nobody works: what was proposed before the money ran out lies in the queue.
+    const record = await ended(await start({ costUsdMax: 2, documentsMax: 20 }, 20));
+    expect(record).toMatchObject({ state: "failed", detail: expect.stringContaining("CAMPAIGN_BUDGET_EXHAUSTED") });
+    const report = await reportOf(record);
+    expect(report.costs).toMatchObject([{ purpose: "self-instruct" }]);
+    expect(report.costs[0]?.calls).toBeLessThan(20);
+    await expect.poll(() => bus.tasks.backlog(testPool)).toEqual({ queued: 0, working: 0 });
+  });
+
+  it("ends a cancelled campaign's running task as cancelled and removes its queued ones", async () => {
+    const stepping = Promise.withResolvers<void>();
+    const goOn = Promise.withResolvers<void>();
+    await using _worker = await startWorker(nats, {
+      commands,
+      beforeStep: () => (stepping.resolve(), goOn.promise),
+    });
+    await using _service = await aService();
+    const campaign = await start();
+    await stepping.promise;
+    const { campaign: cancelled } = await cancel(campaign);
+    expect(cancelled.state).toBe("cancelled");
+    goOn.resolve();
+    await expect.poll(() => bus.tasks.backlog(testPool), { timeout: 10_000 }).toEqual({ queued: 0, working: 0 });
+    const reasons: string[] = [];
+    const over = AbortSignal.timeout(1_000);
+    for await (const result of bus.results.watch(campaign.id, over)) {
+      if (result.kind === "episode.ended") reasons.push(result.reason);
+    }
+    expect(reasons.length).toBeGreaterThan(0);
+    expect(new Set(reasons)).toEqual(new Set(["cancelled"]));
+    expect((await campaigns.get(campaign.id))?.value.state).toBe("cancelled");
+  });
+
+  it("lets go of a campaign that another coordinator ended", async () => {
+    const { model, asked, letGo } = aHangingGenerator();
+    await using _service = await aService(model);
+    const { id } = await start();
+    await asked;
+    const { value, revision } = (await campaigns.get(id))!;
+    await campaigns.update(id, { ...value, state: "cancelled", endedAt: new Date().toISOString() }, revision);
+    await letGo;
+    expect((await campaigns.get(id))?.value.state).toBe("cancelled");
+  });
+
+  it("leaves a campaign running that it was stopped in, and takes it up again", async () => {
+    const { model, asked } = aHangingGenerator();
+    const first = await aService(model);
+    const campaign = await start();
+    await asked;
+    await first[Symbol.asyncDispose]();
+    expect((await campaigns.get(campaign.id))?.value.state).toBe("running");
+    await using _worker = await startWorker(nats, { commands });
+    await using _second = await aService();
+    expect((await ended(campaign)).state).toBe("finished");
+  });
+
+  it("numbers past a record that it cannot read", async () => {
+    await using raw = await rawNats(nats);
+    await raw.jetstream.publish("$KV.CAMPAIGNS.c-0001", JSON.stringify({ v: 2 }));
+    const { model } = aHangingGenerator();
+    await using _service = await aService(model);
+    expect((await start()).id).toBe("c-0002");
+  });
+
+  it("refuses an unknown model before anything is stored", async () => {
+    const unknown = new HindcastError({ code: "MODEL_UNKNOWN", boundary: "model", message: "no such model" });
+    const service = new CampaignService({
+      bus,
+      model: () => {
+        throw unknown;
+      },
+      logger: silentLogger,
+    });
+    await service.start();
+    await expect(start()).rejects.toMatchObject({ code: "MODEL_UNKNOWN" });
+    expect(await campaigns.entries()).toEqual([]);
+    await service[Symbol.asyncDispose]();
+  });
+});
+
+describe("tasks that no worker will finish", () => {
+  const task = aRolloutTask();
+
+  async function exhaust(worker: Bus): Promise<LeasedTask> {
+    for (;;) {
+      const [leased] = await worker.tasks.lease(testPool, 1, 2_000, never);
+      if (leased === undefined) throw new Error("the task was not delivered");
+      if (leased.deliveryCount === limits.attemptsMax) return leased;
+      leased.handBack();
+    }
+  }
+
+  it("end as lost to infrastructure, so that no campaign waits for them for ever", async () => {
+    const worker = await nats.connect(testWorkers[0]!);
+    await bus.tasks.publish(task, never);
+    (await exhaust(worker)).handBack();
+    expect(await worker.tasks.lease(testPool, 1, 300, never)).toEqual([]);
+    await expect.poll(() => bus.deadLetters.reconcile([testPool])).toBe(1);
+    expect(await endDeadTasks(bus)).toBe(1);
+    expect(await bus.results.get(task.campaignId, task.taskId)).toMatchObject({
+      reason: "infrastructure",
+      steps: 0,
+      costUsd: null,
+      error: { message: expect.stringContaining(`${limits.attemptsMax} deliveries`) },
+    });
+    expect(await endDeadTasks(bus)).toBe(0);
+  });
+
+  it("are left to a worker that still holds the episode", async () => {
+    const worker = await nats.connect(testWorkers[0]!);
+    await bus.tasks.publish(task, never);
+    const leased = await exhaust(worker);
+    const lease = await worker.leases.acquire(task.episodeId, testWorkers[0]!);
+    await leased.deadLetter("a missed heartbeat");
+    expect(await endDeadTasks(bus)).toBe(0);
+    await lease?.release();
+    expect(await endDeadTasks(bus)).toBe(1);
+  });
+});

@@ -50,7 +50,7 @@ export type Reply =
   /** Accepts the request and never answers. */
   | { kind: "silence" };
 
-export type Script = Reply | ((request: RecordedRequest) => Reply);
+export type Script = Reply | ((request: RecordedRequest) => Reply | Promise<Reply>);
 
 export interface HttpReply {
   status: number;
@@ -96,7 +96,7 @@ export async function startEmulator(wire: Wire, apiKey: string): Promise<Emulato
     const refusal = wire.refuse(request);
     if (refusal !== null) return send(response, refusal);
     const next = script.shift() ?? always;
-    const reply = typeof next === "function" ? next(request) : next;
+    const reply = typeof next === "function" ? await next(request) : next;
     if (reply.kind !== "silence") await send(response, render(wire, request, reply));
   };
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -19,6 +19,8 @@ export interface WorkerOptions {
   id?: string;
   /** Commands that the policy issues in order; then it stops. */
   commands?: readonly string[];
+  /** What the policy asks the retrieval service for. */
+  query?: string;
   /** Another policy. */
   model?: Model;
   answer?: (command: string) => Omit<StepWords, "command"> | Error;
@@ -33,8 +35,9 @@ export interface TestWorker extends AsyncDisposable {
 }
 
 /** A policy that reads how far it is from its prompt, as any model does: by the actions in the history. */
-export function scriptedPolicy(commands: readonly string[]): ScriptedModel {
-  return new ScriptedModel("offline:scripted", ({ messages }) => {
+export function scriptedPolicy(commands: readonly string[], query = "what to do next"): ScriptedModel {
+  return new ScriptedModel("offline:scripted", ({ messages, purpose }) => {
+    if (purpose === "retrieval-query") return query;
     const prompt = messages.flatMap(({ content }) => content.map(({ text }) => text)).join("\n");
     const next = commands.find((command) => !new RegExp(`<action>\\s*${command}`).test(prompt));
     return `REASON: scripted\nACTION: ${next ?? "stop()"}`;
@@ -49,7 +52,7 @@ export async function startWorker(
   const bus = await nats.connect(workerId);
   const log: string[] = [];
   const [drain, abort, over] = [new AbortController(), new AbortController(), new AbortController()];
-  const model = scriptedPolicy(commands);
+  const model = scriptedPolicy(commands, options.query);
   const cancellations = new Cancellations();
   const following = cancellations.follow(bus.records("CAMPAIGNS", CampaignRecord), over.signal);
   const provider: EnvironmentProvider = {

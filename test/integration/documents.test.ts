@@ -98,6 +98,18 @@ describe("a folder", () => {
     expect(await read(["*.adoc", "b.md"], [])).toEqual(["b.md", "c.adoc"]);
   });
 
+  it("may be given as a path with wildcards, unless a file has such a name", async () => {
+    await mkdir(join(folder, "deep"));
+    for (const path of ["a.md", "b.txt", "deep/c.md", "[slug].md"]) {
+      await writeFile(join(folder, path), `Only ${path} says this.`);
+    }
+    const read = async (path: string): Promise<string[]> => (await load([path])).documents.map(({ source }) => source);
+    expect(await read(join(folder, "a*.md"))).toEqual(["a.md"]);
+    expect(await read(join(folder, "**/c.md"))).toEqual(["deep/c.md"]);
+    expect(await read(join(folder, "[slug].md"))).toEqual([join(folder, "[slug].md")]);
+    await expect(load([join(folder, "*.rst")])).rejects.toThrow(/\*\.rst matches no file/);
+  });
+
   it("tells two folders' files of the same name apart, and reports a copy as a duplicate", async () => {
     await mkdir(join(folder, "one"));
     await mkdir(join(folder, "two"));
@@ -138,7 +150,7 @@ describe("bad files", () => {
     expect(problemOf(loaded, "binary.md")).toMatch(/binary.*convert/);
     expect(problemOf(loaded, "empty.md")).toMatch(/empty/);
     expect(problemOf(loaded, "blank.md")).toMatch(/no text/);
-    expect(problemOf(loaded, "broken.pdf")).toBeDefined();
+    expect(problemOf(loaded, "broken.pdf")).toMatch(/cannot be read as PDF \(.*\); mend or exclude it/);
     expect(problemOf(loaded, "deep.html")).toMatch(/nested/);
     expect(problemOf(loaded, "dangling.md")).toMatch(/broken link/);
     expect(problemOf(loaded, "itself.md")).toMatch(/back to itself/);
@@ -276,7 +288,7 @@ describe("manual pages", () => {
 
   it("are reported when there is no man", async () => {
     const loaded = await load([join(fixtures, "guide.md"), "man:ls"], { environment: { PATH: folder } });
-    expect(problemOf(loaded, "man:ls")).toMatch(/"man" was not found on PATH/);
+    expect(problemOf(loaded, "man:ls")).toMatch(/"man", which was not found on PATH/);
   });
 
   it.skipIf(!hasManual("git-tag"))("are found by glob", async () => {

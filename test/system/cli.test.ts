@@ -74,6 +74,12 @@ describe("hindcast", () => {
     expect([code, stderr]).toEqual([2, expect.stringContaining("HINDCAST_MAX_USD is not known")]);
   });
 
+  it.each(["/proc/nowhere", "/dev/null"])("refuses %s as data directory instead of trying for ever", async (data) => {
+    using folder = aFolder();
+    const { code, stderr } = await hindcast(["--data", data, "up"], { cwd: folder.path });
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/data directory cannot be made.*--data/)]);
+  });
+
   it("refuses an empty folder of documents", async () => {
     using folder = aFolder();
     mkdirSync(join(folder.path, "docs"));

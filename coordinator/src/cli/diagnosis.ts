@@ -1,7 +1,7 @@
 // The checks of `hindcast doctor`. Each looks at the real thing: programs are run, a sandbox is opened, the native core
 // is loaded, a port is listened on. Keys are looked for and never shown.
 import { execFile } from "node:child_process";
-import { mkdirSync, readdirSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join, resolve } from "node:path";
@@ -9,6 +9,7 @@ import { promisify } from "node:util";
 import { messageOf } from "@hindcast/shared";
 import { selectModels } from "../config/select-models.ts";
 import { natsBinaryOptions } from "../local/binary-options.ts";
+import { makeDataFolder } from "../local/data-folder.ts";
 import { runningCluster } from "../local/local-cluster.ts";
 import { findNatsServer } from "../local/nats-binary.ts";
 import { formatBytes } from "../report/format.ts";
@@ -152,7 +153,7 @@ async function keys(context: CommandContext): Promise<Finding> {
 async function disk({ dataDirectory }: CommandContext): Promise<Finding> {
   const what = "disk";
   try {
-    mkdirSync(dataDirectory, { recursive: true });
+    makeDataFolder(dataDirectory);
     const { bavail, bsize } = await statfs(dataDirectory);
     const free = bavail * bsize;
     const detail = `${formatBytes(free)} free in ${dataDirectory}`;
@@ -163,7 +164,7 @@ async function disk({ dataDirectory }: CommandContext): Promise<Finding> {
       detail: `${detail}; ${formatBytes(diskBytesMin)} are needed: free some or use --data`,
     };
   } catch (error) {
-    return { what, state: "missing", detail: `${dataDirectory} cannot be written: ${messageOf(error)}; use --data` };
+    return { what, state: "missing", detail: messageOf(error) };
   }
 }
 

@@ -4,7 +4,7 @@ import { HindcastError, type ErrorCode } from "@hindcast/shared";
 export const exitCodes = {
   ok: 0,
   failed: 1,
-  /** Wrong usage or configuration: nothing was started or spent. */
+  /** Wrong usage or configuration, a model's name and key among it. */
   usage: 2,
   /** The budget is used up. */
   budget: 3,
@@ -17,6 +17,7 @@ const usageCodes: readonly ErrorCode[] = [
   "CONFIG_INVALID",
   "CONFIG_UNKNOWN_KEY",
   "MODEL_UNKNOWN",
+  "MODEL_UNAUTHORIZED",
   "DOCUMENTS_EMPTY",
   "DOCUMENTS_UNREADABLE",
 ];

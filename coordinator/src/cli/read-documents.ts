@@ -2,6 +2,7 @@ import { HindcastError, messageOf } from "@hindcast/shared";
 import { defaultDocumentSources } from "../documents/default-sources.ts";
 import { type DocumentSource, parseDocumentSource } from "../documents/document-source.ts";
 import { loadDocuments, type LoadedDocuments } from "../documents/load-documents.ts";
+import { formatCount, formatCountOf } from "../report/format.ts";
 import type { CommandContext } from "./command-context.ts";
 
 /** Problems shown one by one; the rest is a number. */
@@ -19,8 +20,9 @@ export async function readDocuments(context: CommandContext): Promise<LoadedDocu
   const { statistics, problems, duplicates } = documents;
   terminal.event({ event: "documents.read", ...statistics, duplicates: duplicates.length, problems });
   terminal.line(
-    `read ${statistics.filesRead} of ${statistics.files} files: ${statistics.chunks} documents, ` +
-      `about ${statistics.tokens} tokens; ${duplicates.length} duplicates removed`,
+    `read ${formatCount(statistics.filesRead)} of ${formatCountOf(statistics.files, "file")}: ` +
+      `${formatCountOf(statistics.chunks, "document")}, about ${formatCountOf(statistics.tokens, "token")}; ` +
+      `${formatCountOf(duplicates.length, "duplicate")} removed`,
   );
   for (const { source, problem } of problems.slice(0, problemsShown)) terminal.note(`not read: ${source}: ${problem}`);
   if (problems.length > problemsShown)

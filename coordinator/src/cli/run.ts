@@ -8,7 +8,6 @@ import {
   CampaignReply,
   CampaignReport,
   ControlRequest,
-  HindcastError,
   subjects,
   type BlobRef,
   type CampaignRecord,
@@ -20,6 +19,7 @@ import { packDocuments } from "../campaign-run.ts";
 import { campaignSettings } from "../config/campaign-settings.ts";
 import { selectModels } from "../config/select-models.ts";
 import { renderReport } from "../report/render-report.ts";
+import { campaignFailure } from "./campaign-failure.ts";
 import { campaignFlags } from "./campaign-flags.ts";
 import { addSettingFlags, commandContext, type CommandContext } from "./command-context.ts";
 import { exitCodes } from "./exit-codes.ts";
@@ -135,14 +135,7 @@ async function conclude(
       renderReport(report, { ...terminal.style, places: places(dataDirectory) }),
     );
   }
-  if (campaign.state !== "finished" || report === null) {
-    const code = campaign.detail?.includes("BUDGET_EXHAUSTED") === true ? "CAMPAIGN_BUDGET_EXHAUSTED" : "INTERNAL";
-    throw new HindcastError({
-      code: campaign.state === "cancelled" ? "CAMPAIGN_CANCELLED" : code,
-      boundary: "campaign",
-      message: `campaign ${campaign.id} ended as ${campaign.state}: ${campaign.detail ?? "without a reason"}`,
-    });
-  }
+  if (campaign.state !== "finished" || report === null) throw campaignFailure(campaign);
   return (report.outcomes.infrastructure ?? 0) > 0 ? exitCodes.partial : exitCodes.ok;
 }
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type DocumentSource, parseDocumentSource, sourceText } from "./document-source.ts";
+import { type DocumentSource, parseDocumentSource, sourceText, splitGlob } from "./document-source.ts";
 import { formatOfContent, formatOfName } from "./format.ts";
 
 describe("parseDocumentSource", () => {
@@ -56,5 +56,17 @@ describe("formats by name and content", () => {
     expect(formatOfContent(Buffer.from("%PDF-1.7"))).toBe("pdf");
     expect(formatOfContent(Buffer.from("\n<!DOCTYPE html><p>"))).toBe("html");
     expect(formatOfContent(Buffer.from("plain"))).toBe("text");
+  });
+});
+
+describe("splitGlob", () => {
+  it.each([
+    ["docs/**/*.md", { folder: "docs", glob: "**/*.md" }],
+    ["*.md", { folder: ".", glob: "*.md" }],
+    ["/*.md", { folder: "/", glob: "*.md" }],
+    ["/usr/share/{doc,man}/x?", { folder: "/usr/share", glob: "{doc,man}/x?" }],
+    ["./docs/guide.md", null],
+  ])("divides %s where its first wildcard begins", (path, expected) => {
+    expect(splitGlob(path)).toEqual(expected);
   });
 });

@@ -48,3 +48,12 @@ export function sourceText(source: DocumentSource): string {
       return `help:${source.command.join(" ")}`;
   }
 }
+
+/** Matches in the folder that it starts from, or null where a path has no wildcard: `docs/**\/*.md` → `docs`, `**\/*.md`. */
+export function splitGlob(path: string): { folder: string; glob: string } | null {
+  const parts = path.split("/");
+  const at = parts.findIndex((part) => /[*?[\]{}]/.test(part));
+  if (at === -1) return null;
+  const above = parts.slice(0, at).join("/");
+  return { folder: at === 0 ? "." : above === "" ? "/" : above, glob: parts.slice(at).join("/") };
+}

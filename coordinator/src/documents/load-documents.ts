@@ -1,11 +1,12 @@
 // Documents from wherever they are to chunks that a model can read (the `Doc` of the paper's Algorithm 1). One file
 // that cannot be read is reported and never ends the run; only when nothing at all was read is that an error.
+import { existsSync } from "node:fs";
 import { realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type Document, HindcastError, atBoundary, limits, messageOf } from "@hindcast/shared";
 import type { ParsedDocument } from "./block.ts";
 import { decodeText } from "./decode.ts";
-import { type DocumentProblem, type DocumentSource, sourceText } from "./document-source.ts";
+import { type DocumentProblem, type DocumentSource, sourceText, splitGlob } from "./document-source.ts";
 import { DocumentDeduplicator, type DuplicateDocument } from "./duplicates.ts";
 import { formatOfContent, formatOfName, parseText, supportedFormats } from "./format.ts";
 import { parsePdf } from "./formats/pdf.ts";
@@ -173,13 +174,16 @@ async function listPath(
       label,
       read: (abort) => readDocumentFile(path, options, abort),
     });
-    if (!(await stat(source.path)).isDirectory()) {
-      listing.inputs.push(input(source.path, await realpath(source.path)));
+    // A name may hold what looks like a wildcard (`[slug].md`), so what exists is what is meant.
+    const glob = existsSync(source.path) ? null : splitGlob(source.path);
+    const path = glob?.folder ?? source.path;
+    if (!(await stat(path)).isDirectory()) {
+      listing.inputs.push(input(path, await realpath(path)));
       return;
     }
-    const folder = await walkFolder(source.path, source.include ?? [], source.exclude ?? []);
-    const root = await realpath(source.path);
-    const label = (file: string): string => (isPrefixed ? join(source.path, file) : file);
+    const folder = await walkFolder(path, glob === null ? (source.include ?? []) : [glob.glob], source.exclude ?? []);
+    const root = await realpath(path);
+    const label = (file: string): string => (isPrefixed ? join(path, file) : file);
     listing.inputs.push(...folder.files.map((file) => input(label(file), join(root, file))));
     listing.problems.push(...folder.problems.map(({ source: file, problem }) => ({ source: label(file), problem })));
     for (const [extension, count] of Object.entries(folder.ignored)) {
@@ -191,7 +195,11 @@ async function listPath(
         .slice(0, ignoredKindsShown)
         .map(([extension, count]) => `${count} ${extension || "hidden"} file(s)`);
       const problem =
-        seen.length === 0 ? "holds no file" : `holds nothing of a supported format (seen: ${seen.join(", ")})`;
+        glob !== null
+          ? "matches no file"
+          : seen.length === 0
+            ? "holds no file"
+            : `holds nothing of a supported format (seen: ${seen.join(", ")})`;
       listing.problems.push({ source: source.path, problem });
     }
   } catch (error) {
@@ -218,10 +226,11 @@ async function readDocumentFile(path: string, options: LoadOptions, signal: Abor
 function nothingRead(sources: readonly DocumentSource[], { problems }: LoadedDocuments): HindcastError {
   const shown = problems.slice(0, problemsShown).map(({ source, problem }) => `${source} ${problem}`);
   const more = problems.length > problemsShown ? `; and ${problems.length - problemsShown} more like these` : "";
+  const formats = sources.some(({ kind }) => kind === "path") ? ` Supported are ${supportedFormats}.` : "";
   const message =
     sources.length === 0
       ? "No documents were given; name a folder, a file, man:PAGE or help:COMMAND."
       : `No document could be read from ${sources.map((source) => `"${sourceText(source)}"`).join(", ")}: ` +
-        `${shown.join("; ")}${more}. Supported are ${supportedFormats}.`;
+        `${shown.join("; ")}${more}.${formats}`;
   return new HindcastError({ code: "DOCUMENTS_EMPTY", boundary: "documents", message });
 }

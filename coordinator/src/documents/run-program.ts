@@ -55,7 +55,8 @@ export function runProgram(
     child.stdout.on("data", keep(chunks.output));
     child.stderr.on("data", keep(chunks.errorOutput));
     child.once("error", (error: NodeJS.ErrnoException) => {
-      problem ??= error.code === "ENOENT" ? new Error(`"${program}" was not found on PATH; install it`) : error;
+      problem ??=
+        error.code === "ENOENT" ? new Error(`needs "${program}", which was not found on PATH; install it`) : error;
     });
     child.once("close", (exitCode) => {
       clearTimeout(timer);

@@ -1,8 +1,9 @@
 // One owner per data directory, any number of guests. The owner holds run/owner.lock; a guest leaves a file in
 // run/guests/ for as long as it needs the cluster. Both name a living process or count for nothing.
-import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { linkSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { HindcastError } from "@hindcast/shared";
+import { HindcastError, messageOf } from "@hindcast/shared";
+import { makeDataFolder } from "./data-folder.ts";
 import { identityOf, isAlive, ProcessIdentity } from "./process-identity.ts";
 
 function own(): ProcessIdentity {
@@ -24,7 +25,7 @@ function own(): ProcessIdentity {
  */
 export function takeOwnership(dataDirectory: string): { isOwner: boolean; owner: ProcessIdentity } {
   const path = lockPath(dataDirectory);
-  mkdirSync(join(dataDirectory, "run", "guests"), { recursive: true, mode: 0o700 });
+  makeDataFolder(join(dataDirectory, "run", "guests"));
   const self = own();
   const draft = `${path}.${self.pid}`;
   writeFileSync(draft, JSON.stringify(self));
@@ -33,7 +34,9 @@ export function takeOwnership(dataDirectory: string): { isOwner: boolean; owner:
       try {
         linkSync(draft, path);
         return { isOwner: true, owner: self };
-      } catch {
+      } catch (error) {
+        // Anything else would fail again and again: a file system without hard links, a full disk.
+        if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw cannotLock(path, error);
         const holder = readIdentity(path);
         if (holder !== null && isAlive(holder)) {
           return { isOwner: false, owner: holder };
@@ -67,6 +70,11 @@ export function guests(dataDirectory: string): ProcessIdentity[] {
     rmSync(join(folder, name), { force: true });
     return [];
   });
+}
+
+function cannotLock(path: string, cause: unknown): HindcastError {
+  const message = `the lock ${path} cannot be made (${messageOf(cause)}); name a data directory on another file system with --data`;
+  return new HindcastError({ code: "CONFIG_INVALID", boundary: "config", message, cause });
 }
 
 const lockPath = (dataDirectory: string): string => join(dataDirectory, "run", "owner.lock");

@@ -1,4 +1,5 @@
 import { getDocumentProxy } from "unpdf";
+import { messageOf } from "@hindcast/shared";
 import { BlockList, dedent, type ParsedDocument } from "../block.ts";
 
 /** Reading takes about a millisecond a page and the text is held whole; a longer book is better given in parts. */
@@ -27,7 +28,11 @@ interface Line {
  */
 export async function parsePdf(bytes: Uint8Array): Promise<ParsedDocument> {
   // The reader takes the buffer over, so it gets a copy. Errors alone are of interest, not its warnings.
-  const pdf = await getDocumentProxy(Uint8Array.from(bytes), { verbosity: 0 });
+  const pdf = await getDocumentProxy(Uint8Array.from(bytes), { verbosity: 0 }).catch((error: unknown) => {
+    throw new Error(`cannot be read as PDF (${messageOf(error).replace(/\.$/, "")}); mend or exclude it`, {
+      cause: error,
+    });
+  });
   try {
     if (pdf.numPages > pdfPagesMax) {
       throw new Error(`has ${pdf.numPages} pages, more than the ${pdfPagesMax} that are read; split it`);

@@ -45,6 +45,17 @@ describe("assembleAttempt", () => {
     expect(commands(assembleAttempt(records, 2))).toEqual(["1-1", "1-2", "2-3"]);
   });
 
+  it("inherits from the writer that was resumed from, whoever wrote under its attempt since", () => {
+    const records = [
+      started(1, 7),
+      step(1, 7, 1, "old"),
+      started(1, 8),
+      step(1, 8, 1, "zombie"),
+      started(2, 9, { attempt: 1, fencingToken: 7, step: 1 }),
+    ];
+    expect(commands(assembleAttempt(records, 2))).toEqual(["old"]);
+  });
+
   it("follows a chain of resumes", () => {
     const records = [
       started(1, 1),

@@ -44,7 +44,7 @@ describe("hindcast", () => {
     [["run", "--config", "none.yaml"], "none.yaml cannot be read"],
     [["export", "--format", "csv"], "write one of messages, steps, atif, parquet"],
     [["export"], "hindcast run"],
-    [["show", "42"], "is no episode id"],
+    [["show", "42"], "is no id of an episode"],
     [["campaigns", "cancel", "x"], "is no campaign id"],
     [["dead-letters", "drop", "0"], "is no sequence number"],
   ])("refuses %j with one sentence and a code, and starts nothing", async (args, sentence) => {
@@ -52,7 +52,7 @@ describe("hindcast", () => {
     const { code, stderr } = await hindcast(args, { cwd: folder.path });
     expect(stderr).toContain(sentence);
     expect(stderr).not.toMatch(/^\s+at /m);
-    expect(code).toBe(args[0] === "show" ? 1 : 2);
+    expect(code).toBe(2);
     expect(processesOf(folder.path)).toEqual([]);
   });
 
@@ -145,6 +145,9 @@ describe("hindcast plan", () => {
     expect(unknown["costUsd"]).toBeNull();
     const tight = await hindcast([...args, "--max-usd", "0.0001"], { cwd: folder.path, env });
     expect([tight.code, eventOf(tight)["isOverBudget"]]).toEqual([3, true]);
+    const text = await hindcast(args.slice(1), { cwd: folder.path });
+    expect(text.stdout).toMatch(/^read 1 of 1 file: 1 document, about \d+ tokens; 0 duplicates removed$/m);
+    expect(text.stdout).toMatch(/^sum +\d+ +[\d,]+ +[\d,]+ +\$0\.00$/m);
     expect(existsSync(join(folder.path, ".hindcast", "nats"))).toBe(false);
   });
 });

@@ -43,6 +43,8 @@ tar -xf both.tar -C out
 \`\`\`
 `;
 
+const lastEvent = (stdout: string): unknown => JSON.parse(stdout.trim().split("\n").at(-1) ?? "");
+
 describe("npm start", () => {
   it("runs a campaign on real manuals, prints what came of it, exits 0, and adds to it the next time", async () => {
     using folder = aFolder();
@@ -89,7 +91,15 @@ describe("hindcast run", () => {
 
     const search = await hindcast(["--json", "search", "make an archive of two files"], { cwd: folder.path });
     expect(search.code).toBe(0);
-    expect(JSON.parse(search.stdout.trim().split("\n").at(-1) ?? "")).toMatchObject({ event: "search" });
+    expect(lastEvent(search.stdout)).toMatchObject({ event: "search" });
+
+    const list = await hindcast(["--json", "show", "c-0001"], { cwd: folder.path });
+    const { episodes } = lastEvent(list.stdout) as { episodes: { episodeId: string }[] };
+    expect(episodes.length).toBe(report.funnel.find(({ name }) => name === "episodes")?.total);
+    const shown = await hindcast(["--json", "show", episodes[0]?.episodeId ?? ""], { cwd: folder.path });
+    expect(lastEvent(shown.stdout)).toMatchObject({ event: "episode", campaignId: "c-0001" });
+    const campaigns = await hindcast(["--json", "campaigns", "list"], { cwd: folder.path });
+    expect(lastEvent(campaigns.stdout)).toMatchObject({ campaigns: [{ id: "c-0001", state: "finished" }] });
   });
 
   it("ends cleanly on Ctrl-C in mid-campaign, keeps what it has, and goes on when it is run again", async () => {

@@ -1,18 +1,11 @@
-import {
-  CampaignId,
-  CampaignListReply,
-  CampaignReply,
-  ControlRequest,
-  HindcastError,
-  subjects,
-} from "@hindcast/shared";
+import { CampaignId, CampaignRecord, CampaignReply, ControlRequest, HindcastError, subjects } from "@hindcast/shared";
 import { Command } from "commander";
 import { commandContext } from "./command-context.ts";
 import { withSession } from "./session.ts";
 
 export function campaignsCommand(): Command {
   return new Command("campaigns")
-    .description("list campaigns, or cancel one, on a running cluster")
+    .description("list campaigns, or cancel one on a running cluster")
     .addCommand(new Command("list").description("list all campaigns").action(list))
     .addCommand(
       new Command("cancel").argument("<id>", "e.g. c-0001").description("cancel a running campaign").action(cancel),
@@ -21,14 +14,10 @@ export function campaignsCommand(): Command {
 
 async function list(_options: unknown, command: Command): Promise<void> {
   const context = commandContext(command);
-  const { campaigns } = await withSession(context, { parts: [], mayStart: false }, ({ bus }) =>
-    bus.request({
-      subject: subjects.control("list"),
-      request: ControlRequest,
-      reply: CampaignListReply,
-      value: { v: 1, kind: "campaign.list" },
-    }),
+  const entries = await withSession(context, { parts: [] }, ({ bus }) =>
+    bus.records("CAMPAIGNS", CampaignRecord).entries(),
   );
+  const campaigns = entries.map(({ value }) => value).toSorted((a, b) => (a.id < b.id ? -1 : 1));
   const { terminal } = context;
   terminal.result({ event: "campaigns", campaigns }, () =>
     terminal.table(

@@ -46,6 +46,8 @@ function describe(terminal: Terminal, plan: Estimate): string {
     formatCount(each.outputTokens),
     formatUsd(each.costUsd),
   ]);
+  const total = (what: "calls" | "inputTokens" | "outputTokens"): string =>
+    formatCount(plan.calls.reduce((sum, each) => sum + each[what], 0));
   return [
     `${plan.documents} documents to learn from, ${plan.heldOut} held out → ${plan.tasks} tasks → ${plan.episodes} episodes with evaluation, ` +
       `at most ${plan.candidates} candidates`,
@@ -59,7 +61,8 @@ function describe(terminal: Terminal, plan: Estimate): string {
         { header: "output tokens", align: "right" },
         { header: "dollars", align: "right" },
       ],
-      [...rows, ["sum", "", "", "", "", formatUsd(plan.costUsd)]],
+      rows,
+      [["sum", "", total("calls"), total("inputTokens"), total("outputTokens"), formatUsd(plan.costUsd)]],
     ),
   ].join("\n");
 }

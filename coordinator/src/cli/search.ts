@@ -67,7 +67,7 @@ function describe({ pen }: Terminal, { hits }: RetrievalAnswer): string {
   return hits
     .map(({ demonstration, reference }) => {
       const { retriever, score } = reference;
-      const head = `${pen.paint.bold(demonstration.id)} by ${retriever} (${score.toFixed(3)}), from ${demonstration.lineage.documentSource}`;
+      const head = `${pen.paint.bold(demonstration.id)} by ${retriever} (${score.toFixed(3)}), from ${demonstration.lineage.documentSource}, cut from ${demonstration.lineage.episodeId}`;
       return `${head}\n${printable(demonstrationText(demonstration))}`;
     })
     .join("\n\n");

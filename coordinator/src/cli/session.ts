@@ -143,6 +143,7 @@ function printClusterEvent({ terminal }: CommandContext, event: ClusterEvent): v
       terminal.status(`starting ${event.name} …`);
       break;
     case "ready":
+      terminal.status("");
       terminal.line(`${event.name} is ready (${formatDuration(event.ms)})`);
       break;
     case "died":

@@ -1,5 +1,6 @@
 import {
   actionText,
+  CampaignId,
   CampaignRecord,
   EpisodeId,
   HindcastError,
@@ -10,7 +11,7 @@ import { type AssembledTrajectory, type Bus, newestAttempt } from "@hindcast/sha
 import { Command } from "commander";
 import { formatDuration } from "../report/format.ts";
 import { printable, printableLine } from "../report/text-width.ts";
-import { commandContext } from "./command-context.ts";
+import { type CommandContext, commandContext } from "./command-context.ts";
 import { withSession } from "./session.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -22,12 +23,14 @@ interface Shown {
 
 export function showCommand(): Command {
   return new Command("show")
-    .argument("<episode>", "e.g. ep-1a2b3c")
-    .description("show what happened in an episode, step by step")
+    .argument("<id>", "an episode, e.g. ep-1a2b3c, or a campaign, e.g. c-0001")
+    .description("show what happened in an episode, step by step, or which episodes a campaign had")
     .action(async (text: string, _options: unknown, command: Command) => {
       const context = commandContext(command);
+      const campaign = CampaignId.safeParse(text);
+      if (campaign.success) return await listEpisodes(context, campaign.data);
       const id = EpisodeId.safeParse(text);
-      if (!id.success) throw unknown(`"${text}" is no episode id; ids look like ep-1a2b3c`);
+      if (!id.success) throw noId(text);
       const shown = await withSession(context, { parts: [] }, ({ bus }) => findEpisode(bus, id.data));
       const { trajectory, ...rest } = shown;
       context.terminal.result(
@@ -35,6 +38,46 @@ export function showCommand(): Command {
         () => describe(context.terminal, id.data, shown),
       );
     });
+}
+
+async function listEpisodes(context: CommandContext, id: CampaignId): Promise<void> {
+  const results = await withSession(context, { parts: [] }, async ({ bus }) => {
+    if ((await bus.records("CAMPAIGNS", CampaignRecord).get(id)) === null)
+      throw unknown(`there is no campaign ${id}; \`hindcast campaigns list\` shows them`);
+    return await bus.results.list(id);
+  });
+  const episodes = results.filter((result) => result.kind === "episode.ended");
+  const { terminal } = context;
+  terminal.result(
+    {
+      event: "episodes",
+      campaignId: id,
+      episodes: episodes.map(({ episodeId, reason, steps, durationMs, evaluation }) => ({
+        episodeId,
+        reason,
+        steps,
+        durationMs,
+        verdict: evaluation?.verdict ?? null,
+      })),
+    },
+    () =>
+      terminal.table(
+        [
+          { header: "episode" },
+          { header: "ended" },
+          { header: "steps", align: "right" },
+          { header: "took", align: "right" },
+          { header: "evaluation" },
+        ],
+        episodes.map(({ episodeId, reason, steps, durationMs, evaluation }) => [
+          episodeId,
+          reason,
+          String(steps),
+          formatDuration(durationMs),
+          evaluation?.verdict ?? "",
+        ]),
+      ),
+  );
 }
 
 /** Episodes are stored under their campaign; a person knows the episode only. */
@@ -47,7 +90,7 @@ async function findEpisode(bus: Bus, id: EpisodeId): Promise<Shown> {
     if (trajectory === null) throw unknown(`episode ${id} has records but no attempt that is complete`);
     return { campaignId: campaign.id, trajectory, result: await bus.results.get(campaign.id, first.record.taskId) };
   }
-  throw unknown(`there is no episode ${id} in any campaign; \`hindcast status\` lists campaigns`);
+  throw unknown(`there is no episode ${id} in any campaign; \`hindcast show c-0001\` lists those of a campaign`);
 }
 
 function describe(
@@ -87,6 +130,11 @@ function ending(result: TaskResult | null): string[] {
     ...(evaluation === null ? [] : [`evaluation: ${evaluation.verdict} (${printableLine(evaluation.detail)})`]),
     ...(error === null ? [] : [`error: ${printableLine(error.message)} (${error.code})`]),
   ];
+}
+
+function noId(text: string): HindcastError {
+  const message = `"${text}" is no id of an episode (ep-1a2b3c) or a campaign (c-0001)`;
+  return new HindcastError({ code: "CONFIG_INVALID", boundary: "config", message });
 }
 
 function unknown(message: string): HindcastError {

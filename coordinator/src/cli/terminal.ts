@@ -51,8 +51,8 @@ export class Terminal {
     this.#draw();
   }
 
-  table(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
-    return renderTable({ columns, rows }, this.pen);
+  table(columns: readonly Column[], rows: readonly (readonly string[])[], footer: readonly string[][] = []): string {
+    return renderTable({ columns, rows, footer }, this.pen);
   }
 
   /** The live line at the bottom of a terminal; an empty text removes it. Elsewhere nothing is written. */

@@ -96,6 +96,8 @@ export interface ResultStore {
   /** Write-once (trap 2–3 of the design: acks do not fence, this does). */
   put(result: TaskResult): Promise<"stored" | "already">;
   get(campaign: CampaignId, task: TaskId): Promise<TaskResult | null>;
+  /** Every result of the campaign that is stored now, in the order of storage. */
+  list(campaign: CampaignId): Promise<TaskResult[]>;
   /** Every result of the campaign: those stored already, then new ones, until `signal` aborts. */
   watch(campaign: CampaignId, signal: AbortSignal): AsyncIterable<TaskResult>;
 }

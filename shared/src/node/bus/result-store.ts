@@ -10,7 +10,7 @@ import type { ResultStore } from "./bus.ts";
 import type { Connection } from "./connection.ts";
 import { follow } from "./follower.ts";
 import { store } from "./store.ts";
-import { lastMessage } from "./stored.ts";
+import { lastMessage, readAll } from "./stored.ts";
 
 export class JetStreamResultStore implements ResultStore {
   readonly #connection: Connection;
@@ -33,6 +33,15 @@ export class JetStreamResultStore implements ResultStore {
   async get(campaign: CampaignId, task: TaskId): Promise<TaskResult | null> {
     const message = await lastMessage(this.#connection, streams.results, subjects.result(campaign, task));
     return message === null ? null : decode(TaskResult, message.bytes);
+  }
+
+  async list(campaign: CampaignId): Promise<TaskResult[]> {
+    const results: TaskResult[] = [];
+    for await (const message of readAll(this.#connection, streams.results, subjects.resultsOfCampaign(campaign))) {
+      const result = this.#read(message.subject, message.bytes);
+      if (result !== null) results.push(result);
+    }
+    return results;
   }
 
   async *watch(campaign: CampaignId, signal: AbortSignal): AsyncGenerator<TaskResult> {

@@ -49,9 +49,10 @@ export async function prepare(needs) {
 
 async function step(what, work) {
   const start = performance.now();
-  console.log(`${what} …`);
+  // Standard output belongs to the command that is prepared for: it may be JSON.
+  console.error(`${what} …`);
   await work();
-  console.log(`${what}: done in ${((performance.now() - start) / 1000).toFixed(1)} s`);
+  console.error(`${what}: done in ${((performance.now() - start) / 1000).toFixed(1)} s`);
 }
 
 /** nats-server is looked for and, where it is missing, obtained by the same code that starts it later. */

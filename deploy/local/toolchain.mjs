@@ -94,7 +94,7 @@ function rustVersion() {
 }
 
 function installBubblewrap() {
-  console.log("bubblewrap is missing; installing it: apt-get install -y bubblewrap");
+  console.error("bubblewrap is missing; installing it: apt-get install -y bubblewrap");
   const options = {
     stdio: ["ignore", "ignore", "inherit"],
     env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },

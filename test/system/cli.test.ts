@@ -145,6 +145,9 @@ describe("hindcast plan", () => {
     expect(unknown["costUsd"]).toBeNull();
     const tight = await hindcast([...args, "--max-usd", "0.0001"], { cwd: folder.path, env });
     expect([tight.code, eventOf(tight)["isOverBudget"]]).toEqual([3, true]);
+    // Nothing can be held out of a single source, and there are no more variations than tasks to vary.
+    const whole = eventOf(await hindcast(args.slice(0, -1), { cwd: folder.path }));
+    expect(whole).toMatchObject({ heldOut: 0, tasks: 2, episodes: 2 + 2 * 6 });
     const text = await hindcast(args.slice(1), { cwd: folder.path });
     expect(text.stdout).toMatch(/^read 1 of 1 file: 1 document, about \d+ tokens; 0 duplicates removed$/m);
     expect(text.stdout).toMatch(/^sum +\d+ +[\d,]+ +[\d,]+ +\$0\.00$/m);

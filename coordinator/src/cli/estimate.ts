@@ -8,6 +8,8 @@ export const assumptions = {
   stepsPerEpisode: 8,
   /** Held-out documents that are asked for one usable task. */
   documentsPerHeldOutTask: 3,
+  /** Tasks that a held-out document, or a learned task that is varied, gives at most. */
+  heldOutTasksPerInput: 3,
   /** Fixed words of any prompt, and one past step or one shown step within one. */
   templateTokens: 900,
   stepTokens: 350,
@@ -46,15 +48,17 @@ type Counted = Omit<EstimatedCalls, "costUsd">;
 
 export function estimate(documents: readonly Document[], settings: CampaignSettings, prices: PriceTable): Estimate {
   const { documentDisjointPercent, tasksPerKindMax } = settings.evaluation;
-  const heldOut = tasksPerKindMax === 0 ? 0 : Math.round((documents.length * documentDisjointPercent) / 100);
+  const heldOut = tasksPerKindMax === 0 ? 0 : documentsHeldOut(documents, documentDisjointPercent);
   const learned = Math.min(settings.documentsMax, documents.length - heldOut);
   const documentTokens = documents.reduce((sum, { tokens }) => sum + tokens, 0) / Math.max(1, documents.length);
   const tasks = learned * settings.tasksPerDocument;
-  const evaluationTasks = 2 * tasksPerKindMax;
+  const evaluationTasks =
+    Math.min(tasksPerKindMax, tasks * assumptions.heldOutTasksPerInput) +
+    Math.min(tasksPerKindMax, heldOut * assumptions.heldOutTasksPerInput);
   const steps = Math.min(assumptions.stepsPerEpisode, settings.limits.stepsMax);
   const candidates = tasks * windowsPerEpisode(steps, settings) * settings.instructionKinds.length;
   const counted = [
-    ...proposing({ settings, documentTokens, learned, heldOut }),
+    ...proposing({ settings, documentTokens, learned, heldOut, tasks }),
     ...acting(settings, steps, { learning: tasks, evaluating: 2 * evaluationTasks }),
     ...constructing(settings, steps, { tasks, candidates }),
   ];
@@ -72,6 +76,14 @@ export function estimate(documents: readonly Document[], settings: CampaignSetti
   };
 }
 
+/** Whole sources are held out, at least one on either side; how long they are is not known before. */
+function documentsHeldOut(documents: readonly Document[], percent: number): number {
+  const sources = new Set(documents.map(({ source }) => source)).size;
+  if (percent === 0 || sources < 2) return 0;
+  const count = Math.min(sources - 1, Math.max(1, Math.round((sources * percent) / 100)));
+  return Math.round((documents.length * count) / sources);
+}
+
 /** Every i < j, or the bounded policy's cap. */
 function windowsPerEpisode(steps: number, { windowPolicy }: CampaignSettings): number {
   const all = (steps * (steps + 1)) / 2;
@@ -83,13 +95,15 @@ interface Proposals {
   documentTokens: number;
   learned: number;
   heldOut: number;
+  tasks: number;
 }
 
-function proposing({ settings, documentTokens, learned, heldOut }: Proposals): Counted[] {
+function proposing({ settings, documentTokens, learned, heldOut, tasks }: Proposals): Counted[] {
   const { generator } = settings.models;
   const prompt = assumptions.templateTokens + documentTokens;
   const { tasksPerKindMax } = settings.evaluation;
-  const asked = tasksPerKindMax + Math.min(heldOut, tasksPerKindMax * assumptions.documentsPerHeldOutTask);
+  const asked =
+    Math.min(tasks, tasksPerKindMax) + Math.min(heldOut, tasksPerKindMax * assumptions.documentsPerHeldOutTask);
   return [
     counted("self-instruct", generator, learned, [prompt, settings.tasksPerDocument * assumptions.proposedTaskTokens]),
     counted("evaluation-task", generator, asked, [prompt, assumptions.proposedTaskTokens]),

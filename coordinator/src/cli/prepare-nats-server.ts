@@ -4,7 +4,7 @@ import { natsBinaryOptions } from "../local/binary-options.ts";
 import { findNatsServer } from "../local/nats-binary.ts";
 
 try {
-  await findNatsServer(natsBinaryOptions(process.env, (line) => console.log(line)));
+  await findNatsServer(natsBinaryOptions(process.env, (line) => console.error(line)));
 } catch (error) {
   console.error(messageOf(error));
   process.exitCode = 1;

@@ -84,6 +84,8 @@ describe("an episode with retrieval on", () => {
       // The call that wrote the query is the step's too.
       expect(calls.map(({ purpose }) => purpose)).toEqual(["retrieval-query", "act"]);
     }
+    // Three turns of two calls, ten tokens each: the queries count against the episode's limits like any other call.
+    expect(result.usage.inputTokens).toBe(60);
     expect(promptsOf(worker)).toContain("Create the file alpha.txt");
     expect(promptsOf(worker)).not.toMatch(/as this episode did|just now|for another/);
   });

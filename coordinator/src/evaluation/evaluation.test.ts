@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { aDocument } from "../../../test/support/scripted-generator.ts";
 import { seededRandom } from "../sampling.ts";
+import { verdictOf } from "./gain.ts";
 import { gainOf, type Pair } from "./gain-statistics.ts";
 import { splitDocuments } from "./held-out-documents.ts";
 
@@ -36,6 +37,18 @@ describe("splitDocuments", () => {
       random: seededRandom("seed"),
     });
     expect(one).toMatchObject({ heldOut: [], learn: [{ source: "page-0.md" }] });
+  });
+});
+
+describe("verdictOf", () => {
+  const evaluation = { verdict: "success" as const, evaluator: "end-state", detail: "" };
+
+  it("decides nothing where the episode was not the policy's own or nothing was evaluated", () => {
+    expect(verdictOf({ reason: "submitted", evaluation })).toBe("success");
+    expect(verdictOf({ reason: "submitted", evaluation: null })).toBe("unknown");
+    for (const reason of ["infrastructure", "unavailable", "cancelled"] as const) {
+      expect(verdictOf({ reason, evaluation: null })).toBe("unknown");
+    }
   });
 });
 

@@ -50,6 +50,6 @@ async function runArm(context: CampaignContext, task: HeldOutTask, arm: "off" | 
 }
 
 /** Success and failure only where the episode was the policy's own and the evaluator could decide. */
-function verdictOf(ended: EpisodeEnded): PairedEpisode["verdict"] {
+export function verdictOf(ended: Pick<EpisodeEnded, "reason" | "evaluation">): PairedEpisode["verdict"] {
   return isUsableEnd(ended.reason) ? (ended.evaluation?.verdict ?? "unknown") : "unknown";
 }

@@ -39,9 +39,9 @@ function parseText(name: string, text: string): unknown {
   if (problem !== undefined) {
     const at = problem.linePos?.[0];
     const place = at === undefined ? name : `${name}:${at.line}:${at.col}`;
-    throw invalid(
-      `${place} is not valid ${name.endsWith(".json") ? "JSON" : "YAML"}: ${problem.message.split("\n")[0]}`,
-    );
+    // The parser repeats the place behind its sentence.
+    const why = problem.message.split("\n")[0]?.replace(/ at line \d+, column \d+:?$/, "");
+    throw invalid(`${place} is not valid ${name.endsWith(".json") ? "JSON" : "YAML"}: ${why}`);
   }
   try {
     return document.toJS({ maxAliasCount: 100 });

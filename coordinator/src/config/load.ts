@@ -14,7 +14,7 @@ import {
 import { checkAcrossFields } from "./checks.ts";
 import { defaults, profiles } from "./defaults.ts";
 import { readConfigFile } from "./file.ts";
-import { leafAt, leaves, sections, valueOfText, type Leaf } from "./leaves.ts";
+import { leafAt, leaves, sections, typeText, valueOfText, type Leaf } from "./leaves.ts";
 import { HindcastConfig } from "./schema.ts";
 
 export type ProviderKeys = Pick<ConfigOf<typeof modelVariables>, "anthropicApiKey" | "geminiApiKey" | "openaiApiKey">;
@@ -128,8 +128,10 @@ function parse(path: string, value: unknown, source: string): unknown {
   throw problem("CONFIG_INVALID", `${source}: ${path} is ${show(value)}: ${why}; ${remedy(leaf)}`);
 }
 
+/** The default as an example, unless it is "none", which tells nothing. */
 function remedy(leaf: Leaf): string {
-  return `write for example ${show(flatten(defaults, "").find(([path]) => path === leaf.path)?.[1])}`;
+  const example = flatten(defaults, "").find(([path]) => path === leaf.path)?.[1] ?? null;
+  return example === null ? `it takes: ${typeText(leaf)}` : `write for example ${show(example)}`;
 }
 
 function show(value: unknown): string {

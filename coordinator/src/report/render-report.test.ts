@@ -94,6 +94,14 @@ describe("renderReport", () => {
     expect(wrong).toContain("not equal to the 243 episodes of the funnel");
   });
 
+  it("says why there is nothing but zeros", () => {
+    const funnel = [{ name: "tasks", total: 0, counts: {} }];
+    const offline = renderReport(aReport({ funnel }), { width: 200 });
+    expect(offline).toContain("No task came of these documents. The offline rules find tasks only where");
+    expect(renderReport(aReport({ funnel, isOffline: false }), { width: 200 })).toMatch(/No task came of [a-z ]+\.$/m);
+    expect(renderReport(aReport(), { width: 200 })).not.toContain("No task");
+  });
+
   it("says when the buckets of a stage do not add up", () => {
     const text = renderReport(aReport({ funnel: [{ name: "tasks", total: 5, counts: { accepted: 3 } }] }), {
       width: 100,

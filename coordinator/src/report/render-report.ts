@@ -18,6 +18,7 @@ export function renderReport(report: CampaignReport, options: ReportOptions): st
     report.isOffline ? `${title} ${pen.glyphs.dash} offline rules, no LLM` : title;
   return [
     funnelTable(report.funnel, titled("Funnel"), pen),
+    emptySentence(report, pen),
     outcomeTable(report, titled("Episodes by how they ended"), pen),
     gainSection(report.gain, titled, pen),
     costTable(report, titled("Model calls and cost"), pen),
@@ -49,6 +50,15 @@ function funnelTable(funnel: readonly FunnelStage[], title: string, pen: Pen): s
     },
     pen,
   );
+}
+
+/** Why the rest is zeros. */
+function emptySentence({ funnel, isOffline }: CampaignReport, pen: Pen): string {
+  if (funnel.find(({ name }) => name === "tasks")?.total !== 0) return "";
+  const rule = " The offline rules find tasks only where a sentence says what a command beside it is for.";
+  return wrap(`No task came of these documents.${isOffline ? rule : ""}`, pen.width)
+    .map((line) => pen.paint.yellow(line))
+    .join("\n");
 }
 
 function bucketsText({ total, counts }: FunnelStage, pen: Pen): string {

@@ -165,6 +165,15 @@ describe("a campaign on a real bus", () => {
     expect(await demonstrations()).toEqual([]);
   });
 
+  it("asks a judge again that was out, and takes what it then says", async () => {
+    const error = new HindcastError({ code: "MODEL_OVERLOADED", boundary: "model", message: "529", retryable: true });
+    const criteria = { aligned: true, coherent: true, natural: true, reasonable: true };
+    const yes = { checklist: [], criteria, score: 4, reason: "fine", verdict: "yes" };
+    const isFirstRound = (seed: number): boolean => seed === someSettings.seed;
+    const generator = scriptedGenerator({ judge: ({ seed }) => (isFirstRound(seed) ? { error } : { json: yes }) });
+    expect(countsOf(await run(generator), "candidates")).toEqual({ accepted: 12 });
+  });
+
   it("keeps the paper's word with replay off: unchecked", async () => {
     const report = await run(scriptedGenerator(), await aRecord("c-0001", { verifyByReplay: false }));
     expect(countsOf(report, "replay")).toEqual({ unchecked: 12 });

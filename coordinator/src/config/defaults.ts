@@ -29,7 +29,7 @@ export const defaults: HindcastConfig = {
   campaign: {
     environment: "shell",
     documents: [],
-    documentsMax: 40,
+    documentsMax: 60,
     tasksPerDocument: 3,
     seed: 1,
     costUsdMax: null,

@@ -150,6 +150,7 @@ describe("hindcast plan", () => {
     expect(whole).toMatchObject({ heldOut: 0, tasks: 2, episodes: 2 + 2 * 6 });
     const text = await hindcast(args.slice(1), { cwd: folder.path });
     expect(text.stdout).toMatch(/^read 1 of 1 file: 1 document, about \d+ tokens; 0 duplicates removed$/m);
+    expect(text.stdout).toMatch(/^1 document to learn from, 0 held out → 2 tasks → 2 episodes with evaluation/m);
     expect(text.stdout).toMatch(/^sum +\d+ +[\d,]+ +[\d,]+ +\$0\.00$/m);
     expect(existsSync(join(folder.path, ".hindcast", "nats"))).toBe(false);
   });

@@ -2,7 +2,7 @@ import { readPrices } from "@hindcast/shared/node";
 import { Command } from "commander";
 import { campaignSettings } from "../config/campaign-settings.ts";
 import { selectModels } from "../config/select-models.ts";
-import { formatCount, formatUsd } from "../report/format.ts";
+import { formatCount, formatCountOf, formatUsd } from "../report/format.ts";
 import { campaignFlags } from "./campaign-flags.ts";
 import { addSettingFlags, commandContext } from "./command-context.ts";
 import { assumptions, estimate, type Estimate } from "./estimate.ts";
@@ -49,8 +49,9 @@ function describe(terminal: Terminal, plan: Estimate): string {
   const total = (what: "calls" | "inputTokens" | "outputTokens"): string =>
     formatCount(plan.calls.reduce((sum, each) => sum + each[what], 0));
   return [
-    `${plan.documents} documents to learn from, ${plan.heldOut} held out → ${plan.tasks} tasks → ${plan.episodes} episodes with evaluation, ` +
-      `at most ${plan.candidates} candidates`,
+    `${formatCountOf(plan.documents, "document")} to learn from, ${formatCount(plan.heldOut)} held out → ` +
+      `${formatCountOf(plan.tasks, "task")} → ${formatCountOf(plan.episodes, "episode")} with evaluation, ` +
+      `at most ${formatCountOf(plan.candidates, "candidate")}`,
     "",
     terminal.table(
       [

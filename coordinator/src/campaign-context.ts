@@ -75,6 +75,7 @@ export async function askGenerator<Input, Output>(
       if (!retryable || performance.now() - startedAt > generatorOutageMsMax) throw error;
       warnings.add(`the generator was away for a while (${code}); the campaign waited for it`);
       logger.warn({ event: "generator.away", code, err: error, waitMs });
+      context.report("waiting", 0, 0, `the generator does not answer (${code}); trying again for up to 30 minutes`);
       await delay(waitMs, undefined, { signal });
     }
   }

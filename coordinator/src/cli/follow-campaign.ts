@@ -1,10 +1,7 @@
 import { CampaignRecord, Progress, subjects } from "@hindcast/shared";
 import type { Bus } from "@hindcast/shared/node";
+import { ProgressView } from "../report/progress-view.ts";
 import type { CommandContext } from "./command-context.ts";
-
-const stages = Progress.shape.stage.options;
-/** Where nobody watches a live line, progress is printed as lines at most this often. */
-const lineEveryMs = 15_000;
 
 /** Shows progress until the campaign has ended. @returns its record then, or null after Ctrl-C. */
 export async function followCampaign(
@@ -37,27 +34,16 @@ async function showProgress(
   campaign: CampaignRecord,
   signal: AbortSignal,
 ): Promise<void> {
-  const heard = new Map<Progress["stage"], Progress>();
-  let printedAt = Date.now();
+  const view = new ProgressView(terminal, terminal.style);
   try {
     for await (const progress of bus.subscribe(subjects.progress(campaign.id), Progress, signal)) {
-      heard.set(progress.stage, progress);
       const { kind: _kind, v: _v, ...fields } = progress;
       terminal.event({ event: "progress", ...fields });
-      const line = stages.flatMap((stage) => text(heard.get(stage))).join(" · ");
-      if (terminal.style.isLive) terminal.status(line);
-      else if (Date.now() - printedAt > lineEveryMs) {
-        printedAt = Date.now();
-        terminal.line(line);
-      }
+      view.update(progress);
     }
   } catch (error) {
     if (!signal.aborted) throw error;
+  } finally {
+    view.finish();
   }
-}
-
-function text(progress: Progress | undefined): string[] {
-  if (progress === undefined) return [];
-  const { stage, done, total, note } = progress;
-  return [`${stage} ${done}/${total}${note === "" ? "" : ` (${note})`}`];
 }

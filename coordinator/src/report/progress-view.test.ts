@@ -29,6 +29,12 @@ const progress = (stage: Progress["stage"], done: number, total: number, note = 
 });
 
 describe("ProgressView", () => {
+  it("says for good what everything waits for, and not again within ten seconds", () => {
+    const shown = view();
+    for (clock of [0, 9_999, 10_000]) shown.update(progress("waiting", 0, 0, "the generator does not answer"));
+    expect(lines).toEqual(["the generator does not answer", "the generator does not answer"]);
+  });
+
   it("shows all stages that are under way in one live line, in the order of the work", () => {
     const shown = view();
     shown.update(progress("rollout", 2, 1_234));

@@ -53,6 +53,7 @@ export class ProgressView {
 
   /** Messages may be lost or come late: a count never goes back. */
   update(progress: Progress): void {
+    if (progress.stage === "waiting") return this.#say(progress.note);
     const before = this.#latest.get(progress.stage);
     if (before !== undefined && progress.done < before.done) return;
     this.#latest.set(progress.stage, progress);
@@ -66,6 +67,14 @@ export class ProgressView {
     if (!this.#isLive) return;
     this.#sink.status("");
     if (this.#latest.size > 0) this.#sink.line(this.#fit(this.#counts(false)));
+  }
+
+  /** What holds everything up is printed for good, but not again and again. */
+  #say(note: string): void {
+    const now = this.#now();
+    if (now - (this.#printedAt.get("waiting") ?? -Infinity) < lineEveryMs) return;
+    this.#printedAt.set("waiting", now);
+    this.#sink.line(printableLine(note));
   }
 
   #liveLine(): string {

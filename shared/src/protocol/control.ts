@@ -38,7 +38,7 @@ export type CampaignListReply = z.infer<typeof CampaignListReply>;
 export const ControlReply = z.discriminatedUnion("kind", [CampaignReply, CampaignListReply]);
 export type ControlReply = z.infer<typeof ControlReply>;
 
-/** One change of the funnel, for progress bars; lossy. */
+/** One change of the funnel, for progress bars; lossy. `waiting` says in its note what the campaign waits for. */
 export const Progress = z.strictObject({
   v: z.literal(1),
   kind: z.literal("progress"),
@@ -52,6 +52,7 @@ export const Progress = z.strictObject({
     "index",
     "evaluation",
     "finished",
+    "waiting",
   ]),
   done: z.int().nonnegative(),
   total: z.int().nonnegative(),

@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { styleText } from "node:util";
-import type { CampaignId, EnvironmentSpec, EpisodeId, TaskId } from "@hindcast/shared";
+import type { CampaignId, EnvironmentSpec, EpisodeId, TaskId, TaskResult } from "@hindcast/shared";
 import { type Bus, connectBus } from "@hindcast/shared/node";
 import { TaskRunner } from "../../coordinator/src/task-runner.ts";
 import { natsBinaryOptions } from "../../coordinator/src/local/binary-options.ts";
@@ -17,6 +17,8 @@ const steps = option("steps", 12);
 const episodes = option("episodes", 200);
 const agents = option("agents", 2);
 const slots = option("slots", 4);
+/** As many tasks as a campaign keeps in flight. */
+const inFlightMax = 256;
 const never = new AbortController().signal;
 
 interface Result {
@@ -71,20 +73,25 @@ async function measure(world: string, environment: EnvironmentSpec, count: numbe
   const following = runner.follow(campaignId);
   const before = processorSeconds(cluster);
   const startedAt = performance.now();
-  const ended = await Promise.all(
-    Array.from({ length: count }, (_, n) =>
-      runner.run(
-        aRolloutTask({
-          campaignId,
-          taskId: `task-${world}-${n}` as TaskId,
-          episodeId: `ep-${world}-${n}` as EpisodeId,
-          environment,
-          model: `scripted:${steps}`,
-          limits: { ...someLimits, stepsMax: steps + 1 },
-        }),
-      ),
-    ),
-  );
+  const ended: TaskResult[] = [];
+  let next = 0;
+  const publisher = async (): Promise<void> => {
+    for (let n = next++; n < count; n = next++) {
+      ended.push(
+        await runner.run(
+          aRolloutTask({
+            campaignId,
+            taskId: `task-${world}-${n}` as TaskId,
+            episodeId: `ep-${world}-${n}` as EpisodeId,
+            environment,
+            model: `scripted:${steps}`,
+            limits: { ...someLimits, stepsMax: steps + 1 },
+          }),
+        ),
+      );
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(inFlightMax, count) }, publisher));
   const seconds = (performance.now() - startedAt) / 1_000;
   over.abort();
   await Promise.allSettled([following]);

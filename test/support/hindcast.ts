@@ -4,6 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { onTestFinished } from "vitest";
 
 const main = new URL("../../coordinator/src/cli/main.ts", import.meta.url).pathname;
 const eventTimeoutMs = 90_000;
@@ -36,6 +37,8 @@ export class HindcastProcess {
       env: { ...surroundings(), ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });
+    // A test that fails leaves no cluster running: the reaper takes the rest along.
+    onTestFinished(() => void this.child.kill("SIGKILL"));
     this.child.stdout?.on("data", (bytes: Buffer) => void (this.stdout += bytes.toString()));
     this.child.stderr?.on("data", (bytes: Buffer) => void (this.stderr += bytes.toString()));
     this.done = new Promise((resolve) => {

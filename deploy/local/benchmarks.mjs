@@ -5,8 +5,14 @@ import { root, runInForeground } from "./processes.mjs";
 
 const folders = ["index-core/bench", "rollout-agent/bench", "test/load"];
 
-/** Each `*.bench.ts` or `main.ts` is a program that prints its own table; arguments select by a part of the path. */
-export async function runBenchmarks(selection) {
+/**
+ * Each `*.bench.ts` or `main.ts` is a program that prints its own table. Arguments select by a part of the path; from
+ * the first option on they are the programs' own.
+ */
+export async function runBenchmarks(args) {
+  const firstOption = args.findIndex((arg) => arg.startsWith("--"));
+  const selection = firstOption === -1 ? args : args.slice(0, firstOption);
+  const options = args.slice(selection.length);
   const programs = folders
     .filter((folder) => existsSync(join(root, folder)))
     .flatMap((folder) =>
@@ -20,7 +26,7 @@ export async function runBenchmarks(selection) {
   let worst = 0;
   for (const program of programs) {
     console.log(`\n${program}`);
-    worst = Math.max(worst, await runInForeground(["--expose-gc", program]));
+    worst = Math.max(worst, await runInForeground(["--expose-gc", program, ...options]));
   }
   return worst;
 }

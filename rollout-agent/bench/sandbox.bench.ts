@@ -1,6 +1,6 @@
 // What a sandbox costs: opening one and running a command in it, against bare bubblewrap and bare bash in the same run.
 //
-//   node --conditions=source rollout-agent/bench/sandbox.ts [--rounds 200] [--json]
+//   node --conditions=source rollout-agent/bench/sandbox.bench.ts [--rounds 200] [--json]
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { parseArgs } from "node:util";

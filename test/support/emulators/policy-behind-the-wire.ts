@@ -23,7 +23,7 @@ interface Block {
 
 /** For the Anthropic emulator's `replyAlways`. */
 export async function anthropicAnswer({ body }: RecordedRequest): Promise<Reply> {
-  const system = String(body["system"] ?? "");
+  const system = typeof body["system"] === "string" ? body["system"] : JSON.stringify(body["system"] ?? "");
   const found = Object.entries(words).find(([, phrase]) => system.includes(phrase));
   if (found === undefined) throw new Error(`no prompt has this system text: ${system.slice(0, 200)}`);
   const messages = body["messages"] as { role: "user" | "assistant"; content: Block[] }[];

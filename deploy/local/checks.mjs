@@ -7,8 +7,9 @@ const bin = (name) => join(root, "node_modules", ".bin", name);
 
 const checks = [
   { name: "format", command: bin("oxfmt"), args: ["--check", "."] },
-  { name: "lint", command: bin("oxlint"), args: ["--type-aware", "--deny-warnings"] },
   { name: "types", command: bin("tsc"), args: ["-b"] },
+  // After the types: files outside the packages are linted against the declarations that were just built.
+  { name: "lint", command: bin("oxlint"), args: ["--type-aware", "--deny-warnings"] },
   { name: "unused", command: bin("knip"), args: [] },
   ...crates.flatMap((crate) => {
     const cwd = join(root, crate);

@@ -101,7 +101,7 @@ describe("a campaign with a provider's models in every role", () => {
     writeFileSync(join(folder.path, "settings.md"), manual);
     const env = { ANTHROPIC_API_KEY: "sk-ant-wrong", HINDCAST_ANTHROPIC_BASE_URL: provider.url };
     const refused = await hindcast(["run", "--docs", "settings.md", "--no-evaluation"], { cwd: folder.path, env });
-    expect(refused.code).toBe(1);
+    expect(refused.code).toBe(2);
     expect(refused.stderr).toMatch(/MODEL_UNAUTHORIZED/);
     expect(refused.stderr).not.toContain("sk-ant-wrong");
     expect(provider.requests.length).toBe(1);

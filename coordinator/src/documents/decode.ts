@@ -2,6 +2,8 @@ const sniffedBytes = 8_192;
 /** Above this share of characters that no text contains, bytes without a NUL are still no text. */
 const strangeShareMax = 0.3;
 
+type Encoding = "utf-8" | "utf-16le" | "utf-16be";
+
 /**
  * Bytes as text: UTF-8, or UTF-16 where a byte-order mark says so. Invalid sequences become U+FFFD, all line ends
  * become `\n`, and other control characters but the tab are dropped.
@@ -21,12 +23,24 @@ export function decodePrinted(bytes: Uint8Array): string {
 function decode(bytes: Uint8Array): string {
   const encoding = encodingOf(bytes);
   if (encoding === "utf-8" && bytes.subarray(0, sniffedBytes).includes(0)) throw notText("it contains NUL bytes");
-  const text = new TextDecoder(encoding).decode(bytes);
+  const { text, isReplaced } = replacingDecode(encoding, bytes);
   const head = text.slice(0, sniffedBytes);
-  // oxlint-disable-next-line no-control-regex -- ESC is exempt: a program's coloured output is text
-  const strange = head.match(/(?![\s\b\u001b])[\p{Cc}\uFFFD]/gu)?.length ?? 0;
+  // ESC is exempt: a program's coloured output is text. A U+FFFD that the bytes spell out is a character as any other.
+  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
+  const pattern = isReplaced ? /(?![\s\b\u001b])[\p{Cc}\uFFFD]/gu : /(?![\s\b\u001b])\p{Cc}/gu;
+  const strange = head.match(pattern)?.length ?? 0;
   if (strange > head.length * strangeShareMax) throw notText("most of its first bytes are no characters");
   return text;
+}
+
+/** The text, and whether any U+FFFD in it stands for bytes that are no character. */
+function replacingDecode(encoding: Encoding, bytes: Uint8Array): { text: string; isReplaced: boolean } {
+  try {
+    return { text: new TextDecoder(encoding, { fatal: true }).decode(bytes), isReplaced: false };
+  } catch {
+    // That the bytes are invalid is the answer.
+    return { text: new TextDecoder(encoding).decode(bytes), isReplaced: true };
+  }
 }
 
 function normalised(text: string): string {
@@ -36,7 +50,7 @@ function normalised(text: string): string {
     .toWellFormed();
 }
 
-function encodingOf(bytes: Uint8Array): "utf-8" | "utf-16le" | "utf-16be" {
+function encodingOf(bytes: Uint8Array): Encoding {
   if (bytes[0] === 0xff && bytes[1] === 0xfe) return "utf-16le";
   if (bytes[0] === 0xfe && bytes[1] === 0xff) return "utf-16be";
   return "utf-8";

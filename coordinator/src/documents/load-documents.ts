@@ -215,7 +215,7 @@ async function readDocumentFile(path: string, options: LoadOptions, signal: Abor
   const format = named === null || named === "text" ? formatOfContent(bytes) : named;
   switch (format) {
     case "pdf":
-      return parsePdf(bytes);
+      return parsePdf(bytes, signal);
     case "manual":
       return readManualFile(path, options.environment, signal);
     default:

@@ -6,7 +6,6 @@ import { parseHelpOutput } from "./help-output.ts";
 import { parseHtml } from "./html.ts";
 import { parseManualPage } from "./manual-page.ts";
 import { parseMarkdown } from "./markdown.ts";
-import { parsePdf } from "./pdf.ts";
 import { parsePlainText } from "./plain-text.ts";
 import { parseRestructuredText } from "./restructured-text.ts";
 
@@ -174,20 +173,5 @@ describe("--help output", () => {
     expect(fences(parsed).at(-1)).toEqual(["", "lantern porch"]);
     expect(fences(parsed)[0]?.[1]).toContain("lantern [options] NAME");
     expect(prose(parsed)).toContain("-a, --all   all of them\n-h          help");
-  });
-});
-
-describe("PDF", () => {
-  it("tells headings by size and listings by typeface and drops running lines", async () => {
-    const parsed = await parsePdf(fixture("handbook.pdf"));
-    expect(parsed.title).toBe("Lantern handbook");
-    expect(headings(parsed)).toEqual(["1 Lantern handbook", "2 Lighting", "2 Dousing", "2 Storing"]);
-    expect(fences(parsed)).toEqual([["", "lantern light porch\nlantern light garden"]]);
-    expect(prose(parsed)).not.toContain("Page");
-  });
-
-  it("refuses a damaged file by a message", async () => {
-    await expect(parsePdf(fixture("handbook.pdf").subarray(0, 300))).rejects.toThrow();
-    await expect(parsePdf(Buffer.from("%PDF-1.7\nnothing"))).rejects.toThrow();
   });
 });

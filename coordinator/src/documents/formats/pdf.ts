@@ -1,133 +1,140 @@
-import { getDocumentProxy } from "unpdf";
+// PDFs are read in a thread of their own, so that a hostile or damaged file costs itself alone: pdf.js may loop on it,
+// fill the memory, or reject a promise that nobody awaits.
+import { Worker } from "node:worker_threads";
 import { messageOf } from "@hindcast/shared";
-import { BlockList, dedent, type ParsedDocument } from "../block.ts";
+import type { ParsedDocument } from "../block.ts";
+import type { PdfAnswer } from "./pdf-worker.ts";
 
-/** Reading takes about a millisecond a page and the text is held whole; a longer book is better given in parts. */
-const pdfPagesMax = 2_000;
-/** A line at the head or foot of this share of the pages, numbers aside, is no part of the text. */
-const runningLineShare = 0.5;
-const runningLinePagesMin = 3;
-/** A line this much larger than the body is a heading. */
-const headingScale = 1.15;
-const headingCharactersMax = 120;
-
-interface Line {
-  text: string;
-  /** Of the largest character, in points. */
-  height: number;
-  isMonospace: boolean;
-  /** Distance to the line above exceeds a line: a new paragraph. */
-  startsParagraph: boolean;
+export interface PdfLimits {
+  /** Of one file. A page takes about a millisecond and 2,000 pages are read at most, so only a loop reaches it. */
+  timeoutMs: number;
+  /** Of the thread: its heap and its buffers. The largest file that is read has 50 MiB and is decompressed in parts. */
+  memoryBytesMax: number;
+  /** How long an idle thread waits for the next file; starting one takes a tenth of a second. */
+  idleMs: number;
 }
+
+const defaultLimits: PdfLimits = { timeoutMs: 60_000, memoryBytesMax: 512 * 1024 * 1024, idleMs: 5_000 };
+/** V8 bounds the heap but not the buffers that streams are decompressed into; these are looked at this often. */
+const memoryCheckMs = 50;
+
+/** Reads one file at a time: the thread has one deadline and one memory, and they must be one file's. */
+export class PdfReader {
+  readonly #limits: PdfLimits;
+  #worker: Worker | null = null;
+  #idle: NodeJS.Timeout | null = null;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(limits: Partial<PdfLimits> = {}) {
+    this.#limits = { ...defaultLimits, ...limits };
+  }
+
+  /** @throws Error when the file is damaged, locked, too long, too costly to read, or has no text. */
+  read(bytes: Uint8Array, signal: AbortSignal): Promise<ParsedDocument> {
+    const answer = this.#last.then(() => this.#read(bytes, signal));
+    this.#last = answer.catch(() => undefined);
+    return answer;
+  }
+
+  async #read(bytes: Uint8Array, signal: AbortSignal): Promise<ParsedDocument> {
+    signal.throwIfAborted();
+    const worker = this.#wake();
+    try {
+      const answer = await this.#ask(worker, bytes, signal);
+      if ("document" in answer) return answer.document;
+      throw new Error(answer.problem);
+    } finally {
+      if (this.#worker === worker) this.#rest(worker);
+    }
+  }
+
+  /** The thread's answer; a thread that gives none is ended, and the next file gets a new one. */
+  async #ask(worker: Worker, bytes: Uint8Array, signal: AbortSignal): Promise<PdfAnswer> {
+    const { promise, resolve, reject } = Promise.withResolvers<PdfAnswer>();
+    const { timeoutMs, memoryBytesMax } = this.#limits;
+    const tooMuch = `takes more than ${memoryBytesMax} bytes of memory to read as PDF; split or exclude it`;
+    const onError = (error: unknown): void => {
+      const isMemory = error instanceof Error && "code" in error && error.code === "ERR_WORKER_OUT_OF_MEMORY";
+      reject(new Error(isMemory ? tooMuch : unreadable(messageOf(error)), { cause: error }));
+    };
+    const onExit = (): void => reject(new Error(unreadable("its reader ended")));
+    const onAbort = (): void => reject(signal.reason instanceof Error ? signal.reason : new Error("was cancelled"));
+    const deadline = setTimeout(
+      () => reject(new Error(`was not read as PDF within ${timeoutMs} ms; mend, split or exclude it`)),
+      timeoutMs,
+    );
+    const check = setInterval(() => {
+      void memoryOf(worker).then((used) => (used > memoryBytesMax ? reject(new Error(tooMuch)) : undefined));
+    }, memoryCheckMs);
+    worker.on("message", resolve).on("error", onError).on("exit", onExit);
+    signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      const copy = Uint8Array.from(bytes);
+      worker.postMessage(copy, [copy.buffer]);
+      return await promise;
+    } catch (error) {
+      this.#worker = null;
+      await worker.terminate();
+      throw error;
+    } finally {
+      clearTimeout(deadline);
+      clearInterval(check);
+      worker.off("message", resolve).off("error", onError).off("exit", onExit);
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
+
+  #wake(): Worker {
+    if (this.#idle !== null) clearTimeout(this.#idle);
+    this.#worker ??= this.#start();
+    this.#worker.ref();
+    return this.#worker;
+  }
+
+  #start(): Worker {
+    // The thread is written in what this file is written in: TypeScript from sources, JavaScript when built.
+    const isSource = import.meta.url.endsWith(".ts");
+    const worker = new Worker(new URL(isSource ? "./pdf-worker.ts" : "./pdf-worker.js", import.meta.url), {
+      execArgv: isSource ? ["--conditions=source"] : [],
+      env: {},
+      resourceLimits: { maxOldGenerationSizeMb: this.#limits.memoryBytesMax / 1024 ** 2 },
+    });
+    // An idle thread that breaks is replaced; while it reads, #ask hears of it too.
+    const onGone = (): void => {
+      if (this.#worker === worker) this.#worker = null;
+    };
+    worker.on("error", onGone).on("exit", onGone);
+    return worker;
+  }
+
+  /** Keeps the thread for the next file, without keeping the process for it. */
+  #rest(worker: Worker): void {
+    worker.unref();
+    this.#idle = setTimeout(() => {
+      this.#worker = null;
+      void worker.terminate();
+    }, this.#limits.idleMs).unref();
+  }
+}
+
+const reader = new PdfReader();
 
 /**
  * The text of a PDF; headings are told by their size, listings by their typeface, both only as far as the file records
  * them. A scanned PDF has no text at all.
  *
- * @throws Error when the file is damaged, locked, too long, or has no text.
+ * @throws Error when the file is damaged, locked, too long, too costly to read, or has no text.
  */
-export async function parsePdf(bytes: Uint8Array): Promise<ParsedDocument> {
-  // The reader takes the buffer over, so it gets a copy. Errors alone are of interest, not its warnings.
-  const pdf = await getDocumentProxy(Uint8Array.from(bytes), { verbosity: 0 }).catch((error: unknown) => {
-    throw new Error(`cannot be read as PDF (${messageOf(error).replace(/\.$/, "")}); mend or exclude it`, {
-      cause: error,
-    });
-  });
-  try {
-    if (pdf.numPages > pdfPagesMax) {
-      throw new Error(`has ${pdf.numPages} pages, more than the ${pdfPagesMax} that are read; split it`);
-    }
-    const pages: Line[][] = [];
-    for (let number = 1; number <= pdf.numPages; number += 1) {
-      const page = await pdf.getPage(number);
-      pages.push(linesOf(await page.getTextContent()));
-      page.cleanup();
-    }
-    const lines = withoutRunningLines(pages);
-    if (lines.length === 0) throw new Error("contains no text (a scanned document?); run text recognition on it first");
-    const blocks = blocksOf(lines);
-    const title = blocks.find((block) => block.kind === "heading")?.text ?? null;
-    return { title, blocks };
-  } finally {
-    await pdf.loadingTask.destroy();
-  }
+export function parsePdf(bytes: Uint8Array, signal: AbortSignal): Promise<ParsedDocument> {
+  return reader.read(bytes, signal);
 }
 
-type TextContent = Awaited<
-  ReturnType<Awaited<ReturnType<Awaited<ReturnType<typeof getDocumentProxy>>["getPage"]>>["getTextContent"]>
->;
-
-function linesOf(content: TextContent): Line[] {
-  const lines: Line[] = [];
-  let line: Line = { text: "", height: 0, isMonospace: true, startsParagraph: true };
-  let previousY: number | null = null;
-  let y: number | null = null;
-  for (const item of content.items) {
-    if (!("str" in item)) continue;
-    if (item.str.trim() !== "") {
-      y ??= Number(item.transform[5]);
-      line.height = Math.max(line.height, item.height);
-      line.isMonospace &&= content.styles[item.fontName]?.fontFamily === "monospace";
-    }
-    line.text += item.str;
-    if (!item.hasEOL) continue;
-    if (line.text.trim() !== "") {
-      line.startsParagraph = previousY === null || y === null || Math.abs(previousY - y) > line.height * 1.6;
-      lines.push(line);
-      previousY = y;
-    }
-    line = { text: "", height: 0, isMonospace: true, startsParagraph: false };
-    y = null;
-  }
-  if (line.text.trim() !== "") lines.push({ ...line, startsParagraph: previousY === null });
-  return lines;
+function unreadable(why: string): string {
+  return `cannot be read as PDF (${why.replace(/\.$/, "")}); mend or exclude it`;
 }
 
-/** Removes page numbers, running heads and feet: first or last lines that come again on many pages. */
-function withoutRunningLines(pages: readonly Line[][]): Line[] {
-  const shape = (line: Line | undefined): string => line?.text.replace(/\d+/g, "#").trim() ?? "";
-  const counts = new Map<string, number>();
-  for (const page of pages) {
-    for (const text of new Set([shape(page[0]), shape(page.at(-1))])) counts.set(text, (counts.get(text) ?? 0) + 1);
-  }
-  const pagesMin = Math.max(runningLinePagesMin, pages.length * runningLineShare);
-  const isRunning = (line: Line | undefined): boolean =>
-    line !== undefined && (counts.get(shape(line)) ?? 0) >= pagesMin;
-  return pages.flatMap((page) => page.slice(isRunning(page[0]) ? 1 : 0, isRunning(page.at(-1)) ? -1 : undefined));
-}
-
-function blocksOf(lines: readonly Line[]): ParsedDocument["blocks"] {
-  const body = bodyHeight(lines);
-  const isHeading = (line: Line): boolean =>
-    line.height > body * headingScale && line.text.trim().length <= headingCharactersMax && /\p{L}/u.test(line.text);
-  const sizes = [...new Set(lines.filter(isHeading).map((line) => Math.round(line.height)))].sort((a, b) => b - a);
-  const list = new BlockList();
-  let group: Line[] = [];
-  const flush = (): void => {
-    const texts = group.map((line) => line.text.trimEnd());
-    if (group[0]?.isMonospace === true) list.fence("", dedent(texts));
-    else list.text(texts.map((text) => text.trim()).join("\n"));
-    group = [];
-  };
-  for (const line of lines) {
-    if (isHeading(line)) {
-      flush();
-      list.heading(sizes.indexOf(Math.round(line.height)) + 1, line.text);
-      continue;
-    }
-    if (group[0]?.isMonospace !== line.isMonospace || (line.startsParagraph && !line.isMonospace)) flush();
-    group.push(line);
-  }
-  flush();
-  return list.blocks;
-}
-
-/** The height that most characters have. */
-function bodyHeight(lines: readonly Line[]): number {
-  const characters = new Map<number, number>();
-  for (const line of lines) {
-    const height = Math.round(line.height);
-    characters.set(height, (characters.get(height) ?? 0) + line.text.length);
-  }
-  return [...characters].reduce((best, entry) => (entry[1] > best[1] ? entry : best), [0, 0])[0];
+/** Zero where the thread has just ended. */
+async function memoryOf(worker: Worker): Promise<number> {
+  const used = await worker.getHeapStatistics().catch(() => null);
+  return used === null ? 0 : used.used_heap_size + used.external_memory;
 }

@@ -1,0 +1,221 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use proptest::prelude::*;
+
+use super::super::*;
+use super::{folder, manifest, segment};
+
+fn name() -> impl Strategy<Value = String> {
+    "[a-z0-9-]{1,12}".prop_map(|stem| stem + SEGMENT_SUFFIX)
+}
+
+fn any_manifest() -> impl Strategy<Value = Manifest> {
+    let segment = (any::<u64>(), any::<u64>(), any::<BTreeSet<u32>>());
+    let range = (any::<u32>(), any::<u32>(), any::<u32>(), any::<u32>());
+    let shard = (
+        any::<u32>(),
+        prop::collection::vec(range, 0..3),
+        prop::collection::btree_map(name(), segment, 0..4),
+    );
+    let shards = prop::collection::btree_map(any::<String>(), shard, 0..4);
+    let identity = (any::<String>(), any::<usize>(), any::<String>());
+    let numbers = (any::<u64>(), any::<u64>());
+    (numbers, any::<String>(), shards, identity).prop_map(
+        |((sequence, next_file), index_version, shards, (embedder, dimensions, field))| Manifest {
+            sequence,
+            index_version,
+            next_file,
+            identity: CollectionIdentity {
+                embedder,
+                dimensions,
+                field,
+            },
+            shards: shards
+                .into_iter()
+                .enumerate()
+                .map(
+                    |(number, (environment, (next_ordinal, ranges, segments)))| ShardManifest {
+                        environment,
+                        next_ordinal,
+                        ranges: ranges
+                            .into_iter()
+                            .map(|(from, to, rows, dead)| RangeManifest {
+                                from,
+                                to,
+                                rows,
+                                dead,
+                            })
+                            .collect(),
+                        segments: segments
+                            .into_iter()
+                            .map(|(name, (bytes, checksum, dead))| SegmentManifest {
+                                file: FileEntry {
+                                    name: format!("{number}-{name}"),
+                                    bytes,
+                                    checksum,
+                                },
+                                dead: dead.into_iter().collect(),
+                            })
+                            .collect(),
+                    },
+                )
+                .collect(),
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_segment_gives_back_what_was_added(
+        sections in prop::collection::btree_map("[!-~]{1,20}", prop::collection::vec(any::<Vec<u8>>(), 0..5), 0..6),
+    ) {
+        let folder = folder();
+        let mut writer = SegmentWriter::create(folder.path(), "a.segment").unwrap();
+        for (name, parts) in &sections {
+            writer.add_parts(name, parts).unwrap();
+        }
+        let entry = writer.finish().unwrap();
+        prop_assert_eq!(folder.path().join("a.segment").metadata().unwrap().len(), entry.bytes);
+        for verify in [Verify::All, Verify::Directory] {
+            let reader = SegmentReader::open(folder.path(), &entry, verify).unwrap();
+            let names: BTreeSet<&str> = reader.names().collect();
+            prop_assert_eq!(names, sections.keys().map(String::as_str).collect());
+            for (name, parts) in &sections {
+                let mapped = reader.section(name).unwrap();
+                let owned = reader.owned(name).unwrap();
+                prop_assert_eq!(&*mapped, &*parts.concat());
+                prop_assert_eq!(&*owned, &*mapped);
+                prop_assert!(mapped.is_mapped() && !owned.is_mapped());
+                prop_assert_eq!(mapped.as_ptr().addr() % 64, 0);
+                prop_assert_eq!(owned.as_ptr().addr() % 64, 0);
+            }
+        }
+    }
+
+    #[test]
+    fn a_manifest_comes_back(manifest in any_manifest()) {
+        let bytes = manifest.encode().unwrap();
+        prop_assert_eq!(Manifest::decode(Path::new("MANIFEST"), &bytes).unwrap(), manifest);
+    }
+
+    #[test]
+    fn numbers_come_back_aligned(values: Vec<f64>) {
+        let section = SectionBytes::from_vec(values.clone());
+        prop_assert_eq!(section.as_ptr().addr() % 64, 0);
+        let read: Vec<u64> = section.as_pods::<f64>().unwrap().iter().map(|one| one.to_bits()).collect();
+        prop_assert_eq!(read, values.iter().map(|one| one.to_bits()).collect::<Vec<_>>());
+        prop_assert_eq!(section.clone().len(), values.len() * 8);
+    }
+}
+
+#[test]
+fn bytes_that_are_no_whole_number_of_values_are_refused() {
+    let section = SectionBytes::from_vec(vec![0_u8; 7]);
+    assert_eq!(
+        section.as_pods::<u32>().unwrap_err().code(),
+        "INDEX_CORRUPT"
+    );
+    assert_eq!(section.as_pods::<u8>().unwrap().len(), 7);
+}
+
+#[test]
+fn the_same_sections_make_the_same_file() {
+    let entries: BTreeMap<u64, FileEntry> = (0..2)
+        .map(|_| {
+            segment(
+                folder().path(),
+                "a.segment",
+                &[("ids", b"abc"), ("rows", &[7; 100])],
+            )
+        })
+        .map(|entry| (entry.checksum, entry))
+        .collect();
+    assert_eq!(entries.len(), 1);
+}
+
+#[test]
+fn sections_outlive_their_reader_and_their_file() {
+    let folder = folder();
+    let entry = segment(folder.path(), "a.segment", &[("rows", &[7; 10_000])]);
+    let reader = SegmentReader::open(folder.path(), &entry, Verify::Directory).unwrap();
+    let section = reader.section("rows").unwrap();
+    drop(reader);
+    std::fs::remove_file(folder.path().join("a.segment")).unwrap();
+    assert!(section.iter().all(|byte| *byte == 7));
+}
+
+#[test]
+fn names_that_leave_the_folder_or_are_taken_are_refused() {
+    let folder = folder();
+    let entry = segment(folder.path(), "a.segment", &[]);
+    for name in [
+        "../a.segment",
+        "a",
+        ".segment",
+        "A.segment",
+        "a.b.segment",
+        "a.segment",
+        "MANIFEST",
+    ] {
+        let refused = SegmentWriter::create(folder.path(), name)
+            .err()
+            .map(|error| error.code());
+        assert_eq!(refused, Some("INDEX_INVALID"), "{name}");
+    }
+    let mut writer = SegmentWriter::create(folder.path(), "b.segment").unwrap();
+    writer.add("rows", &[]).unwrap();
+    for section in ["rows", "", "two words", "ü"] {
+        assert_eq!(
+            writer.add(section, &[]).unwrap_err().code(),
+            "INDEX_INVALID"
+        );
+    }
+    let outside = FileEntry {
+        name: "../a.segment".into(),
+        ..entry
+    };
+    assert!(SegmentReader::open(folder.path(), &outside, Verify::All).is_err());
+}
+
+#[test]
+fn manifests_that_contradict_themselves_are_refused() {
+    let folder = folder();
+    let entry = segment(folder.path(), "a.segment", &[]);
+    let good = manifest(1, std::slice::from_ref(&entry));
+    publish_manifest(folder.path(), &good).unwrap();
+    let twice = manifest(2, &[entry.clone(), entry.clone()]);
+    let absent = manifest(
+        2,
+        &[FileEntry {
+            name: "b.segment".into(),
+            ..entry.clone()
+        }],
+    );
+    let short = manifest(
+        2,
+        &[FileEntry {
+            bytes: entry.bytes - 1,
+            ..entry
+        }],
+    );
+    let mut unordered = good.clone();
+    unordered.shards[0].segments[0].dead = vec![5, 1];
+    let mut shards = good.clone();
+    shards.shards.push(ShardManifest {
+        segments: vec![],
+        ..good.shards[0].clone()
+    });
+    for bad in [twice, absent, short, unordered, shards] {
+        assert_eq!(
+            publish_manifest(folder.path(), &bad).unwrap_err().code(),
+            "INDEX_INVALID"
+        );
+    }
+    assert_eq!(
+        read_manifest(folder.path()).unwrap().unwrap().manifest,
+        good
+    );
+}

@@ -7,6 +7,7 @@ const FNV128_OFFSET: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
 const FNV128_PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
 
 /// FNV-1a with the finaliser of `MurmurHash3`, because FNV's low bits alone distribute short strings badly.
+#[derive(Clone, Copy)]
 pub(crate) struct StableHash64(u64);
 
 impl StableHash64 {

@@ -1,7 +1,7 @@
 //! Exact observation match (paper §2.4: "the current observation equals some oᵢ"), made robust against what a terminal
 //! adds without changing what it says.
 
-use crate::stable_hash::stable_hash128;
+use crate::text::stable_hash::stable_hash128;
 
 /// The text whose equality counts as "the same observation":
 /// 1. terminal escape sequences (CSI `ESC [ … final`, OSC `ESC ] … BEL|ESC \`, and two-character ones) are removed;

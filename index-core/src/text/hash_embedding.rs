@@ -6,74 +6,15 @@
 //! (SMART notation `lnc` for what is stored; Manning et al., Introduction to Information Retrieval, §6.4.3), and does so
 //! squared, so that a shared feature counts as if both sides had been weighed. Stored vectors depend on nothing but their
 //! own text, never go stale, and are the same on every replica.
+//!
+//! Requirements: 4.4.hash-v1
 
-use std::collections::HashMap;
-
-use crate::stable_hash::StableHash64;
-use crate::tokenizer::each_word;
+use super::features::Features;
 
 pub const DIMENSIONS: usize = 1024;
 
 /// Below this length a vector has no direction.
 pub(crate) const NORM_MIN: f64 = 1e-12;
-
-const GRAM_CHARS: std::ops::RangeInclusive<usize> = 3..=5;
-
-/// Hashed features of a text with their counts, sorted by hash: sums over them have one order and so one result.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Features(Box<[(u64, u32)]>);
-
-impl Features {
-    pub fn of<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut hashes = Vec::new();
-        for text in texts {
-            each_word(text, |word| {
-                hashes.push(
-                    StableHash64::new()
-                        .write(b"w")
-                        .write(word.stem.as_bytes())
-                        .finish(),
-                );
-                if !word.is_compound {
-                    each_gram(word.text, |gram| {
-                        hashes.push(StableHash64::new().write(b"g").write(gram).finish());
-                    });
-                }
-            });
-        }
-        hashes.sort_unstable();
-        Self(
-            hashes
-                .chunk_by(|left, right| left == right)
-                .map(|run| (run[0], u32::try_from(run.len()).unwrap_or(u32::MAX)))
-                .collect(),
-        )
-    }
-
-    pub(crate) fn hashes(&self) -> impl Iterator<Item = u64> + '_ {
-        self.0.iter().map(|(hash, _)| *hash)
-    }
-
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-/// Grams of a word with one space at either end, so that beginnings and endings are features of their own.
-fn each_gram(word: &str, mut found: impl FnMut(&[u8])) {
-    let padded = format!(" {word} ");
-    let starts: Vec<usize> = padded
-        .char_indices()
-        .map(|(at, _)| at)
-        .chain([padded.len()])
-        .collect();
-    for length in GRAM_CHARS {
-        for window in starts.windows(length + 1) {
-            found(&padded.as_bytes()[window[0]..window[length]]);
-        }
-    }
-}
 
 /// Unit vector of a stored text; `None` where the text has no feature.
 #[must_use]
@@ -101,7 +42,7 @@ pub fn query_vector(
 
 fn project(features: &Features, weight: impl Fn(u64) -> Option<f64>) -> Option<Vec<f32>> {
     let mut sums = vec![0_f64; DIMENSIONS];
-    for (hash, count) in &features.0 {
+    for (hash, count) in features.counts() {
         let Some(weight) = weight(*hash) else {
             continue;
         };
@@ -121,36 +62,10 @@ fn project(features: &Features, weight: impl Fn(u64) -> Option<f64>) -> Option<V
     Some(unit)
 }
 
-/// Numbers of stored texts by feature.
-#[derive(Debug, Default)]
-pub(crate) struct Frequencies(HashMap<u64, u32>);
-
-impl Frequencies {
-    pub(crate) fn add(&mut self, features: &Features) {
-        for hash in features.hashes() {
-            *self.0.entry(hash).or_default() += 1;
-        }
-    }
-
-    pub(crate) fn remove(&mut self, features: &Features) {
-        for hash in features.hashes() {
-            if let Some(count) = self.0.get_mut(&hash) {
-                *count -= 1;
-                if *count == 0 {
-                    self.0.remove(&hash);
-                }
-            }
-        }
-    }
-
-    pub(crate) fn get(&self, hash: u64) -> u32 {
-        self.0.get(&hash).copied().unwrap_or_default()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::stable_hash::StableHash64;
 
     fn vector(text: &str) -> Vec<f32> {
         document_vector(&Features::of([text])).unwrap()
@@ -218,17 +133,5 @@ mod tests {
         assert!(query.iter().enumerate().all(|(at, value)| at == dimension
             || *value == 0.0
             || value.abs() > query[dimension].abs()));
-    }
-
-    #[test]
-    fn what_was_counted_is_uncounted() {
-        let (one, two) = (Features::of(["git tag"]), Features::of(["git log"]));
-        let mut frequencies = Frequencies::default();
-        frequencies.add(&one);
-        frequencies.add(&two);
-        frequencies.remove(&one);
-        assert!(two.hashes().all(|hash| frequencies.get(hash) == 1));
-        frequencies.remove(&two);
-        assert!(frequencies.0.is_empty());
     }
 }

@@ -1,42 +1,75 @@
-//! Retrieval over demonstrations for learning agents: observation-based (exact hash, then BM25) and model-based (a
-//! hashed n-gram embedding, searched exactly), filtered, de-duplicated, capped and packed to a token budget.
+//! Retrieval over demonstrations for learning agents: observation-based (exact hash, then BM25) and model-based (dense
+//! vectors), filtered, de-duplicated, ranked, capped and packed to a token budget. [`Collection`] is the vector core by
+//! itself:
 //!
-//! The core is pure and safe Rust; `binding` (feature `node`) is a thin layer for Node and the only place where the
-//! expansion of a macro contains unsafe code.
-#![cfg_attr(not(feature = "node"), forbid(unsafe_code))]
-#![cfg_attr(feature = "node", deny(unsafe_code))]
+//! ```
+//! use hindcast_index_core::{
+//!     Collection, CollectionOptions, CollectionRow, Exclusions, Filter, IndexError, RowColumns, Schema, SearchMode,
+//!     VectorQuery,
+//! };
+//!
+//! # fn main() -> Result<(), IndexError> {
+//! let collection = Collection::open(
+//!     None, // in memory; with a folder, `checkpoint` keeps it
+//!     CollectionOptions {
+//!         embedder: "my-model".into(),
+//!         dimensions: 3,
+//!         field: "instruction".into(),
+//!         schema: Schema::new(&["task"], &["length"]),
+//!         graph_rows_min: 131_072,
+//!     },
+//! )?;
+//! let row = |id: &str, task: &str, length: f64, vector: [f32; 3]| CollectionRow {
+//!     id: id.into(),
+//!     columns: RowColumns { text: vec![vec![task.into()]], numbers: vec![length] },
+//!     vector: vector.into(),
+//! };
+//! collection.upsert(vec![
+//!     row("tag", "git", 2.0, [1.0, 0.1, 0.0]),
+//!     row("branch", "git", 9.0, [0.9, 0.3, 0.1]),
+//!     row("mkdir", "files", 1.0, [0.0, 0.2, 1.0]),
+//! ])?;
+//! let answers = collection.search(&VectorQuery {
+//!     vectors: vec![1.0, 0.0, 0.0],
+//!     k: 10,
+//!     expansion: None,
+//!     filter: Some(Filter::All(vec![
+//!         Filter::In("task".into(), vec!["git".into()]),
+//!         Filter::Range("length".into(), None, Some(5.0)),
+//!     ])),
+//!     exclude: Exclusions::default(),
+//!     mode: SearchMode::Auto,
+//! })?;
+//! assert_eq!(answers[0].ids, ["tag"]);
+//! // Merges and graphs are made when the caller says: here, or in a thread that waits with `wait_for_work`.
+//! collection.settle()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The core is pure Rust. Unsafe code stands in two places, each with its reason: vector instructions in
+//! `vector::kernels` and the mapping of files in `storage`; and in what a macro of `binding` (feature `node`) expands to.
+#![deny(unsafe_code)]
 
-mod bm25;
-mod columns;
-mod demonstration;
 mod error;
 mod filter;
-mod flat_tier;
-mod graph_tier;
-mod hash_embedding;
 mod index;
-mod kernels;
-mod observation_hash;
+pub mod lexical;
 mod rank;
 mod row_set;
-mod selection;
-mod shard;
-mod stable_hash;
-mod tokenizer;
-mod vector_tier;
+pub mod storage;
+pub mod text;
+pub mod vector;
 
 #[cfg(feature = "node")]
 pub mod binding;
 
-pub use demonstration::Demonstration;
 pub use error::IndexError;
-pub use filter::{Column, Filter};
-pub use flat_tier::FlatTier;
-pub use graph_tier::{GraphSource, GraphTier};
-pub use hash_embedding::{DIMENSIONS, Features, document_vector, query_vector};
-pub use index::{DemonstrationIndex, IndexOptions, IndexStats, VERSION};
-pub use observation_hash::{normalise_observation, observation_hash};
-pub use row_set::RowSet;
-pub use selection::{Answer, Dropped, Exclusions, Hit, Query, Retriever};
-pub use tokenizer::{Word, each_word, stem};
-pub use vector_tier::VectorTier;
+pub use filter::{Filter, RowColumns, Schema};
+pub use index::{
+    Answer, Checkpoint, Collection, CollectionOptions, CollectionRow, Demonstration,
+    DemonstrationIndex, Dropped, Embedder, Exclusions, Explanation, Hit, IndexOptions, IndexStats,
+    PartExplanation, Query, Ranking, Recall, Retriever, SearchCounts, SearchMode, ShardOptions,
+    StageTimes, Strategy, VERSION, VectorAnswer, VectorQuery, Window,
+};
+pub use row_set::{Passing, RowSet};

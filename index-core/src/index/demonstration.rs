@@ -1,12 +1,12 @@
-use crate::bm25::UnitTerms;
 use crate::error::IndexError;
-use crate::hash_embedding::{Features, document_vector};
-use crate::observation_hash::observation_hash;
-use crate::stable_hash::{StableHash64, stable_hash128};
-use crate::tokenizer::each_word;
+use crate::filter::Schema;
+use crate::index::columns::columns_of;
+use crate::index::embedder::Embedder;
+use crate::index::prepared::{PreparedRow, PreparedText, check_row, unit_vector};
+use crate::index::selection::tokens_len;
+use crate::lexical::UnitTerms;
+use crate::text::{Features, StableHash64, each_word, observation_hash, stable_hash128};
 
-/// Longest id or column value, in bytes.
-const NAME_BYTES_MAX: usize = 256;
 const OBSERVATIONS_MAX: usize = 10_000;
 
 /// What the index must know of a demonstration, and the whole of it as the caller wrote it.
@@ -22,6 +22,12 @@ pub struct Demonstration {
     pub replay: String,
     /// Every model that took part; a filter on `model` passes if any of them fits.
     pub models: Vec<String>,
+    pub benchmark: Option<String>,
+    /// Site or application.
+    pub application: Option<String>,
+    pub split: Option<String>,
+    /// How much it is worth, 0 to 1.
+    pub utility: f64,
     pub instruction: String,
     /// Text forms of the actions in order.
     pub actions: Vec<String>,
@@ -29,8 +35,11 @@ pub struct Demonstration {
     pub observations: Vec<String>,
     /// What each step changed, in words; embedded together with the instruction.
     pub summaries: Vec<String>,
-    /// Size of the demonstration's text form in the caller's unit.
-    pub tokens: u32,
+    /// Sizes in the caller's unit: the whole text form; what every window has (instruction, answer); each observation;
+    /// each action with its reason. A single number means that windows are not counted.
+    pub tokens: Vec<u32>,
+    /// Where the index has an embedder outside of it; zeros for a text without words.
+    pub vector: Option<Vec<f32>>,
     /// Returned with every hit, from the same state of the index; never looked into.
     pub payload: String,
 }
@@ -45,82 +54,91 @@ impl Demonstration {
             .collect::<Vec<_>>()
             .join("\n")
     }
-}
 
-/// A demonstration with everything computed that does not depend on the rest of the corpus, so that it happens outside
-/// of the writer's lock.
-pub(crate) struct Prepared {
-    pub(crate) source: Demonstration,
-    pub(crate) observation_hashes: Vec<Option<u128>>,
-    pub(crate) units: Vec<UnitTerms>,
-    pub(crate) features: Features,
-    /// `None` where instruction and summaries have no word at all.
-    pub(crate) vector: Option<Vec<f32>>,
-    pub(crate) likeness: Likeness,
-}
-
-impl Prepared {
-    pub(crate) fn new(source: Demonstration) -> Result<Self, IndexError> {
-        check(&source)?;
-        let features = Features::of([source.dense_text().as_str()]);
-        Ok(Self {
-            observation_hashes: source
-                .observations
-                .iter()
-                .map(|text| observation_hash(text))
-                .collect(),
-            units: source
-                .observations
-                .iter()
-                .map(|text| UnitTerms::of(text))
-                .collect(),
-            vector: document_vector(&features),
-            likeness: Likeness::of(&source),
-            features,
-            source,
-        })
+    /// A closing answer is an action without an observation, and no step.
+    pub(crate) fn steps(&self) -> usize {
+        self.observations.len().saturating_sub(1)
     }
-}
 
-fn check(source: &Demonstration) -> Result<(), IndexError> {
-    let names = [
-        ("id", &source.id),
-        ("environment", &source.environment),
-        ("campaign", &source.campaign),
-        ("document", &source.document),
-        ("task", &source.task),
-        ("episode", &source.episode),
-        ("kind", &source.kind),
-        ("replay", &source.replay),
-    ];
-    for (column, value) in names
-        .into_iter()
-        .chain(source.models.iter().map(|model| ("model", model)))
-    {
-        if value.is_empty() || value.len() > NAME_BYTES_MAX {
-            return Err(IndexError::invalid(format!(
-                "demonstration {:?} has a {column} of {} bytes; 1 to {NAME_BYTES_MAX} are allowed",
-                source.id,
-                value.len()
-            )));
+    /// # Errors
+    /// `INDEX_INVALID` naming the demonstration and the rule that it breaks.
+    pub(crate) fn prepare(
+        self,
+        schema: &Schema,
+        embedder: &Embedder,
+    ) -> Result<PreparedRow, IndexError> {
+        self.check()?;
+        let dense_text = self.dense_text();
+        let features = Features::of([dense_text.as_str()]);
+        let likeness = Likeness::of(&self);
+        let vector = match &self.vector {
+            // An embedder outside of the index has no vector for a text without words.
+            Some(vector) if vector.iter().all(|value| *value == 0.0) => None,
+            Some(vector) => Some(unit_vector(&self.id, vector, embedder.dimensions())?),
+            None => embedder.document(&self.id, &dense_text, &features)?,
+        };
+        let row = PreparedRow {
+            columns: columns_of(&self, likeness.actions),
+            vectors: vec![vector],
+            text: Some(PreparedText {
+                observation_hashes: self
+                    .observations
+                    .iter()
+                    .map(|text| observation_hash(text))
+                    .collect(),
+                units: self
+                    .observations
+                    .iter()
+                    .map(|text| UnitTerms::of(text))
+                    .collect(),
+                features,
+                dense_text,
+                likeness,
+                tokens: self.tokens,
+                payload: self.payload,
+            }),
+            id: self.id,
+        };
+        check_row(schema, &[embedder.dimensions()], &row)?;
+        Ok(row)
+    }
+
+    fn check(&self) -> Result<(), IndexError> {
+        let invalid = |what: String| {
+            Err(IndexError::invalid(format!(
+                "demonstration {:?} has {what}",
+                self.id
+            )))
+        };
+        if self.observations.len() > OBSERVATIONS_MAX {
+            return invalid(format!(
+                "{} observations; at most {OBSERVATIONS_MAX} are allowed",
+                self.observations.len()
+            ));
         }
+        let tokens = tokens_len(self.steps());
+        if self.tokens.len() != 1 && self.tokens.len() != tokens {
+            return invalid(format!(
+                "{} token counts; 1 or {tokens} are needed",
+                self.tokens.len(),
+            ));
+        }
+        if !(0.0..=1.0).contains(&self.utility) {
+            return invalid(format!(
+                "the utility {}; it must lie between 0 and 1",
+                self.utility
+            ));
+        }
+        Ok(())
     }
-    if source.observations.len() > OBSERVATIONS_MAX {
-        return Err(IndexError::invalid(format!(
-            "demonstration {:?} has {} observations; at most {OBSERVATIONS_MAX} are allowed",
-            source.id,
-            source.observations.len()
-        )));
-    }
-    Ok(())
 }
 
 /// What decides whether two demonstrations teach the same thing.
 #[derive(Debug, Clone)]
-pub(crate) struct Likeness {
-    actions: u128,
+pub(crate) struct Likeness<I = Box<[u64]>> {
+    pub(crate) actions: u128,
     /// Distinct words of the instruction, hashed and sorted.
-    instruction: Box<[u64]>,
+    pub(crate) instruction: I,
 }
 
 /// Share of common words above which two instructions are near-duplicates.
@@ -151,11 +169,14 @@ impl Likeness {
             instruction: instruction.into(),
         }
     }
+}
 
+impl<I: AsRef<[u64]>> Likeness<I> {
     /// The same actions in the same order under instructions whose words overlap by at least four fifths (Jaccard).
     pub(crate) fn is_duplicate_of(&self, other: &Self) -> bool {
         self.actions == other.actions
-            && jaccard(&self.instruction, &other.instruction) >= INSTRUCTION_JACCARD_MIN
+            && jaccard(self.instruction.as_ref(), other.instruction.as_ref())
+                >= INSTRUCTION_JACCARD_MIN
     }
 }
 

@@ -1,0 +1,288 @@
+//! `DemonstrationIndex` for Node.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use napi::bindgen_prelude::{Float32Array, Object};
+use napi::{Env, Result};
+use napi_derive::napi;
+
+use super::answers::{NativeAnswer, NativeCheckpoint, count, native_stats, vector_answer};
+use super::pool::{Lane, maintain, promise, promise_all, to_js};
+use super::queries::{
+    NativeExclusions, NativeQuery, NativeVectorQuery, filter_of, mode_of, sequence_of,
+};
+use crate::index::vector_query::VECTORS_MAX;
+use crate::text::Model2Vec;
+use crate::{
+    Demonstration, DemonstrationIndex, Embedder, IndexError, IndexOptions, Query, ShardOptions,
+    VectorQuery,
+};
+
+#[napi(object, object_to_js = false, use_nullable = true)]
+pub struct NativeIndexOptions {
+    /// Null: in memory.
+    pub folder: Option<String>,
+    pub graph_rows_min: u32,
+    /// `hash-v1`; `model2vec:<folder>`; anything else names an embedder outside of the index.
+    pub embedder: String,
+    /// Of an embedder outside of the index.
+    pub dimensions: u32,
+}
+
+#[napi(object, object_to_js = false, use_nullable = true)]
+pub struct NativeDemonstration {
+    pub id: String,
+    pub environment: String,
+    pub campaign: String,
+    pub document: String,
+    pub task: String,
+    pub episode: String,
+    pub kind: String,
+    pub replay: String,
+    pub models: Vec<String>,
+    pub benchmark: Option<String>,
+    pub application: Option<String>,
+    pub split: Option<String>,
+    pub utility: f64,
+    pub instruction: String,
+    pub actions: Vec<String>,
+    pub observations: Vec<String>,
+    pub summaries: Vec<String>,
+    pub tokens: Vec<u32>,
+    pub vector: Option<Float32Array>,
+    pub payload: String,
+}
+
+#[napi]
+pub struct NativeIndex {
+    index: Arc<DemonstrationIndex>,
+    problem: Arc<Mutex<String>>,
+}
+
+/// Opens an index and starts its background work.
+#[napi(catch_unwind, ts_return_type = "Promise<NativeIndex>")]
+pub fn open_index(env: &Env, options: NativeIndexOptions) -> Result<Object<'_>> {
+    promise(env, Lane::Write, move || {
+        let embedder = match options.embedder.strip_prefix("model2vec:") {
+            Some(folder) => Embedder::Model2Vec(Arc::new(Model2Vec::open(Path::new(folder))?)),
+            None if options.embedder == "hash-v1" => Embedder::HashV1,
+            None => Embedder::External {
+                name: options.embedder,
+                dimensions: options.dimensions as usize,
+            },
+        };
+        let index_options = IndexOptions {
+            shard: ShardOptions {
+                graph_rows_min: options.graph_rows_min as usize,
+            },
+            embedder,
+        };
+        let folder = options.folder.as_deref().map(Path::new);
+        let index = Arc::new(DemonstrationIndex::open(folder, index_options)?);
+        let problem = Arc::new(Mutex::new(String::new()));
+        let (waits, settles, reports) = (index.clone(), index.clone(), problem.clone());
+        maintain(
+            move || waits.wait_for_work(),
+            move || settles.settle(),
+            move |error| {
+                *reports.lock().unwrap_or_else(PoisonError::into_inner) = error.to_string();
+            },
+        )?;
+        Ok(NativeIndex { index, problem })
+    })
+}
+
+#[napi]
+impl NativeIndex {
+    /// Names every rule that influences an answer.
+    #[napi(getter, catch_unwind)]
+    pub fn version(&self) -> String {
+        self.index.version().to_owned()
+    }
+
+    /// Of the checkpoint that was opened.
+    #[napi(getter, catch_unwind)]
+    pub fn sequence(&self) -> f64 {
+        super::answers::number(self.index.sequence())
+    }
+
+    #[napi(getter, catch_unwind)]
+    pub fn embedder(&self) -> String {
+        self.index.embedder().name().to_owned()
+    }
+
+    #[napi(getter, catch_unwind)]
+    pub fn dimensions(&self) -> u32 {
+        count(self.index.embedder().dimensions())
+    }
+
+    #[napi(catch_unwind, ts_return_type = "Promise<void>")]
+    pub fn upsert<'env>(
+        &self,
+        env: &'env Env,
+        demonstrations: Vec<NativeDemonstration>,
+    ) -> Result<Object<'env>> {
+        let index = self.index.clone();
+        let demonstrations = demonstrations
+            .into_iter()
+            .map(Demonstration::from)
+            .collect();
+        promise(env, Lane::Write, move || index.upsert(demonstrations))
+    }
+
+    #[napi(catch_unwind, ts_return_type = "Promise<number>")]
+    pub fn remove<'env>(&self, env: &'env Env, ids: Vec<String>) -> Result<Object<'env>> {
+        let index = self.index.clone();
+        promise(env, Lane::Write, move || index.remove(&ids).map(count))
+    }
+
+    #[napi(catch_unwind, ts_return_type = "Promise<NativeAnswer[]>")]
+    pub fn search<'env>(&self, env: &'env Env, queries: Vec<NativeQuery>) -> Result<Object<'env>> {
+        let index = self.index.clone();
+        let queries = queries
+            .into_iter()
+            .map(Query::try_from)
+            .collect::<std::result::Result<Vec<_>, _>>()
+            .map_err(|error| to_js(&error))?;
+        promise_all(
+            env,
+            queries,
+            move |query| index.search(query),
+            |answers| {
+                answers
+                    .into_iter()
+                    .map(NativeAnswer::from)
+                    .collect::<Vec<_>>()
+            },
+        )
+    }
+
+    #[napi(catch_unwind, ts_return_type = "Promise<NativeVectorAnswer>")]
+    pub fn search_vectors<'env>(
+        &self,
+        env: &'env Env,
+        environment: String,
+        vectors: Float32Array,
+        query: NativeVectorQuery,
+    ) -> Result<Object<'env>> {
+        let index = self.index.clone();
+        let dimensions = index.embedder().dimensions();
+        let queries = vector_queries(&vectors, dimensions, query).map_err(|error| to_js(&error))?;
+        promise_all(
+            env,
+            queries,
+            move |query| index.search_vectors(&environment, query),
+            |answers| vector_answer(answers.into_iter().flatten().collect(), true),
+        )
+    }
+
+    #[napi(catch_unwind, ts_return_type = "Promise<(string | null)[]>")]
+    pub fn get<'env>(&self, env: &'env Env, ids: Vec<String>) -> Result<Object<'env>> {
+        let index = self.index.clone();
+        promise(env, Lane::Query, move || index.get(&ids))
+    }
+
+    /// Until no background work is left.
+    #[napi(catch_unwind, ts_return_type = "Promise<number>")]
+    pub fn settle<'env>(&self, env: &'env Env) -> Result<Object<'env>> {
+        let index = self.index.clone();
+        promise(env, Lane::Build, move || index.settle().map(count))
+    }
+
+    /// One segment and one graph per environment.
+    #[napi(catch_unwind, ts_return_type = "Promise<number>")]
+    pub fn optimise<'env>(&self, env: &'env Env) -> Result<Object<'env>> {
+        let index = self.index.clone();
+        promise(env, Lane::Build, move || index.optimise().map(count))
+    }
+
+    #[napi(catch_unwind, ts_return_type = "Promise<NativeCheckpoint>")]
+    pub fn checkpoint<'env>(&self, env: &'env Env, sequence: f64) -> Result<Object<'env>> {
+        let index = self.index.clone();
+        promise(env, Lane::Write, move || {
+            index
+                .checkpoint(sequence_of(sequence)?)
+                .map(NativeCheckpoint::from)
+        })
+    }
+
+    #[napi(catch_unwind, ts_return_type = "Promise<NativeStats>")]
+    pub fn stats<'env>(&self, env: &'env Env) -> Result<Object<'env>> {
+        let (index, problem) = (self.index.clone(), self.problem.clone());
+        promise(env, Lane::Query, move || {
+            let problem = problem
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone();
+            Ok(native_stats(index.stats()?, index.search_counts(), problem))
+        })
+    }
+
+    /// Frees the index; every later call fails with `INDEX_CLOSED`.
+    #[napi(catch_unwind, ts_return_type = "Promise<void>")]
+    pub fn close<'env>(&self, env: &'env Env) -> Result<Object<'env>> {
+        let index = self.index.clone();
+        promise(env, Lane::Query, move || {
+            index.close();
+            Ok(())
+        })
+    }
+}
+
+/// One question per vector, so that all threads take part.
+pub(super) fn vector_queries(
+    vectors: &[f32],
+    dimensions: usize,
+    query: NativeVectorQuery,
+) -> std::result::Result<Vec<VectorQuery>, IndexError> {
+    if !vectors.len().is_multiple_of(dimensions) || vectors.len() / dimensions > VECTORS_MAX {
+        return Err(IndexError::invalid(format!(
+            "{} numbers are no vectors of {dimensions} dimensions, at most {VECTORS_MAX}",
+            vectors.len()
+        )));
+    }
+    let filter = query.filter.map(filter_of).transpose()?;
+    let exclude = exclusions(query.exclude);
+    let mode = mode_of(&query.mode)?;
+    let one = |vector: &[f32]| VectorQuery {
+        vectors: vector.to_vec(),
+        k: query.k as usize,
+        expansion: query.ef.map(|ef| ef as usize),
+        filter: filter.clone(),
+        exclude: exclude.clone(),
+        mode,
+    };
+    Ok(vectors.chunks_exact(dimensions).map(one).collect())
+}
+
+fn exclusions(native: NativeExclusions) -> crate::Exclusions {
+    native.into()
+}
+
+impl From<NativeDemonstration> for Demonstration {
+    fn from(native: NativeDemonstration) -> Self {
+        Self {
+            id: native.id,
+            environment: native.environment,
+            campaign: native.campaign,
+            document: native.document,
+            task: native.task,
+            episode: native.episode,
+            kind: native.kind,
+            replay: native.replay,
+            models: native.models,
+            benchmark: native.benchmark,
+            application: native.application,
+            split: native.split,
+            utility: native.utility,
+            instruction: native.instruction,
+            actions: native.actions,
+            observations: native.observations,
+            summaries: native.summaries,
+            tokens: native.tokens,
+            vector: native.vector.map(|vector| vector.to_vec()),
+            payload: native.payload,
+        }
+    }
+}

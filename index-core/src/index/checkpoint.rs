@@ -1,0 +1,267 @@
+//! An index on disk. A checkpoint writes the segments of a snapshot that are not there yet and then a manifest that
+//! names them, their dead rows and the last sequence of the log that they hold; the rest is replayed from the log.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use crate::error::IndexError;
+use crate::index::ranges::Range;
+use crate::index::segment::{Layout, Segment};
+use crate::index::shard::{Shard, ShardOptions};
+use crate::index::snapshot::{Part, Snapshot};
+use crate::row_set::RowSet;
+use crate::storage::{
+    CollectionIdentity, DirectoryLock, FileEntry, Manifest, RangeManifest, SegmentManifest,
+    ShardManifest, Verify, collect_garbage, manifest_entry, next_free_number, publish_manifest,
+    read_manifest, read_previous_manifest, segment_name,
+};
+
+/// Writes this many segments' names apart from one another: the name of a file is its number.
+pub(crate) struct Folder {
+    path: PathBuf,
+    index_version: String,
+    identity: CollectionIdentity,
+    state: Mutex<State>,
+    _lock: DirectoryLock,
+}
+
+struct State {
+    next_file: u64,
+    /// Segments that are on disk. Weak: a segment that no snapshot holds any more need not be remembered.
+    written: Vec<(Weak<Segment>, FileEntry)>,
+}
+
+/// What was read from a folder.
+pub(crate) struct Restored {
+    pub(crate) folder: Folder,
+    pub(crate) sequence: u64,
+    pub(crate) shards: Vec<(String, Shard)>,
+}
+
+/// Files of a checkpoint, the manifest last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkpoint {
+    pub sequence: u64,
+    pub files: Vec<FileEntry>,
+}
+
+impl Folder {
+    /// Opens a folder or makes it. A folder of another version or identity is refused.
+    ///
+    /// # Errors
+    /// `INDEX_LOCKED`, `INDEX_NEWER`, `INDEX_CORRUPT`, `INDEX_IO`; `INDEX_INVALID` naming both identities.
+    pub(crate) fn open(
+        path: &Path,
+        index_version: &str,
+        identity: CollectionIdentity,
+        layout: &Arc<Layout>,
+        options: ShardOptions,
+    ) -> Result<Restored, IndexError> {
+        let lock = DirectoryLock::acquire(path)?;
+        let mut state = State {
+            next_file: 1,
+            written: Vec::new(),
+        };
+        let mut shards = Vec::new();
+        let mut sequence = 0;
+        if let Some(opened) = read_manifest(path)? {
+            check_identity(path, &opened.manifest, index_version, &identity)?;
+            let read = read_whole(path, layout, options, &opened.manifest)?;
+            (sequence, state, shards) = read;
+        }
+        let folder = Self {
+            path: path.to_owned(),
+            index_version: index_version.to_owned(),
+            identity,
+            state: Mutex::new(state),
+            _lock: lock,
+        };
+        Ok(Restored {
+            folder,
+            sequence,
+            shards,
+        })
+    }
+
+    /// Writes what the shards hold now, as of `sequence` of the log. Searches and writes go on meanwhile.
+    pub(crate) fn checkpoint(
+        &self,
+        sequence: u64,
+        shards: &BTreeMap<Arc<str>, Arc<Shard>>,
+    ) -> Result<Checkpoint, IndexError> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        // All snapshots are taken before anything is written, so that they belong together.
+        let taken: Vec<_> = shards
+            .iter()
+            .map(|(environment, shard)| {
+                let writer = shard.lock();
+                let ranges = writer.ranges.ranges.clone();
+                (environment, writer.next_ordinal, ranges, shard.snapshot())
+            })
+            .collect();
+        let mut manifest = Manifest {
+            sequence,
+            index_version: self.index_version.clone(),
+            next_file: 0,
+            identity: self.identity.clone(),
+            shards: Vec::new(),
+        };
+        for (environment, next_ordinal, ranges, snapshot) in taken {
+            let segments = snapshot
+                .parts
+                .iter()
+                .map(|part| self.write_part(&mut state, part))
+                .collect::<Result<Vec<_>, _>>()?;
+            manifest.shards.push(ShardManifest {
+                environment: environment.to_string(),
+                next_ordinal,
+                ranges: ranges.iter().map(range_manifest).collect(),
+                segments,
+            });
+        }
+        manifest.next_file = state.next_file;
+        publish_manifest(&self.path, &manifest)?;
+        collect_garbage(&self.path, &manifest)?;
+        state
+            .written
+            .retain(|(segment, _)| segment.strong_count() > 0);
+        let files = manifest
+            .files()
+            .cloned()
+            .chain([manifest_entry(&self.path)?]);
+        Ok(Checkpoint {
+            sequence,
+            files: files.collect(),
+        })
+    }
+
+    fn write_part(&self, state: &mut State, part: &Part) -> Result<SegmentManifest, IndexError> {
+        let known = state
+            .written
+            .iter()
+            .find(|(segment, _)| std::ptr::eq(segment.as_ptr(), Arc::as_ptr(&part.segment)))
+            .map(|(_, file)| file.clone());
+        let file = if let Some(file) = known {
+            file
+        } else {
+            let name = segment_name(state.next_file);
+            state.next_file += 1;
+            let file = part.segment.write(&self.path, &name)?;
+            state
+                .written
+                .push((Arc::downgrade(&part.segment), file.clone()));
+            file
+        };
+        let rows = 0..u32::try_from(part.segment.len()).unwrap_or(u32::MAX);
+        Ok(SegmentManifest {
+            file,
+            dead: rows.filter(|row| !part.live.contains(*row)).collect(),
+        })
+    }
+}
+
+/// Sequence, what is written, and the shards by environment.
+type Read = (u64, State, Vec<(String, Shard)>);
+
+/// What the manifest names, or, where one of its files is damaged, what the one before named: more is replayed then.
+fn read_whole(
+    path: &Path,
+    layout: &Arc<Layout>,
+    options: ShardOptions,
+    manifest: &Manifest,
+) -> Result<Read, IndexError> {
+    match read_shards(path, layout, options, manifest) {
+        Err(damage @ IndexError::Damaged { .. }) => match read_previous_manifest(path) {
+            Ok(Some(previous)) if previous != *manifest => {
+                read_shards(path, layout, options, &previous).map_err(|_| damage)
+            }
+            _ => Err(damage),
+        },
+        other => other,
+    }
+}
+
+fn read_shards(
+    path: &Path,
+    layout: &Arc<Layout>,
+    options: ShardOptions,
+    manifest: &Manifest,
+) -> Result<Read, IndexError> {
+    let mut state = State {
+        // A damaged newer manifest may have used further numbers, whose files are still there.
+        next_file: manifest.next_file.max(next_free_number(path)?),
+        written: Vec::new(),
+    };
+    let mut shards = Vec::new();
+    for shard in &manifest.shards {
+        let restored = read_shard(path, layout, options, shard, &mut state)?;
+        shards.push((shard.environment.clone(), restored));
+    }
+    collect_garbage(path, manifest)?;
+    Ok((manifest.sequence, state, shards))
+}
+
+fn read_shard(
+    path: &Path,
+    layout: &Arc<Layout>,
+    options: ShardOptions,
+    manifest: &ShardManifest,
+    state: &mut State,
+) -> Result<Shard, IndexError> {
+    let mut snapshot = Snapshot::default();
+    for segment in &manifest.segments {
+        let read = Arc::new(Segment::read(layout, path, &segment.file, Verify::All)?);
+        state
+            .written
+            .push((Arc::downgrade(&read), segment.file.clone()));
+        let mut live = RowSet::full(read.len());
+        live.remove_all(&segment.dead);
+        snapshot.push(Part::with_live(read, live));
+    }
+    snapshot.check_order(&manifest.environment)?;
+    snapshot.recount_retired();
+    let ranges: BTreeMap<u32, Range> = manifest.ranges.iter().map(range_of).collect();
+    Ok(Shard::restored(
+        layout.clone(),
+        options,
+        snapshot,
+        manifest.next_ordinal,
+        ranges,
+    ))
+}
+
+fn check_identity(
+    path: &Path,
+    manifest: &Manifest,
+    index_version: &str,
+    identity: &CollectionIdentity,
+) -> Result<(), IndexError> {
+    if manifest.index_version == index_version && manifest.identity == *identity {
+        return Ok(());
+    }
+    Err(IndexError::Foreign(format!(
+        "{} holds an index of version {} with vectors of {}, not of version {index_version} with vectors of {identity}; give it another folder or delete this one",
+        path.display(),
+        manifest.index_version,
+        manifest.identity,
+    )))
+}
+
+fn range_manifest((from, range): (&u32, &Range)) -> RangeManifest {
+    RangeManifest {
+        from: *from,
+        to: range.to,
+        rows: range.rows,
+        dead: range.dead,
+    }
+}
+
+fn range_of(manifest: &RangeManifest) -> (u32, Range) {
+    let range = Range {
+        to: manifest.to,
+        rows: manifest.rows,
+        dead: manifest.dead,
+    };
+    (manifest.from, range)
+}

@@ -1,0 +1,266 @@
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::error::IndexError;
+use crate::filter::{RowColumns, Schema};
+use crate::index::checkpoint::Checkpoint;
+use crate::index::demonstration_index::{SearchCounters, SearchCounts};
+use crate::index::passing::{Conditions, passing_parts};
+use crate::index::prepared::{PreparedRow, check_dimensions, check_row, unit_vector};
+use crate::index::query::{EXPANSION_MAX, RESULTS_MAX};
+use crate::index::segment::Layout;
+use crate::index::shard::{Shard, ShardOptions};
+use crate::index::shards::{Home, Shards};
+use crate::index::stats::{IndexStats, stats_of};
+use crate::index::vector_query::{VectorAnswer, VectorQuery};
+use crate::index::vector_search::{SearchMode, VectorSearch};
+use crate::storage::CollectionIdentity;
+use crate::vector::QueryVector;
+
+const COLLECTION_VERSION: &str = "collection-v1";
+/// A collection has one shard; callers with several environments have several collections.
+const ENVIRONMENT: &str = "all";
+
+/// What the vectors of a collection are; vectors of anything else are refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CollectionOptions {
+    pub embedder: String,
+    pub dimensions: usize,
+    /// What was embedded: `observation`, `instruction` or `query`.
+    pub field: String,
+    pub schema: Schema,
+    pub graph_rows_min: usize,
+}
+
+#[derive(Debug, Clone)]
+pub struct CollectionRow {
+    pub id: String,
+    pub columns: RowColumns,
+    /// Of any length but 0; scaled to length 1.
+    pub vector: Vec<f32>,
+}
+
+/// Vectors with ids and columns, searchable by cosine: the index without demonstrations, for use by itself.
+pub struct Collection {
+    shards: Shards,
+    shard: Arc<Shard>,
+    dimensions: usize,
+    counters: SearchCounters,
+}
+
+impl Collection {
+    /// Opens the collection in `folder`, or an empty one in memory.
+    ///
+    /// # Errors
+    /// `INDEX_INVALID` for dimensions out of range; otherwise as `DemonstrationIndex::open`.
+    pub fn open(folder: Option<&Path>, options: CollectionOptions) -> Result<Self, IndexError> {
+        let CollectionOptions {
+            embedder,
+            dimensions,
+            field,
+            schema,
+            graph_rows_min,
+        } = options;
+        check_dimensions(dimensions)?;
+        // Quoted, so that a comma in a name makes no second column, and by kind: a folder is never read as another schema.
+        let columns = format!("{:?} {:?}", schema.text(), schema.numbers());
+        let layout = Layout {
+            schema,
+            dimensions: vec![dimensions],
+            has_text: false,
+        };
+        let home = Home {
+            folder,
+            index_version: &format!("{COLLECTION_VERSION}({columns})"),
+            identity: CollectionIdentity {
+                embedder,
+                dimensions,
+                field,
+            },
+        };
+        let shards = Shards::open(layout, ShardOptions { graph_rows_min }, home)?;
+        Ok(Self {
+            shard: shards.get_or_add(ENVIRONMENT)?,
+            shards,
+            dimensions,
+            counters: SearchCounters::default(),
+        })
+    }
+
+    #[must_use]
+    pub fn dimensions(&self) -> usize {
+        self.dimensions
+    }
+
+    #[must_use]
+    pub fn schema(&self) -> &Schema {
+        &self.shards.layout.schema
+    }
+
+    /// Of the checkpoint that was opened; 0 without one.
+    #[must_use]
+    pub fn sequence(&self) -> u64 {
+        self.shards.sequence
+    }
+
+    /// Adds rows; one whose id is known replaces the one before, and of equal ids the last wins.
+    ///
+    /// # Errors
+    /// `INDEX_INVALID` naming the first row that breaks a rule: then none is added.
+    pub fn upsert(&self, rows: Vec<CollectionRow>) -> Result<(), IndexError> {
+        self.shards.all()?;
+        let prepared = rows
+            .into_iter()
+            .map(|row| {
+                let vector = unit_vector(&row.id, &row.vector, self.dimensions)?;
+                let row = PreparedRow {
+                    id: row.id,
+                    columns: row.columns,
+                    vectors: vec![Some(vector)],
+                    text: None,
+                };
+                check_row(self.schema(), &[self.dimensions], &row)?;
+                Ok(row)
+            })
+            .collect::<Result<Vec<_>, IndexError>>()?;
+        self.shard.upsert(&prepared)?;
+        self.shards.ring();
+        Ok(())
+    }
+
+    /// Unknown ids are ignored. Returns how many there were.
+    ///
+    /// # Errors
+    /// `INDEX_CLOSED`.
+    pub fn remove(&self, ids: &[String]) -> Result<usize, IndexError> {
+        self.shards.all()?;
+        let removed = self.shard.remove(ids);
+        self.shards.ring();
+        Ok(removed)
+    }
+
+    /// One answer per vector, all from the same snapshot.
+    ///
+    /// # Errors
+    /// `INDEX_INVALID` for a query beyond the stated limits.
+    pub fn search(&self, query: &VectorQuery) -> Result<Vec<VectorAnswer>, IndexError> {
+        self.shards.all()?;
+        query.check(self.schema(), self.dimensions)?;
+        let answers = query.answer(&self.shards, &self.shard.snapshot(), self.dimensions)?;
+        for answer in &answers {
+            self.counters
+                .count(answer.parts.iter().map(|part| part.strategy));
+        }
+        Ok(answers)
+    }
+
+    /// The `ordinals.len()` nearest rows of one vector, without a filter, written into the given arrays. Returns how many
+    /// were found.
+    ///
+    /// # Errors
+    /// `INDEX_INVALID` for arrays of different lengths or a query beyond the stated limits.
+    pub fn search_into(
+        &self,
+        vector: &[f32],
+        expansion: usize,
+        ordinals: &mut [u32],
+        scores: &mut [f32],
+    ) -> Result<usize, IndexError> {
+        if self.shards.is_closed() {
+            return Err(IndexError::Closed);
+        }
+        let k = ordinals.len();
+        if k != scores.len() || k > RESULTS_MAX || expansion == 0 || expansion > EXPANSION_MAX {
+            return Err(IndexError::invalid(format!(
+                "arrays of {k} and {} results with ef {expansion}; equal lengths up to {RESULTS_MAX} and an ef of 1 to {EXPANSION_MAX} are allowed",
+                scores.len()
+            )));
+        }
+        let query = QueryVector::new(vector, self.dimensions)?;
+        let snapshot = self.shard.snapshot();
+        let passing = passing_parts(self.schema(), &snapshot, &Conditions::default())?;
+        let search = VectorSearch {
+            snapshot: &snapshot,
+            field: 0,
+            passing: &passing,
+            mode: SearchMode::Auto,
+            expansion,
+        };
+        let (found, parts) = search.nearest(&query, k);
+        self.shards.probe(
+            &snapshot,
+            &Conditions::default(),
+            &query,
+            (k, &found, &parts),
+        );
+        self.counters.count(parts.iter().map(|part| part.strategy));
+        for (at, hit) in found.iter().enumerate() {
+            ordinals[at] = snapshot.parts[hit.place.part].segment.ordinals[hit.place.row as usize];
+            #[expect(clippy::cast_possible_truncation, reason = "a cosine")]
+            let score = hit.score as f32;
+            scores[at] = score;
+        }
+        Ok(found.len())
+    }
+
+    /// Ids of rows; `None` for one that is no longer there.
+    ///
+    /// # Errors
+    /// `INDEX_CLOSED`.
+    pub fn resolve(&self, ordinals: &[u32]) -> Result<Vec<Option<String>>, IndexError> {
+        self.shards.all()?;
+        let snapshot = self.shard.snapshot();
+        let id = |ordinal: &u32| {
+            let place = snapshot.find_ordinal(*ordinal)?;
+            Some(snapshot.parts[place.part].segment.id(place.row).to_owned())
+        };
+        Ok(ordinals.iter().map(id).collect())
+    }
+
+    /// As `DemonstrationIndex::settle`.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn settle(&self) -> Result<usize, IndexError> {
+        self.shards.settle()
+    }
+
+    /// As `DemonstrationIndex::optimise`.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn optimise(&self) -> Result<usize, IndexError> {
+        self.shards.optimise()?;
+        self.shards.settle()
+    }
+
+    /// As `DemonstrationIndex::wait_for_work`.
+    #[must_use]
+    pub fn wait_for_work(&self) -> bool {
+        self.shards.wait_for_work()
+    }
+
+    /// As `DemonstrationIndex::checkpoint`.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn checkpoint(&self, sequence: u64) -> Result<Checkpoint, IndexError> {
+        self.shards.checkpoint(sequence)
+    }
+
+    /// # Errors
+    /// `INDEX_CLOSED`.
+    pub fn stats(&self) -> Result<IndexStats, IndexError> {
+        stats_of(&self.shards)
+    }
+
+    #[must_use]
+    pub fn search_counts(&self) -> SearchCounts {
+        self.counters.read()
+    }
+
+    /// Frees everything; every later call fails with `INDEX_CLOSED`. Closing twice is fine.
+    pub fn close(&self) {
+        self.shards.close();
+    }
+}

@@ -1,0 +1,103 @@
+//! Several ranked lists become one: reciprocal rank fusion, the prior of utility, and diversity.
+
+use std::collections::BTreeMap;
+
+use crate::index::selection::{Proposal, Rows, Selection};
+use crate::index::snapshot::Place;
+use crate::rank::{by_score_then_id, on_grid};
+use crate::vector::VectorBlock;
+
+pub(crate) struct Fusion {
+    pub(crate) rrf_k: u32,
+    pub(crate) mmr_lambda: Option<f64>,
+    pub(crate) utility_weight: f64,
+    /// The number column that holds utilities.
+    pub(crate) utility_column: usize,
+}
+
+impl Fusion {
+    /// One list, best first. Each row keeps the place in the list where it stands highest; the earlier list counts in a
+    /// tie.
+    pub(crate) fn fuse(&self, lists: &[Vec<Proposal>], rows: &Rows<'_>) -> Vec<Proposal> {
+        let mut fused: BTreeMap<Place, (Proposal, f64)> = BTreeMap::new();
+        for proposal in lists.iter().flatten() {
+            #[expect(clippy::cast_precision_loss, reason = "ranks stay far below 2⁵²")]
+            let share = 1.0 / (f64::from(self.rrf_k) + proposal.rank as f64 + 1.0);
+            let (best, sum) = fused.entry(proposal.place).or_insert((*proposal, 0.0));
+            *sum += share;
+            if proposal.rank < best.rank {
+                *best = *proposal;
+            }
+        }
+        let mut list: Vec<Proposal> = fused
+            .into_values()
+            .map(|(proposal, sum)| {
+                let utility = self.utility(proposal.place, rows);
+                let weight = 1.0 - self.utility_weight + self.utility_weight * utility;
+                Proposal {
+                    fused: Some(on_grid(sum * weight)),
+                    ..proposal
+                }
+            })
+            .collect();
+        let key =
+            |proposal: &Proposal| (proposal.fused.unwrap_or_default(), rows.id(proposal.place));
+        list.sort_by(|left, right| by_score_then_id(key(left), key(right)));
+        list
+    }
+
+    fn utility(&self, place: Place, rows: &Rows<'_>) -> f64 {
+        rows.snapshot.parts[place.part].segment.columns.numbers[self.utility_column]
+            [place.row as usize]
+    }
+
+    /// Fills the selection from a fused list: in its order, or by maximal marginal relevance.
+    pub(crate) fn select<'a>(
+        &self,
+        selection: &mut Selection<'a>,
+        most: usize,
+        mut list: Vec<Proposal>,
+        rows: &Rows<'a>,
+    ) {
+        let Some(lambda) = self.mmr_lambda else {
+            selection.fill(most, list, rows);
+            return;
+        };
+        let highest = list.first().and_then(|first| first.fused).unwrap_or(1.0);
+        let mut nearest = vec![0.0_f64; list.len()];
+        while selection.kept.len() < most && !list.is_empty() {
+            let value = |at: usize| {
+                let relevance = list[at].fused.unwrap_or_default() / highest.max(f64::MIN_POSITIVE);
+                on_grid(lambda * relevance - (1.0 - lambda) * nearest[at])
+            };
+            // The earlier of equal ones: the list is ordered by relevance and id.
+            let best = (1..list.len()).fold(
+                0,
+                |best, at| {
+                    if value(at) > value(best) { at } else { best }
+                },
+            );
+            let taken = list.remove(best);
+            nearest.remove(best);
+            let before = selection.kept.len();
+            selection.offer(taken, rows);
+            if selection.kept.len() > before {
+                for (similarity, other) in nearest.iter_mut().zip(&list) {
+                    *similarity = similarity.max(cosine(taken.place, other.place, rows));
+                }
+            }
+        }
+    }
+}
+
+/// Of two rows' first vectors; 0 where one has none.
+fn cosine(left: Place, right: Place, rows: &Rows<'_>) -> f64 {
+    fn vector<'a>(place: Place, rows: &'a Rows<'_>) -> Option<&'a [f32]> {
+        let block: &VectorBlock = rows.snapshot.parts[place.part].segment.vectors.first()?;
+        block.has(place.row).then(|| block.vector(place.row))
+    }
+    match (vector(left, rows), vector(right, rows)) {
+        (Some(left), Some(right)) => on_grid(crate::vector::exact_dot(left, right)),
+        _ => 0.0,
+    }
+}

@@ -65,7 +65,9 @@ export function countVitest(report) {
 
 async function runCargoTest(crate) {
   console.log(`\ncargo test (${crate})`);
-  const child = spawn("cargo", ["test", "--quiet", "--color", "never"], {
+  // Everything but the Node binding, which the tests of the facade run.
+  const features = crate === "index-core" ? ["--features", "model2vec"] : [];
+  const child = spawn("cargo", ["test", "--quiet", "--color", "never", ...features], {
     cwd: join(root, crate),
     env: childEnvironment(),
     stdio: ["ignore", "pipe", "inherit"],

@@ -1,113 +1,23 @@
-//! The index as a library: what it answers after a long life, beside writers, and through a graph.
+//! The index as a library: what it answers after a long life, beside writers, and through graphs.
+//!
+//! Requirements: 4.2.segments, 4.3.planner, 4.6.replicas
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod support;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use hindcast_index_core::{
-    Answer, Column, Demonstration, DemonstrationIndex, Filter, IndexError, IndexOptions, Query,
+    Answer, Demonstration, DemonstrationIndex, Embedder, Filter, IndexError, IndexOptions, Query,
+    SearchMode, Strategy,
 };
 use proptest::prelude::*;
-
-const WORDS: [&str; 12] = [
-    "git",
-    "tag",
-    "commit",
-    "branch",
-    "create",
-    "remove",
-    "file",
-    "folder",
-    "log",
-    "README.md",
-    "install",
-    "version",
-];
-
-/// A pseudo-random text that is the same in every run.
-fn text(seed: usize, length: usize) -> String {
-    let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(12_345);
-    let word = |_| {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        format!(
-            "{}{}",
-            WORDS[(state >> 40) % WORDS.len()],
-            (state >> 50) % 40
-        )
-    };
-    (0..length).map(word).collect::<Vec<_>>().join(" ")
-}
-
-fn demonstration(id: usize, version: usize) -> Demonstration {
-    let seed = id * 31 + version;
-    Demonstration {
-        id: format!("demo-{id}"),
-        environment: "shell".into(),
-        campaign: "c-1".into(),
-        document: format!("doc-{}", id % 10),
-        task: format!("task-{id}"),
-        episode: format!("ep-{}", seed % 50),
-        kind: "new-task".into(),
-        replay: "verified".into(),
-        models: vec!["offline:rules".into()],
-        instruction: text(seed, 6),
-        actions: vec![format!("echo {}", seed % 20)],
-        observations: vec![text(seed % 17, 5), text(seed, 8)],
-        summaries: vec![text(seed + 7, 5)],
-        tokens: 100,
-        payload: format!("{id}/{version}"),
-    }
-}
-
-fn query(seed: usize) -> Query {
-    Query {
-        environment: "shell".into(),
-        observation: Some(text(seed % 17, 5)),
-        query: Some(text(seed, 4)),
-        observation_based: 5,
-        model_based: 5,
-        per_trajectory_max: 2,
-        token_budget: 100_000,
-        ..Query::default()
-    }
-}
-
-fn answers(index: &DemonstrationIndex) -> Vec<Answer> {
-    (0..20)
-        .map(|seed| index.search(&query(seed)).unwrap())
-        .collect()
-}
-
-fn recall(found: &[Answer], exact: &[Answer]) -> f64 {
-    let ids = |answer: &Answer| {
-        answer
-            .hits
-            .iter()
-            .map(|hit| hit.id.clone())
-            .collect::<Vec<_>>()
-    };
-    let (mut same, mut all) = (0_u32, 0_u32);
-    for (found, exact) in found.iter().zip(exact) {
-        all += u32::try_from(exact.hits.len()).unwrap();
-        same += u32::try_from(
-            ids(exact)
-                .iter()
-                .filter(|id| ids(found).contains(id))
-                .count(),
-        )
-        .unwrap();
-    }
-    f64::from(same) / f64::from(all)
-}
+use support::{answers, demonstration, exact_index, graph_index, query, recall, seen, text};
 
 #[test]
 fn ten_full_turnovers_leave_the_answers_of_a_fresh_index() {
-    let (old, fresh) = (
-        DemonstrationIndex::new(IndexOptions::default()),
-        DemonstrationIndex::new(IndexOptions::default()),
-    );
+    let (old, fresh) = (exact_index(), exact_index());
     for version in 0..=10 {
         old.upsert((0..1_500).map(|id| demonstration(id, version)).collect())
             .unwrap();
@@ -127,7 +37,11 @@ fn ten_full_turnovers_leave_the_answers_of_a_fresh_index() {
         )
         .unwrap();
     assert_eq!(answers(&old), answers(&fresh));
-    assert_eq!(old.stats().unwrap(), fresh.stats().unwrap());
+    old.settle().unwrap();
+    assert_eq!(answers(&old), answers(&fresh));
+    let stats = old.stats().unwrap();
+    assert_eq!((stats.rows, stats.by_environment["shell"]), (1_000, 1_000));
+    assert!(stats.dead_rows <= 1_000, "{stats:?}");
 }
 
 proptest! {
@@ -136,7 +50,7 @@ proptest! {
     fn any_history_gives_the_answers_of_its_last_state(
         changes in proptest::collection::vec((0_usize..40, 0_usize..4, proptest::bool::ANY), 0..400),
     ) {
-        let old = DemonstrationIndex::new(IndexOptions::default());
+        let old = exact_index();
         let mut live = HashMap::new();
         for (id, version, is_removal) in changes {
             if is_removal {
@@ -147,44 +61,45 @@ proptest! {
                 live.insert(id, version);
             }
         }
-        let fresh = DemonstrationIndex::new(IndexOptions::default());
+        let fresh = exact_index();
         fresh.upsert(live.iter().map(|(id, version)| demonstration(*id, *version)).collect()).unwrap();
         prop_assert_eq!(answers(&old), answers(&fresh));
         for (id, version) in live {
             let payload = old.get(&[format!("demo-{id}")]).unwrap().remove(0).unwrap();
-            prop_assert_eq!(payload.to_string(), format!("{id}/{version}"));
+            prop_assert_eq!(payload, format!("{id}/{version}"));
         }
     }
 }
 
 #[test]
 fn a_graph_changes_the_speed_of_answers_and_hardly_the_answers() {
-    let exact = DemonstrationIndex::new(IndexOptions::default());
-    let graph = DemonstrationIndex::new(IndexOptions {
-        graph_rows_min: 1_000,
-        scan_rows_max: 50,
-    });
-    assert_eq!(
-        graph.build_graphs().unwrap(),
-        0,
-        "an empty index needs no graph"
-    );
+    let (exact, graph) = (exact_index(), graph_index(1_024));
+    assert_eq!(graph.settle().unwrap(), 0, "an empty index needs no graph");
     for index in [&exact, &graph] {
         index
             .upsert((0..1_200).map(|id| demonstration(id, 0)).collect())
             .unwrap();
+        index.settle().unwrap();
     }
-    assert_eq!(
-        (graph.build_graphs().unwrap(), exact.build_graphs().unwrap()),
-        (1, 0)
-    );
-    assert_eq!(graph.stats().unwrap().graph_rows, 1_200);
-    assert_eq!(
-        graph.build_graphs().unwrap(),
-        0,
-        "a graph that covers the rows is kept"
-    );
-    assert!(recall(&answers(&graph), &answers(&exact)) >= 0.95);
+    let stats = graph.stats().unwrap();
+    assert_eq!((stats.graph_rows, stats.scan_rows), (1_024, 176));
+    assert_eq!(exact.stats().unwrap().graph_rows, 0);
+    assert_eq!(graph.settle().unwrap(), 0, "what is built stays built");
+    let through_graphs = |index: &hindcast_index_core::DemonstrationIndex| -> Vec<Answer> {
+        let mode = |seed| Query {
+            mode: SearchMode::Graph,
+            ..query(seed)
+        };
+        (0..20)
+            .map(|seed| index.search(&mode(seed)).unwrap())
+            .collect()
+    };
+    let found = through_graphs(&graph);
+    assert!(found.iter().all(|answer| {
+        let strategies = answer.explanation.parts.iter().map(|part| part.strategy);
+        strategies.collect::<Vec<_>>().contains(&Strategy::Graph)
+    }));
+    assert!(recall(&found, &answers(&exact)) >= 0.95);
 
     // What comes, changes and goes afterwards is seen at once.
     for index in [&exact, &graph] {
@@ -195,49 +110,90 @@ fn a_graph_changes_the_speed_of_answers_and_hardly_the_answers() {
             .remove(&(0..200).map(|id| format!("demo-{id}")).collect::<Vec<_>>())
             .unwrap();
     }
-    assert!(recall(&answers(&graph), &answers(&exact)) >= 0.95);
+    assert!(recall(&through_graphs(&graph), &answers(&exact)) >= 0.95);
     let newest = Query {
         query: Some(text(1_399 * 31 + 1, 6)),
         observation: None,
+        mode: SearchMode::Graph,
         ..query(0)
     };
     assert_eq!(graph.search(&newest).unwrap().hits[0].id, "demo-1399");
 }
 
+/// However writes were put into batches, and whenever builds ran: the same graphs over the same rows.
+#[test]
+fn replicas_with_the_same_writes_have_the_same_graphs_and_the_same_answers() {
+    let replicas = [graph_index(256), graph_index(256), graph_index(256)];
+    let writes: Vec<(usize, usize)> = (0..1_500)
+        .map(|at| (at * 7 % 900, at / 900))
+        .chain((0..300).map(|id| (id, 2)))
+        .collect();
+    for (replica, batch) in replicas.iter().zip([1, 37, 700]) {
+        for (number, writes) in writes.chunks(batch).enumerate() {
+            let rows = writes
+                .iter()
+                .map(|(id, version)| demonstration(*id, *version));
+            replica.upsert(rows.collect()).unwrap();
+            if number % 5 == batch % 5 {
+                replica.settle().unwrap();
+            }
+        }
+        replica.settle().unwrap();
+        replica
+            .remove(&["demo-3".to_owned(), "demo-400".to_owned()])
+            .unwrap();
+        replica.settle().unwrap();
+    }
+    let epochs: Vec<u64> = replicas
+        .iter()
+        .map(|one| one.stats().unwrap().epoch)
+        .collect();
+    assert!(epochs.iter().all(|epoch| *epoch == epochs[0]), "{epochs:?}");
+    let graph_rows = replicas[0].stats().unwrap().graph_rows;
+    assert!(graph_rows > 500, "{graph_rows}");
+    for seed in 0..20 {
+        let query = Query {
+            mode: SearchMode::Graph,
+            ..query(seed)
+        };
+        let [one, two, three] = [0, 1, 2].map(|at: usize| replicas[at].search(&query).unwrap());
+        assert_eq!(seen(one.clone()), seen(two));
+        assert_eq!(seen(one), seen(three));
+    }
+}
+
 #[test]
 fn a_graph_never_makes_a_filtered_answer_short() {
-    let index = DemonstrationIndex::new(IndexOptions {
-        graph_rows_min: 1_000,
-        scan_rows_max: 0,
-    });
+    let index = graph_index(1_024);
     index
         .upsert((0..1_500).map(|id| demonstration(id, 0)).collect())
         .unwrap();
-    index.build_graphs().unwrap();
+    index.settle().unwrap();
     for (column, value, passing) in [
-        (Column::Document, "doc-3", 150),
-        (Column::Task, "task-77", 1),
-        (Column::Task, "none", 0),
+        ("document", "doc-3", 150),
+        ("task", "task-77", 1),
+        ("task", "none", 0),
     ] {
-        let query = Query {
-            observation: None,
-            model_based: 20,
-            per_trajectory_max: 50,
-            filter: Some(Filter::In(column, vec![value.into()])),
-            ..query(1)
-        };
-        let answer = index.search(&query).unwrap();
-        let found = answer.hits.len() + answer.dropped.duplicate as usize;
-        assert!(found >= passing.min(20), "{value}: {found}");
+        for mode in [SearchMode::Auto, SearchMode::Exact, SearchMode::Graph] {
+            let query = Query {
+                observation: None,
+                model_based: 20,
+                per_trajectory_max: 50,
+                filter: Some(Filter::In(column.into(), vec![value.into()])),
+                mode,
+                ..query(1)
+            };
+            let answer = index.search(&query).unwrap();
+            assert_eq!(answer.passing, passing);
+            let found = answer.hits.len() + answer.dropped.duplicate as usize;
+            assert!(found >= passing.min(20), "{value}: {found}");
+        }
     }
 }
 
 #[test]
 fn readers_beside_a_writer_see_whole_states_only() {
-    let index = DemonstrationIndex::new(IndexOptions {
-        graph_rows_min: 300,
-        scan_rows_max: 100,
-    });
+    let index = graph_index(256);
     index
         .upsert((0..400).map(|id| demonstration(id, 0)).collect())
         .unwrap();
@@ -252,7 +208,7 @@ fn readers_beside_a_writer_see_whole_states_only() {
                     }
                     let answer = index
                         .search(&Query {
-                            filter: Some(Filter::In(Column::Document, vec!["doc-4".into()])),
+                            filter: Some(Filter::In("document".into(), vec!["doc-4".into()])),
                             ..query(seed)
                         })
                         .unwrap();
@@ -269,7 +225,7 @@ fn readers_beside_a_writer_see_whole_states_only() {
             index
                 .upsert((0..400).map(|id| demonstration(id, version)).collect())
                 .unwrap();
-            index.build_graphs().unwrap();
+            index.settle().unwrap();
         }
         is_over.store(true, Ordering::Relaxed);
     });
@@ -277,7 +233,7 @@ fn readers_beside_a_writer_see_whole_states_only() {
 
 #[test]
 fn borders_are_errors_that_name_the_value_and_change_nothing() {
-    let index = DemonstrationIndex::new(IndexOptions::default());
+    let index = exact_index();
     let nameless = Demonstration {
         task: String::new(),
         ..demonstration(2, 0)
@@ -290,7 +246,7 @@ fn borders_are_errors_that_name_the_value_and_change_nothing() {
         message.contains("demo-2") && message.contains("task"),
         "{message}"
     );
-    assert_eq!(index.stats().unwrap().demonstrations, 0);
+    assert_eq!(index.stats().unwrap().rows, 0);
 
     index.upsert(vec![demonstration(1, 0)]).unwrap();
     for bad in [
@@ -318,7 +274,7 @@ fn borders_are_errors_that_name_the_value_and_change_nothing() {
         observation_based: 0,
         ..query(0)
     };
-    assert_eq!(index.search(&nothing).unwrap(), Answer::default());
+    assert!(index.search(&nothing).unwrap().hits.is_empty());
     let nowhere = Query {
         environment: "elsewhere".into(),
         ..query(0)
@@ -335,5 +291,22 @@ fn borders_are_errors_that_name_the_value_and_change_nothing() {
     assert_eq!(index.search(&query(0)), Err(IndexError::Closed));
     assert_eq!(index.upsert(vec![]), Err(IndexError::Closed));
     assert_eq!(index.remove(&[]), Err(IndexError::Closed));
-    assert_eq!(index.build_graphs(), Err(IndexError::Closed));
+    assert_eq!(index.settle(), Err(IndexError::Closed));
+}
+
+#[test]
+fn an_embedder_without_dimensions_is_refused_before_anything_divides_by_them() {
+    for dimensions in [0, 16_385] {
+        let options = IndexOptions {
+            embedder: Embedder::External {
+                name: "other".into(),
+                dimensions,
+            },
+            ..IndexOptions::default()
+        };
+        assert!(matches!(
+            DemonstrationIndex::open(None, options),
+            Err(IndexError::Invalid(_))
+        ));
+    }
 }

@@ -21,6 +21,11 @@ const flags: SettingFlag[] = [
   },
 ];
 
+const nothing: Pick<RetrievalAnswer, "hits" | "dropped"> = {
+  hits: [],
+  dropped: { duplicate: 0, perTrajectory: 0, tokenBudget: 0 },
+};
+
 export function searchCommand(): Command {
   return addSettingFlags(new Command("search"), flags)
     .argument("<text>", "what an agent wants to do, or what it sees")
@@ -54,15 +59,15 @@ export function searchCommand(): Command {
           },
         }),
       );
-      const answer = reply.answers[0] ?? { hits: [], dropped: { duplicate: 0, perTrajectory: 0, tokenBudget: 0 } };
+      const { hits, dropped } = reply.answers[0] ?? nothing;
       context.terminal.result(
-        { event: "search", ...answer, indexVersion: reply.indexVersion, tookMs: reply.tookMs },
-        () => describe(context.terminal, answer),
+        { event: "search", hits, dropped, indexVersion: reply.indexVersion, tookMs: reply.tookMs },
+        () => describe(context.terminal, hits),
       );
     });
 }
 
-function describe({ pen }: Terminal, { hits }: RetrievalAnswer): string {
+function describe({ pen }: Terminal, hits: RetrievalAnswer["hits"]): string {
   if (hits.length === 0) return "nothing found; has a campaign finished with demonstrations?";
   return hits
     .map(({ demonstration, reference }) => {

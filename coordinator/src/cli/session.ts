@@ -3,7 +3,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { HindcastError } from "@hindcast/shared";
-import { type Bus, connectBus, modelVariables } from "@hindcast/shared/node";
+import { type Bus, connectBus, indexVariables, modelVariables } from "@hindcast/shared/node";
 import { natsBinaryOptions } from "../local/binary-options.ts";
 import type { ClusterPart } from "../local/cluster-file.ts";
 import { type ClusterAccess, type ClusterEvent, runningCluster, startLocalCluster } from "../local/local-cluster.ts";
@@ -68,6 +68,7 @@ export async function openCluster(context: CommandContext, options: SessionOptio
       natsBinary: natsBinaryOptions(context.env, (line) => terminal.line(line)),
       environment: context.env,
       modelEnvironment: modelEnvironment(context),
+      indexEnvironment: indexEnvironment(context),
       onEvent: (event) => printClusterEvent(context, event),
     },
     interruption.asked,
@@ -132,6 +133,32 @@ function modelEnvironment({ loaded }: CommandContext): Record<string, string> {
     [modelVariables.openaiBaseUrl.name]: openaiBaseUrl,
     [modelVariables.pricesFile.name]: pricesFile,
   };
+  return withoutNulls(settings);
+}
+
+/** The embedder, and access to its provider alone: an index that asks nobody gets no key. */
+function indexEnvironment({ loaded }: CommandContext): Record<string, string> {
+  const { index, models } = loaded.config;
+  const access: Record<string, Record<string, string | null>> = {
+    gemini: {
+      [modelVariables.geminiApiKey.name]: loaded.keys.geminiApiKey,
+      [modelVariables.geminiBaseUrl.name]: models.geminiBaseUrl,
+      [modelVariables.pricesFile.name]: models.pricesFile,
+    },
+    openai: {
+      [modelVariables.openaiApiKey.name]: loaded.keys.openaiApiKey,
+      [modelVariables.openaiBaseUrl.name]: models.openaiBaseUrl,
+      [modelVariables.pricesFile.name]: models.pricesFile,
+    },
+  };
+  return withoutNulls({
+    [indexVariables.indexEmbedder.name]: index.embedder,
+    [indexVariables.indexEmbeddingDimensions.name]: index.embeddingDimensions?.toString() ?? null,
+    ...access[index.embedder.split(":")[0] ?? ""],
+  });
+}
+
+function withoutNulls(settings: Record<string, string | null>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(settings).flatMap(([name, value]) => (value === null ? [] : [[name, value]])),
   );

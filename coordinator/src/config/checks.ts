@@ -1,5 +1,6 @@
 // Checks that need more than one setting.
 import { HindcastError } from "@hindcast/shared";
+import { resolveEmbedder } from "@hindcast/shared/node";
 import type { LoadedConfig } from "./load.ts";
 import { selectModels } from "./select-models.ts";
 
@@ -28,7 +29,7 @@ export function checkAcrossFields(loaded: LoadedConfig): void {
       `names a judge twice (${models.judges.join(", ")}); a second vote of one model decides nothing`,
     );
   }
-  problems.push(...missingKeys(loaded));
+  problems.push(...missingKeys(loaded), ...embedderProblems(loaded));
   if (problems.length > 0) {
     throw new HindcastError({ code: "CONFIG_INVALID", boundary: "config", message: problems.join("; ") });
   }
@@ -56,4 +57,19 @@ function missingKeys({ config, keys, sources }: LoadedConfig): string[] {
       ? []
       : [`${sources.get(path) ?? "default"}: ${path} is ${model}, but its key is missing; ${need.remedy}`];
   });
+}
+
+function embedderProblems({ config, keys, sources }: LoadedConfig): string[] {
+  const { embedder, embeddingDimensions } = config.index;
+  const resolved = resolveEmbedder(
+    { embedder, dimensions: embeddingDimensions },
+    {
+      hasGeminiKey: keys.geminiApiKey !== null,
+      hasOpenAiKey: keys.openaiApiKey !== null,
+      openaiBaseUrl: config.models.openaiBaseUrl,
+    },
+  );
+  if (!("sentence" in resolved)) return [];
+  const path = resolved.setting === "embedder" ? "index.embedder" : "index.embeddingDimensions";
+  return [`${sources.get(path) ?? "default"}: ${path} ${resolved.sentence}`];
 }

@@ -99,6 +99,14 @@ describe("loadConfig", () => {
     ["models:\n  policy: anthropic:claude-sonnet-5-5\n", "its key is missing; set ANTHROPIC_API_KEY"],
     ["campaign:\n  limits:\n    stepTimeMs: 700000\n", "stepTimeMs is 700000, more than .* wallTimeMs of 600000"],
     ["cluster:\n  natsUser: me\n", "set without cluster.natsUrl"],
+    ["index:\n  embedder: magic\n", 'index.embedder is "magic": expected hash-v1, gemini:MODEL'],
+    [
+      "index:\n  embedder: gemini:gemini-embedding-001\n",
+      "index.embedder is .*, but its key is missing; set GEMINI_API_KEY",
+    ],
+    ["index:\n  embedder: openai:bge-m3\n", "index.embedder is openai:bge-m3, an embedding model that is not known"],
+    ["index:\n  embeddingDimensions: 64\n", "index.embeddingDimensions is 64, but hash-v1 has dimensions of its own"],
+    ["index:\n  embeddingDimensions: 0\n", "index.embeddingDimensions is 0: "],
   ])("refuses %j", (yaml, message) => {
     const error = refusal({ yaml });
     expect(error.code).toBe("CONFIG_INVALID");
@@ -109,6 +117,15 @@ describe("loadConfig", () => {
     expect(refusal({ env: { HINDCAST_AGENTS: "zero" } }).message).toMatch(/^HINDCAST_AGENTS: cluster.agents is "zero"/);
     const flags = [{ path: "campaign.seed", value: -1, flag: "--seed" }];
     expect(refusal({ flags }).message).toMatch(/^--seed: campaign.seed is -1/);
+  });
+
+  it("takes an embedder whose provider can be reached, and its dimensions", () => {
+    const env = { GEMINI_API_KEY: "key", HINDCAST_INDEX_EMBEDDER: "gemini:gemini-embedding-001" };
+    expect(load({ env }).config.index).toEqual({ embedder: env.HINDCAST_INDEX_EMBEDDER, embeddingDimensions: null });
+    const yaml = "models:\n  openaiBaseUrl: http://127.0.0.1:1/v1\nindex:\n  embedder: openai:bge-m3\n";
+    expect(refusal({ yaml }).message).toContain("default: index.embeddingDimensions is not set");
+    const { config } = load({ yaml, env: { HINDCAST_INDEX_EMBEDDING_DIMENSIONS: "1024" } });
+    expect(config.index).toEqual({ embedder: "openai:bge-m3", embeddingDimensions: 1_024 });
   });
 
   it("refuses two files and a missing one", () => {
@@ -148,6 +165,8 @@ describe("settings", () => {
         "HINDCAST_ANTHROPIC_BASE_URL",
         "HINDCAST_GEMINI_BASE_URL",
         "HINDCAST_GEMINI_DRIVER",
+        "HINDCAST_INDEX_EMBEDDER",
+        "HINDCAST_INDEX_EMBEDDING_DIMENSIONS",
         "HINDCAST_LOG_LEVEL",
         "HINDCAST_NATS_PASSWORD_FILE",
         "HINDCAST_NATS_URL",

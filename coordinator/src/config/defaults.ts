@@ -26,6 +26,7 @@ export const defaults: HindcastConfig = {
     openaiBaseUrl: null,
     pricesFile: null,
   },
+  index: { embedder: "hash-v1", embeddingDimensions: null },
   campaign: {
     environment: "shell",
     documents: [],

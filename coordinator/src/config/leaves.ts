@@ -5,11 +5,14 @@ import { HindcastConfig } from "./schema.ts";
 export interface Leaf {
   /** `campaign.limits.stepsMax`. */
   path: string;
-  /** `HINDCAST_LIMITS_STEPS_MAX`: the path without its section. */
+  /** `HINDCAST_LIMITS_STEPS_MAX`: the path without its section; `HINDCAST_INDEX_EMBEDDER` where that would say too little. */
   variable: string;
   schema: z.ZodType;
   description: string;
 }
+
+/** Sections without which a variable's name would say too little. */
+const sectionsInNames = new Set(["index"]);
 
 export const leaves: readonly Leaf[] = leavesOf(HindcastConfig, []);
 const byPath = new Map(leaves.map((leaf) => [leaf.path, leaf]));
@@ -35,7 +38,8 @@ function leavesOf(schema: z.ZodObject, path: string[]): Leaf[] {
 }
 
 function variableOf(path: string[]): string {
-  const words = (path.length > 1 ? path.slice(1) : path).join("_");
+  const isNamedWhole = path.length === 1 || sectionsInNames.has(path[0] ?? "");
+  const words = (isNamedWhole ? path : path.slice(1)).join("_");
   return `HINDCAST_${words.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
 }
 

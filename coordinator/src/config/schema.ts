@@ -1,7 +1,7 @@
 // What a user can set, once: names, bounds and meaning. Files, environment, flags, the JSON Schema for editors and the
 // README's table all follow from this object.
 import { CampaignSettings, EpisodeLimits, RetrievalSettings } from "@hindcast/shared";
-import { LogLevel } from "@hindcast/shared/node";
+import { EmbeddingDimensions, IndexEmbedder, LogLevel } from "@hindcast/shared/node";
 import { z } from "zod";
 
 /** `provider:model`. */
@@ -41,6 +41,15 @@ const ModelsConfig = z.strictObject({
   geminiDriver: z.enum(["genai", "generative-ai"]).describe("SDK for Gemini: the maintained one or the older one."),
   openaiBaseUrl: z.url().nullable().describe("The OpenAI-compatible endpoint."),
   pricesFile: z.string().min(1).nullable().describe("JSON with prices that override or extend the built-in table."),
+});
+
+const IndexConfig = z.strictObject({
+  embedder: IndexEmbedder.describe(
+    "Turns texts into vectors: hash-v1 (no model), gemini:MODEL, openai:MODEL or model2vec:FOLDER.",
+  ),
+  embeddingDimensions: EmbeddingDimensions.nullable().describe(
+    "Dimensions of the vectors; none: the model's own (must be named for other servers than OpenAI's).",
+  ),
 });
 
 const LimitsConfig = z.strictObject({
@@ -96,6 +105,7 @@ export const HindcastConfig = z.strictObject({
   profile: z.enum(["plus", "faithful"]).describe("Defaults as later work has shown better, or exactly the paper's."),
   cluster: ClusterConfig.describe("The processes on this machine."),
   models: ModelsConfig.describe("Which models do what."),
+  index: IndexConfig.describe("How demonstrations are found."),
   campaign: CampaignConfig.describe("What is learned from, and how."),
 });
 export type HindcastConfig = z.infer<typeof HindcastConfig>;

@@ -35,6 +35,8 @@ export interface LocalClusterOptions {
   environment: ProcessEnvironment;
   /** Environment of the processes that call models: keys and endpoints. */
   modelEnvironment: Record<string, string>;
+  /** The embedder and what it takes to reach it, for the index. */
+  indexEnvironment: Record<string, string>;
   onEvent: (event: ClusterEvent) => void;
 }
 

@@ -1,6 +1,6 @@
 // Which programs make up the local cluster, and what each is told by its environment.
 import { join, resolve } from "node:path";
-import type { ProcessEnvironment } from "@hindcast/shared/node";
+import { indexVariables, type ProcessEnvironment } from "@hindcast/shared/node";
 import { workerIds } from "./broker.ts";
 import type { LocalClusterOptions } from "./local-cluster.ts";
 import type { ProcessSpec } from "./supervised-process.ts";
@@ -35,7 +35,11 @@ export function processSpecs(
     ...bus("coordinator"),
     ...options.modelEnvironment,
   });
-  const index = spec("index-core", "index", "index-core/ts/main.ts", bus("index-core"));
+  const index = spec("index-core", "index", "index-core/ts/main.ts", {
+    ...bus("index-core"),
+    [indexVariables.indexFolder.name]: join(options.dataDirectory, "index"),
+    ...options.indexEnvironment,
+  });
   const agents = workerIds(options.agents).map((id, i) =>
     spec(`rollout-agent-${i + 1}`, "agents", "rollout-agent/src/main.ts", {
       ...bus(id),

@@ -2,6 +2,8 @@
 // them to `readConfig`; the command line has settings of its own on top (coordinator/src/config).
 import { z } from "zod";
 import { WorkerId } from "../domain/ids.ts";
+import { limits } from "../limits.ts";
+import { EmbeddingDimensions, IndexEmbedder } from "./model/embedding/embedding-models.ts";
 
 export interface EnvironmentVariable<S extends z.ZodType = z.ZodType> {
   name: string;
@@ -94,6 +96,35 @@ export const workerVariables = {
   searchPath: variable("PATH", z.string().default(""), "Where a Node outside /usr is found that sandboxes shall have."),
 } as const;
 
+/** What a retrieval replica reads besides provider access. */
+export const indexVariables = {
+  indexEmbedder: variable(
+    "HINDCAST_INDEX_EMBEDDER",
+    IndexEmbedder.default("hash-v1"),
+    "What turns texts into vectors: hash-v1, gemini:MODEL, openai:MODEL or model2vec:FOLDER.",
+  ),
+  indexEmbeddingDimensions: variable(
+    "HINDCAST_INDEX_EMBEDDING_DIMENSIONS",
+    WholeNumber.pipe(EmbeddingDimensions).nullable().default(null),
+    "Dimensions of those vectors; unset: what the model gives by itself.",
+  ),
+  indexFolder: variable(
+    "HINDCAST_INDEX_FOLDER",
+    z.string().min(1).nullable().default(null),
+    "Folder in which a retrieval replica keeps its index; unset: in memory, rebuilt at every start.",
+  ),
+  indexPartitions: variable(
+    "HINDCAST_INDEX_PARTITIONS",
+    WholeNumber.pipe(z.int().min(1).max(limits.indexPartitionsMax)).default(1),
+    "Partitions into which the demonstrations are divided, for a corpus beyond one machine; the same on every replica.",
+  ),
+  indexPartition: variable(
+    "HINDCAST_INDEX_PARTITION",
+    WholeNumber.pipe(z.int().max(limits.indexPartitionsMax - 1)).default(0),
+    "Partition that a retrieval replica holds, from 0.",
+  ),
+} as const;
+
 /** Provider access: names that the vendors' own tools use are kept. */
 export const modelVariables = {
   anthropicApiKey: variable("ANTHROPIC_API_KEY", secret, "Key for Anthropic models.", "secret"),
@@ -145,6 +176,7 @@ export const environmentVariables: EnvironmentVariables = {
   ...processVariables,
   ...busVariables,
   ...workerVariables,
+  ...indexVariables,
   ...modelVariables,
   ...localVariables,
 };

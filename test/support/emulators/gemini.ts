@@ -5,7 +5,7 @@ import { type RecordedRequest, type Wire, startEmulator } from "./emulator.ts";
 import { schemaProblem } from "./output-schema-problem.ts";
 import { PromptCache, countTokens } from "./prompt-cache.ts";
 
-const apiKey = "AIzaEmulator-8c2b60f1d4";
+export const geminiApiKey = "AIzaEmulator-8c2b60f1d4";
 const models = ["gemini-3.8-flash", "gemini-3.7-flash"];
 const cacheMinimumTokens = 1_024;
 const bodyFields = new Set(
@@ -35,31 +35,38 @@ export function startGeminiEmulator(): Promise<Emulator> {
   const wire: Wire = {
     refuse: refusalOf,
     answer: (request, answer) => render(request, answer, usageOf(request, answer, cache)),
-    failure: (_request, failure) => renderFailure(failure),
+    failure: (_request, failure) => renderGeminiFailure(failure),
     errorFrame: (request) =>
       isStreaming(request) ? frame(errorBody(503, "UNAVAILABLE", "The model is overloaded.")) : null,
   };
-  return startEmulator(wire, apiKey);
+  return startEmulator(wire, geminiApiKey);
 }
 
 function refusalOf({ method, path, headers, body }: RecordedRequest): HttpReply | null {
   const url = new URL(path, "http://emulator");
   const route = /^\/v1(?:beta)?\/models\/([^/:]+):(?:stream)?[gG]enerateContent$/.exec(url.pathname);
-  if (method !== "POST" || route === null) return error(404, "NOT_FOUND", `Not found: ${url.pathname}`);
-  const key = headers["x-goog-api-key"] ?? url.searchParams.get("key");
-  if (key === null) {
-    return error(403, "PERMISSION_DENIED", "Method doesn't allow unregistered callers. Please use API Key.");
-  }
-  if (key !== apiKey) {
-    const info = { "@type": "type.googleapis.com/google.rpc.ErrorInfo", reason: "API_KEY_INVALID" };
-    return error(400, "INVALID_ARGUMENT", `API key not valid (${key}). Please pass a valid API key.`, [info]);
-  }
+  if (method !== "POST" || route === null) return geminiError(404, "NOT_FOUND", `Not found: ${url.pathname}`);
+  const keyProblem = geminiKeyProblem(url, headers);
+  if (keyProblem !== null) return keyProblem;
   if (!models.includes(route[1] ?? "")) {
-    return error(404, "NOT_FOUND", `models/${route[1]} is not found for API version v1.`);
+    return geminiError(404, "NOT_FOUND", `models/${route[1]} is not found for API version v1.`);
   }
   if ("malformed" in body) return invalid("Invalid JSON payload received.");
   const problem = fieldProblem(body) ?? contentsProblem(body);
   return problem === null ? null : invalid(problem);
+}
+
+/** What the service answers to a request without its key or with another one. */
+export function geminiKeyProblem(url: URL, headers: RecordedRequest["headers"]): HttpReply | null {
+  const key = headers["x-goog-api-key"] ?? url.searchParams.get("key");
+  if (key === null) {
+    return geminiError(403, "PERMISSION_DENIED", "Method doesn't allow unregistered callers. Please use API Key.");
+  }
+  if (key !== geminiApiKey) {
+    const info = { "@type": "type.googleapis.com/google.rpc.ErrorInfo", reason: "API_KEY_INVALID" };
+    return geminiError(400, "INVALID_ARGUMENT", `API key not valid (${key}). Please pass a valid API key.`, [info]);
+  }
+  return null;
 }
 
 function fieldProblem(body: Record<string, unknown>): string | null {
@@ -133,7 +140,8 @@ function render(request: RecordedRequest, answer: Answer, usageMetadata: Record<
   return { status: 200, headers: { "content-type": "text/event-stream", ...answer.headers }, frames };
 }
 
-function renderFailure({ reason, retryAfterSeconds, headers = {} }: Failure): HttpReply {
+/** An error of the service, whatever was asked of it. */
+export function renderGeminiFailure({ reason, retryAfterSeconds, headers = {} }: Failure): HttpReply {
   const retryInfo =
     retryAfterSeconds === undefined
       ? []
@@ -143,33 +151,33 @@ function renderFailure({ reason, retryAfterSeconds, headers = {} }: Failure): Ht
     violations: [{ quotaMetric: "generativelanguage.googleapis.com/generate_requests", quotaId }],
   });
   const exhausted = (quotaId: string): HttpReply =>
-    error(429, "RESOURCE_EXHAUSTED", "You exceeded your current quota.", [quota(quotaId), ...retryInfo], headers);
+    geminiError(429, "RESOURCE_EXHAUSTED", "You exceeded your current quota.", [quota(quotaId), ...retryInfo], headers);
   switch (reason) {
     case "rate-limit":
       return exhausted("GenerateRequestsPerMinutePerProjectPerModel");
     case "spend-limit":
       return exhausted("GenerateRequestsPerDayPerProjectPerModel");
     case "overloaded":
-      return error(503, "UNAVAILABLE", "The model is overloaded. Please try again later.", retryInfo, headers);
+      return geminiError(503, "UNAVAILABLE", "The model is overloaded. Please try again later.", retryInfo, headers);
     case "server-error":
-      return error(500, "INTERNAL", "An internal error has occurred.", retryInfo, headers);
+      return geminiError(500, "INTERNAL", "An internal error has occurred.", retryInfo, headers);
     case "conflict":
-      return error(409, "ABORTED", "The operation was aborted.", retryInfo, headers);
+      return geminiError(409, "ABORTED", "The operation was aborted.", retryInfo, headers);
     case "prompt-too-long":
       return invalid("The input token count (1048577) exceeds the maximum number of tokens allowed (1048576).");
     case "too-large":
-      return error(413, "INVALID_ARGUMENT", "Request payload size exceeds the limit.");
+      return geminiError(413, "INVALID_ARGUMENT", "Request payload size exceeds the limit.");
     case "key-revoked":
-      return error(403, "PERMISSION_DENIED", `API key ${apiKey} was reported as leaked.`);
+      return geminiError(403, "PERMISSION_DENIED", `API key ${geminiApiKey} was reported as leaked.`);
   }
 }
 
 function invalid(message: string): HttpReply {
-  return error(400, "INVALID_ARGUMENT", message);
+  return geminiError(400, "INVALID_ARGUMENT", message);
 }
 
 // oxlint-disable-next-line max-params -- status, words, details and headers are what an error is made of
-function error(
+export function geminiError(
   code: number,
   status: string,
   message: string,

@@ -5,7 +5,7 @@ import { type RecordedRequest, type Wire, startEmulator } from "./emulator.ts";
 import { schemaProblem } from "./output-schema-problem.ts";
 import { PromptCache, countTokens } from "./prompt-cache.ts";
 
-const apiKey = "sk-emulator-71be04a9c2";
+export const openAiApiKey = "sk-emulator-71be04a9c2";
 const models = ["codestral-22b", "gpt-oss-120b"];
 const cacheMinimumTokens = 1_024;
 const roles = new Set(["system", "developer", "user", "assistant", "tool"]);
@@ -39,23 +39,31 @@ export function startOpenAiEmulator({ reportsUsage = true }: OpenAiEmulatorOptio
   const wire: Wire = {
     refuse: refusalOf,
     answer: (request, answer) => render(request, answer, reportsUsage ? usageOf(request, answer, cache) : null),
-    failure: (_request, failure) => renderFailure(failure),
+    failure: (_request, failure) => renderOpenAiFailure(failure),
     errorFrame: ({ body }) =>
       body["stream"] === true ? frame(errorBody("The server had an error", "server_error", null)) : null,
   };
-  return startEmulator(wire, apiKey);
+  return startEmulator(wire, openAiApiKey);
 }
 
 function refusalOf({ method, path, headers, body }: RecordedRequest): HttpReply | null {
-  if (method !== "POST" || path !== "/v1/chat/completions") return error(404, `Unknown request URL: ${path}`, null);
-  const key = headers["authorization"]?.replace(/^Bearer /, "");
-  if (key === undefined) return error(401, "You didn't provide an API key.", "invalid_api_key");
-  if (key !== apiKey) return error(401, `Incorrect API key provided: ${key}.`, "invalid_api_key");
-  if ("malformed" in body) return error(400, "We could not parse the JSON body of your request.", null);
+  if (method !== "POST" || path !== "/v1/chat/completions")
+    return openAiError(404, `Unknown request URL: ${path}`, null);
+  const keyProblem = openAiKeyProblem(headers);
+  if (keyProblem !== null) return keyProblem;
+  if ("malformed" in body) return openAiError(400, "We could not parse the JSON body of your request.", null);
   const problem = fieldProblem(body) ?? formatProblem(body);
-  if (problem !== null) return error(400, problem, null);
+  if (problem !== null) return openAiError(400, problem, null);
   const model = String(body["model"]);
-  return models.includes(model) ? null : error(404, `The model \`${model}\` does not exist`, "model_not_found");
+  return models.includes(model) ? null : openAiError(404, `The model \`${model}\` does not exist`, "model_not_found");
+}
+
+/** What the service answers to a request without its key or with another one. */
+export function openAiKeyProblem(headers: RecordedRequest["headers"]): HttpReply | null {
+  const key = headers["authorization"]?.replace(/^Bearer /, "");
+  if (key === undefined) return openAiError(401, "You didn't provide an API key.", "invalid_api_key");
+  if (key !== openAiApiKey) return openAiError(401, `Incorrect API key provided: ${key}.`, "invalid_api_key");
+  return null;
 }
 
 function fieldProblem(body: Record<string, unknown>): string | null {
@@ -127,40 +135,51 @@ function render({ body }: RecordedRequest, answer: Answer, usage: Record<string,
   return { status: 200, headers: { "content-type": "text/event-stream", ...headers }, frames };
 }
 
-function renderFailure({ reason, retryAfterSeconds, headers }: Failure): HttpReply {
+/** An error of the service, whatever was asked of it. */
+export function renderOpenAiFailure({ reason, retryAfterSeconds, headers }: Failure): HttpReply {
   const advice = {
     ...(retryAfterSeconds !== undefined && { "retry-after": String(retryAfterSeconds) }),
     ...headers,
   };
   switch (reason) {
     case "rate-limit":
-      return error(429, "Rate limit reached for requests", "rate_limit_exceeded", advice);
+      return openAiError(429, "Rate limit reached for requests", "rate_limit_exceeded", advice);
     case "spend-limit":
-      return error(429, "You exceeded your current quota, please check your plan.", "insufficient_quota", advice);
+      return openAiError(429, "You exceeded your current quota, please check your plan.", "insufficient_quota", advice);
     case "overloaded":
-      return error(503, "The engine is currently overloaded, please try again later", null, advice);
+      return openAiError(503, "The engine is currently overloaded, please try again later", null, advice);
     case "server-error":
-      return error(500, "The server had an error while processing your request", null, advice);
+      return openAiError(500, "The server had an error while processing your request", null, advice);
     case "conflict":
-      return error(409, "Conflict", null, advice);
+      return openAiError(409, "Conflict", null, advice);
     case "prompt-too-long":
-      return error(400, "This model's maximum context length is 32768 tokens.", "context_length_exceeded", advice);
+      return openAiError(
+        400,
+        "This model's maximum context length is 32768 tokens.",
+        "context_length_exceeded",
+        advice,
+      );
     case "too-large":
-      return error(413, "Payload too large", null, advice);
+      return openAiError(413, "Payload too large", null, advice);
     case "key-revoked":
-      return error(401, `Incorrect API key provided: ${apiKey}.`, "invalid_api_key", advice);
+      return openAiError(401, `Incorrect API key provided: ${openAiApiKey}.`, "invalid_api_key", advice);
   }
 }
 
 /** Plenty left; a test overrides what it is about. */
-const rateLimitHeaders = {
+export const rateLimitHeaders = {
   "x-request-id": "req_emulator",
   "x-ratelimit-limit-requests": "1000",
   "x-ratelimit-remaining-requests": "999",
   "x-ratelimit-reset-requests": "60ms",
 };
 
-function error(status: number, message: string, code: string | null, headers: Record<string, string> = {}): HttpReply {
+export function openAiError(
+  status: number,
+  message: string,
+  code: string | null,
+  headers: Record<string, string> = {},
+): HttpReply {
   const type = status === 429 ? (code ?? "requests") : status >= 500 ? "server_error" : "invalid_request_error";
   return json(status, errorBody(message, type, code), { ...rateLimitHeaders, ...headers });
 }

@@ -30,6 +30,6 @@ export class PromptCache {
   }
 }
 
-export function countTokens(texts: string[]): number {
+export function countTokens(texts: readonly string[]): number {
   return texts.reduce((sum, text) => sum + estimateTokens(text), 0);
 }

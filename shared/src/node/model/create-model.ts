@@ -6,12 +6,12 @@ import { anthropicDriver } from "./anthropic.ts";
 import type { Driver } from "./driver.ts";
 import { geminiLegacyDriver } from "./gemini-legacy.ts";
 import { geminiDriver } from "./gemini.ts";
-import type { Lanes } from "./lanes.ts";
 import type { Model } from "./model.ts";
 import { createOfflineModel } from "./offline/index.ts";
 import { openAiCompatibleDriver } from "./openai-compatible.ts";
 import { readPrices } from "./prices.ts";
-import { type Clock, type RetryEvent, retrying, systemClock } from "./retry.ts";
+import { type AttemptOptions, systemClock } from "./attempts.ts";
+import { retrying } from "./retry.ts";
 import { createScriptedModel } from "./scripted.ts";
 
 const apiKey = z.string().trim().min(1).nullable().default(null);
@@ -33,14 +33,8 @@ export const ModelSettings = z.strictObject({
 });
 export type ModelSettings = z.infer<typeof ModelSettings>;
 
-export interface ModelDependencies {
-  /** Share one between all models of a process, so that they know of each other's rate limits. */
-  lanes?: Lanes;
-  clock?: Clock;
-  random?: () => number;
-  attemptTimeoutMs?: number;
-  onRetry?: (event: RetryEvent) => void;
-}
+/** Share `lanes` between all models of a process, so that they know of each other's rate limits. */
+export type ModelDependencies = AttemptOptions;
 
 const providers = "anthropic, gemini, openai, offline";
 

@@ -13,23 +13,21 @@ export interface GeminiOptions {
 }
 
 /** Loaded by the first request: most processes never make one, and loading takes a while. */
-const loadSdk = (): Promise<typeof Sdk> => import("@google/genai");
+export const loadSdk = (): Promise<typeof Sdk> => import("@google/genai");
 
 /** Google's public endpoint, for both drivers. */
 export const geminiBaseUrl = "https://generativelanguage.googleapis.com";
 
 export function geminiDriver({ apiKey, model, baseUrl }: GeminiOptions): Driver {
-  // What is left out here, the SDK would take from the process environment. v1beta is what both drivers speak.
-  const httpOptions = { baseUrl: baseUrl ?? geminiBaseUrl, apiVersion: "v1beta" };
   let client: GoogleGenAI | undefined;
   return {
     id: `gemini:${model}`,
     provider: "gemini",
     settings: { baseUrl, driver: "genai" },
-    lane: `gemini ${baseUrl ?? geminiBaseUrl} ${sha256Hex(apiKey).slice(0, 12)} ${model}`,
+    lane: geminiLane({ apiKey, model, baseUrl }),
     async send(request, signal) {
       const sdk = await loadSdk();
-      client ??= new sdk.GoogleGenAI({ apiKey, vertexai: false, httpOptions });
+      client ??= geminiClient(sdk, { apiKey, baseUrl });
       const chunks: unknown[] = [];
       try {
         const stream = await client.models.generateContentStream({
@@ -48,14 +46,25 @@ export function geminiDriver({ apiKey, model, baseUrl }: GeminiOptions): Driver 
         });
         for await (const chunk of stream) chunks.push(chunk);
       } catch (error) {
-        throw failureOf(sdk, error, apiKey);
+        throw genaiFailure(sdk, error, apiKey);
       }
       return geminiAnswer(chunks, model);
     },
   };
 }
 
-function failureOf({ ApiError }: typeof Sdk, error: unknown, apiKey: string): DriverFailure {
+/** What is left out here, the SDK would take from the process environment. v1beta is what both drivers speak. */
+export function geminiClient(sdk: typeof Sdk, { apiKey, baseUrl }: Omit<GeminiOptions, "model">): GoogleGenAI {
+  const httpOptions = { baseUrl: baseUrl ?? geminiBaseUrl, apiVersion: "v1beta" };
+  return new sdk.GoogleGenAI({ apiKey, vertexai: false, httpOptions });
+}
+
+export function geminiLane({ apiKey, model, baseUrl }: GeminiOptions): string {
+  return `gemini ${baseUrl ?? geminiBaseUrl} ${sha256Hex(apiKey).slice(0, 12)} ${model}`;
+}
+
+/** Classifies whatever the SDK throws. */
+export function genaiFailure({ ApiError }: typeof Sdk, error: unknown, apiKey: string): DriverFailure {
   if (!(error instanceof ApiError)) return transportFailure(error, apiKey);
   const body = errorBodyOf(error.message);
   return geminiFailure(

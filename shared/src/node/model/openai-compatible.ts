@@ -1,61 +1,38 @@
 // Any endpoint that speaks OpenAI's chat completions: OpenAI itself, vLLM, llama.cpp, Ollama, LM Studio, LiteLLM.
 // Only what all of them have is used: `response_format: json_schema`, no tools, no Responses API.
-import type * as Sdk from "openai";
 import type OpenAI from "openai";
-import type { APIError } from "openai";
-import { sha256Hex } from "../derive-id.ts";
-import { type Driver, type DriverAnswer, DriverFailure, type FailureKind } from "./driver.ts";
-import { kindOfStatus, redact, transportFailure } from "./driver.ts";
+import { type Driver, type DriverAnswer, DriverFailure } from "./driver.ts";
 import type { CompletionRequest, StopReason } from "./model.ts";
-import { bucketsOf, retryAfterMs, shouldRetry } from "./rate-limit-headers.ts";
+import { loadSdk, openAiClient, openAiFailure, openAiLane, type OpenAiEndpoint } from "./openai-wire.ts";
+import { bucketsOf } from "./rate-limit-headers.ts";
 
-export interface OpenAiCompatibleOptions {
-  /** Null for local servers that ask for none. */
-  apiKey: string | null;
-  model: string;
-  /** Ends in the version, e.g. `http://localhost:8000/v1`. Null: OpenAI itself. */
-  baseUrl: string | null;
+export interface OpenAiCompatibleOptions extends OpenAiEndpoint {
   /** Off for servers whose streams report no usage or are broken by a proxy. */
   isStreaming: boolean;
   /** Epoch milliseconds, to read reset times by. */
   now: () => number;
 }
 
-/** Loaded by the first request: most processes never make one, and loading takes a quarter of a second. */
-const loadSdk = (): Promise<typeof Sdk> => import("openai");
-
-const defaultBaseUrl = "https://api.openai.com/v1";
-
 type Parameters = Omit<OpenAI.ChatCompletionCreateParamsNonStreaming, "stream">;
 
 export function openAiCompatibleDriver(options: OpenAiCompatibleOptions): Driver {
   const { model, isStreaming, now } = options;
-  const baseURL = options.baseUrl ?? defaultBaseUrl;
-  // Everything that the SDK would otherwise read from the process environment or print is set.
-  const clientOptions = {
-    apiKey: options.apiKey ?? "none",
-    adminAPIKey: null,
-    organization: null,
-    project: null,
-    webhookSecret: null,
-    baseURL,
-    maxRetries: 0,
-    logLevel: "off" as const,
-  };
   let client: OpenAI | undefined;
   return {
     id: `openai:${model}`,
     provider: "openai-compatible",
     settings: { baseUrl: options.baseUrl },
-    lane: `openai ${baseURL} ${sha256Hex(options.apiKey ?? "").slice(0, 12)} ${model}`,
+    lane: openAiLane(options),
     async send(request, signal) {
       const sdk = await loadSdk();
-      client ??= new sdk.OpenAI(clientOptions);
+      client ??= openAiClient(sdk, options);
       const parameters = parametersOf(options, request);
       try {
         return await (isStreaming ? streamed : unary)(client, parameters, signal, now);
       } catch (error) {
-        throw error instanceof DriverFailure ? error : failureOf(sdk, error, { apiKey: options.apiKey, nowMs: now() });
+        throw error instanceof DriverFailure
+          ? error
+          : openAiFailure(sdk, error, { apiKey: options.apiKey, nowMs: now() });
       }
     },
   };
@@ -155,34 +132,4 @@ function stopOf(finish: string | null | undefined, refusal: string | null | unde
         message: `the answer ended without a usable finish reason (${finish ?? "none"})`,
       });
   }
-}
-
-function failureOf(
-  { APIConnectionError, APIConnectionTimeoutError, APIError }: typeof Sdk,
-  error: unknown,
-  { apiKey, nowMs }: { apiKey: string | null; nowMs: number },
-): DriverFailure {
-  if (error instanceof APIConnectionTimeoutError) return new DriverFailure({ kind: "timeout", message: error.message });
-  if (!(error instanceof APIError) || error instanceof APIConnectionError) return transportFailure(error, apiKey);
-  const buckets = bucketsOf(error.headers, nowMs);
-  const kind = kindOf(error);
-  const told = retryAfterMs(error.headers, nowMs);
-  // OpenAI names no delay on some 429s; the bucket that ran out says when it is full again.
-  const resets = buckets.filter(({ remaining }) => remaining === 0).map(({ resetAtMs }) => resetAtMs - nowMs);
-  return new DriverFailure({
-    kind,
-    message: redact(error.message, apiKey),
-    status: error.status ?? null,
-    retryAfterMs: told ?? (kind === "rate-limited" && resets.length > 0 ? Math.max(0, ...resets) : null),
-    shouldRetry: kind === "budget-exhausted" ? false : shouldRetry(error.headers),
-    buckets,
-  });
-}
-
-function kindOf(error: APIError): FailureKind {
-  if (error.code === "insufficient_quota") return "budget-exhausted";
-  if (error.code === "context_length_exceeded" || /maximum context length/.test(error.message))
-    return "context-overflow";
-  // Without a status it is an error inside a stream that had begun with 200.
-  return error.status === undefined ? "unavailable" : kindOfStatus(error.status);
 }

@@ -72,6 +72,10 @@ async function toDemonstration(
     lineage: lineageOf(context, candidate, ruling),
     // Of the episode's end, not of this moment: the same campaign run again must write the same bytes.
     createdAt: ended.endedAt,
+    benchmark: null,
+    application: null,
+    split: null,
+    utility: null,
   };
 }
 

@@ -48,6 +48,28 @@ export const limits = {
   requestsInFlightMax: 256,
   /** Searches that one retrieval replica works on or holds back for `minSequence`; more are INDEX_OVERLOADED at once. */
   retrievalInFlightMax: 128,
+  /** Queries that join one call of the index, and how long the first of them waits for company. */
+  searchBatchQueriesMax: 256,
+  searchBatchWaitMsMax: 0.15,
+  /** Vector frames: what one may ask for. 600 vectors of 384 components fill a message. */
+  vectorDimensionsMax: 8_192,
+  vectorQueriesMax: 4_096,
+  vectorHitsMax: 1_000,
+  /** Partitions of one index: every replica asks each of them once per search. */
+  indexPartitionsMax: 256,
+  /** A replica that is further behind the stream says that it is not ready. */
+  indexLagMax: 10_000,
+  /** An index is checkpointed after so many messages of the stream, or after this time if there was any. */
+  checkpointMessagesMax: 50_000,
+  checkpointEveryMs: 600_000,
+  /** Files of an index snapshot travel in parts of this size; one is held in memory at a time. */
+  snapshotPartBytes: 8 * MiB,
+  /** A replica that publishes a snapshot has this long; afterwards another one may. */
+  snapshotClaimMs: 1_800_000,
+  /** A snapshot's part that no pointer names is kept this long: its pointer may be about to be written. */
+  snapshotOrphanMs: 3_600_000,
+  /** Pointers of another index version or partitioning are kept this long after their last snapshot: a rollback. */
+  snapshotOtherVersionMs: 7 * 86_400_000,
   /** Demonstrations read ahead of the index; bounds what a replica holds twice while it catches up. */
   projectionBatchMax: 256,
   /** A replica that finds no demonstrations stream waits this long for a coordinator to create it. */
@@ -66,6 +88,16 @@ export const limits = {
   modelInvalidAnswersMax: 3,
   /** Completions kept in the journal are text; larger answers than this are refused as invalid. */
   modelAnswerBytesMax: 1 * MiB,
+  /** Texts of one embedding request: Gemini's own cap, the smallest of the providers'. */
+  embeddingBatchTextsMax: 100,
+  /** Tokens of one embedding request, about: an eighth of OpenAI's cap, a small part of anybody's tokens per minute. */
+  embeddingBatchTokensMax: 32_000,
+  /** Embedding requests of one call that are under way at once. */
+  embeddingRequestsAtOnce: 4,
+  /** Vectors kept in memory in front of the VECTORS bucket: about 20,000 of 768 dimensions. */
+  vectorCacheBytesMax: 64 * MiB,
+  /** Reads and writes of the VECTORS bucket that are under way at once: each is a round trip of its own. */
+  vectorLookupsAtOnce: 64,
   /** Times a judge that abstained is asked again before the ruling is reported open. */
   judgeRoundsMax: 3,
   /** Documents: one file, one folder, one chunk. */

@@ -63,6 +63,12 @@ export const Demonstration = z.strictObject({
     isOffline: z.boolean(),
   }),
   createdAt: Timestamp,
+  /** Where the task comes from, for filters: a benchmark and its split, the application or site within it. */
+  benchmark: z.string().max(256).nullable().default(null),
+  application: z.string().max(256).nullable().default(null),
+  split: z.string().max(256).nullable().default(null),
+  /** How useful it proved to be, 0 to 1; null: the judges' score stands in, `(score − 1) / 4`. */
+  utility: z.number().min(0).max(1).nullable().default(null),
 });
 export type Demonstration = z.infer<typeof Demonstration>;
 

@@ -17,8 +17,11 @@ export const buckets = {
   leases: "LEASES",
   workers: "WORKERS",
   journal: "JOURNAL",
+  vectors: "VECTORS",
   campaigns: "CAMPAIGNS",
   blobs: "BLOBS",
+  /** Snapshots of indexes: pointers in the key-value bucket, files in the object store of the same name. */
+  indexes: "INDEXES",
 } as const;
 
 export const subjects = {
@@ -43,12 +46,22 @@ export const subjects = {
   retrievalSearch: "hindcast.retrieval.search",
   retrievalGet: "hindcast.retrieval.get",
   retrievalStats: "hindcast.retrieval.stats",
+  retrievalExplain: "hindcast.retrieval.explain",
+  retrievalHealth: "hindcast.retrieval.health",
+  /** Binary: a vector frame in, a vector frame out (vector-frame.ts). */
+  retrievalVectors: "hindcast.retrieval.vectors",
+  /** What the merging front asks; `verb` is the last token of the subjects above. */
+  retrievalPartition: (partition: number, verb: RetrievalVerb): string =>
+    `hindcast.retrieval.partition.${partition}.${verb}`,
+  retrievalPartitions: "hindcast.retrieval.partition.>",
   /** Core request/reply to the coordinator: one subject per verb of `protocol/control.ts`. */
   control: (verb: string): string => `hindcast.control.${verb}`,
   controls: "hindcast.control.*",
   /** Core publish, lossy by intent: what a progress bar shows. */
   progress: (campaign: CampaignId): string => `hindcast.progress.${campaign}`,
 } as const;
+
+export type RetrievalVerb = "search" | "get" | "stats" | "explain" | "health" | "vectors";
 
 /** Durable pull consumer of a pool on TASKS. */
 export const taskConsumer = (pool: Pool): string => `workers-${pool}`;

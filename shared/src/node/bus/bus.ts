@@ -28,12 +28,19 @@ export interface Bus {
   readonly leases: LeaseStore;
   readonly demonstrations: DemonstrationLog;
   readonly blobs: BlobStore;
+  /** Files of index snapshots. */
+  readonly indexBlobs: IndexBlobStore;
   readonly deadLetters: DeadLetters;
   /** A typed bucket. Names come from `buckets`; `limits.messageBytesMax` holds for values. */
-  records<S extends z.ZodType>(bucket: "JOURNAL" | "CAMPAIGNS" | "WORKERS", schema: S): RecordStore<z.output<S>>;
+  records<S extends z.ZodType>(
+    bucket: "JOURNAL" | "VECTORS" | "CAMPAIGNS" | "WORKERS" | "INDEXES",
+    schema: S,
+  ): RecordStore<z.output<S>>;
   /** Creates or updates every stream, consumer and bucket. Idempotent; the coordinator's duty at start. */
   ensureTopology(options: TopologyOptions): Promise<void>;
   request<Q extends z.ZodType, R extends z.ZodType>(exchange: Exchange<Q, R>): Promise<z.output<R>>;
+  /** A request whose bytes are its own affair. @throws BUS_UNAVAILABLE, BUS_TIMEOUT, or the peer's own error */
+  ask(question: Question): Promise<Uint8Array>;
   /** Answers requests until closed. A handler's HindcastError is answered as a typed error with ADR-32 headers. */
   serve<Q extends z.ZodType, R extends z.ZodType>(endpoint: Endpoint<Q, R>): Promise<AsyncDisposable>;
   /** Registers endpoints as one NATS micro service (ADR-32: PING, INFO, STATS). */
@@ -146,6 +153,18 @@ export interface BlobStore {
   get(ref: BlobRef): Promise<Uint8Array>;
 }
 
+/** Blobs that come to an end. */
+export interface IndexBlobStore extends BlobStore {
+  list(): Promise<StoredBlob[]>;
+  /** Removing what is not there is no mistake. */
+  remove(ref: Pick<BlobRef, "sha256">): Promise<void>;
+}
+
+export interface StoredBlob extends BlobRef {
+  /** ISO time. */
+  storedAt: string;
+}
+
 export interface RecordStore<T> {
   get(key: string): Promise<{ value: T; revision: number } | null>;
   /** @throws BUS_CONFLICT when the key exists. */
@@ -181,6 +200,13 @@ export interface DeadLetters {
   reconcile(pools: Pool[]): Promise<number>;
 }
 
+export interface Question {
+  subject: string;
+  payload: Uint8Array;
+  timeoutMs?: number;
+  signal?: AbortSignal;
+}
+
 export interface Exchange<Q extends z.ZodType, R extends z.ZodType> {
   subject: string;
   request: Q;
@@ -206,7 +232,7 @@ export interface MicroService {
   endpoints: MicroEndpoint[];
 }
 
-/** Bytes in, bytes out: the service owns its codec (JSON today, a binary frame beside it later). */
+/** Bytes in, bytes out: the service owns its codec. */
 export interface MicroEndpoint {
   name: string;
   subject: string;

@@ -1,8 +1,18 @@
 import type { z } from "zod";
 import { HindcastError } from "../../errors.ts";
 import { encode } from "../../protocol/envelope.ts";
+import { buckets } from "../../protocol/subjects.ts";
 import { ObjectBlobStore } from "./blob-store.ts";
-import type { Bus, BusOptions, Endpoint, Exchange, MicroService, RecordStore, TopologyOptions } from "./bus.ts";
+import type {
+  Bus,
+  BusOptions,
+  Endpoint,
+  Exchange,
+  MicroService,
+  Question,
+  RecordStore,
+  TopologyOptions,
+} from "./bus.ts";
 import { toBusError } from "./bus-errors.ts";
 import { Connection } from "./connection.ts";
 import { JetStreamDeadLetters } from "./dead-letters.ts";
@@ -10,7 +20,7 @@ import { JetStreamDemonstrationLog } from "./demonstration-log.ts";
 import { BucketLeaseStore } from "./lease-store.ts";
 import { serveMicro } from "./micro-service.ts";
 import { BucketRecordStore } from "./record-store.ts";
-import { request, serve, subscribe } from "./request-reply.ts";
+import { ask, request, serve, subscribe } from "./request-reply.ts";
 import { JetStreamResultStore } from "./result-store.ts";
 import { JetStreamTaskQueue } from "./task-queue.ts";
 import { ensureTopology, keepTopology } from "./topology.ts";
@@ -31,6 +41,7 @@ class NatsBus implements Bus {
   readonly leases: BucketLeaseStore;
   readonly demonstrations: JetStreamDemonstrationLog;
   readonly blobs: ObjectBlobStore;
+  readonly indexBlobs: ObjectBlobStore;
   readonly deadLetters: JetStreamDeadLetters;
   readonly #connection: Connection;
   #topology: TopologyOptions | undefined;
@@ -43,10 +54,14 @@ class NatsBus implements Bus {
     this.leases = new BucketLeaseStore(connection);
     this.demonstrations = new JetStreamDemonstrationLog(connection);
     this.blobs = new ObjectBlobStore(connection);
+    this.indexBlobs = new ObjectBlobStore(connection, buckets.indexes);
     this.deadLetters = new JetStreamDeadLetters(connection);
   }
 
-  records<S extends z.ZodType>(bucket: "JOURNAL" | "CAMPAIGNS" | "WORKERS", schema: S): RecordStore<z.output<S>> {
+  records<S extends z.ZodType>(
+    bucket: "JOURNAL" | "VECTORS" | "CAMPAIGNS" | "WORKERS" | "INDEXES",
+    schema: S,
+  ): RecordStore<z.output<S>> {
     return new BucketRecordStore(this.#connection, bucket, schema);
   }
 
@@ -58,6 +73,10 @@ class NatsBus implements Bus {
 
   async request<Q extends z.ZodType, R extends z.ZodType>(exchange: Exchange<Q, R>): Promise<z.output<R>> {
     return await request(this.#connection, exchange);
+  }
+
+  async ask(question: Question): Promise<Uint8Array> {
+    return await ask(this.#connection, question);
   }
 
   async serve<Q extends z.ZodType, R extends z.ZodType>(endpoint: Endpoint<Q, R>): Promise<AsyncDisposable> {

@@ -5,7 +5,7 @@
 // the worker. Write-once results, and the coordinator's comparison of the fencing token, bound what that can do.
 import type { WorkerId } from "../../domain/ids.ts";
 import { buckets, type Pool, streams, subjects, taskConsumer } from "../../protocol/subjects.ts";
-import { blobStream, bucketStream } from "./topology.ts";
+import { blobStream, bucketStream, indexStream } from "./topology.ts";
 
 export type Role = "coordinator" | "rollout-agent" | "index-core" | "client";
 
@@ -28,8 +28,10 @@ const followStream = (stream: string): string[] => [
   `$JS.API.CONSUMER.CREATE.${stream}.>`,
   `$JS.API.CONSUMER.MSG.NEXT.${stream}.>`,
 ];
-const writeBlobs = [`$O.${buckets.blobs}.C.>`, `$O.${buckets.blobs}.M.>`];
-const retrieval = "hindcast.retrieval.>";
+const writeObjects = (bucket: string): string[] => [`$O.${bucket}.C.>`, `$O.${bucket}.M.>`];
+const writeBlobs = writeObjects(buckets.blobs);
+/** One token more: partitions are asked by the index's own replicas alone, who know how to merge their answers. */
+const retrieval = "hindcast.retrieval.*";
 const progress = "hindcast.progress.>";
 
 export function permissionsOf(options: RoleOptions): Permissions {
@@ -88,8 +90,16 @@ function indexCore(inbox: string): Permissions {
       `$JS.API.STREAM.INFO.${streams.demonstrations}`,
       ...readRange(streams.demonstrations),
       ...followStream(streams.demonstrations),
+      subjects.retrievalPartitions,
+      // Snapshots for new replicas: pointers, files, and the removal of outdated files.
+      `$KV.${buckets.indexes}.>`,
+      ...writeObjects(buckets.indexes),
+      ...[bucketStream(buckets.indexes), indexStream].flatMap(readRange),
+      `$JS.API.STREAM.PURGE.${indexStream}`,
+      `$KV.${buckets.vectors}.>`,
+      messageGet(bucketStream(buckets.vectors)),
     ],
-    subscribe: [retrieval, "$SRV.>", inbox],
+    subscribe: [retrieval, subjects.retrievalPartitions, "$SRV.>", inbox],
     allowResponses: true,
   };
 }

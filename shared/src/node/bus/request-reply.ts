@@ -6,7 +6,7 @@ import { type ErrorCode, HindcastError, messageOf, toHindcastError, WireError } 
 import { limits } from "../../limits.ts";
 import { decode, encode } from "../../protocol/envelope.ts";
 import { isBusCode, isNobodyThere, toBusError } from "./bus-errors.ts";
-import type { Endpoint, Exchange } from "./bus.ts";
+import type { Endpoint, Exchange, Question } from "./bus.ts";
 import { type Connection, untilAborted } from "./connection.ts";
 import { headerText } from "./store.ts";
 
@@ -33,9 +33,16 @@ export async function request<Q extends z.ZodType, R extends z.ZodType>(
   connection: Connection,
   exchange: Exchange<Q, R>,
 ): Promise<z.output<R>> {
-  const { subject, signal } = exchange;
   const payload = encode(exchange.request, exchange.value);
-  const timeout = exchange.timeoutMs ?? limits.requestTimeoutMs;
+  return decode(exchange.reply, await ask(connection, { ...exchange, payload }), limits.replyBytesMax);
+}
+
+/** @throws BUS_UNAVAILABLE when nobody answers on the subject, BUS_TIMEOUT, or the peer's own error */
+export async function ask(
+  connection: Connection,
+  { subject, payload, timeoutMs, signal }: Question,
+): Promise<Uint8Array> {
+  const timeout = timeoutMs ?? limits.requestTimeoutMs;
   signal?.throwIfAborted();
   await connection.whenUp(signal);
   let reply: Msg;
@@ -48,7 +55,7 @@ export async function request<Q extends z.ZodType, R extends z.ZodType>(
   }
   const refusal = reply.headers?.get(errorHeader) ?? "";
   if (refusal !== "") throw peerError(subject, reply, refusal);
-  return decode(exchange.reply, reply.data, limits.replyBytesMax);
+  return reply.data;
 }
 
 function nobodyAnswers(subject: string, cause: unknown): HindcastError {

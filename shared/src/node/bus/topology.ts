@@ -29,7 +29,10 @@ const streamMessageBytesMax = limits.messageBytesMax + 8 * 1024;
 const markerTtlMs = 1_000;
 
 export const bucketStream = (bucket: string): string => `KV_${bucket}`;
-export const blobStream = `OBJ_${buckets.blobs}`;
+export const objectStream = (bucket: string): string => `OBJ_${bucket}`;
+export const blobStream = objectStream(buckets.blobs);
+/** Snapshots of indexes. Apart from the other blobs, because they are removed when they are outdated. */
+export const indexStream = objectStream(buckets.indexes);
 export const advisorySubjects = ["MAX_DELIVERIES", "MSG_TERMINATED"].map(
   (event) => `$JS.EVENT.ADVISORY.CONSUMER.${event}.${streams.tasks}.*`,
 );
@@ -85,8 +88,16 @@ export function streamDefinitions(options: TopologyOptions): StreamDefinition[] 
       max_age: nanos(limits.deadLetterAgeMsMax),
     },
   ];
-  const bucketStreams = [buckets.leases, buckets.workers, buckets.journal, buckets.campaigns].map(bucketDefinition);
-  return [...messageStreams, ...bucketStreams, blobDefinition].map((definition) => ({
+  const bucketStreams = [
+    buckets.leases,
+    buckets.workers,
+    buckets.journal,
+    buckets.vectors,
+    buckets.campaigns,
+    buckets.indexes,
+  ].map(bucketDefinition);
+  const objectStreams = [buckets.blobs, buckets.indexes].map(objectDefinition);
+  return [...messageStreams, ...bucketStreams, ...objectStreams].map((definition) => ({
     ...definition,
     num_replicas: options.replicas,
   }));
@@ -107,12 +118,14 @@ function bucketDefinition(bucket: string): StreamDefinition {
 }
 
 /** The layout of a NATS object store (ADR-20). */
-const blobDefinition: StreamDefinition = {
-  ...base,
-  name: blobStream,
-  subjects: [`$O.${buckets.blobs}.C.>`, `$O.${buckets.blobs}.M.>`],
-  allow_rollup_hdrs: true,
-};
+function objectDefinition(bucket: string): StreamDefinition {
+  return {
+    ...base,
+    name: objectStream(bucket),
+    subjects: [`$O.${bucket}.C.>`, `$O.${bucket}.M.>`],
+    allow_rollup_hdrs: true,
+  };
+}
 
 /** The durable pull consumer through which a pool's workers lease tasks. */
 export function consumerDefinition(

@@ -1,6 +1,6 @@
 // The projection against a scripted log; against a real stream in test/integration/retrieval-service.test.ts.
-// Requirements: 3.8.rebuild
-import { type Demonstration, type DemonstrationId, HindcastError, limits } from "@hindcast/shared";
+// Requirements: 3.8.rebuild, 4.6.shipping, 4.7.partitions
+import { type Demonstration, type DemonstrationId, HindcastError, limits, partitionOf } from "@hindcast/shared";
 import { type DemonstrationEntry, type DemonstrationLog, silentLogger } from "@hindcast/shared/node";
 import { afterEach, expect, onTestFinished, test, vi } from "vitest";
 import { aDemonstrationOf } from "../../test/support/retrieval.ts";
@@ -18,6 +18,7 @@ function aLog(
     lastSequence: async () => await Promise.resolve(last),
     async *follow(from, signal) {
       yield* entries.filter((entry) => entry.sequence >= from);
+      if (signal.aborted) return;
       await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
     },
   };
@@ -37,7 +38,7 @@ async function project(log: Pick<DemonstrationLog, "follow" | "lastSequence">): 
   rejected: () => number;
   running: Promise<void>;
 }> {
-  const index = new DemonstrationIndex();
+  const index = await DemonstrationIndex.open();
   const stop = new AbortController();
   let count = 0;
   const projection = new DemonstrationProjection({ log, index, logger: silentLogger, onRejected: () => (count += 1) });
@@ -109,4 +110,171 @@ test("a stream that became shorter than what is indexed ends the projection with
   last = 2;
   vi.advanceTimersByTime(10_000);
   await expect(running).rejects.toMatchObject({ code: "INDEX_CORRUPT" });
+});
+
+/** An index that only remembers what it was given. */
+function aNotingIndex(sequence = 0): {
+  sequence: number;
+  live: Map<string, Float32Array | null>;
+  upsert: (demonstrations: readonly Demonstration[], vectors?: Float32Array) => Promise<void>;
+  remove: (ids: readonly DemonstrationId[]) => Promise<number>;
+} {
+  const live = new Map<string, Float32Array | null>();
+  return {
+    sequence,
+    live,
+    upsert: async (demonstrations, vectors) => {
+      const size = (vectors?.length ?? 0) / demonstrations.length;
+      for (const [at, { id }] of demonstrations.entries()) {
+        live.set(id, vectors?.slice(at * size, at * size + size) ?? null);
+      }
+      await Promise.resolve();
+    },
+    remove: async (ids) => {
+      for (const id of ids) live.delete(id);
+      return await Promise.resolve(ids.length);
+    },
+  };
+}
+
+type Options = ConstructorParameters<typeof DemonstrationProjection>[0];
+
+/** Stopping also waits for the projection's end. */
+async function follow(
+  options: Partial<Options> & Pick<Options, "log" | "index">,
+): Promise<{ projection: DemonstrationProjection; stop: () => Promise<void> }> {
+  const abort = new AbortController();
+  const projection = new DemonstrationProjection({ logger: silentLogger, ...options });
+  const running = projection.run(abort.signal);
+  const stop = async (): Promise<void> => {
+    abort.abort();
+    await running;
+  };
+  onTestFinished(stop);
+  await projection.catchUp(abort.signal);
+  return { projection, stop };
+}
+
+const several = (count: number): DemonstrationEntry[] =>
+  Array.from({ length: count }, (_, n) => entry(n + 1, aDemonstrationOf(n)));
+
+test("an index that was opened from a checkpoint is told only what came after it", async () => {
+  const index = aNotingIndex(3);
+  const { projection } = await follow({ log: aLog(several(5)), index });
+  expect([...index.live.keys()]).toEqual(["demo-3", "demo-4"]);
+  expect(projection.appliedSequence).toBe(5);
+  const whole = aNotingIndex(5);
+  const { projection: atEnd } = await follow({ log: aLog(several(5)), index: whole });
+  expect([whole.live.size, atEnd.appliedSequence]).toEqual([0, 5]);
+});
+
+test("an index that is beyond the stream's end belongs to another stream", async () => {
+  const ahead = follow({ log: aLog(several(5)), index: aNotingIndex(9) });
+  await expect(ahead).rejects.toMatchObject({ code: "INDEX_CORRUPT" });
+});
+
+test("what an embedder refuses is counted and keeps nobody else out", async () => {
+  const index = aNotingIndex();
+  const reasons: string[] = [];
+  const refusal = new HindcastError({ code: "MODEL_CONTEXT_OVERFLOW", boundary: "model", message: "too long" });
+  const embedder: Options["embedder"] = {
+    name: "scripted",
+    dimensions: 1,
+    embed: (texts) =>
+      texts.some((text) => text.startsWith("Long"))
+        ? Promise.reject(refusal)
+        : Promise.resolve(texts.map(() => Float32Array.of(1))),
+  };
+  const words = ["Short", "Long and longer", " ", "Brief"];
+  const log = aLog(words.map((instruction, n) => entry(n + 1, aDemonstrationOf(n, { instruction }))));
+  await follow({ log, index, embedder, onRejected: (reason) => reasons.push(reason) });
+  expect([...index.live]).toEqual([
+    ["demo-0", Float32Array.of(1)],
+    ["demo-2", Float32Array.of(0)],
+    ["demo-3", Float32Array.of(1)],
+  ]);
+  expect(reasons).toEqual(["refused"]);
+});
+
+test("an embedder that is away does not keep a replica from stopping", async () => {
+  const away = new HindcastError({ code: "MODEL_OVERLOADED", boundary: "model", message: "busy", retryable: true });
+  const index = aNotingIndex();
+  const asked = Promise.withResolvers<void>();
+  const embedder: Options["embedder"] = {
+    name: "scripted",
+    dimensions: 2,
+    embed: () => {
+      asked.resolve();
+      return Promise.reject(away);
+    },
+  };
+  const abort = new AbortController();
+  const projection = new DemonstrationProjection({ log: aLog(several(1)), index, embedder, logger: silentLogger });
+  const running = projection.run(abort.signal);
+  await asked.promise;
+  abort.abort();
+  await running;
+  expect([index.live.size, projection.appliedSequence]).toEqual([0, 0]);
+});
+
+test("a partition holds its own demonstrations and still knows how far the stream is", async () => {
+  const log = aLog([...several(40), gone(41, "demo-0"), gone(42, "demo-1")]);
+  const indexes = [aNotingIndex(), aNotingIndex(), aNotingIndex()];
+  for (const [index, own] of indexes.entries()) {
+    const { projection } = await follow({ log, index: own, partition: { index, of: 3 } });
+    expect(projection.appliedSequence).toBe(42);
+    expect([...own.live.keys()].every((id) => partitionOf(id, 3) === index)).toBe(true);
+  }
+  expect(indexes.reduce((sum, { live }) => sum + live.size, 0)).toBe(38);
+});
+
+test("checkpoints are written after so many messages, and at the end, each only when something came", async () => {
+  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "performance"] });
+  const written: number[] = [];
+  const checkpoint = async (sequence: number): Promise<void> => {
+    written.push(sequence);
+    await Promise.resolve();
+  };
+  const { stop } = await follow({ log: aLog(several(600)), index: aNotingIndex(), checkpoint });
+  expect(written).toEqual([]);
+  vi.advanceTimersByTime(limits.checkpointEveryMs + 20_000);
+  await vi.waitFor(() => expect(written).toEqual([600]));
+  vi.advanceTimersByTime(limits.checkpointEveryMs + 20_000);
+  await stop();
+  expect(written).toEqual([600]);
+  const { stop: stopOther } = await follow({ log: aLog(several(9)), index: aNotingIndex(), checkpoint });
+  await stopOther();
+  expect(written).toEqual([600, 9]);
+  const far = entry(limits.checkpointMessagesMax + 5, aDemonstrationOf("far"));
+  await follow({ log: aLog([entry(1, aDemonstrationOf("near")), far]), index: aNotingIndex(), checkpoint });
+  expect(written).toEqual([600, 9, limits.checkpointMessagesMax + 5]);
+});
+
+test("a checkpoint that fails costs a longer replay, not the projection", async () => {
+  const checkpoint = (): Promise<void> => Promise.reject(new Error("the disk is full"));
+  const { stop, projection } = await follow({ log: aLog(several(3)), index: aNotingIndex(), checkpoint });
+  await stop();
+  expect(projection.appliedSequence).toBe(3);
+});
+
+test("an external embedder makes the vectors of what is indexed, and is waited for while it is away", async () => {
+  const index = aNotingIndex();
+  const asked: string[][] = [];
+  const away = new HindcastError({ code: "MODEL_OVERLOADED", boundary: "model", message: "busy", retryable: true });
+  const embedder: Options["embedder"] = {
+    name: "scripted",
+    dimensions: 2,
+    embed: async (texts, purpose) => {
+      asked.push([purpose, ...texts]);
+      if (asked.length === 1) throw away;
+      return await Promise.resolve(texts.map((text) => Float32Array.of(text.length, 1)));
+    },
+  };
+  const one = aDemonstrationOf(1, { instruction: "Tag it", steps: [{ summary: "tagged" }] });
+  await follow({ log: aLog([entry(1, one)]), index, embedder });
+  expect(asked).toEqual([
+    ["document", "Tag it\ntagged"],
+    ["document", "Tag it\ntagged"],
+  ]);
+  expect(index.live.get(one.id)).toEqual(Float32Array.of(13, 1));
 });

@@ -1,20 +1,45 @@
-// Keeps an index equal to the demonstrations stream: replays it from the start, then follows. There is no state of its
-// own on disk; a restarted replica is a new one that catches up.
+// Keeps an index equal to the demonstrations stream: replays it from where the index's last checkpoint ends, then
+// follows. Messages are facts about one demonstration each, so applying some of them again changes nothing.
 import { setTimeout as delay } from "node:timers/promises";
-import { type DemonstrationId, HindcastError, limits, messageOf } from "@hindcast/shared";
+import {
+  type Demonstration,
+  type DemonstrationId,
+  HindcastError,
+  limits,
+  messageOf,
+  partitionOf,
+} from "@hindcast/shared";
 import type { DemonstrationEntry, DemonstrationLog, Logger } from "@hindcast/shared/node";
-import type { DemonstrationIndex } from "./demonstration-index.ts";
+import type { TextEmbedder } from "./retrieval-index.ts";
+import type { RejectionReason } from "./retrieval-metrics.ts";
 
 /** How often the stream is checked for having been replaced by a shorter one. */
 const checkEveryMs = 10_000;
 const streamPollMs = 500;
+const embedderRetryMsMax = 30_000;
 
 export interface ProjectionOptions {
   log: Pick<DemonstrationLog, "follow" | "lastSequence">;
-  index: Pick<DemonstrationIndex, "upsert" | "remove">;
+  index: ProjectedIndex;
   logger: Logger;
   /** Told of each entry that could not be indexed. */
-  onRejected?: () => void;
+  onRejected?: (reason: RejectionReason) => void;
+  /** Null: the index embeds by itself. */
+  embedder?: TextEmbedder | null;
+  /** Part of a divided corpus: other partitions' demonstrations are passed over. */
+  partition?: { index: number; of: number };
+  /**
+   * Writes what is applied up to a sequence. Called between two batches, after `checkpointMessagesMax` messages or
+   * `checkpointEveryMs`; a failure is logged and costs a longer replay.
+   */
+  checkpoint?: (sequence: number) => Promise<void>;
+}
+
+export interface ProjectedIndex {
+  /** Of the checkpoint that it was opened from; 0 if none. */
+  readonly sequence: number;
+  upsert(demonstrations: readonly Demonstration[], vectors?: Float32Array): Promise<void>;
+  remove(ids: readonly DemonstrationId[]): Promise<number>;
 }
 
 interface Waiter {
@@ -26,12 +51,17 @@ export class DemonstrationProjection {
   readonly #options: ProjectionOptions;
   readonly #waiters = new Set<Waiter>();
   readonly #stop = new AbortController();
+  /** Of the run: when it aborts, what is being applied is given up and comes again at the next start. */
+  #signal: AbortSignal = this.#stop.signal;
   #pending: DemonstrationEntry[] = [];
   #applying: Promise<void> | null = null;
-  #appliedSequence = 0;
+  #appliedSequence: number;
+  #checkpoint: { sequence: number; at: number };
 
   constructor(options: ProjectionOptions) {
     this.#options = options;
+    this.#appliedSequence = options.index.sequence;
+    this.#checkpoint = { sequence: options.index.sequence, at: performance.now() };
   }
 
   /** Sequence of the stream up to which the index is complete. */
@@ -45,14 +75,16 @@ export class DemonstrationProjection {
    */
   async run(signal: AbortSignal): Promise<void> {
     const stop = AbortSignal.any([signal, this.#stop.signal]);
+    this.#signal = stop;
     const check = setInterval(() => this.#check(), checkEveryMs);
     try {
-      for await (const entry of this.#options.log.follow(1, stop)) {
+      for await (const entry of this.#options.log.follow(this.#appliedSequence + 1, stop)) {
         this.#pending.push(entry);
         this.#applying ??= this.#applyPending();
         if (this.#pending.length >= limits.projectionBatchMax) await this.#applying;
       }
       await this.#applying;
+      if (!this.#stop.signal.aborted) await this.#writeCheckpoint();
     } finally {
       clearInterval(check);
     }
@@ -61,7 +93,9 @@ export class DemonstrationProjection {
 
   /** Resolves when everything that the stream held at the time of the call is in the index. */
   async catchUp(signal: AbortSignal): Promise<void> {
-    await this.reached(await this.#streamEnd(signal), AbortSignal.any([signal, this.#stop.signal]));
+    const end = await endOfStream(this.#options.log, signal);
+    if (end < this.#appliedSequence) throw replaced(end, this.#appliedSequence);
+    await this.reached(end, AbortSignal.any([signal, this.#stop.signal]));
   }
 
   /** Resolves once `sequence` is applied. @throws the signal's reason when that comes first. */
@@ -86,47 +120,43 @@ export class DemonstrationProjection {
     return Math.max(0, (await this.#options.log.lastSequence()) - this.#appliedSequence);
   }
 
-  /** A coordinator creates the stream; a replica may be up before it. */
-  async #streamEnd(signal: AbortSignal): Promise<number> {
-    const deadline = performance.now() + limits.streamWaitMsMax;
-    for (;;) {
-      try {
-        return await this.#options.log.lastSequence();
-      } catch (error) {
-        const isMissing = error instanceof HindcastError && error.code === "BUS_NOT_FOUND";
-        if (!isMissing || performance.now() > deadline) throw error;
-        await delay(streamPollMs, undefined, { signal });
-      }
-    }
-  }
-
   async #applyPending(): Promise<void> {
     try {
       while (this.#pending.length > 0) {
         const entries = this.#pending.splice(0, limits.projectionBatchMax);
-        await this.#apply(entries);
+        await this.#apply(entries.filter(({ id }) => this.#isOwn(id)));
         this.#advance(entries.at(-1)?.sequence ?? 0);
+        if (this.#isCheckpointDue()) await this.#writeCheckpoint();
       }
     } catch (error) {
-      this.#stop.abort(error);
+      if (!this.#signal.aborted) this.#stop.abort(error);
     } finally {
       this.#applying = null;
     }
   }
 
+  /** In the order of the stream, which decides where graphs begin: replicas must not batch it differently. */
   async #apply(entries: DemonstrationEntry[]): Promise<void> {
-    const newest = [...new Map(entries.map((entry) => [entry.id, entry])).values()];
-    for (const { id, sequence, problem } of entries) if (problem !== null) this.#reject(id, sequence, problem);
-    const demonstrations = newest.flatMap((entry) => entry.demonstration ?? []);
+    for (const run of runsOf(entries)) {
+      const demonstrations = run.flatMap((entry) => entry.demonstration ?? []);
+      if (demonstrations.length > 0) await this.#applyUpserts(run, demonstrations);
+      else await this.#applyRemovals(run);
+    }
+  }
+
+  async #applyRemovals(entries: DemonstrationEntry[]): Promise<void> {
+    for (const { id, sequence, problem } of entries)
+      if (problem !== null) this.#reject(id, sequence, { problem, reason: "unreadable" });
     // An unreadable message has replaced a readable one, which a rebuilt index would not find any more either.
-    const gone = newest.filter((entry) => entry.demonstration === null).map((entry) => entry.id);
-    if (gone.length > 0) await this.#options.index.remove(gone);
-    if (demonstrations.length === 0) return;
+    await this.#options.index.remove(entries.map((entry) => entry.id));
+  }
+
+  async #applyUpserts(entries: DemonstrationEntry[], demonstrations: Demonstration[]): Promise<void> {
     try {
-      await this.#options.index.upsert(demonstrations);
+      await this.#upsert(demonstrations);
     } catch (error) {
-      if (!(error instanceof HindcastError && error.code === "INDEX_INVALID")) throw error;
-      await this.#applyOneByOne(newest);
+      if (!isRefusal(error)) throw error;
+      await this.#applyOneByOne(entries);
     }
   }
 
@@ -135,18 +165,79 @@ export class DemonstrationProjection {
     for (const { id, sequence, demonstration } of entries) {
       if (demonstration === null) continue;
       try {
-        await this.#options.index.upsert([demonstration]);
+        await this.#upsert([demonstration]);
       } catch (error) {
-        if (!(error instanceof HindcastError && error.code === "INDEX_INVALID")) throw error;
-        this.#reject(id, sequence, error.message);
+        if (!isRefusal(error)) throw error;
+        this.#reject(id, sequence, { problem: error.message, reason: "refused" });
         await this.#options.index.remove([id]);
       }
     }
   }
 
-  #reject(id: DemonstrationId, sequence: number, problem: string): void {
+  async #upsert(demonstrations: Demonstration[]): Promise<void> {
+    const { index, embedder = null } = this.#options;
+    if (embedder === null) return await index.upsert(demonstrations);
+    await index.upsert(demonstrations, await this.#embed(embedder, demonstrations));
+  }
+
+  /** An embedder that is away delays the index; its vectors cannot be left out. */
+  async #embed(embedder: TextEmbedder, demonstrations: readonly Demonstration[]): Promise<Float32Array> {
+    const vectors = new Float32Array(demonstrations.length * embedder.dimensions);
+    // A text without words has no vector: zeros, which no query finds.
+    const worded = demonstrations
+      .map((one, at) => ({ at, text: denseText(one) }))
+      .filter(({ text }) => text.trim() !== "");
+    const texts = worded.map(({ text }) => text);
+    if (texts.length === 0) return vectors;
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        const made = await embedder.embed(texts, "document", this.#signal);
+        for (const [place, { at }] of worded.entries()) vectors.set(made[place] ?? [], at * embedder.dimensions);
+        return vectors;
+      } catch (error) {
+        const isPassing = error instanceof HindcastError && error.retryable;
+        if (!isPassing) throw error;
+        this.#options.logger.warn({ event: "embedder.away", problem: error.message });
+        const waitMs = Math.min(embedderRetryMsMax, 500 * 2 ** Math.min(attempt, 10));
+        await delay(waitMs, undefined, { signal: this.#signal });
+      }
+    }
+  }
+
+  #isOwn(id: DemonstrationId): boolean {
+    const { partition } = this.#options;
+    return partition === undefined || partitionOf(id, partition.of) === partition.index;
+  }
+
+  #isCheckpointDue(): boolean {
+    const applied = this.#appliedSequence - this.#checkpoint.sequence;
+    if (applied <= 0) return false;
+    return (
+      applied >= limits.checkpointMessagesMax || performance.now() - this.#checkpoint.at >= limits.checkpointEveryMs
+    );
+  }
+
+  async #writeCheckpoint(): Promise<void> {
+    const { checkpoint, logger } = this.#options;
+    const sequence = this.#appliedSequence;
+    if (checkpoint === undefined || sequence <= this.#checkpoint.sequence) return;
+    // Also after a failure: trying again at once would only fail again.
+    this.#checkpoint = { sequence, at: performance.now() };
+    try {
+      await checkpoint(sequence);
+      logger.info({ event: "checkpoint.written", sequence });
+    } catch (error) {
+      logger.error({ event: "checkpoint.failed", sequence, problem: messageOf(error) });
+    }
+  }
+
+  #reject(
+    id: DemonstrationId,
+    sequence: number,
+    { problem, reason }: { problem: string; reason: RejectionReason },
+  ): void {
     this.#options.logger.warn({ event: "demonstration.rejected", demonstrationId: id, sequence, problem });
-    this.#options.onRejected?.();
+    this.#options.onRejected?.(reason);
   }
 
   #advance(sequence: number): void {
@@ -155,13 +246,60 @@ export class DemonstrationProjection {
   }
 
   #check(): void {
+    // A quiet stream brings no batch after which to look.
+    if (this.#applying === null && this.#isCheckpointDue()) {
+      this.#applying = this.#writeCheckpoint().finally(() => {
+        this.#applying = null;
+        if (this.#pending.length > 0) this.#applying = this.#applyPending();
+      });
+    }
     void this.#options.log.lastSequence().then(
       (last) => {
         if (last >= this.#appliedSequence) return;
-        const message = `the demonstrations stream ends at ${last} but ${this.#appliedSequence} is indexed: it was replaced; restart to index the new one`;
-        this.#stop.abort(new HindcastError({ code: "INDEX_CORRUPT", boundary: "index", message }));
+        this.#stop.abort(replaced(last, this.#appliedSequence));
       },
       (error: unknown) => this.#options.logger.warn({ event: "stream.unchecked", problem: messageOf(error) }),
     );
   }
+}
+
+/** Stretches of entries that are all demonstrations or all none. */
+function runsOf(entries: readonly DemonstrationEntry[]): DemonstrationEntry[][] {
+  const runs: DemonstrationEntry[][] = [];
+  for (const entry of entries) {
+    const run = runs.at(-1);
+    if (run !== undefined && (run[0]?.demonstration === null) === (entry.demonstration === null)) run.push(entry);
+    else runs.push([entry]);
+  }
+  return runs;
+}
+
+/** The stream's last sequence. A coordinator creates the stream; a replica may be up before it, and waits. */
+export async function endOfStream(log: Pick<DemonstrationLog, "lastSequence">, signal: AbortSignal): Promise<number> {
+  const deadline = performance.now() + limits.streamWaitMsMax;
+  for (;;) {
+    try {
+      return await log.lastSequence();
+    } catch (error) {
+      const isMissing = error instanceof HindcastError && error.code === "BUS_NOT_FOUND";
+      if (!isMissing || performance.now() > deadline) throw error;
+      await delay(streamPollMs, undefined, { signal });
+    }
+  }
+}
+
+/** Of one demonstration, by the index or by what embeds it; anything else is not the demonstration's fault. */
+function isRefusal(error: unknown): error is HindcastError {
+  const refusals: readonly string[] = ["INDEX_INVALID", "MODEL_REQUEST_INVALID", "MODEL_CONTEXT_OVERFLOW"];
+  return error instanceof HindcastError && refusals.includes(error.code);
+}
+
+function replaced(end: number, indexed: number): HindcastError {
+  const message = `the demonstrations stream ends at ${end} but ${indexed} is indexed: it was replaced; restart to index the new one`;
+  return new HindcastError({ code: "INDEX_CORRUPT", boundary: "index", message });
+}
+
+/** What is embedded of a demonstration: what it is about, not how its observations looked. */
+function denseText({ instruction, steps }: Demonstration): string {
+  return [instruction.text, ...steps.map((step) => step.summary)].join("\n");
 }

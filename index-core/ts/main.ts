@@ -1,20 +1,59 @@
-// A retrieval replica: rebuilds its index from the demonstrations stream, joins the queue group once it has caught up,
-// and follows.
-import { runService } from "@hindcast/shared/node";
-import { DemonstrationIndex } from "./demonstration-index.ts";
-import { DemonstrationProjection } from "./demonstration-projection.ts";
-import { keepGraphsBuilt } from "./graph-upkeep.ts";
+// A retrieval replica: opens its index, or a newer one that another replica has published, catches up with the
+// demonstrations stream, joins the queue group, and follows.
+import { HindcastError } from "@hindcast/shared";
+import { createIndexEmbedder, indexVariables, modelVariables, runService } from "@hindcast/shared/node";
+import type { DemonstrationIndex } from "./demonstration-index.ts";
+import { DemonstrationProjection, endOfStream } from "./demonstration-projection.ts";
+import { openIndex } from "./open-index.ts";
 import { RetrievalMetrics } from "./retrieval-metrics.ts";
 import { RetrievalService } from "./retrieval-service.ts";
+import { SnapshotExchange, SnapshotPointer } from "./snapshot-exchange.ts";
 
-await runService("index-core", {}, async ({ logger, shutdown, registry, bus }) => {
+const variables = { ...indexVariables, ...modelVariables };
+
+await runService("index-core", variables, async ({ config, logger, shutdown, registry, bus }) => {
+  const { indexFolder: folder, indexPartitions: of, indexPartition } = config;
+  if (indexPartition >= of) {
+    const message = `HINDCAST_INDEX_PARTITION is ${indexPartition}, but there are ${of} partitions, counted from 0`;
+    throw new HindcastError({ code: "CONFIG_INVALID", boundary: "config", message });
+  }
+  const partition = { index: indexPartition, of, bus };
   const metrics = new RetrievalMetrics(registry);
-  const index = new DemonstrationIndex();
+  const { draining } = shutdown;
+
+  // Null where the index embeds by itself.
+  const embedder = createIndexEmbedder({ config, bus, logger });
+  const options = { folder: folder ?? undefined, embedder: embedder ?? config.indexEmbedder };
+  const open = (): Promise<DemonstrationIndex> => openIndex(options, logger);
+  let index = await open();
+  const exchange =
+    folder === null
+      ? null
+      : new SnapshotExchange({
+          pointers: bus.records("INDEXES", SnapshotPointer),
+          blobs: bus.indexBlobs,
+          folder,
+          partition,
+          indexVersion: index.version,
+          logger,
+        });
+  if (exchange !== null) {
+    const streamEnd = await endOfStream(bus.demonstrations, draining);
+    index = await exchange.openNewest(index, open, { streamEnd, signal: draining });
+  }
   shutdown.defer("index", () => index.close());
 
-  const { draining } = shutdown;
-  const onRejected = (): void => metrics.rejected.inc();
-  const projection = new DemonstrationProjection({ log: bus.demonstrations, index, logger, onRejected });
+  const projection = new DemonstrationProjection({
+    log: bus.demonstrations,
+    index,
+    logger,
+    embedder,
+    partition,
+    onRejected: (reason) => metrics.rejectedFor(reason),
+    ...(exchange === null
+      ? {}
+      : { checkpoint: async (sequence) => await exchange.offer(await index.checkpoint(sequence), draining) }),
+  });
   metrics.observe(index, projection);
   const following = projection.run(draining);
   following.catch((error: unknown) => shutdown.fail(error));
@@ -23,8 +62,8 @@ await runService("index-core", {}, async ({ logger, shutdown, registry, bus }) =
   const { demonstrations } = await index.stats();
   logger.info({ event: "index.rebuilt", demonstrations, sequence: projection.appliedSequence, version: index.version });
 
-  // Not waited for when draining: a build may take minutes, and closing the index ends it.
-  void keepGraphsBuilt(index, logger, draining);
-  const service = await bus.serveMicro(new RetrievalService({ index, projection, metrics }).describe());
+  const service = await bus.serveMicro(
+    new RetrievalService({ index, projection, metrics, embedder, stopping: draining, partition }).describe(),
+  );
   shutdown.defer("service", () => service[Symbol.asyncDispose]());
 });

@@ -1,20 +1,24 @@
 // Hindcast's records as the native index takes them, and its errors as HindcastErrors.
+import { inspect } from "node:util";
 import {
   actionText,
   type Demonstration,
   demonstrationText,
   ErrorCode,
   estimateTokens,
-  type Filter,
   HindcastError,
   messageOf,
   observationsOf,
   observationText,
   type RetrievalQuery,
 } from "@hindcast/shared";
+import { z } from "zod";
+import { checked, WellFormed } from "./checked.ts";
+import type { CollectionFilter } from "./collection.ts";
+import { indexError } from "./index-error.ts";
 import type { NativeDemonstration, NativeFilter, NativeQuery } from "./native.d.ts";
 
-export function toNativeDemonstration(demonstration: Demonstration): NativeDemonstration {
+export function toNativeDemonstration(demonstration: Demonstration, vector: Float32Array | null): NativeDemonstration {
   const { lineage, instruction, steps, answer } = demonstration;
   const actions = steps.map((step) => actionText(step.action));
   if (answer !== null) actions.push(actionText({ kind: "stop", answer }));
@@ -28,47 +32,106 @@ export function toNativeDemonstration(demonstration: Demonstration): NativeDemon
     kind: instruction.kind,
     replay: demonstration.replay,
     models: [...new Set(Object.values(lineage.models))],
+    benchmark: demonstration.benchmark,
+    application: demonstration.application,
+    split: demonstration.split,
+    utility: demonstration.utility ?? (demonstration.score - 1) / 4,
     instruction: instruction.text,
     actions,
     observations: observationsOf(demonstration).map(observationText),
     summaries: steps.map((step) => step.summary),
-    tokens: estimateTokens(demonstrationText(demonstration)),
+    tokens: tokensOf(demonstration),
+    vector,
     payload: JSON.stringify(demonstration),
+  };
+}
+
+/**
+ * Token counts from which those of any window are summed: the whole, what every window has, each observation, each action
+ * with its reason. The parts are rounded up one by one, so a window counts a little more than its text.
+ */
+function tokensOf(demonstration: Demonstration): number[] {
+  const { instruction, steps, answer } = demonstration;
+  const stop = answer === null ? "" : `Action: ${actionText({ kind: "stop", answer })}\n\n`;
+  return [
+    estimateTokens(demonstrationText(demonstration)),
+    estimateTokens(`Instruction: ${instruction.text}\n\n${stop}`),
+    ...observationsOf(demonstration).map((one) => estimateTokens(`Observation: ${observationText(one)}\n\n`)),
+    ...steps.map((step) => estimateTokens(`Reason: ${step.reason}\n\nAction: ${actionText(step.action)}\n\n`)),
+  ];
+}
+
+export const noExclusions = { demonstrations: [], tasks: [], documents: [], episodes: [] };
+
+export function toNativeQuery(query: RetrievalQuery, vector: Float32Array | null): NativeQuery {
+  const { filter, ranking, explain: _, ...rest } = query;
+  const { fusion, rrfK, mmrLambda, utilityWeight } = ranking;
+  if (fusion === "paper" && (mmrLambda !== null || utilityWeight > 0)) {
+    throw indexError("INDEX_INVALID", 'mmrLambda and utilityWeight re-order fused lists; set fusion to "rrf"');
+  }
+  return {
+    ...rest,
+    vector,
+    ranking: { isFused: fusion === "rrf", rrfK, mmrLambda, utilityWeight },
+    filter: filter === null ? null : toNativeFilter(filter),
   };
 }
 
 /** The native index refuses deeper filters; checked before a recursion of its own reads them. */
 const filterDepthMax = 32;
 
-export function toNativeQuery(query: RetrievalQuery): NativeQuery {
-  const { filter, ...rest } = query;
-  return { ...rest, filter: filter === null ? null : toNativeFilter(filter, 1) };
-}
+const Bound = z.number().nullable();
+const Eq = z.strictObject({ eq: z.tuple([WellFormed, WellFormed]) });
+const In = z.strictObject({ in: z.tuple([WellFormed, z.array(WellFormed)]) });
+const Range = z.strictObject({ range: z.tuple([WellFormed, z.strictObject({ min: Bound, max: Bound })]) });
 
-/** @throws INDEX_INVALID for a filter that is nested too deeply. */
-function toNativeFilter(filter: Filter, depth: number): NativeFilter {
+/** @throws INDEX_INVALID for a filter that is nested too deeply or is none. */
+export function toNativeFilter(filter: CollectionFilter, depth = 1): NativeFilter {
   if (depth > filterDepthMax) {
-    const message = `a filter is nested deeper than ${filterDepthMax}`;
-    throw new HindcastError({ code: "INDEX_INVALID", boundary: "index", message });
+    throw indexError("INDEX_INVALID", `a filter is nested deeper than ${filterDepthMax}`);
   }
-  const inner = (one: Filter): NativeFilter => toNativeFilter(one, depth + 1);
-  const none = { column: "", values: [], filters: [] };
-  if ("eq" in filter) return { ...none, operator: "in", column: filter.eq[0], values: [filter.eq[1]] };
-  if ("in" in filter) return { ...none, operator: "in", column: filter.in[0], values: filter.in[1] };
-  if ("and" in filter) return { ...none, operator: "and", filters: filter.and.map(inner) };
-  if ("or" in filter) return { ...none, operator: "or", filters: filter.or.map(inner) };
-  return { ...none, operator: "not", filters: [inner(filter.not)] };
+  const inner = (one: CollectionFilter): NativeFilter => toNativeFilter(one, depth + 1);
+  const none = { column: "", values: [], min: null, max: null, filters: [] };
+  if (typeof filter !== "object" || filter === null || Object.keys(filter).length !== 1) throw noFilter(filter);
+  if ("and" in filter && Array.isArray(filter.and)) return { ...none, operator: "and", filters: filter.and.map(inner) };
+  if ("or" in filter && Array.isArray(filter.or)) return { ...none, operator: "or", filters: filter.or.map(inner) };
+  if ("not" in filter) return { ...none, operator: "not", filters: [inner(filter.not)] };
+  if ("eq" in filter) {
+    const [column, value] = checked(Eq, filter).eq;
+    return { ...none, operator: "in", column, values: [value] };
+  }
+  if ("in" in filter) {
+    const [column, values] = checked(In, filter).in;
+    return { ...none, operator: "in", column, values };
+  }
+  if ("range" in filter) {
+    const [column, { min, max }] = checked(Range, filter).range;
+    return { ...none, operator: "range", column, min, max };
+  }
+  throw noFilter(filter);
 }
 
-/** Native errors read `CODE: sentence`. */
+function noFilter(filter: CollectionFilter): HindcastError {
+  const shown = inspect(filter, { depth: 1, breakLength: Number.POSITIVE_INFINITY }).slice(0, 200);
+  return indexError("INDEX_INVALID", `${shown} is no filter: one of eq, in, range, and, or, not`);
+}
+
+/** Native errors read `CODE: sentence`; what the border itself refuses is malformed input. */
 export function fromNativeError(error: unknown): HindcastError {
   if (error instanceof HindcastError) return error;
   const [, code, message] = /^([A-Z_]+): (.*)$/s.exec(messageOf(error)) ?? [];
   const known = ErrorCode.safeParse(code);
-  return new HindcastError({
-    code: known.success ? known.data : "INTERNAL",
-    boundary: "index",
-    message: known.success && message !== undefined ? message : messageOf(error),
-    cause: error,
-  });
+  if (known.success && message !== undefined) return indexError(known.data, message, error);
+  const isRefusal = error instanceof Error && "code" in error && refusals.has(String(error.code));
+  return indexError(isRefusal ? "INDEX_INVALID" : "INTERNAL", messageOf(error), error);
 }
+
+/** Status names of Node-API for arguments of a wrong type. */
+const refusals = new Set([
+  "InvalidArg",
+  "ObjectExpected",
+  "StringExpected",
+  "NumberExpected",
+  "ArrayExpected",
+  "BooleanExpected",
+]);

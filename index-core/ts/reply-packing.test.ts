@@ -14,7 +14,7 @@ function aHit(rank: number, length: number): RetrievalHit {
     rank,
     score: 0.5,
   };
-  return { demonstration, reference, tokens: 10 };
+  return { demonstration, reference, tokens: 10, window: null, fused: null };
 }
 
 test("a reply always fits, loses last hits only, counts them, and loses none without need", () => {
@@ -27,6 +27,9 @@ test("a reply always fits, loses last hits only, counts them, and loses none wit
         answers: answers.map((of) => ({
           hits: of.map((length, rank) => aHit(rank, length)),
           dropped: { duplicate: 1, perTrajectory: 2, tokenBudget: 3 },
+          passing: 9,
+          epoch: "",
+          explain: null,
         })),
         indexSequence: 9,
         indexVersion: "v",

@@ -1,0 +1,58 @@
+import type { NativeCheckpoint, NativeStats } from "./native.d.ts";
+
+/** What an index holds and does. Bytes are those of the vectors. */
+export interface IndexStats {
+  /** Live ones. */
+  rows: number;
+  byEnvironment: Record<string, number>;
+  segments: number;
+  /** Live rows that are searched through a graph, and those that are scanned. */
+  graphRows: number;
+  scanRows: number;
+  /** Rows that were replaced or removed and still take place. */
+  deadRows: number;
+  /** Merges and builds that wait for the background. */
+  pendingBuilds: number;
+  /** Rows that a graph did not reach and that were linked again. */
+  repaired: number;
+  residentBytes: number;
+  mappedBytes: number;
+  /** Names the graphs; replicas with equal sequences and epochs answer alike. */
+  epoch: string;
+  /** Segments searched since the index was opened, by strategy. */
+  searches: { exact: number; graph: number; fallback: number };
+  /** Answers of graphs that were searched again exactly, and how many of the wanted rows had been found. */
+  recall: { sampled: number; found: number; wanted: number };
+  /** Why background work last failed; null when it did not. Search stays right without it, only slower. */
+  problem: string | null;
+}
+
+/** Files of a checkpoint, the manifest last. */
+export interface CheckpointFiles {
+  sequence: number;
+  files: { name: string; bytes: number; checksum: string }[];
+}
+
+export function toStats(native: NativeStats): IndexStats {
+  const counts = native.environments.map((name, at): [string, number] => [name, native.counts[at] ?? 0]);
+  return {
+    rows: native.rows,
+    byEnvironment: Object.fromEntries(counts),
+    segments: native.segments,
+    graphRows: native.graphRows,
+    scanRows: native.scanRows,
+    deadRows: native.deadRows,
+    pendingBuilds: native.pendingJobs,
+    repaired: native.repaired,
+    residentBytes: native.residentBytes,
+    mappedBytes: native.mappedBytes,
+    epoch: native.epoch,
+    searches: { exact: native.searchesExact, graph: native.searchesGraph, fallback: native.searchesFallback },
+    recall: { sampled: native.recallSampled, found: native.recallFound, wanted: native.recallWanted },
+    problem: native.problem === "" ? null : native.problem,
+  };
+}
+
+export function toCheckpoint({ sequence, files }: NativeCheckpoint): CheckpointFiles {
+  return { sequence, files };
+}

@@ -1,0 +1,83 @@
+// What the service needs of an index: a `DemonstrationIndex`, or a scripted one in tests.
+import type { Demonstration, Exclusions, Filter, RetrievalAnswer, RetrievalQuery, SearchMode } from "@hindcast/shared";
+
+export interface IndexStats {
+  demonstrations: number;
+  byEnvironment: Record<string, number>;
+  segments: number;
+  /** Rows searched through a graph. */
+  graphRows: number;
+  /** Rows scanned exactly. */
+  scanRows: number;
+  /** Rows replaced or removed, and not yet merged away. */
+  deadRows: number;
+  pendingBuilds: number;
+  residentBytes: number;
+  mappedBytes: number;
+  /** Which graph segments there are. */
+  epoch: string;
+  /** Links that the check of a built graph had to add. */
+  repaired: number;
+  searches: { exact: number; graph: number; fallback: number };
+  /** Answers of graphs that were searched again exactly: how many, and how many of the wanted rows were found. */
+  recall: { sampled: number; found: number; wanted: number };
+  /** Why background work last failed; null when it did not. */
+  problem: string | null;
+}
+
+export interface IndexFile {
+  name: string;
+  bytes: number;
+  /** The index's own; it is checked when the file is opened. */
+  checksum: string;
+}
+
+/** The files that make up an index, the manifest among them, and the sequence of the stream that they hold. */
+export interface CheckpointFiles {
+  sequence: number;
+  files: IndexFile[];
+}
+
+export interface VectorsRequest {
+  environment: string;
+  embedder: string;
+  /** One query after the other. */
+  vectors: Float32Array;
+  k: number;
+  ef?: number;
+  filter: Filter | null;
+  exclude: Exclusions;
+  mode?: SearchMode;
+}
+
+export interface VectorsAnswer {
+  /** Hits of all queries, one query after the other. */
+  ids: string[];
+  scores: Float32Array;
+  /** Hits of each query. */
+  counts: Uint32Array;
+  epoch: string;
+}
+
+export interface RetrievalIndex {
+  /** Names every rule that influences an answer. */
+  readonly version: string;
+  /** What made its vectors: the index itself, or what hands them to it. */
+  readonly embedder: EmbedderIdentity;
+  /** `vectors[i]` is the vector of query i where the index does not compute it itself. */
+  search(queries: readonly RetrievalQuery[], vectors?: (Float32Array | null)[]): Promise<RetrievalAnswer[]>;
+  searchVectors(request: VectorsRequest): Promise<VectorsAnswer>;
+  get(ids: readonly Demonstration["id"][]): Promise<(Demonstration | null)[]>;
+  stats(): Promise<IndexStats>;
+}
+
+/** What made the stored vectors. */
+export interface EmbedderIdentity {
+  name: string;
+  dimensions: number;
+}
+
+/** Makes vectors outside of the index; without one the index computes `hash-v1` itself. */
+export interface TextEmbedder extends EmbedderIdentity {
+  embed(texts: string[], purpose: "document" | "query", signal: AbortSignal): Promise<Float32Array[]>;
+}

@@ -3,11 +3,11 @@ import { describe, expect, it } from "vitest";
 import { requirements } from "./requirements.ts";
 
 const root = new URL("..", import.meta.url).pathname;
-const files = globSync(["*/{src,ts}/**/*.test.ts", "test/**/*.test.ts"], { cwd: root }).filter(
-  (file) => !file.includes("node_modules"),
-);
+const files = globSync(["*/{src,ts}/**/*.test.ts", "test/**/*.test.ts", "index-core/{src,tests}/**/*.rs"], {
+  cwd: root,
+}).filter((file) => !file.includes("node_modules"));
 const citations = files.flatMap((file) =>
-  [...readFileSync(`${root}/${file}`, "utf8").matchAll(/^\/\/ Requirements: (.+)$/gm)].flatMap((match) =>
+  [...readFileSync(`${root}/${file}`, "utf8").matchAll(/^\/\/!? Requirements: (.+)$/gm)].flatMap((match) =>
     (match[1] ?? "").split(",").map((id) => ({ file, id: id.trim() })),
   ),
 );

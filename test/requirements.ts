@@ -70,4 +70,40 @@ export const requirements = {
   "3.bad.oversized": "a step payload over the size limit is refused with a clear error, not lost",
   "3.bad.unknown-version": "a message with an unknown version is kept, counted and never misread",
   "3.bad.ctrl-c": "Ctrl-C ends cleanly: nothing left running, state kept",
+  "4.1.binding":
+    "the binding is thin: own plain objects, panics become errors, closed and malformed calls have codes, nothing blocks the event loop",
+  "4.1.packages": "platform packages in the napi-rs manner without an install script; a local build comes first",
+  "4.1.types": "native.d.ts and the facade have precise types without any and unknown",
+  "4.2.segments":
+    "immutable segments under a snapshot: any history of writes, merges and builds answers as brute force does",
+  "4.3.filters": "boolean filters, ranges and exclusion lists on columns, never short when enough rows pass",
+  "4.3.planner": "scan, graph or fallback by expected cost, and explain says which",
+  "4.4.embedders": "remote embedders (Gemini, OpenAI-compatible) with a vector cache that never buys a vector twice",
+  "4.4.hash-v1": "hash-v1 never changes: golden vectors and a slow reference",
+  "4.4.lexical": "BM25 over observations with statistics of the live rows of all segments, exact whatever is pruned",
+  "4.4.model2vec": "a model2vec model in a user's folder embeds",
+  "4.4.refused": "vectors of another embedder, dimension or version are refused",
+  "4.5.ranking": "reciprocal rank fusion, MMR, cap per trajectory and utility prior, each hit saying why",
+  "4.5.window": "where an observation matched, the steps around it are returned, and the budget counts only them",
+  "4.6.crash-safe":
+    "kill -9 at any instruction loses nothing that was acknowledged and opens clean; damage is detected",
+  "4.6.live": "upserts and removals while searching",
+  "4.6.replicas": "replicas at the same sequence answer identically",
+  "4.6.shipping":
+    "a new replica fetches the newest snapshot of its index version and replays the rest; what is damaged is rebuilt",
+  "4.7.batching": "requests that arrive together are one call of the index, and none spoils its neighbours",
+  "4.7.binary": "vector searches travel in a compact frame; any other bytes are a typed error that names the place",
+  "4.7.interop": "an agent in Python and one with the older nats client query the service",
+  "4.7.overload": "overload, a passed deadline and a stopping replica are answered at once with typed errors",
+  "4.7.partitions":
+    "a divided corpus answers as one: all partitions are asked, and a missing one is never left out silently",
+  "4.7.service": "search, get, explain, stats and health answer on NATS as a micro service, with a JSON Schema each",
+  "4.8.metrics":
+    "latency by stage and strategy, recall, segments, memory, lag and refusals are metrics with bounded labels",
+  "4.9.walk": "usearch builds deterministic graphs and our own walk searches them, with expansion and filter per query",
+  "4.bad-input":
+    "malformed vectors, k, filters, ids and arrays are typed errors that name the value and leave the index intact",
+  "4.bench": "one command measures against peers on the same machine",
+  "4.fuzz": "file readers, queries and vectors survive any bytes",
+  "4.pitfalls": "the fifteen pitfalls of a plain vector library do not happen",
 } as const;

@@ -5,7 +5,8 @@ const project = (name: string, include: string[], testTimeout: number, extra: ob
   root: new URL("..", import.meta.url).pathname,
   resolve: { conditions },
   ssr: { resolve: { conditions, externalConditions: conditions } },
-  test: { name, include, testTimeout, hookTimeout: 120_000, ...extra },
+  // What is polled for comes at once on an idle machine; the default of a second is too short for a busy one.
+  test: { name, include, testTimeout, hookTimeout: 120_000, expect: { poll: { timeout: 15_000 } }, ...extra },
 });
 
 // Unit tests run beside each other; the others start servers, browsers or sandboxes and share two cores.

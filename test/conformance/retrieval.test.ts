@@ -61,29 +61,31 @@ const filter = fc.oneof(
 );
 const someOf = (...values: string[]): fc.Arbitrary<string[]> =>
   fc.oneof(fc.constant<string[]>([]), fc.subarray(values));
-const queries = fc.record({
-  environment: fc.constantFrom("shell", "shell", "shell", "web", "none"),
-  observation: fc.option(observation),
-  query: fc.option(sentence),
-  observationBased: fc.nat(6),
-  modelBased: fc.nat(6),
-  filter: fc.option(filter),
-  exclude: fc.record({
-    demonstrations: someOf("demo-0", "demo-3"),
-    tasks: someOf("task-1"),
-    documents: someOf("doc-2"),
-    episodes: someOf("ep-4", "ep-5"),
-  }),
-  perTrajectoryMax: fc.integer({ min: 1, max: 4 }),
-  tokenBudget: fc.oneof(fc.constant(1_000_000), fc.integer({ min: 1, max: 200 })),
-});
+const queries = fc
+  .record({
+    environment: fc.constantFrom("shell", "shell", "shell", "web", "none"),
+    observation: fc.option(observation),
+    query: fc.option(sentence),
+    observationBased: fc.nat(6),
+    modelBased: fc.nat(6),
+    filter: fc.option(filter),
+    exclude: fc.record({
+      demonstrations: someOf("demo-0", "demo-3"),
+      tasks: someOf("task-1"),
+      documents: someOf("doc-2"),
+      episodes: someOf("ep-4", "ep-5"),
+    }),
+    perTrajectoryMax: fc.integer({ min: 1, max: 4 }),
+    tokenBudget: fc.oneof(fc.constant(1_000_000), fc.integer({ min: 1, max: 200 })),
+  })
+  .map(aRetrievalQuery);
 
 const opened: DemonstrationIndex[] = [];
 afterAll(async () => {
   await Promise.all(opened.map((index) => index.close()));
 });
-function anIndex(): DemonstrationIndex {
-  const index = new DemonstrationIndex();
+async function anIndex(): Promise<DemonstrationIndex> {
+  const index = await DemonstrationIndex.open();
   opened.push(index);
   return index;
 }
@@ -104,7 +106,7 @@ test("answers are those of a brute-force search by the stated rules", { timeout:
   await fc.assert(
     fc.asyncProperty(demonstrations, fc.array(queries, { minLength: 1, maxLength: 4 }), async (all, asked) => {
       const corpus = all.map((words, n) => aDemonstrationOf(n, words));
-      const index = anIndex();
+      const index = await anIndex();
       await index.upsert(corpus);
       await agrees(index, corpus, asked);
       await index.close();
@@ -126,7 +128,7 @@ test(
         fc.array(change, { maxLength: 40 }),
         fc.array(queries, { minLength: 1, maxLength: 3 }),
         async (changes, asked) => {
-          const index = anIndex();
+          const index = await anIndex();
           const live = new Map<number, Demonstration>();
           for (const { n, words } of changes) {
             const demonstration = aDemonstrationOf(n, words ?? {});
@@ -148,7 +150,7 @@ test(
 );
 
 test("an observation seen before is found exactly, then by its words, and the query's finds come after", async () => {
-  const index = anIndex();
+  const index = await anIndex();
   await index.upsert([
     aDemonstrationOf(1, { initial: "On branch main\nnothing to commit", instruction: "Create an annotated tag" }),
     aDemonstrationOf(2, { initial: "On branch  main\r\nnothing to commit\n", instruction: "Show the last commit" }),
@@ -186,7 +188,7 @@ test("an observation seen before is found exactly, then by its words, and the qu
 });
 
 test("caps and near-duplicates never make an answer short while others pass", async () => {
-  const index = anIndex();
+  const index = await anIndex();
   const flood = Array.from({ length: 400 }, (_, n) =>
     aDemonstrationOf(`flood-${n}`, {
       episode: "ep-flood",

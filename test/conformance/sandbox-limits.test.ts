@@ -22,7 +22,7 @@ describe("a sandbox's limits", () => {
     await box.run("x=kept");
     const result = await box.run(script, { timeoutMs: 300 });
     expect(result).toMatchObject({ exitCode: null, killed: "timeout" });
-    expect(result.durationMs).toBeLessThan(3_000);
+    expect(result.durationMs).toBeLessThan(15_000);
     expect((await box.run("echo $x; pgrep -c sleep")).text).toBe("kept\n0\n");
   });
 
@@ -139,7 +139,8 @@ print("shared")`;
     const startedAt = performance.now();
     const { filesHash } = await box.state();
     expect(await box.sandbox.snapshot(32 * MiB, never)).toBeNull();
-    expect(performance.now() - startedAt).toBeLessThan(2_000);
+    // Reading the holes byte by byte takes minutes.
+    expect(performance.now() - startedAt).toBeLessThan(15_000);
     await box.run("rm f[0-9]*; rm f; head -c 60M /dev/zero > f; for i in $(seq 300); do truncate -s 60M f$i; done");
     expect((await box.state()).filesHash).toBe(filesHash);
   });

@@ -35,7 +35,7 @@ describe("dead letters", () => {
   /** Leases and hands back until JetStream gives the task up, as workers that keep dying would. */
   async function exhaust(): Promise<void> {
     for (let delivery = 1; delivery <= limits.attemptsMax; delivery += 1) {
-      const [leased] = await worker.tasks.lease(testPool, 1, 5_000, never);
+      const [leased] = await worker.tasks.lease(testPool, 1, 10_000, never);
       expect(leased?.deliveryCount).toBe(delivery);
       leased?.handBack();
     }
@@ -44,7 +44,7 @@ describe("dead letters", () => {
 
   it("take what a worker gives up on, with payload, subject, reason and number of deliveries", async () => {
     await coordinator.tasks.publish(task(1), never);
-    const [leased] = await worker.tasks.lease(testPool, 1, 1_000, never);
+    const [leased] = await worker.tasks.lease(testPool, 1, 10_000, never);
     await leased?.deadLetter("the environment does not exist:\nreally");
     const [letter, ...others] = await coordinator.deadLetters.list();
     expect(others).toEqual([]);
@@ -58,7 +58,7 @@ describe("dead letters", () => {
     expect((await raw.manager.streams.info(streams.tasks)).state.messages).toBe(0);
     await coordinator.deadLetters.requeue(letter?.sequence ?? 0);
     expect(await coordinator.deadLetters.list()).toEqual([]);
-    const [again] = await worker.tasks.lease(testPool, 1, 1_000, never);
+    const [again] = await worker.tasks.lease(testPool, 1, 10_000, never);
     expect(again).toMatchObject({ task: task(1), deliveryCount: 1 });
   });
 
@@ -78,7 +78,7 @@ describe("dead letters", () => {
   it("take it even when the server's advisory was lost", async () => {
     await coordinator.tasks.publish(task(1), never);
     await coordinator.tasks.publish(task(2), never);
-    const [first] = await worker.tasks.lease(testPool, 1, 1_000, never);
+    const [first] = await worker.tasks.lease(testPool, 1, 10_000, never);
     expect(await first?.done()).toBe(true);
     await exhaust();
     await raw.manager.streams.purge(streams.advisories);
@@ -90,7 +90,7 @@ describe("dead letters", () => {
 
   it("leave alone what is queued or worked on", async () => {
     for (const n of [1, 2, 3]) await coordinator.tasks.publish(task(n), never);
-    const [leased] = await worker.tasks.lease(testPool, 1, 1_000, never);
+    const [leased] = await worker.tasks.lease(testPool, 1, 10_000, never);
     expect(await coordinator.deadLetters.reconcile([testPool])).toBe(0);
     expect(await leased?.done()).toBe(true);
     expect(await coordinator.tasks.backlog(testPool)).toEqual({ queued: 2, working: 0 });
@@ -100,10 +100,10 @@ describe("dead letters", () => {
     const advisories = async (): Promise<number> => (await raw.manager.streams.info(streams.advisories)).state.messages;
     await shortenAckWait(raw, 1_000, { max_deliver: 1 });
     await coordinator.tasks.publish(task(1), never);
-    await worker.tasks.lease(testPool, 1, 1_000, never);
+    await worker.tasks.lease(testPool, 1, 10_000, never);
     await expect.poll(advisories, { timeout: 5_000 }).toBe(1);
     await coordinator.tasks.publish(task(2), never);
-    const [leased] = await worker.tasks.lease(testPool, 1, 1_000, never);
+    const [leased] = await worker.tasks.lease(testPool, 1, 10_000, never);
     leased?.handBack();
     // Longer than the timer that announced the other one.
     await delay(2_000);
@@ -115,7 +115,7 @@ describe("dead letters", () => {
 
   it("can be dropped, and say so when they are gone", async () => {
     await coordinator.tasks.publish(task(1), never);
-    const [leased] = await worker.tasks.lease(testPool, 1, 1_000, never);
+    const [leased] = await worker.tasks.lease(testPool, 1, 10_000, never);
     await leased?.deadLetter("no");
     const [letter] = await coordinator.deadLetters.list();
     await coordinator.deadLetters.drop(letter?.sequence ?? 0);

@@ -67,14 +67,14 @@ describe("leases", () => {
 
   it("live on past their time to live while they are renewed, and end within it when their worker dies", async () => {
     const dying = await nats.connect(w1);
-    const lease = await dying.leases.acquire(episode("renew"), w1, 1_500);
-    await delay(3_500);
+    const lease = await dying.leases.acquire(episode("renew"), w1, 3_000);
+    await delay(6_500);
     expect(lease?.lost.aborted).toBe(false);
     expect(await two.leases.acquire(episode("renew"), w2)).toBeNull();
     const holder = async () => (await two.leases.holder(episode("renew")))?.token === lease?.token;
     await expect.poll(holder).toBe(true);
     await dying.close();
-    await expect.poll(() => two.leases.holder(episode("renew")), { timeout: 3_000 }).toBeNull();
+    await expect.poll(() => two.leases.holder(episode("renew")), { timeout: 15_000 }).toBeNull();
     await expect.poll(() => lease?.lost.aborted).toBe(true);
   });
 

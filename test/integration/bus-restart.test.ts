@@ -89,7 +89,7 @@ describe("the bus across kill -9 and restart of the server", () => {
   it("goes on leasing: a wait under way survives, and a lease taken before is still good", async () => {
     await coordinator.tasks.purge(campaignId);
     await coordinator.tasks.publish(task("before"), never);
-    const [before] = await worker.tasks.lease(testPool, 1, 1_000, never);
+    const [before] = await worker.tasks.lease(testPool, 1, 10_000, never);
     const leased: string[] = [];
     const stop = new AbortController();
     const leasing = (async () => {

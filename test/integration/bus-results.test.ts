@@ -88,7 +88,7 @@ describe("results and trajectories", () => {
     await shortenAckWait(raw, 1_000);
     const work = task("zombie");
     await coordinator.tasks.publish(work, never);
-    const [zombie] = await one.tasks.lease(testPool, 1, 1_000, never);
+    const [zombie] = await one.tasks.lease(testPool, 1, 10_000, never);
     const records = (workerId: WorkerId, attempt: number) => {
       const head = { taskId: work.taskId, episodeId: work.episodeId, workerId, attempt };
       return [anEpisodeStarted(head), aStepRecorded(1, head)] as const;

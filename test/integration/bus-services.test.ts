@@ -12,6 +12,8 @@ import { aNatsServer, type TestNats } from "../support/nats-server.ts";
 const Question = z.strictObject({ v: z.literal(1), text: z.string() });
 const Answer = z.strictObject({ v: z.literal(1), length: z.int() });
 const echo = "hindcast.retrieval.search";
+/** Requests for something slow that have arrived. */
+let slowOnes = 0;
 const decoder = new TextDecoder();
 const encoder = new TextEncoder();
 
@@ -32,7 +34,10 @@ const upperCaser = (): MicroService => ({
           throw new HindcastError({ code: "INDEX_NOT_READY", boundary: "index", message: "not\nyet", retryable: true });
         if (text === "crash") throw new Error("oops");
         if (text === "flood") return new Uint8Array(limits.replyBytesMax + 1);
-        if (text === "slow") await delay(300, undefined, { signal });
+        if (text === "slow") {
+          slowOnes += 1;
+          await delay(300, undefined, { signal });
+        }
         return encoder.encode(text.toUpperCase());
       },
     },
@@ -136,17 +141,18 @@ describe("request/reply", () => {
   it("works on a bounded number of requests at once and refuses the rest as busy", async () => {
     const gate = Promise.withResolvers<void>();
     await using _ = await serveLengths(index, () => gate.promise.then(() => 1));
+    const refused: unknown[] = [];
     const asked = Array.from({ length: limits.requestsInFlightMax + 10 }, () =>
       ask("x").then(
         () => "answered",
-        (error: unknown) => error,
+        (error: unknown) => void refused.push(error),
       ),
     );
-    await delay(200);
+    await expect.poll(() => refused.length).toBe(10);
     gate.resolve();
     const outcomes = await Promise.all(asked);
     expect(outcomes.filter((outcome) => outcome === "answered")).toHaveLength(limits.requestsInFlightMax);
-    expect(outcomes.find((outcome) => outcome !== "answered")).toMatchObject({ code: "BUS_FULL", retryable: true });
+    expect(refused[0]).toMatchObject({ code: "BUS_FULL", retryable: true });
   });
 
   it("passes lossy progress to who listens, skipping what cannot be read", async () => {
@@ -211,7 +217,7 @@ describe("request/reply", () => {
     it("finishes the requests under way when it is closed, and takes no more", async () => {
       const service = await index.serveMicro(upperCaser());
       const slow = old.request(echo, "slow");
-      await delay(50);
+      await expect.poll(() => slowOnes).toBe(1);
       await service[Symbol.asyncDispose]();
       expect((await slow).string()).toBe("SLOW");
       await expect(old.request(echo, "late")).rejects.toMatchObject({ code: "503" });

@@ -42,7 +42,7 @@ describe("the task queue", () => {
   it("queues a task once while it is queued or worked on, and takes it again after it is done", async () => {
     expect(await coordinator.tasks.publish(task(1), never)).toBe("queued");
     expect(await coordinator.tasks.publish(task(1), never)).toBe("duplicate");
-    const [leased] = await one.tasks.lease(testPool, 1, 1_000, never);
+    const [leased] = await one.tasks.lease(testPool, 1, 10_000, never);
     expect(leased?.task).toEqual(task(1));
     expect(leased?.deliveryCount).toBe(1);
     expect(await coordinator.tasks.publish(task(1), never)).toBe("duplicate");
@@ -53,8 +53,8 @@ describe("the task queue", () => {
 
   it("gives each task to one worker, and never more than the worker has slots for", async () => {
     for (const n of [1, 2, 3, 4, 5]) await coordinator.tasks.publish(task(n), never);
-    const first = await one.tasks.lease(testPool, 2, 1_000, never);
-    const second = await two.tasks.lease(testPool, 10, 1_000, never);
+    const first = await one.tasks.lease(testPool, 2, 10_000, never);
+    const second = await two.tasks.lease(testPool, 10, 10_000, never);
     expect(first.map((leased) => leased.task.taskId)).toEqual(["task-1", "task-2"]);
     expect(second.map((leased) => leased.task.taskId)).toEqual(["task-3", "task-4", "task-5"]);
     expect(await coordinator.tasks.backlog(testPool)).toEqual({ queued: 0, working: 5 });
@@ -66,7 +66,8 @@ describe("the task queue", () => {
     const startedAt = performance.now();
     await coordinator.tasks.publish(task(1), never);
     expect(await leasing).toHaveLength(1);
-    expect(performance.now() - startedAt).toBeLessThan(5_000);
+    // Well before the thirty seconds that the wait may last.
+    expect(performance.now() - startedAt).toBeLessThan(20_000);
   });
 
   it("returns nothing when nothing comes in time, or when the wait is aborted", async () => {
@@ -77,31 +78,31 @@ describe("the task queue", () => {
     expect(await leasing).toEqual([]);
     await coordinator.tasks.publish(task(1), never);
     // The aborted pull took nothing with it.
-    expect(await two.tasks.lease(testPool, 1, 2_000, never)).toHaveLength(1);
+    expect(await two.tasks.lease(testPool, 1, 10_000, never)).toHaveLength(1);
   });
 
   it("keeps a task with its worker for as long as working() is said, and no longer", async () => {
-    await shortenAckWait(raw, 1_000);
+    await shortenAckWait(raw, 3_000);
     await coordinator.tasks.publish(task(1), never);
-    const [leased] = await one.tasks.lease(testPool, 1, 1_000, never);
+    const [leased] = await one.tasks.lease(testPool, 1, 10_000, never);
     for (let beat = 0; beat < 6; beat += 1) {
-      await delay(400);
+      await delay(700);
       leased?.working();
     }
     expect(await two.tasks.lease(testPool, 1, 100, never)).toEqual([]);
-    const [again] = await two.tasks.lease(testPool, 1, 5_000, never);
+    const [again] = await two.tasks.lease(testPool, 1, 15_000, never);
     expect(again?.deliveryCount).toBe(2);
   });
 
   it("gives a task handed back to the next worker at once, or after the delay asked for", async () => {
     await coordinator.tasks.publish(task(1), never);
-    const [first] = await one.tasks.lease(testPool, 1, 1_000, never);
+    const [first] = await one.tasks.lease(testPool, 1, 10_000, never);
     first?.handBack();
-    const [second] = await two.tasks.lease(testPool, 1, 1_000, never);
+    const [second] = await two.tasks.lease(testPool, 1, 10_000, never);
     expect(second?.deliveryCount).toBe(2);
     const startedAt = performance.now();
     second?.handBack(700);
-    const [third] = await one.tasks.lease(testPool, 1, 5_000, never);
+    const [third] = await one.tasks.lease(testPool, 1, 10_000, never);
     expect(third?.deliveryCount).toBe(3);
     expect(performance.now() - startedAt).toBeGreaterThan(600);
   });
@@ -109,14 +110,12 @@ describe("the task queue", () => {
   it("caps the delay of a hand-back, because a delayed task holds a place in max_ack_pending", async () => {
     await shortenAckWait(raw, 60_000, { max_ack_pending: 2 });
     for (const n of [1, 2, 3]) await coordinator.tasks.publish(task(n), never);
-    const leased = await one.tasks.lease(testPool, 2, 1_000, never);
+    const leased = await one.tasks.lease(testPool, 2, 10_000, never);
     for (const each of leased) each.handBack(3_600_000);
     // The trap itself: two delayed tasks stall the third.
     expect(await two.tasks.lease(testPool, 1, 500, never)).toEqual([]);
     // The cap: an hour became ten seconds, so the queue moves again by itself.
-    const startedAt = performance.now();
-    expect(await two.tasks.lease(testPool, 1, 20_000, never)).toHaveLength(1);
-    expect(performance.now() - startedAt).toBeLessThan(limits.nakDelayMsMax + 2_000);
+    expect(await two.tasks.lease(testPool, 1, 2 * limits.nakDelayMsMax, never)).toHaveLength(1);
   }, 40_000);
 
   it("makes a publisher wait while the queue is full, and drops nothing", async () => {
@@ -134,7 +133,7 @@ describe("the task queue", () => {
     expect(published.length).toBeLessThan(4);
     const done: string[] = [];
     while (done.length < 8) {
-      for (const leased of await one.tasks.lease(testPool, 1, 5_000, never)) {
+      for (const leased of await one.tasks.lease(testPool, 1, 10_000, never)) {
         expect(await leased.done()).toBe(true);
         done.push(leased.task.taskId);
       }
@@ -158,7 +157,7 @@ describe("the task queue", () => {
     const other = "c-0002" as CampaignId;
     for (const n of [1, 2, 3]) await coordinator.tasks.publish(task(n), never);
     await coordinator.tasks.publish(task(4, { campaignId: other }), never);
-    const [leased] = await one.tasks.lease(testPool, 1, 1_000, never);
+    const [leased] = await one.tasks.lease(testPool, 1, 10_000, never);
     expect(await coordinator.tasks.purge(task(1).campaignId)).toBe(2);
     expect(await leased?.done()).toBe(true);
     const rest = await one.tasks.lease(testPool, 5, 500, never);
@@ -172,7 +171,7 @@ describe("the task queue", () => {
     const payload = JSON.stringify(strange);
     await raw.jetstream.publish(subjects.task(testPool, task(1).campaignId, task(1).taskId), payload);
     await coordinator.tasks.publish(task(2), never);
-    const leased = await one.tasks.lease(testPool, 5, 1_000, never);
+    const leased = await one.tasks.lease(testPool, 5, 10_000, never);
     expect(leased.map((each) => each.task.taskId)).toEqual(["task-2"]);
     const letters = await coordinator.deadLetters.list();
     expect(letters.map((letter) => Buffer.from(letter.payload).toString())).toEqual([payload]);

@@ -24,14 +24,14 @@ afterEach(() => nats[Symbol.asyncDispose]());
 
 async function aRetrievalService(): Promise<AsyncDisposable> {
   const own = await nats.connect("index-core");
-  const index = new DemonstrationIndex();
+  const index = await DemonstrationIndex.open();
   const stop = new AbortController();
   const metrics = new RetrievalMetrics(new Registry());
   const projection = new DemonstrationProjection({
     log: own.demonstrations,
     index,
     logger: silentLogger,
-    onRejected: () => metrics.rejected.inc(),
+    onRejected: (reason) => metrics.rejectedFor(reason),
   });
   const following = projection.run(stop.signal);
   await projection.catchUp(stop.signal);

@@ -1,8 +1,8 @@
 // The retrieval process as it runs in a cluster: started before its stream exists, killed, restarted, drained.
-// Requirements: 3.8.rebuild, 3.8.service
+// Requirements: 3.8.rebuild, 3.8.service, 4.7.partitions
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -134,4 +134,53 @@ test("a misspelt setting ends the process with one sentence that names it", () =
   expect(stderr).toMatch(
     /^error: environment variable HINDCAST_METRIC_PORT is not known; did you mean HINDCAST_METRICS_PORT\?.*\n$/,
   );
+});
+
+test("a partition that does not exist ends the process with a sentence that names it", async () => {
+  const replica = await start({ HINDCAST_INDEX_PARTITIONS: "2", HINDCAST_INDEX_PARTITION: "2" });
+  const { err } = await replica.logged("process.failed");
+  expect(err).toMatchObject({ message: expect.stringContaining("HINDCAST_INDEX_PARTITION is 2, but there are 2") });
+  expect((await replica.exited)[0]).not.toBe(0);
+});
+
+test("two processes with a partition each answer as one", async () => {
+  const processes = await Promise.all(
+    ["0", "1"].map((partition) => start({ HINDCAST_INDEX_PARTITIONS: "2", HINDCAST_INDEX_PARTITION: partition })),
+  );
+  const rebuilt = await Promise.all(processes.map((one) => one.logged("index.rebuilt")));
+  expect(rebuilt.reduce((sum, { demonstrations }) => sum + Number(demonstrations), 0)).toBe(299);
+  await Promise.all(processes.map((one) => one.logged("process.ready")));
+  const reply = await search("replaced while away");
+  expect(reply.answers[0]?.hits).toHaveLength(100);
+  expect(reply.indexVersion).toMatch(/ partitions=2$/);
+  for (const { child } of processes) child.kill("SIGTERM");
+  expect(await Promise.all(processes.map(({ exited }) => exited))).toEqual([
+    [0, null],
+    [0, null],
+  ]);
+});
+
+test("a process with a folder goes on from its checkpoint, and rebuilds when the folder is damaged", async () => {
+  const folder = join(nats.directory, "index");
+  const first = await start({ HINDCAST_INDEX_FOLDER: folder });
+  const { sequence } = await first.logged("index.rebuilt");
+  await first.logged("process.ready");
+  first.child.kill("SIGTERM");
+  expect(await first.exited).toEqual([0, null]);
+  expect(await first.logged("checkpoint.written")).toMatchObject({ sequence });
+
+  const second = await start({ HINDCAST_INDEX_FOLDER: folder });
+  expect(await second.logged("index.rebuilt")).toMatchObject({ demonstrations: 299, sequence });
+  await second.logged("process.ready");
+  expect((await search("replaced while away")).answers[0]?.hits).toHaveLength(100);
+  second.child.kill("SIGKILL");
+  await second.exited;
+
+  await writeFile(join(folder, "MANIFEST"), "damaged");
+  await rm(join(folder, "MANIFEST.previous"), { force: true });
+  const third = await start({ HINDCAST_INDEX_FOLDER: folder });
+  expect(await third.logged("index.discarded")).toMatchObject({ problem: expect.stringContaining("is damaged") });
+  expect(await third.logged("index.rebuilt")).toMatchObject({ demonstrations: 299, sequence });
+  third.child.kill("SIGTERM");
+  expect(await third.exited).toEqual([0, null]);
 });

@@ -1,6 +1,5 @@
 // The retrieval service on a real NATS server, asked by our client and by the older `nats` package.
 // Requirements: 3.8.service, 3.8.rebuild, 3.bad.unknown-version
-import { DemonstrationIndex, DemonstrationProjection, RetrievalMetrics, RetrievalService } from "@hindcast/index-core";
 import {
   type Demonstration,
   type DemonstrationId,
@@ -15,11 +14,11 @@ import {
   subjects,
   WireError,
 } from "@hindcast/shared";
-import { type Bus, silentLogger } from "@hindcast/shared/node";
+import type { Bus } from "@hindcast/shared/node";
 import { connect, RequestStrategy, ServiceVerb } from "nats";
-import { Registry } from "prom-client";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { aNatsServer, type TestNats } from "../support/nats-server.ts";
+import { aReplica, type Replica } from "../support/replica.ts";
 import { aDemonstrationOf, aRetrievalQuery } from "../support/retrieval.ts";
 
 let nats: TestNats;
@@ -31,44 +30,13 @@ beforeAll(async () => {
   nats = await aNatsServer();
   coordinator = await nats.coordinator();
   client = await nats.connect("client");
-  replica = await aReplica();
+  replica = await aReplica(nats);
 });
 
 afterAll(async () => {
-  await replica?.stop();
+  await replica?.[Symbol.asyncDispose]();
   await nats?.[Symbol.asyncDispose]();
 });
-
-interface Replica {
-  projection: DemonstrationProjection;
-  registry: Registry;
-  stop(): Promise<void>;
-}
-
-async function aReplica(): Promise<Replica> {
-  const bus = await nats.connect("index-core");
-  const index = new DemonstrationIndex();
-  const stop = new AbortController();
-  const registry = new Registry();
-  const metrics = new RetrievalMetrics(registry);
-  const onRejected = (): void => metrics.rejected.inc();
-  const projection = new DemonstrationProjection({ log: bus.demonstrations, index, logger: silentLogger, onRejected });
-  metrics.observe(index, projection);
-  const following = projection.run(stop.signal);
-  await projection.catchUp(stop.signal);
-  const service = await bus.serveMicro(new RetrievalService({ index, projection, metrics }).describe());
-  return {
-    projection,
-    registry,
-    stop: async () => {
-      await service[Symbol.asyncDispose]();
-      stop.abort();
-      await following;
-      await index.close();
-      await bus.close();
-    },
-  };
-}
 
 async function put(...demonstrations: Demonstration[]): Promise<number> {
   let sequence = 0;
@@ -339,8 +307,11 @@ test("a message of the stream that cannot be read is counted and skipped", async
   const { servers, credentials, inboxPrefix } = nats.options("coordinator");
   const { user, password: pass } = credentials ?? { user: "", password: "" };
   const connection = await connect({ servers, user, pass, inboxPrefix });
-  const before =
-    (await replica.registry.getSingleMetric("hindcast_retrieval_rejected_total")?.get())?.values[0]?.value ?? 0;
+  const rejected = async (): Promise<number> => {
+    const metric = await replica.registry.getSingleMetric("hindcast_retrieval_rejected_total")?.get();
+    return metric?.values.find(({ labels }) => labels.reason === "unreadable")?.value ?? 0;
+  };
+  const before = await rejected();
   for (const payload of ["{}", '{"v":9}', "\u0000\u0001"]) {
     await connection.request("hindcast.demonstration.shell.demo-damaged", payload);
   }
@@ -349,8 +320,7 @@ test("a message of the stream that cannot be read is counted and skipped", async
   expect(idsOf(await search({ environment: "damaged", query: "still here" }, { minSequence: after }))).toEqual([
     "demo-healthy",
   ]);
-  const rejected = await replica.registry.getSingleMetric("hindcast_retrieval_rejected_total")?.get();
-  expect(rejected?.values[0]?.value).toBe(before + 3);
+  expect(await rejected()).toBe(before + 3);
 });
 
 test("the older nats client discovers the service, reads its statistics and searches", async () => {
@@ -365,11 +335,14 @@ test("the older nats client discovers the service, reads its statistics and sear
   };
   const [ping] = await collect(services.ping("hindcast-retrieval"));
   const [info] = await collect(services.info("hindcast-retrieval"));
-  expect(ping).toMatchObject({ type: `io.nats.micro.v1.${ServiceVerb.PING.toLowerCase()}_response`, version: "1.0.0" });
+  expect(ping).toMatchObject({ type: `io.nats.micro.v1.${ServiceVerb.PING.toLowerCase()}_response`, version: "1.1.0" });
   expect(info?.endpoints.map(({ name, subject, queue_group: queue }) => [name, subject, queue])).toEqual([
     ["search", "hindcast.retrieval.search", "q"],
     ["get", "hindcast.retrieval.get", "q"],
     ["stats", "hindcast.retrieval.stats", "q"],
+    ["explain", "hindcast.retrieval.explain", "q"],
+    ["health", "hindcast.retrieval.health", "q"],
+    ["vectors", "hindcast.retrieval.vectors", "q"],
   ]);
   const value = {
     v: 1,
@@ -387,6 +360,26 @@ test("the older nats client discovers the service, reads its statistics and sear
   await connection.close();
 });
 
+test("yesterday's requests, without today's fields, are answered", async () => {
+  const {
+    ranking: _ranking,
+    window: _window,
+    explain: _explain,
+    mode: _mode,
+    ...query
+  } = aRetrievalQuery({
+    environment: "git",
+    query: "tag",
+  });
+  const { servers, credentials, inboxPrefix } = nats.options("client");
+  const { user, password: pass } = credentials;
+  const connection = await connect({ servers, user, pass, inboxPrefix });
+  const request = { v: 1, kind: "retrieval.search", queries: [query], minSequence: null, deadlineMs: 1_000 };
+  const reply = await connection.request(subjects.retrievalSearch, JSON.stringify(request));
+  await connection.close();
+  expect(idsOf(RetrievalReply.parse(reply.json()))).toContain("demo-tag");
+});
+
 test("a second replica rebuilds itself from the stream and answers like the first", async () => {
   const queries = ["git", "own", "leak", "re", "big"].map((environment) =>
     aRetrievalQuery({
@@ -397,9 +390,9 @@ test("a second replica rebuilds itself from the stream and answers like the firs
     }),
   );
   const before = await search({}, { queries });
-  await replica.stop();
+  await replica[Symbol.asyncDispose]();
   await expect(search({})).rejects.toMatchObject({ code: "BUS_UNAVAILABLE" });
-  replica = await aReplica();
+  replica = await aReplica(nats);
   const after = await search({}, { queries });
   expect(after.answers).toEqual(before.answers);
   expect(after.indexSequence).toBe(before.indexSequence);

@@ -42,6 +42,7 @@ const cluster = await startLocalCluster(
     natsBinary: natsBinaryOptions(process.env, console.error),
     environment: process.env,
     modelEnvironment: {},
+    indexEnvironment: {},
     onEvent: () => undefined,
   },
   never,

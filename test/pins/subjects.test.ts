@@ -1,5 +1,5 @@
 // What other languages and stored data depend on. A change here is a change of the protocol, not a refactoring.
-// Requirements: 3.3.queue, 3.3.traps
+// Requirements: 3.3.queue, 3.3.traps, 4.8.metrics
 import { readFileSync } from "node:fs";
 import {
   buckets,
@@ -18,8 +18,11 @@ import {
   TrajectoryRecord,
   type WorkerId,
 } from "@hindcast/shared";
+import { RetrievalMetrics } from "@hindcast/index-core";
+import { Registry } from "prom-client";
 import { describe, expect, it } from "vitest";
 import type { z } from "zod";
+import { aScriptedIndex } from "../support/scripted-index.ts";
 import { consumerDefinition, streamDefinitions } from "../../shared/src/node/bus/topology.ts";
 
 const text = readFileSync(new URL("../../shared/docs/protocol.md", import.meta.url), "utf8");
@@ -70,6 +73,11 @@ describe("the names on the bus", () => {
       retrievalSearch: subjects.retrievalSearch,
       retrievalGet: subjects.retrievalGet,
       retrievalStats: subjects.retrievalStats,
+      retrievalExplain: subjects.retrievalExplain,
+      retrievalHealth: subjects.retrievalHealth,
+      retrievalVectors: subjects.retrievalVectors,
+      retrievalPartition: subjects.retrievalPartition(3, "search"),
+      retrievalPartitions: subjects.retrievalPartitions,
       control: subjects.control("campaign"),
       controls: subjects.controls,
       progress: subjects.progress(c),
@@ -92,6 +100,11 @@ describe("the names on the bus", () => {
       retrievalSearch: "hindcast.retrieval.search",
       retrievalGet: "hindcast.retrieval.get",
       retrievalStats: "hindcast.retrieval.stats",
+      retrievalExplain: "hindcast.retrieval.explain",
+      retrievalHealth: "hindcast.retrieval.health",
+      retrievalVectors: "hindcast.retrieval.vectors",
+      retrievalPartition: "hindcast.retrieval.partition.3.search",
+      retrievalPartitions: "hindcast.retrieval.partition.>",
       control: "hindcast.control.campaign",
       controls: "hindcast.control.*",
       progress: "hindcast.progress.c-1",
@@ -108,8 +121,10 @@ describe("the names on the bus", () => {
       leases: "LEASES",
       workers: "WORKERS",
       journal: "JOURNAL",
+      vectors: "VECTORS",
       campaigns: "CAMPAIGNS",
       blobs: "BLOBS",
+      indexes: "INDEXES",
     });
     expect(taskConsumer("shell")).toBe("workers-shell");
     expect(retrievalServiceName).toBe("hindcast-retrieval");
@@ -137,6 +152,10 @@ describe("docs/protocol.md", () => {
       subjects.retrievalSearch,
       subjects.retrievalGet,
       subjects.retrievalStats,
+      subjects.retrievalExplain,
+      subjects.retrievalHealth,
+      subjects.retrievalVectors,
+      subjects.retrievalPartition(0, "search").replace("0.search", "<i>.<verb>"),
       subjects.progress(c),
     ]);
   });
@@ -175,6 +194,21 @@ describe("docs/protocol.md", () => {
     const rows = table("Name");
     expect(rows.length).toBeGreaterThan(5);
     expect(rows).toEqual(rows.map(([name]) => [name, String(limits[name as keyof typeof limits])]));
+  });
+
+  it("shows the metrics of the code, with their types", async () => {
+    const registry = new Registry();
+    const metrics = new RetrievalMetrics(registry);
+    metrics.observe(aScriptedIndex(), { appliedSequence: 0, lag: () => Promise.resolve(0) });
+    const shown = new Map(table("Metric").map(([name, type]) => [name, type]));
+    const made = await registry.getMetricsAsJSON();
+    expect(shown).toEqual(new Map(made.map(({ name, type }) => [name, String(type)])));
+  });
+
+  it("shows the layout of vector frames as the code writes it", () => {
+    const offsets = (first: string): (string | undefined)[] => table(first).map(([at]) => at);
+    expect(offsets("Question at").slice(0, 8)).toEqual(["0", "1", "2", "4", "6", "8", "12", "16"]);
+    expect(offsets("Answer at").slice(0, 8)).toEqual(["0", "1", "2", "4", "8", "12", "16", "24"]);
   });
 
   it("shows messages that the code reads and would write the same", () => {

@@ -99,6 +99,10 @@ export function aDemonstration(n: number | string, partial: Partial<Demonstratio
       isOffline: true,
     },
     createdAt: at,
+    benchmark: null,
+    application: null,
+    split: null,
+    utility: null,
     ...partial,
   };
 }

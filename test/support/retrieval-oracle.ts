@@ -34,7 +34,7 @@ export function expectedAnswer(corpus: readonly Demonstration[], query: Retrieva
   if (vector !== null) {
     taken.take(taken.hits.length + query.modelBased, "model-dense", byNearness(vector, passing));
   }
-  return taken.packed(query.tokenBudget);
+  return taken.packed(query.tokenBudget, passing.length);
 }
 
 class Taken {
@@ -56,12 +56,13 @@ class Taken {
       else if (ofEpisode >= this.#perTrajectoryMax) this.#refused.set(demonstration.id, "perTrajectory");
       else {
         const reference = { demonstrationId: demonstration.id, position, retriever, rank, score };
-        this.hits.push({ demonstration, reference, tokens: estimateTokens(demonstrationText(demonstration)) });
+        const tokens = estimateTokens(demonstrationText(demonstration));
+        this.hits.push({ demonstration, reference, tokens, window: null, fused: null });
       }
     }
   }
 
-  packed(budget: number): RetrievalAnswer {
+  packed(budget: number, passing: number): RetrievalAnswer {
     let left = budget;
     const hits = this.hits.filter(({ tokens }) => {
       if (tokens > left) return false;
@@ -76,6 +77,9 @@ class Taken {
         perTrajectory: refused.filter((reason) => reason === "perTrajectory").length,
         tokenBudget: this.hits.length - hits.length,
       },
+      passing,
+      epoch: "",
+      explain: null,
     };
   }
 }
@@ -98,13 +102,17 @@ function fits(demonstration: Demonstration, filter: Filter): boolean {
   if ("in" in filter) return valuesOf(demonstration, filter.in[0]).some((value) => filter.in[1].includes(value));
   if ("and" in filter) return filter.and.every((inner) => fits(demonstration, inner));
   if ("or" in filter) return filter.or.some((inner) => fits(demonstration, inner));
+  if ("range" in filter) {
+    const [measure, { min, max }] = filter.range;
+    const utility = demonstration.utility ?? (demonstration.score - 1) / 4;
+    const value = measure === "length" ? demonstration.steps.length : utility;
+    return value >= (min ?? -Infinity) && value <= (max ?? Infinity);
+  }
   return !fits(demonstration, filter.not);
 }
 
-function valuesOf(
-  { environment, campaignId, instruction, replay, lineage }: Demonstration,
-  column: FilterColumn,
-): string[] {
+function valuesOf(demonstration: Demonstration, column: FilterColumn): string[] {
+  const { environment, campaignId, instruction, replay, lineage } = demonstration;
   switch (column) {
     case "environment":
       return [environment];
@@ -122,6 +130,12 @@ function valuesOf(
       return [replay];
     case "model":
       return Object.values(lineage.models);
+    case "benchmark":
+    case "application":
+    case "split":
+      return demonstration[column] === null ? [] : [demonstration[column]];
+    case "duplicateGroup":
+      return [];
   }
 }
 

@@ -71,6 +71,10 @@ export function aRetrievalQuery(partial: Partial<RetrievalQuery> = {}): Retrieva
     exclude: { demonstrations: [], tasks: [], documents: [], episodes: [] },
     perTrajectoryMax: 50,
     tokenBudget: 1_000_000,
+    ranking: { fusion: "paper", rrfK: 60, mmrLambda: null, utilityWeight: 0 },
+    window: null,
+    explain: false,
+    mode: "auto",
     ...partial,
   };
 }

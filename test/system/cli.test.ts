@@ -93,7 +93,12 @@ describe("hindcast init", () => {
     using folder = aFolder();
     const path = join(folder.path, "hindcast.config.yaml");
     expect((await hindcast(["init"], { cwd: folder.path })).code).toBe(0);
-    expect(Object.keys(parse(readFileSync(path, "utf8")) as object)).toEqual(["cluster", "models", "campaign"]);
+    expect(Object.keys(parse(readFileSync(path, "utf8")) as object)).toEqual([
+      "cluster",
+      "models",
+      "index",
+      "campaign",
+    ]);
     writeFileSync(path, "campaign:\n  seed: 9\n");
     expect((await hindcast(["init"], { cwd: folder.path })).code).toBe(2);
     expect(readFileSync(path, "utf8")).toContain("seed: 9");

@@ -1,30 +1,17 @@
 // Requirements: 3.15.readme, 3.own-docs
 import { execFile } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { homedir } from "node:os";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { ClusterFile } from "../../coordinator/src/local/cluster-file.ts";
 import { aFolder, hindcast, startHindcast } from "../support/hindcast.ts";
+import { pythonWithNats } from "../support/python.ts";
 
 const run = promisify(execFile);
 const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
 const between = (mark: string): string =>
   new RegExp(`<!-- ${mark}:start -->[\\s\\S]*?\`\`\`\\w+\\n([\\s\\S]*?)\`\`\``).exec(readme)?.[1] ?? "";
-
-/** A Python with nats-py, made once for all clones; null, with the reason, where that cannot be had. */
-async function pythonWithNats(): Promise<{ python: string } | { reason: string }> {
-  const venv = join(process.env.HINDCAST_CACHE ?? join(homedir(), ".cache", "hindcast"), "python-nats");
-  const python = join(venv, "bin", "python");
-  try {
-    if (!existsSync(python)) await run("python3", ["-m", "venv", venv]);
-    await run(python, ["-c", "import nats"]).catch(() => run(python, ["-m", "pip", "install", "--quiet", "nats-py"]));
-    return { python };
-  } catch (error) {
-    return { reason: `no Python with nats-py: ${String(error).slice(0, 200)}` };
-  }
-}
 
 const manual = `# git settings
 

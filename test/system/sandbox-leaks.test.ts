@@ -49,6 +49,19 @@ async function processesOf(prefix: string): Promise<string[]> {
   return lines.filter((line) => line !== "");
 }
 
+/** Bubblewrap and the guest inside it, the parent first. */
+async function guestProcessesOf(prefix: string): Promise<number[]> {
+  const parts = (await processesOf(prefix)).filter((line) => line.includes(".hindcast-guest"));
+  const pids = parts.map((line) => Number(line.split(" ")[0]));
+  const parents = await Promise.all(
+    pids.map(async (pid) =>
+      Number(/^PPid:\t(\d+)/m.exec(await readFile(`/proc/${pid}/status`, "utf8").catch(() => ""))?.[1]),
+    ),
+  );
+  // Numbers wrap around, so the smaller one need not be the older.
+  return pids.toSorted((a, b) => Number(parents[pids.indexOf(a)] === b) - Number(parents[pids.indexOf(b)] === a));
+}
+
 /** Each sandbox has a mount namespace, and one without processes lives on only while something holds it. */
 async function mountNamespaces(pids: string[]): Promise<Set<string>> {
   return new Set(await Promise.all(pids.map((pid) => readlink(`/proc/${pid}/ns/mnt`).catch(() => "gone"))));
@@ -122,9 +135,9 @@ describe("sandboxes", () => {
     const prefix = `parts-${process.pid}-${which}`;
     const host = await startHost(prefix, 1);
     await once(host.stdout ?? host, "data");
-    const parts = (await processesOf(prefix)).filter((line) => line.includes(".hindcast-guest"));
-    const pids = parts.map((line) => Number(line.split(" ")[0])).toSorted((a, b) => a - b);
-    expect(pids).toHaveLength(2);
+    // A command that is being started looks like the guest until it is itself.
+    let pids: number[] = [];
+    await expect.poll(async () => (pids = await guestProcessesOf(prefix))).toHaveLength(2);
     const exited = once(host, "exit");
     process.kill(pids[which] ?? 0, "SIGKILL");
     // The host's pending command fails with SANDBOX_LOST.

@@ -1,0 +1,64 @@
+// An index that says what a test wants, for tests of the service alone.
+import type { IndexStats, RetrievalIndex, VectorsAnswer, VectorsRequest } from "@hindcast/index-core";
+import { type RetrievalAnswer, type RetrievalQuery } from "@hindcast/shared";
+
+export const emptyStats: IndexStats = {
+  demonstrations: 3,
+  byEnvironment: { shell: 3 },
+  segments: 2,
+  graphRows: 1,
+  scanRows: 2,
+  deadRows: 1,
+  pendingBuilds: 0,
+  residentBytes: 1_000,
+  mappedBytes: 2_000,
+  epoch: "e1",
+  repaired: 4,
+  searches: { exact: 5, graph: 6, fallback: 7 },
+  recall: { sampled: 10, found: 97, wanted: 100 },
+  problem: null,
+};
+
+export function anAnswer(partial: Partial<RetrievalAnswer> = {}): RetrievalAnswer {
+  return {
+    hits: [],
+    dropped: { duplicate: 0, perTrajectory: 0, tokenBudget: 0 },
+    passing: 0,
+    epoch: "",
+    explain: null,
+    ...partial,
+  };
+}
+
+export interface ScriptedIndex extends RetrievalIndex {
+  /** Each call's queries. */
+  searches: RetrievalQuery[][];
+  vectorSearches: VectorsRequest[];
+}
+
+export function aScriptedIndex(partial: Partial<RetrievalIndex> = {}): ScriptedIndex {
+  const searches: RetrievalQuery[][] = [];
+  const vectorSearches: VectorsRequest[] = [];
+  return {
+    version: "scripted",
+    embedder: { name: "hash-v1", dimensions: 1_024 },
+    get: (ids) => Promise.resolve(ids.map(() => null)),
+    stats: () => Promise.resolve(emptyStats),
+    ...partial,
+    searches,
+    vectorSearches,
+    search: async (queries, vectors) => {
+      searches.push([...queries]);
+      if (partial.search !== undefined) return await partial.search(queries, vectors);
+      // What was asked comes back, so that a mix-up shows.
+      return queries.map(({ query }) => anAnswer({ epoch: query ?? "" }));
+    },
+    searchVectors: async (request): Promise<VectorsAnswer> => {
+      vectorSearches.push(request);
+      if (partial.searchVectors !== undefined) return await partial.searchVectors(request);
+      const queries = request.vectors.length / 1_024;
+      const ids = Array.from({ length: queries }, (_, query) => `demo-${request.vectors[query * 1_024]}`);
+      return { ids, scores: new Float32Array(queries), counts: new Uint32Array(queries).fill(1), epoch: "e" };
+    },
+  };
+}

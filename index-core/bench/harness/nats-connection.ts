@@ -1,0 +1,84 @@
+// A NATS server for the benchmark and the processes around it. Connections are handed to children by their environment.
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import type { BusOptions } from "@hindcast/shared/node";
+import type { TestNats } from "../../../test/support/nats-server.ts";
+import { benchFolder, crateFolder, root } from "./places.ts";
+
+const variable = "HINDCAST_BENCH_CONNECTION";
+
+/** In a child: how it connects. */
+export function connectionOf(): BusOptions {
+  const text = process.env[variable];
+  if (text === undefined) throw new Error(`${variable} is not set; the benchmark starts this program`);
+  return JSON.parse(text) as BusOptions;
+}
+
+export class NatsChild implements AsyncDisposable {
+  readonly #child: ChildProcess;
+  readonly #lines: string[] = [];
+  #look: (() => void) | null = null;
+
+  private constructor(child: ChildProcess) {
+    this.#child = child;
+    createInterface({ input: child.stdout! }).on("line", (line) => {
+      this.#lines.push(line);
+      this.#look?.();
+    });
+    child.once("exit", () => this.#look?.());
+  }
+
+  /** `programs/<name>.ts` as a role of the server. */
+  static program(nats: TestNats, role: "coordinator" | "index-core", name: string, args: string[]): NatsChild {
+    const path = join(benchFolder, "programs", `${name}.ts`);
+    const env = { ...process.env, [variable]: JSON.stringify(nats.options(role)) };
+    const stdio: ["ignore", "pipe", "inherit"] = ["ignore", "pipe", "inherit"];
+    return new NatsChild(
+      spawn(process.execPath, ["--conditions=source", "--no-warnings", path, ...args], {
+        cwd: crateFolder,
+        env,
+        stdio,
+      }),
+    );
+  }
+
+  /** The retrieval service as it runs in a cluster. */
+  static async service(nats: TestNats): Promise<NatsChild> {
+    const { servers, credentials } = nats.options("index-core");
+    const passwordFile = join(nats.directory, "index-core.password");
+    await writeFile(passwordFile, credentials.password, { mode: 0o600 });
+    const env = {
+      PATH: process.env.PATH,
+      HINDCAST_NATS_URL: servers,
+      HINDCAST_NATS_USER: credentials.user,
+      HINDCAST_NATS_PASSWORD_FILE: passwordFile,
+      HINDCAST_METRICS_PORT: "0",
+    };
+    const args = ["--conditions=source", "--no-warnings", "index-core/ts/main.ts"];
+    return new NatsChild(spawn(process.execPath, args, { cwd: root, env, stdio: ["ignore", "pipe", "inherit"] }));
+  }
+
+  /** The first line that contains the text. @throws when the process ends before */
+  async line(text: string): Promise<string> {
+    for (;;) {
+      const found = this.#lines.find((line) => line.includes(text));
+      if (found !== undefined) return found;
+      if (this.#child.exitCode !== null) throw new Error(`the process ended: ${this.#lines.slice(-3).join(" ")}`);
+      await new Promise<void>((resolve) => {
+        this.#look = resolve;
+      });
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const ended = once(this.#child, "exit");
+    this.#child.kill("SIGTERM");
+    const timer = setTimeout(() => this.#child.kill("SIGKILL"), 20_000);
+    await ended;
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,108 @@
+// The retrieval service over a real nats-server, each in its own process: `nats.ts --rows 20000 --rounds 8 --seconds 5`.
+// One round: the hop alone, the same searches in this process, and the service, by turns.
+import { encodeVectorQuestion, RetrievalQuery, RetrievalReply, RetrievalRequest, subjects } from "@hindcast/shared";
+import { aNatsServer } from "../../../test/support/nats-server.ts";
+import { embed, DemonstrationIndex } from "../../ts/index.ts";
+import { corpusOf, textOf } from "../data/corpus.ts";
+import { argumentsOf } from "../harness/arguments.ts";
+import { NatsChild } from "../harness/nats-connection.ts";
+import { inFlight, type Latency, openLoop, rounds } from "../harness/request-loops.ts";
+
+const values = argumentsOf({ rows: "20000", queries: "300", rounds: "8", seconds: "5" });
+const rows = Number(values.rows);
+const seconds = Number(values.seconds);
+const k = 10;
+/** 400 KB of vectors. */
+const queriesPerMessage = Math.min(100, Number(values.queries));
+const dimensions = 1024;
+const exclude = { demonstrations: [], tasks: [], documents: [], episodes: [] };
+const filterOf = (n: number): { eq: ["document", string] } => ({ eq: ["document", `doc-${n % 100}`] });
+
+await using nats = await aNatsServer();
+const coordinator = await nats.coordinator();
+for (let from = 0; from < rows; from += 64)
+  await Promise.all(corpusOf(from, Math.min(rows, from + 64)).map((one) => coordinator.demonstrations.put(one)));
+await using service = await NatsChild.service(nats);
+await using echo = NatsChild.program(nats, "index-core", "nats-echo", []);
+await Promise.all([service.line("index.rebuilt"), echo.line("ready")]);
+await using own = await DemonstrationIndex.open();
+for (let from = 0; from < rows; from += 1_000) await own.upsert(corpusOf(from, Math.min(rows, from + 1_000)));
+const client = await nats.connect("client");
+const vectors = await embed(Array.from({ length: Number(values.queries) }, (_, n) => textOf(n * 7, 12)));
+const vectorOf = (n: number, count = 1): Float32Array => {
+  const from = n % (Number(values.queries) - count + 1);
+  return vectors.subarray(from * dimensions, (from + count) * dimensions);
+};
+
+const text = (n: number): RetrievalQuery =>
+  RetrievalQuery.parse({
+    environment: "shell",
+    observation: null,
+    query: textOf(n * 7, 12),
+    observationBased: 0,
+    modelBased: k,
+    filter: filterOf(n),
+    exclude,
+    perTrajectoryMax: 50,
+    tokenBudget: 1_000_000,
+  });
+const frame = (n: number, count = 1): Uint8Array =>
+  encodeVectorQuestion({
+    dimensions,
+    k,
+    vectors: vectorOf(n, count),
+    search: { environment: "shell", embedder: "hash-v1", filter: filterOf(n), exclude },
+  });
+const ask = (subject: string, payload: Uint8Array): Promise<Uint8Array> => client.ask({ subject, payload });
+const asJson = (n: number): Promise<unknown> =>
+  client.request({
+    subject: subjects.retrievalSearch,
+    request: RetrievalRequest,
+    reply: RetrievalReply,
+    value: { v: 1, kind: "retrieval.search", queries: [text(n)], minSequence: null, deadlineMs: 5_000 },
+  });
+const asFrame = (n: number): Promise<unknown> => ask(subjects.retrievalVectors, frame(n));
+const inProcess = (n: number): Promise<unknown> =>
+  own.searchVectors({
+    environment: "shell",
+    embedder: "hash-v1",
+    vectors: vectorOf(n),
+    k,
+    filter: filterOf(n),
+    exclude,
+  });
+
+const latency = await rounds(Number(values.rounds), Number(values.queries), {
+  "echo, 16 bytes": () => ask("hindcast.retrieval.echo", new Uint8Array(16)),
+  "echo, a frame's bytes": (n) => ask("hindcast.retrieval.echo", frame(n)),
+  "in process, vector": inProcess,
+  "in process, text to demonstrations": (n) => own.search([text(n)]),
+  "service, binary frame": asFrame,
+  "service, JSON, text to demonstrations": asJson,
+});
+const throughput = {
+  "echo, 32 in flight": await inFlight(32, seconds, () => ask("hindcast.retrieval.echo", new Uint8Array(16))),
+  "binary frame, 32 in flight": await inFlight(32, seconds, asFrame),
+  "JSON, 32 in flight": await inFlight(32, seconds, asJson),
+  [`binary frame of ${queriesPerMessage} queries, 4 in flight`]:
+    queriesPerMessage *
+    (await inFlight(4, seconds, (n) => ask(subjects.retrievalVectors, frame(n, queriesPerMessage)))),
+};
+const beside = { "binary frame": await besideUpserts(asFrame), JSON: await besideUpserts(asJson) };
+await client.close();
+console.log(JSON.stringify({ rows, latency, throughput, beside }));
+
+/** A thousand requests a second, whether or not the ones before were answered, with upserts through the stream. */
+async function besideUpserts(request: (n: number) => Promise<unknown>): Promise<Latency & { upserts: number }> {
+  await using upserts = NatsChild.program(nats, "coordinator", "nats-upserts", [
+    "--rate",
+    "500",
+    "--rows",
+    String(rows),
+  ]);
+  await upserts.line("ready");
+  const measured = await openLoop(1_000, seconds, request);
+  await upserts[Symbol.asyncDispose]();
+  const { perSecond } = JSON.parse(await upserts.line("perSecond")) as { perSecond: number };
+  return { ...measured, upserts: perSecond };
+}

@@ -1,0 +1,58 @@
+// The service over a real nats-server: what the hop costs, how much it carries, and how it bears upserts beside.
+import type { Context, Suite } from "../harness/context.ts";
+import { argumentList } from "../harness/arguments.ts";
+import { runProgram } from "../harness/processes.ts";
+import type { Latency } from "../harness/request-loops.ts";
+import type { Spread } from "../harness/statistics.ts";
+import { count } from "../report/comparison-tables.ts";
+import { table } from "../report/markdown.ts";
+
+interface Result {
+  rows: number;
+  latency: Record<string, { p50: Spread; p99: Spread }>;
+  /** Queries a second. */
+  throughput: Record<string, number>;
+  beside: Record<string, Latency & { upserts: number }>;
+}
+
+export const nats: Suite<Result> = {
+  name: "nats",
+  run: async ({ isQuick, rounds }: Context) =>
+    await runProgram<Result>(
+      "nats",
+      argumentList(
+        isQuick
+          ? { rows: 200, queries: 20, rounds: 1, seconds: 0.5 }
+          : { rows: 20_000, queries: 300, rounds, seconds: 8 },
+      ),
+    ),
+  table({ rows, latency, throughput, beside }) {
+    return [
+      `${count(rows)} demonstrations, 1,024-dimensional \`hash-v1\` vectors, a filter that 1 % pass; server, service and client on the same cores.`,
+      table(
+        ["one request at a time", "p50 µs [quartiles]", "p99 µs"],
+        Object.entries(latency).map(
+          ([
+            name,
+            {
+              p50: { median, q1, q3 },
+              p99,
+            },
+          ]) => [name, `${count(median)} [${count(q1)}–${count(q3)}]`, count(p99.median)],
+        ),
+      ),
+      table(
+        ["throughput", "queries/s"],
+        Object.entries(throughput).map(([name, perSecond]) => [name, count(perSecond)]),
+      ),
+      table(
+        ["1,000 requests/s", "upserts/s beside", "p50 µs", "p99 µs", "answered", "refused"],
+        Object.entries(beside).map(([name, { upserts, p50, p99, requests, refused }]) => [
+          name,
+          ...[upserts, p50, p99, requests, refused].map(count),
+        ]),
+      ),
+    ].join("\n\n");
+  },
+  plots: () => ({}),
+};

@@ -14,7 +14,7 @@ import { checkArray } from "./checked-arrays.ts";
 import { defaultGraphRowsMin, SearchLimits } from "./collection.ts";
 import { demonstrationWindow } from "./demonstration-window.ts";
 import { indexError } from "./index-error.ts";
-import { type CheckpointFiles, type IndexStats, toCheckpoint, toStats } from "./index-stats.ts";
+import { type CheckpointFiles, type DemonstrationIndexStats, toCheckpoint, toStats } from "./index-stats.ts";
 import { loadNative } from "./load-native.ts";
 import type { NativeAnswer, NativeHit, NativeIndex } from "./native.d.ts";
 import { fromNativeError, toNativeDemonstration, toNativeFilter, toNativeQuery } from "./native-values.ts";
@@ -26,10 +26,6 @@ export interface DemonstrationIndexOptions {
   graphRowsMin?: number | undefined;
   /** `hash-v1`, `model2vec:<folder>`, or the name and dimensions of an embedder outside of the index. @default hash-v1 */
   embedder?: string | Readonly<{ name: string; dimensions: number }> | undefined;
-}
-
-export interface DemonstrationIndexStats extends Omit<IndexStats, "rows"> {
-  demonstrations: number;
 }
 
 export interface DemonstrationVectorSearch {

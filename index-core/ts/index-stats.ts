@@ -27,10 +27,21 @@ export interface IndexStats {
   problem: string | null;
 }
 
-/** Files of a checkpoint, the manifest last. */
+export interface DemonstrationIndexStats extends Omit<IndexStats, "rows"> {
+  demonstrations: number;
+}
+
+export interface IndexFile {
+  name: string;
+  bytes: number;
+  /** The index's own; it is checked when the file is opened. */
+  checksum: string;
+}
+
+/** Files of a checkpoint, the manifest last, and the sequence of the log that they hold. */
 export interface CheckpointFiles {
   sequence: number;
-  files: { name: string; bytes: number; checksum: string }[];
+  files: IndexFile[];
 }
 
 export function toStats(native: NativeStats): IndexStats {

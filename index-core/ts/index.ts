@@ -5,3 +5,4 @@ export * from "./retrieval-index.ts";
 export * from "./retrieval-metrics.ts";
 export * from "./retrieval-service.ts";
 export * from "./snapshot-exchange.ts";
+export type { CheckpointFiles, DemonstrationIndexStats, IndexFile, IndexStats } from "./index-stats.ts";

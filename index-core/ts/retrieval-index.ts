@@ -1,42 +1,6 @@
 // What the service needs of an index: a `DemonstrationIndex`, or a scripted one in tests.
 import type { Demonstration, Exclusions, Filter, RetrievalAnswer, RetrievalQuery, SearchMode } from "@hindcast/shared";
-
-export interface IndexStats {
-  demonstrations: number;
-  byEnvironment: Record<string, number>;
-  segments: number;
-  /** Rows searched through a graph. */
-  graphRows: number;
-  /** Rows scanned exactly. */
-  scanRows: number;
-  /** Rows replaced or removed, and not yet merged away. */
-  deadRows: number;
-  pendingBuilds: number;
-  residentBytes: number;
-  mappedBytes: number;
-  /** Which graph segments there are. */
-  epoch: string;
-  /** Links that the check of a built graph had to add. */
-  repaired: number;
-  searches: { exact: number; graph: number; fallback: number };
-  /** Answers of graphs that were searched again exactly: how many, and how many of the wanted rows were found. */
-  recall: { sampled: number; found: number; wanted: number };
-  /** Why background work last failed; null when it did not. */
-  problem: string | null;
-}
-
-export interface IndexFile {
-  name: string;
-  bytes: number;
-  /** The index's own; it is checked when the file is opened. */
-  checksum: string;
-}
-
-/** The files that make up an index, the manifest among them, and the sequence of the stream that they hold. */
-export interface CheckpointFiles {
-  sequence: number;
-  files: IndexFile[];
-}
+import type { DemonstrationIndexStats } from "./index-stats.ts";
 
 export interface VectorsRequest {
   environment: string;
@@ -68,7 +32,7 @@ export interface RetrievalIndex {
   search(queries: readonly RetrievalQuery[], vectors?: (Float32Array | null)[]): Promise<RetrievalAnswer[]>;
   searchVectors(request: VectorsRequest): Promise<VectorsAnswer>;
   get(ids: readonly Demonstration["id"][]): Promise<(Demonstration | null)[]>;
-  stats(): Promise<IndexStats>;
+  stats(): Promise<DemonstrationIndexStats>;
 }
 
 /** What made the stored vectors. */

@@ -2,7 +2,8 @@ import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { Explanation, RetrievalAnswer } from "@hindcast/shared";
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import type { DemonstrationProjection } from "./demonstration-projection.ts";
-import type { IndexStats, RetrievalIndex } from "./retrieval-index.ts";
+import type { DemonstrationIndexStats } from "./index-stats.ts";
+import type { RetrievalIndex } from "./retrieval-index.ts";
 
 /** `none` where it makes no difference how vectors are compared. */
 export type Strategy = Explanation["parts"][number]["strategy"] | "none";
@@ -73,7 +74,7 @@ export class RetrievalMetrics {
     projection: Pick<DemonstrationProjection, "appliedSequence" | "lag">,
   ): void {
     const stats = recent(() => index.stats());
-    const ofIndex = (name: string, help: string, of: (read: IndexStats) => number): void =>
+    const ofIndex = (name: string, help: string, of: (read: DemonstrationIndexStats) => number): void =>
       this.#gauge(name, help, async () => of(await stats()));
     ofIndex("demonstrations", "Demonstrations in the index.", (read) => read.demonstrations);
     ofIndex("segments", "Segments of the index.", (read) => read.segments);
@@ -88,7 +89,7 @@ export class RetrievalMetrics {
     ofIndex("recall", "Share of the wanted rows that graphs found, by searching a sample again exactly.", (read) =>
       read.recall.wanted === 0 ? 1 : read.recall.found / read.recall.wanted,
     );
-    const counted = (name: string, help: string, of: (read: IndexStats) => number): void =>
+    const counted = (name: string, help: string, of: (read: DemonstrationIndexStats) => number): void =>
       this.#counter(name, help, async (counter) => counter.inc(of(await stats())));
     counted("recall_sampled", "Searches of graphs that were searched again exactly.", (read) => read.recall.sampled);
     counted("repaired_links", "Links that the check of a built graph had to add.", (read) => read.repaired);

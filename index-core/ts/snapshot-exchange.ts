@@ -10,7 +10,7 @@ import { dirname, join } from "node:path";
 import { BlobRef, HindcastError, limits, messageOf, Timestamp } from "@hindcast/shared";
 import type { IndexBlobStore, Logger, RecordStore } from "@hindcast/shared/node";
 import { z } from "zod";
-import type { CheckpointFiles } from "./retrieval-index.ts";
+import type { CheckpointFiles } from "./index-stats.ts";
 
 const SnapshotFile = z.strictObject({
   /** A plain name: files lie in one folder. */
@@ -209,7 +209,9 @@ export class SnapshotExchange {
       await pointers.update(this.#key, this.#pointer(snapshot, null), claim.revision);
     } catch (error) {
       // Whoever comes next need not wait for the claim to run out.
-      await pointers.update(this.#key, this.#pointer(claim.previous, null), claim.revision).catch(() => undefined);
+      await pointers
+        .update(this.#key, this.#pointer(claim.previous, null), claim.revision)
+        .catch((problem: unknown) => logger.warn({ event: "snapshot.claimed", problem: messageOf(problem) }));
       throw error;
     }
     logger.info({ event: "snapshot.published", sequence: checkpoint.sequence, files: checkpoint.files.length });
@@ -223,7 +225,9 @@ export class SnapshotExchange {
     } catch (error) {
       this.#options.logger.warn({ event: "snapshot.unpublished", problem: messageOf(error) });
     }
-    await rm(outgoing, { recursive: true, force: true }).catch(() => undefined);
+    await rm(outgoing, { recursive: true, force: true }).catch((error: unknown) =>
+      this.#options.logger.warn({ event: "snapshot.left", folder: outgoing, problem: messageOf(error) }),
+    );
     this.#publishing = null;
   }
 

@@ -1,8 +1,8 @@
 // An index that says what a test wants, for tests of the service alone.
-import type { IndexStats, RetrievalIndex, VectorsAnswer, VectorsRequest } from "@hindcast/index-core";
+import type { DemonstrationIndexStats, RetrievalIndex, VectorsAnswer, VectorsRequest } from "@hindcast/index-core";
 import { type RetrievalAnswer, type RetrievalQuery } from "@hindcast/shared";
 
-export const emptyStats: IndexStats = {
+export const emptyStats: DemonstrationIndexStats = {
   demonstrations: 3,
   byEnvironment: { shell: 3 },
   segments: 2,

@@ -1,5 +1,6 @@
 // A retrieval replica: opens its index, or a newer one that another replica has published, catches up with the
 // demonstrations stream, joins the queue group, and follows.
+import { join } from "node:path";
 import { HindcastError } from "@hindcast/shared";
 import { createIndexEmbedder, indexVariables, modelVariables, runService } from "@hindcast/shared/node";
 import type { DemonstrationIndex } from "./demonstration-index.ts";
@@ -12,7 +13,9 @@ import { SnapshotExchange, SnapshotPointer } from "./snapshot-exchange.ts";
 const variables = { ...indexVariables, ...modelVariables };
 
 await runService("index-core", variables, async ({ config, logger, shutdown, registry, bus }) => {
-  const { indexFolder: folder, indexPartitions: of, indexPartition } = config;
+  const { indexFolder, indexPartitions: of, indexPartition } = config;
+  // A folder of our own inside: it is replaced as a whole, which the given one, a mount or with others' files, cannot be.
+  const folder = indexFolder === null ? null : join(indexFolder, "demonstrations");
   if (indexPartition >= of) {
     const message = `HINDCAST_INDEX_PARTITION is ${indexPartition}, but there are ${of} partitions, counted from 0`;
     throw new HindcastError({ code: "CONFIG_INVALID", boundary: "config", message });

@@ -2,7 +2,7 @@
 // Requirements: 3.8.rebuild, 3.8.service, 4.7.partitions
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { rm, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -176,11 +176,14 @@ test("a process with a folder goes on from its checkpoint, and rebuilds when the
   second.child.kill("SIGKILL");
   await second.exited;
 
-  await writeFile(join(folder, "MANIFEST"), "damaged");
-  await rm(join(folder, "MANIFEST.previous"), { force: true });
+  const own = join(folder, "demonstrations");
+  await writeFile(join(own, "MANIFEST"), "damaged");
+  await rm(join(own, "MANIFEST.previous"), { force: true });
+  await writeFile(join(folder, "notes.txt"), "somebody else's");
   const third = await start({ HINDCAST_INDEX_FOLDER: folder });
   expect(await third.logged("index.discarded")).toMatchObject({ problem: expect.stringContaining("is damaged") });
   expect(await third.logged("index.rebuilt")).toMatchObject({ demonstrations: 299, sequence });
   third.child.kill("SIGTERM");
   expect(await third.exited).toEqual([0, null]);
+  expect(await readFile(join(folder, "notes.txt"), "utf8")).toBe("somebody else's");
 });

@@ -111,7 +111,7 @@ export const indexVariables = {
   indexFolder: variable(
     "HINDCAST_INDEX_FOLDER",
     z.string().min(1).nullable().default(null),
-    "Folder in which a retrieval replica keeps its index; unset: in memory, rebuilt at every start.",
+    "Folder in which a retrieval replica keeps its index, in a folder of its own; unset: in memory, rebuilt at every start.",
   ),
   indexPartitions: variable(
     "HINDCAST_INDEX_PARTITIONS",

@@ -1,7 +1,7 @@
 // Tasks that no consumer will deliver again, because their workers died or were stopped too often: moves them to the
 // dead letters and writes the terminal record that nobody else will, or their campaign would wait for ever.
 import { setTimeout as delay } from "node:timers/promises";
-import { decode, messageOf, noUsage, Task, type TaskResult, type WorkerId } from "@hindcast/shared";
+import { decode, leaseOf, messageOf, noUsage, Task, type TaskResult, type WorkerId } from "@hindcast/shared";
 import { type Bus, type DeadLetter, type Logger, trajectoryDigest } from "@hindcast/shared/node";
 
 const everyMs = 30_000;
@@ -41,7 +41,7 @@ export async function endDeadTasks(bus: ReconcilerBus, settled: Set<number> = ne
     if (settled.has(letter.sequence)) continue;
     const task = taskOf(letter);
     // Its last worker may have missed a heartbeat and still be at it: then the record will be that worker's.
-    if (task?.kind === "rollout" && (await bus.leases.holder(task.episodeId)) !== null) continue;
+    if (task?.kind === "rollout" && (await bus.leases.holder(leaseOf.episode(task.episodeId))) !== null) continue;
     if (task !== null && (await bus.results.put(endOf(task, letter))) === "stored") ended += 1;
     settled.add(letter.sequence);
   }

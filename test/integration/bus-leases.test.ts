@@ -1,15 +1,15 @@
 // Requirements: 3.3.fencing, 3.3.traps
 import { setTimeout as delay } from "node:timers/promises";
 import { Kvm } from "@nats-io/kv";
-import type { EpisodeId, WorkerId } from "@hindcast/shared";
-import { buckets } from "@hindcast/shared";
+import type { EpisodeId, LeaseName, WorkerId } from "@hindcast/shared";
+import { buckets, leaseOf } from "@hindcast/shared";
 import type { Bus } from "@hindcast/shared/node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { aNatsServer, type TestNats } from "../support/nats-server.ts";
 import { type RawNats, rawNats } from "../support/raw-nats.ts";
 
 const [w1, w2] = ["w-1" as WorkerId, "w-2" as WorkerId];
-const episode = (name: string): EpisodeId => `ep-${name}` as EpisodeId;
+const episode = (name: string): LeaseName => leaseOf.episode(`ep-${name}` as EpisodeId);
 
 describe("leases", () => {
   let nats: TestNats;

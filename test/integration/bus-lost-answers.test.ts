@@ -1,5 +1,5 @@
 // Requirements: 3.3.write-once, 3.3.fencing, 3.3.queue, 3.3.traps
-import type { EpisodeId, TaskId, WorkerId } from "@hindcast/shared";
+import type { LeaseName, TaskId, WorkerId } from "@hindcast/shared";
 import { subjects } from "@hindcast/shared";
 import { type Bus, connectBus } from "@hindcast/shared/node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -62,12 +62,12 @@ describe("a write whose confirmation was lost on the way", () => {
   });
 
   it("is found to be one's own: a lease is held, under the token of the write that was stored", async () => {
-    const episode = "ep-lost" as EpisodeId;
-    const subject = `$KV.LEASES.episode.${episode}`;
-    const lease = await unconfirmed("KV_LEASES", subject, () => bus.leases.acquire(episode, w1));
-    expect((await bus.leases.holder(episode))?.token).toBe(lease?.token);
+    const lost: LeaseName = "episode.ep-lost";
+    const subject = `$KV.LEASES.${lost}`;
+    const lease = await unconfirmed("KV_LEASES", subject, () => bus.leases.acquire(lost, w1));
+    expect((await bus.leases.holder(lost))?.token).toBe(lease?.token);
     expect(await unconfirmed("KV_LEASES", subject, () => lease?.renew() ?? Promise.resolve(false))).toBe(true);
-    expect((await bus.leases.holder(episode))?.token).toBe(lease?.token);
+    expect((await bus.leases.holder(lost))?.token).toBe(lease?.token);
     await lease?.release();
   });
 

@@ -35,7 +35,7 @@ describe("permissions", () => {
     await coordinator.tasks.publish(task(1), never);
     await coordinator.tasks.publish(task(2), never);
     const [done, dead] = await worker.tasks.lease(testPool, 2, 10_000, never);
-    const lease = await worker.leases.acquire("ep-1" as EpisodeId, w2);
+    const lease = await worker.leases.acquire("episode.ep-1", w2);
     await worker.trajectories.append(anEpisodeStarted({ workerId: w2 }));
     await worker.trajectories.read(task(1).campaignId, "ep-1" as EpisodeId);
     await worker.blobs.get(await worker.blobs.put(Buffer.from("state")));

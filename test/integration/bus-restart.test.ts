@@ -170,8 +170,8 @@ describe("the bus across kill -9 and restart of the server", () => {
   });
 
   it("tells a worker that its lease is lost when the server stays away longer than the lease lasts", async () => {
-    const lease = await worker.leases.acquire("ep-outage" as EpisodeId, w1, 1_500);
-    const other = await worker.leases.acquire("ep-short-outage" as EpisodeId, w1, 10_000);
+    const lease = await worker.leases.acquire("episode.ep-outage", w1, 1_500);
+    const other = await worker.leases.acquire("episode.ep-short-outage", w1, 10_000);
     await nats.server.kill();
     await expect.poll(() => lease?.lost.aborted, { timeout: 5_000 }).toBe(true);
     await nats.server.restart();

@@ -7,6 +7,7 @@ import {
   CampaignReport,
   ControlRequest,
   HindcastError,
+  leaseOf,
   limits,
   subjects,
 } from "@hindcast/shared";
@@ -238,7 +239,7 @@ describe("tasks that no worker will finish", () => {
     const worker = await nats.connect(testWorkers[0]!);
     await bus.tasks.publish(task, never);
     const leased = await exhaust(worker);
-    const lease = await worker.leases.acquire(task.episodeId, testWorkers[0]!);
+    const lease = await worker.leases.acquire(leaseOf.episode(task.episodeId), testWorkers[0]!);
     await leased.deadLetter("a missed heartbeat");
     expect(await endDeadTasks(bus)).toBe(0);
     await lease?.release();

@@ -1,6 +1,7 @@
 // Requirements: 3.3.queue, 3.3.fencing, 3.4.resume, 3.4.drain, 3.4.outcomes, 3.bad.sandbox-killed
 import {
   HindcastError,
+  leaseOf,
   type CampaignId,
   type EpisodeEnded,
   type EpisodeId,
@@ -62,7 +63,7 @@ describe("a rollout agent on a real bus", () => {
       { kind: "shell", command: "touch b" },
     ]);
     await expect.poll(() => coordinator.tasks.backlog(testPool)).toEqual({ queued: 0, working: 0 });
-    await expect.poll(() => coordinator.leases.holder(task.episodeId)).toBeNull();
+    await expect.poll(() => coordinator.leases.holder(leaseOf.episode(task.episodeId))).toBeNull();
   });
 
   it("does nothing for a task whose terminal record stands", async () => {

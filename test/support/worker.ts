@@ -65,7 +65,7 @@ export async function startWorker(
   };
   let lease: Lease | null = null;
   const leases: LeaseStore = {
-    holder: (episode) => bus.leases.holder(episode),
+    holder: (name) => bus.leases.holder(name),
     acquire: async (...args) => (lease = await bus.leases.acquire(...args)),
   };
   const watched: Bus = new Proxy(bus, {

@@ -1,5 +1,5 @@
 // Works on one rollout task: fence it, run an attempt, write the terminal record.
-import { HindcastError, messageOf, noUsage } from "@hindcast/shared";
+import { HindcastError, leaseOf, messageOf, noUsage } from "@hindcast/shared";
 import type { EndReason, EpisodeEnded, EpisodeId, RolloutTask } from "@hindcast/shared";
 import { type Lease, type LeasedTask, trajectoryDigest } from "@hindcast/shared/node";
 import { type AttemptDeps, type EpisodeEnd, type Hold, runAttempt } from "../episode/attempt.ts";
@@ -27,7 +27,7 @@ export class RolloutHandler {
     if (this.#running.has(task.episodeId)) return { kind: "left" };
     this.#running.add(task.episodeId);
     try {
-      const lease = await bus.leases.acquire(task.episodeId, workerId);
+      const lease = await bus.leases.acquire(leaseOf.episode(task.episodeId), workerId);
       return lease === null ? { kind: "left" } : await this.#handleHolding(lease, leased, { task, signal });
     } finally {
       this.#running.delete(task.episodeId);
@@ -55,7 +55,7 @@ export class RolloutHandler {
 
   /** The terminal record of a task that no attempt could finish: an infrastructure fault, never a failed task. */
   async giveUp(leased: LeasedTask, task: RolloutTask, error: HindcastError): Promise<void> {
-    const lease = await this.#deps.bus.leases.acquire(task.episodeId, this.#deps.workerId);
+    const lease = await this.#deps.bus.leases.acquire(leaseOf.episode(task.episodeId), this.#deps.workerId);
     if (lease === null) throw heldElsewhere(task, error);
     try {
       const end = endWithout("infrastructure", leased.deliveryCount, error);
@@ -92,7 +92,7 @@ export class RolloutHandler {
     try {
       await lease.release();
     } catch (error) {
-      this.#deps.logger.warn({ event: "lease.unreleased", episodeId: lease.episodeId, err: error }, messageOf(error));
+      this.#deps.logger.warn({ event: "lease.unreleased", lease: lease.name, err: error }, messageOf(error));
     }
   }
 

@@ -63,6 +63,16 @@ export const subjects = {
 
 export type RetrievalVerb = "search" | "get" | "stats" | "explain" | "health" | "vectors";
 
+/** What a lease can be held on; its key in the LEASES bucket. */
+export type LeaseName = `episode.${string}` | `campaign.${string}` | "admission";
+
+export const leaseOf = {
+  episode: (episode: EpisodeId): LeaseName => `episode.${episode}`,
+  campaign: (campaign: CampaignId): LeaseName => `campaign.${campaign}`,
+  /** The one process that admits model calls for the fleet. */
+  admission: "admission",
+} as const;
+
 /** Durable pull consumer of a pool on TASKS. */
 export const taskConsumer = (pool: Pool): string => `workers-${pool}`;
 

@@ -4,7 +4,7 @@ import type { z } from "zod";
 import type { CampaignId, DemonstrationId, EpisodeId, TaskId, WorkerId } from "../../domain/ids.ts";
 import type { BlobRef } from "../../domain/ids.ts";
 import type { Demonstration } from "../../domain/demonstration.ts";
-import type { Pool } from "../../protocol/subjects.ts";
+import type { LeaseName, Pool } from "../../protocol/subjects.ts";
 import type { Task } from "../../protocol/task.ts";
 import type { TaskResult } from "../../protocol/result.ts";
 import type { TrajectoryRecord } from "../../protocol/trajectory-record.ts";
@@ -110,7 +110,7 @@ export interface ResultStore {
 }
 
 export interface Lease {
-  readonly episodeId: EpisodeId;
+  readonly name: LeaseName;
   readonly workerId: WorkerId;
   /** Revision of the newest renewal; only the acquisition's value goes into records as fencing token. */
   readonly token: number;
@@ -123,8 +123,8 @@ export interface Lease {
 
 export interface LeaseStore {
   /** Null when another worker holds it. `ttlMs` defaults to `limits.leaseTtlMs`. */
-  acquire(episode: EpisodeId, worker: WorkerId, ttlMs?: number): Promise<Lease | null>;
-  holder(episode: EpisodeId): Promise<{ workerId: WorkerId; token: number } | null>;
+  acquire(name: LeaseName, worker: WorkerId, ttlMs?: number): Promise<Lease | null>;
+  holder(name: LeaseName): Promise<{ workerId: WorkerId; token: number } | null>;
 }
 
 export interface DemonstrationLog {

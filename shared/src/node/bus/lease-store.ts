@@ -1,11 +1,11 @@
-// Leases on episodes: who may write, and with which fencing token. A lease is a key with a time to live; its revision
-// is the token. Renewal is a compare-and-set that carries the time to live again, because the library's `update` would
-// make the lease immortal. Ownership is the outcome of that write, never of a read.
+// Leases: who may write an episode, run a campaign or admit for the fleet, and with which fencing token. A lease is a
+// key with a time to live; its revision is the token. Renewal is a compare-and-set that carries the time to live again,
+// because the library's `update` would make the lease immortal. Ownership is the outcome of that write, never of a read.
 import { z } from "zod";
-import { type EpisodeId, WorkerId } from "../../domain/ids.ts";
+import { WorkerId } from "../../domain/ids.ts";
 import { limits } from "../../limits.ts";
 import { decode, encode } from "../../protocol/envelope.ts";
-import { buckets } from "../../protocol/subjects.ts";
+import { buckets, type LeaseName } from "../../protocol/subjects.ts";
 import { Bucket } from "./bucket.ts";
 import { isBusCode } from "./bus-errors.ts";
 import type { Lease, LeaseStore } from "./bus.ts";
@@ -13,8 +13,6 @@ import { type Connection, untilAborted } from "./connection.ts";
 
 /** The value of a lease key. */
 export const LeaseRecord = z.strictObject({ v: z.literal(1), workerId: WorkerId });
-
-const keyOf = (episode: EpisodeId): string => `episode.${episode}`;
 
 export class BucketLeaseStore implements LeaseStore {
   readonly #connection: Connection;
@@ -25,11 +23,11 @@ export class BucketLeaseStore implements LeaseStore {
     this.#bucket = new Bucket(connection, buckets.leases);
   }
 
-  async acquire(episode: EpisodeId, worker: WorkerId, ttlMs: number = limits.leaseTtlMs): Promise<Lease | null> {
+  async acquire(name: LeaseName, worker: WorkerId, ttlMs: number = limits.leaseTtlMs): Promise<Lease | null> {
     const startedAt = performance.now();
     try {
-      const revision = await this.#write(episode, worker, ttlMs);
-      const { lost, hold } = { lost: new AbortController(), hold: { episode, worker, ttlMs, revision, startedAt } };
+      const revision = await this.#write(name, worker, ttlMs);
+      const { lost, hold } = { lost: new AbortController(), hold: { name, worker, ttlMs, revision, startedAt } };
       return new BucketLease(this.#bucket, this.#connection, hold, lost);
     } catch (error) {
       if (isBusCode(error, "BUS_CONFLICT")) return null;
@@ -37,28 +35,27 @@ export class BucketLeaseStore implements LeaseStore {
     }
   }
 
-  async holder(episode: EpisodeId): Promise<{ workerId: WorkerId; token: number } | null> {
-    const entry = await this.#bucket.get(keyOf(episode));
+  async holder(name: LeaseName): Promise<{ workerId: WorkerId; token: number } | null> {
+    const entry = await this.#bucket.get(name);
     if (entry === null || entry.bytes === null) return null;
     return { workerId: decode(LeaseRecord, entry.bytes).workerId, token: entry.revision };
   }
 
   /** A worker takes over its own lease (it was restarted, or was handed the task again); the older hold is fenced. */
-  async #write(episode: EpisodeId, worker: WorkerId, ttlMs: number): Promise<number> {
-    const key = keyOf(episode);
+  async #write(name: LeaseName, worker: WorkerId, ttlMs: number): Promise<number> {
     const value = encode(LeaseRecord, { v: 1, workerId: worker });
     try {
-      return await this.#bucket.create(key, value, ttlMs);
+      return await this.#bucket.create(name, value, ttlMs);
     } catch (error) {
-      const holder = isBusCode(error, "BUS_CONFLICT") ? await this.holder(episode) : null;
+      const holder = isBusCode(error, "BUS_CONFLICT") ? await this.holder(name) : null;
       if (holder?.workerId !== worker) throw error;
-      return await this.#bucket.update(key, value, holder.token, ttlMs);
+      return await this.#bucket.update(name, value, holder.token, ttlMs);
     }
   }
 }
 
 interface Hold {
-  episode: EpisodeId;
+  name: LeaseName;
   worker: WorkerId;
   ttlMs: number;
   revision: number;
@@ -86,8 +83,8 @@ class BucketLease implements Lease {
     this.#expectExpiry();
   }
 
-  get episodeId(): EpisodeId {
-    return this.#hold.episode;
+  get name(): LeaseName {
+    return this.#hold.name;
   }
 
   get workerId(): WorkerId {
@@ -115,7 +112,7 @@ class BucketLease implements Lease {
     this.#stop();
     await this.#renewal?.catch(() => undefined);
     try {
-      await this.#bucket.delete(keyOf(this.#hold.episode), this.#hold.revision);
+      await this.#bucket.delete(this.#hold.name, this.#hold.revision);
     } catch (error) {
       // Expired or taken over meanwhile: it is not ours to remove.
       if (!isBusCode(error, "BUS_CONFLICT")) throw error;
@@ -126,7 +123,7 @@ class BucketLease implements Lease {
     if (this.#isReleased || this.#lost.signal.aborted) return false;
     const startedAt = performance.now();
     const value = encode(LeaseRecord, { v: 1, workerId: this.#hold.worker });
-    const key = keyOf(this.#hold.episode);
+    const key = this.#hold.name;
     const write = this.#bucket.update(key, value, this.#hold.revision, this.#hold.ttlMs);
     write.catch(() => undefined);
     try {
@@ -137,7 +134,7 @@ class BucketLease implements Lease {
     } catch (error) {
       if (this.#lost.signal.aborted) return false;
       if (!isBusCode(error, "BUS_CONFLICT")) throw error;
-      this.#lose(`lease on ${this.#hold.episode} was taken over or has expired`);
+      this.#lose(`lease on ${this.#hold.name} was taken over or has expired`);
       return false;
     }
   }
@@ -156,7 +153,7 @@ class BucketLease implements Lease {
     if (this.#isReleased || this.#lost.signal.aborted) return;
     const leftMs = this.#hold.startedAt + this.#hold.ttlMs - performance.now();
     this.#expiry = setTimeout(
-      () => this.#lose(`lease on ${this.#hold.episode} could not be renewed in time`),
+      () => this.#lose(`lease on ${this.#hold.name} could not be renewed in time`),
       Math.max(0, leftMs),
     );
     this.#expiry.unref();

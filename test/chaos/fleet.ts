@@ -1,0 +1,136 @@
+// Hindcast's processes under somebody who only starts them again: the product's own supervisor paces restarts, which
+// would spare them most of the kills.
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, mkdirSync, openSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { natsBinaryOptions } from "../../coordinator/src/local/binary-options.ts";
+import { Broker } from "../../coordinator/src/local/broker.ts";
+import type { LocalClusterOptions } from "../../coordinator/src/local/local-cluster.ts";
+import { processSpecs } from "../../coordinator/src/local/process-specs.ts";
+import type { ProcessSpec } from "../../coordinator/src/local/supervised-process.ts";
+
+const restartDelayMs = 200;
+const stopMsMax = 45_000;
+
+export interface FleetOptions {
+  folder: string;
+  coordinators: number;
+  agents: number;
+  slots: number;
+  modelEnvironment: Record<string, string>;
+}
+
+/** A process that is started again whenever it ends. */
+export class Member {
+  readonly name: string;
+  readonly part: ProcessSpec["part"];
+  readonly #spec: ProcessSpec;
+  #child: ChildProcess | null = null;
+  #isWanted = true;
+  #life: Promise<void>;
+  starts = 0;
+
+  constructor(spec: ProcessSpec) {
+    this.name = spec.name;
+    this.part = spec.part;
+    this.#spec = spec;
+    this.#life = this.#live();
+  }
+
+  get pid(): number | null {
+    return this.#child?.pid ?? null;
+  }
+
+  /** @returns false when there was nothing to signal: it is just being started again. */
+  signal(signal: NodeJS.Signals): boolean {
+    return this.#child?.kill(signal) ?? false;
+  }
+
+  async stop(): Promise<void> {
+    this.#isWanted = false;
+    this.signal("SIGCONT");
+    this.signal("SIGTERM");
+    const timer = setTimeout(() => this.signal("SIGKILL"), stopMsMax);
+    await this.#life;
+    clearTimeout(timer);
+  }
+
+  async #live(): Promise<void> {
+    while (this.#isWanted) {
+      await this.#runOnce();
+      if (this.#isWanted) await pause(restartDelayMs);
+    }
+  }
+
+  #runOnce(): Promise<void> {
+    this.starts += 1;
+    const log = openSync(this.#spec.logPath, "a");
+    const child = spawn(process.execPath, this.#spec.command, {
+      stdio: ["pipe", log, log],
+      env: { ...this.#spec.env, HINDCAST_EXIT_WITH_PARENT: "1" },
+    });
+    closeSync(log);
+    this.#child = child;
+    return new Promise((resolve) => {
+      child.once("error", () => resolve());
+      child.once("exit", () => {
+        this.#child = null;
+        resolve();
+      });
+    });
+  }
+}
+
+export interface Fleet extends AsyncDisposable {
+  broker: Broker;
+  members: Member[];
+  credentialsDirectory: string;
+}
+
+export async function startFleet({
+  folder,
+  coordinators,
+  agents,
+  slots,
+  modelEnvironment,
+}: FleetOptions): Promise<Fleet> {
+  const credentialsDirectory = join(folder, "credentials");
+  mkdirSync(join(folder, "logs"), { recursive: true });
+  const natsBinary = natsBinaryOptions(process.env, console.error);
+  const broker = await Broker.start(
+    { directory: join(folder, "nats"), credentialsDirectory, agents, natsBinary },
+    () => undefined,
+  );
+  const options: LocalClusterOptions = {
+    dataDirectory: folder,
+    parts: ["coordinator", "index", "agents"],
+    agents,
+    slots,
+    logLevel: "info",
+    natsBinary,
+    environment: process.env,
+    modelEnvironment,
+    indexEnvironment: {},
+    onEvent: () => undefined,
+  };
+  const { stages } = processSpecs(options, { url: broker.url, credentialsDirectory });
+  const specs = stages.flat().flatMap((spec) => {
+    if (spec.part !== "coordinator") return [spec];
+    return Array.from({ length: coordinators }, (_, n) => ({
+      ...spec,
+      name: `coordinator-${n + 1}`,
+      logPath: join(folder, "logs", `coordinator-${n + 1}.log`),
+    }));
+  });
+  const members = specs.map((spec) => new Member(spec));
+  return {
+    broker,
+    members,
+    credentialsDirectory,
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all(members.map((member) => member.stop()));
+      await broker.stop();
+    },
+  };
+}

@@ -1,0 +1,87 @@
+// Reads the whole of what a server holds, with the server's own times: what the checker judges.
+import { jetstream, type JetStreamManager } from "@nats-io/jetstream";
+import { connect } from "@nats-io/transport-node";
+import { decode, EpisodeEnded, type LeaseName, streams, TaskResult, TrajectoryRecord } from "@hindcast/shared";
+import { JournaledCompletion } from "@hindcast/shared/node";
+import type { z } from "zod";
+
+/** A stored message that could be read. */
+export interface Stored<T> {
+  subject: string;
+  sequence: number;
+  /** Epoch milliseconds, by the server. */
+  at: number;
+  value: T;
+  bytes: Uint8Array;
+}
+
+export interface History {
+  results: Stored<TaskResult>[];
+  records: Stored<TrajectoryRecord>[];
+  journal: Stored<JournaledCompletion>[];
+  openLeases: LeaseName[];
+  tasksLeft: number;
+  tasksPending: number;
+  deadLetters: number;
+}
+
+export interface ServerAccess {
+  servers: string;
+  user: string;
+  password: string;
+  inboxPrefix: string;
+}
+
+export async function readHistory({ servers, user, password, inboxPrefix }: ServerAccess): Promise<History> {
+  const nats = await connect({ servers, user, pass: password, inboxPrefix, maxReconnectAttempts: -1 });
+  try {
+    const manager = await jetstream(nats).jetstreamManager();
+    const leases = await manager.streams.info("KV_LEASES", { subjects_filter: ">" });
+    return {
+      results: await readStream(manager, streams.results, TaskResult),
+      records: await readStream(manager, streams.trajectories, TrajectoryRecord),
+      journal: await readStream(manager, "KV_JOURNAL", JournaledCompletion),
+      openLeases: await openLeases(manager, Object.keys(leases.state.subjects ?? {})),
+      tasksLeft: (await manager.streams.info(streams.tasks)).state.messages,
+      tasksPending: await pending(manager),
+      deadLetters: (await manager.streams.info(streams.deadLetters)).state.messages,
+    };
+  } finally {
+    await nats.close();
+  }
+}
+
+async function readStream<S extends z.ZodType>(
+  manager: JetStreamManager,
+  stream: string,
+  schema: S,
+): Promise<Stored<z.output<S>>[]> {
+  const { state } = await manager.streams.info(stream);
+  const read: Stored<z.output<S>>[] = [];
+  for (let sequence = state.first_seq; sequence <= state.last_seq && state.messages > 0; sequence += 1) {
+    const message = await manager.direct.getMessage(stream, { seq: sequence });
+    if (message === null || message.data.length === 0) continue;
+    const { subject, data, time } = message;
+    read.push({ subject, sequence, at: time.getTime(), value: decode(schema, data), bytes: data });
+  }
+  return read;
+}
+
+async function openLeases(manager: JetStreamManager, keys: string[]): Promise<LeaseName[]> {
+  const open: LeaseName[] = [];
+  for (const key of keys) {
+    const message = await manager.streams.getMessage("KV_LEASES", { last_by_subj: key });
+    const name = key.replace("$KV.LEASES.", "") as LeaseName;
+    if (message !== null && message.data.length > 0 && name.startsWith("episode.")) open.push(name);
+  }
+  return open;
+}
+
+async function pending(manager: JetStreamManager): Promise<number> {
+  let count = 0;
+  for await (const consumer of manager.consumers.list(streams.tasks)) count += consumer.num_ack_pending;
+  return count;
+}
+
+export const episodeResults = (history: History): Stored<EpisodeEnded>[] =>
+  history.results.filter((result): result is Stored<EpisodeEnded> => result.value.kind === "episode.ended");

@@ -1,0 +1,39 @@
+// How long an episode stood still after its agent was killed: from the signal to the next committed step.
+import type { History } from "./history.ts";
+import type { Fault } from "./nemesis.ts";
+import { quantile } from "../load/statistics.ts";
+
+export interface Recovery {
+  episodes: number;
+  p50Ms: number;
+  p99Ms: number;
+  maxMs: number;
+}
+
+/** @param workerOf the worker id of a fleet member, or null for a process that runs no episodes. */
+export function recoveryOf(
+  history: History,
+  faults: readonly Fault[],
+  workerOf: (member: string) => string | null,
+): Recovery {
+  const byEpisode = Map.groupBy(history.records, ({ value }) => value.episodeId);
+  const ends = new Map(history.results.map(({ value, at }) => [String(value.episodeId), at]));
+  const times: number[] = [];
+  for (const { kind, member, at } of faults) {
+    const worker = workerOf(member);
+    if (kind !== "kill" || worker === null) continue;
+    for (const [episode, records] of byEpisode) {
+      const before = records.filter((record) => record.at <= at).at(-1);
+      if (before?.value.workerId !== worker || (ends.get(episode) ?? Infinity) <= at) continue;
+      const next = records.find((record) => record.at > at && record.value.kind === "step.recorded");
+      const back = next?.at ?? ends.get(episode);
+      if (back !== undefined) times.push(back - at);
+    }
+  }
+  return {
+    episodes: times.length,
+    p50Ms: quantile(times, 0.5),
+    p99Ms: quantile(times, 0.99),
+    maxMs: Math.max(0, ...times),
+  };
+}

@@ -35,6 +35,8 @@ export interface VectorAnswer extends z.infer<typeof AnswerTail> {
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
+/** As frames are; then numbers are copied as they are. */
+const isLittleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
 /** @throws PROTOCOL_INVALID, PROTOCOL_TOO_LARGE */
 export function encodeVectorQuestion(question: {
@@ -89,8 +91,9 @@ export function encodeVectorAnswer(answer: VectorAnswer): Uint8Array {
     throw invalid(`an answer of ${counted} counted hits has ${hits} ids and ${scores.length} scores`);
   }
   inRange("the number of queries", counts.length, 1, limits.vectorQueriesMax);
-  const names = ids.map((id) => encoder.encode(id));
-  const nameBytes = names.reduce((sum, name) => sum + name.length, 0);
+  const names = encoder.encode(ids.join(""));
+  const nameBytes = names.length;
+  const lengthOf = lengthsIn(nameBytes, ids);
   const tail = encoder.encode(JSON.stringify({ indexVersion, epoch }));
   const idsAt = headerBytes + 8 + counts.length * 4 + hits * 8 + 4;
   const bytes = frame(idsAt + nameBytes + tail.length, vectorFrameKinds.answer);
@@ -105,13 +108,13 @@ export function encodeVectorAnswer(answer: VectorAnswer): Uint8Array {
   writeNumbers(view, at, scores);
   at += hits * 4;
   let offset = 0;
-  for (const name of names) {
+  for (const id of ids) {
     view.setUint32(at, offset, true);
     at += 4;
-    bytes.set(name, idsAt + offset);
-    offset += name.length;
+    offset += lengthOf(id);
   }
   view.setUint32(at, offset, true);
+  bytes.set(names, idsAt);
   bytes.set(tail, idsAt + nameBytes);
   return bytes;
 }
@@ -144,6 +147,12 @@ export function decodeVectorAnswer(bytes: Uint8Array): VectorAnswer {
   });
   const tail = parse(AnswerTail, json(bytes, tailAt, tailLength), `the tail (from byte ${tailAt})`);
   return { indexSequence, counts, scores, ids, ...tail };
+}
+
+/** Bytes of each text. Where all together have as many bytes as units, all are ASCII, and each has as many, too. */
+function lengthsIn(bytes: number, texts: readonly string[]): (text: string) => number {
+  const units = texts.reduce((sum, one) => sum + one.length, 0);
+  return units === bytes ? (one) => one.length : (one) => encoder.encode(one).length;
 }
 
 function frame(length: number, kind: number): Uint8Array<ArrayBuffer> {
@@ -187,12 +196,21 @@ function checkVectors(vectors: Float32Array, dimensions: number): void {
 
 /** A copy: the message's bytes may lie at any address, and belong to the client library. */
 function readNumbers(view: DataView, offset: number, length: number): Float32Array {
+  if (isLittleEndian) {
+    const from = view.byteOffset + offset;
+    return new Float32Array(view.buffer.slice(from, from + length * 4));
+  }
   const numbers = new Float32Array(length);
   for (let at = 0; at < length; at += 1) numbers[at] = view.getFloat32(offset + at * 4, true);
   return numbers;
 }
 
 function writeNumbers(view: DataView, offset: number, numbers: Float32Array): void {
+  if (isLittleEndian) {
+    const bytes = new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
+    new Uint8Array(view.buffer, view.byteOffset + offset, bytes.length).set(bytes);
+    return;
+  }
   for (let at = 0; at < numbers.length; at += 1) view.setFloat32(offset + at * 4, numbers[at] ?? 0, true);
 }
 

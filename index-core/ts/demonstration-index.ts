@@ -4,7 +4,6 @@ import {
   Exclusions,
   Filter,
   type RetrievalAnswer,
-  type RetrievalHit,
   RetrievalQuery,
   SearchMode,
 } from "@hindcast/shared";
@@ -12,12 +11,11 @@ import { z } from "zod";
 import { checked } from "./checked.ts";
 import { checkArray } from "./checked-arrays.ts";
 import { defaultGraphRowsMin, SearchLimits } from "./collection.ts";
-import { demonstrationWindow } from "./demonstration-window.ts";
 import { indexError } from "./index-error.ts";
-import { type CheckpointFiles, type DemonstrationIndexStats, toCheckpoint, toStats } from "./index-stats.ts";
+import { type CheckpointFiles, type DemonstrationIndexStats, toCheckpoint } from "./index-stats.ts";
 import { loadNative } from "./load-native.ts";
-import type { NativeAnswer, NativeHit, NativeIndex } from "./native.d.ts";
-import { fromNativeError, toNativeDemonstration, toNativeFilter, toNativeQuery } from "./native-values.ts";
+import { fromNativeError } from "./native-values.ts";
+import { TrustingIndex } from "./trusting-index.ts";
 
 export interface DemonstrationIndexOptions {
   /** Where checkpoints are kept. @default in memory */
@@ -90,20 +88,20 @@ const VectorConditions = SearchLimits.extend({
  * Every method works off the event loop.
  */
 export class DemonstrationIndex implements AsyncDisposable {
-  readonly #native: NativeIndex;
+  /** For what has come through a schema already; shares everything with this, closing included. */
+  readonly trusting: TrustingIndex;
   /** Names every rule that influences an answer, the embedder among them. */
   readonly version: string;
   /** Name of the embedder, and of what it makes. */
   readonly embedder: { name: string; dimensions: number };
   /** Sequence of the demonstrations stream that the opened checkpoint contains; 0 without one. */
   readonly sequence: number;
-  #closed: Promise<void> | null = null;
 
-  private constructor(native: NativeIndex) {
-    this.#native = native;
-    this.version = native.version;
-    this.embedder = { name: native.embedder, dimensions: native.dimensions };
-    this.sequence = native.sequence;
+  private constructor(trusting: TrustingIndex) {
+    this.trusting = trusting;
+    this.version = trusting.version;
+    this.embedder = trusting.embedder;
+    this.sequence = trusting.sequence;
   }
 
   /**
@@ -123,7 +121,7 @@ export class DemonstrationIndex implements AsyncDisposable {
         embedder: name,
         dimensions,
       });
-      return new DemonstrationIndex(native);
+      return new DemonstrationIndex(new TrustingIndex(native));
     } catch (error) {
       throw fromNativeError(error);
     }
@@ -145,23 +143,12 @@ export class DemonstrationIndex implements AsyncDisposable {
    * @throws INDEX_INVALID naming the first demonstration that is malformed: then none of them is added.
    */
   async upsert(demonstrations: readonly Demonstration[], vectors?: Float32Array): Promise<void> {
-    const list = checked(z.array(Demonstration), demonstrations);
-    const { dimensions } = this.embedder;
-    if (vectors !== undefined) checkArray("vectors", "Float32Array", vectors);
-    if (vectors !== undefined && vectors.length !== list.length * dimensions) {
-      const message = `${vectors.length} numbers are not ${list.length} vectors of ${dimensions} dimensions`;
-      throw indexError("INDEX_INVALID", message);
-    }
-    const rows = list.map((one, at) =>
-      toNativeDemonstration(one, vectors?.subarray(at * dimensions, (at + 1) * dimensions) ?? null),
-    );
-    await this.#call(() => this.#native.upsert(rows));
+    await this.trusting.upsert(checked(z.array(Demonstration), demonstrations), vectors);
   }
 
   /** Unknown ids are ignored. @returns how many there were. */
   async remove(ids: readonly DemonstrationId[]): Promise<number> {
-    const list = checked(z.array(DemonstrationId), ids);
-    return await this.#call(() => this.#native.remove(list));
+    return await this.trusting.remove(checked(z.array(DemonstrationId), ids));
   }
 
   /**
@@ -172,16 +159,7 @@ export class DemonstrationIndex implements AsyncDisposable {
     queries: readonly RetrievalQuery[],
     vectors?: readonly (Float32Array | null)[],
   ): Promise<RetrievalAnswer[]> {
-    const list = checked(z.array(RetrievalQuery), queries);
-    if (vectors !== undefined && vectors.length !== list.length) {
-      throw indexError("INDEX_INVALID", `${vectors.length} vectors are not one for each of ${list.length} queries`);
-    }
-    for (const [at, vector] of vectors?.entries() ?? []) {
-      if (vector !== null) checkArray(`vectors[${at}]`, "Float32Array", vector);
-    }
-    const natives = list.map((query, at) => toNativeQuery(query, vectors?.[at] ?? null));
-    const answers = await this.#call(() => this.#native.search(natives));
-    return answers.map((answer, at) => toAnswer(answer, list[at]?.explain ?? false));
+    return await this.trusting.search(checked(z.array(RetrievalQuery), queries), vectors);
   }
 
   /** Nearest demonstrations to vectors. @throws INDEX_INVALID for vectors of another embedder, naming both. */
@@ -190,25 +168,22 @@ export class DemonstrationIndex implements AsyncDisposable {
       const message = `the vectors are of ${request.embedder}, the index has those of ${this.embedder.name}`;
       throw indexError("INDEX_INVALID", message);
     }
-    const { environment, vectors, k, ef = null, filter, exclude, mode = "auto" } = request;
-    const { filter: valid, ...conditions } = checked(VectorConditions, { environment, k, ef, filter, exclude, mode });
+    const { embedder, vectors, environment, k, ef = null, filter, exclude, mode = "auto" } = request;
+    const conditions = checked(VectorConditions, { environment, k, ef, filter, exclude, mode });
     checkArray("vectors", "Float32Array", vectors);
-    const query = { ...conditions, filter: valid === null ? null : toNativeFilter(valid) };
-    const answer = await this.#call(() => this.#native.searchVectors(environment, vectors, query));
-    const { ids, scores, counts, passing, epoch } = answer;
+    const found = await this.trusting.searchVectors({ ...conditions, embedder, vectors });
+    const { ids, scores, counts, passing, epoch } = found;
     return { ids, scores, counts, passing, epoch };
   }
 
   /** Null for an id that is not there. */
   async get(ids: readonly DemonstrationId[]): Promise<(Demonstration | null)[]> {
-    const list = checked(z.array(DemonstrationId), ids);
-    const payloads = await this.#call(() => this.#native.get(list));
-    return payloads.map((payload) => (payload === null ? null : fromPayload(payload)));
+    return await this.trusting.get(checked(z.array(DemonstrationId), ids));
   }
 
   /** Resolves when no merge and no build is pending. */
   async settle(): Promise<void> {
-    await this.#call(() => this.#native.settle());
+    await this.trusting.call((native) => native.settle());
   }
 
   /**
@@ -216,30 +191,20 @@ export class DemonstrationIndex implements AsyncDisposable {
    * @throws INDEX_IO, and then the checkpoint of before stays valid.
    */
   async checkpoint(sequence: number): Promise<CheckpointFiles> {
-    return toCheckpoint(await this.#call(() => this.#native.checkpoint(sequence)));
+    return toCheckpoint(await this.trusting.call((native) => native.checkpoint(sequence)));
   }
 
   async stats(): Promise<DemonstrationIndexStats> {
-    const { rows, ...stats } = toStats(await this.#call(() => this.#native.stats()));
-    return { demonstrations: rows, ...stats };
+    return await this.trusting.stats();
   }
 
   /** Frees memory and folder; every later call fails with INDEX_CLOSED. Closing again returns the same promise. */
   close(): Promise<void> {
-    return (this.#closed ??= this.#native.close());
+    return this.trusting.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
-  }
-
-  async #call<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#closed !== null) throw indexError("INDEX_CLOSED", "the index is closed");
-    try {
-      return await work();
-    } catch (error) {
-      throw fromNativeError(error);
-    }
   }
 }
 
@@ -254,39 +219,4 @@ export async function embed(texts: readonly string[]): Promise<Float32Array> {
   } catch (error) {
     throw fromNativeError(error);
   }
-}
-
-function toAnswer(native: NativeAnswer, isExplained: boolean): RetrievalAnswer {
-  const { hits, duplicate, perTrajectory, tokenBudget, passing, epoch, parts, microseconds } = native;
-  return {
-    hits: hits.map(toHit),
-    dropped: { duplicate, perTrajectory, tokenBudget },
-    passing,
-    epoch,
-    explain: isExplained ? { parts, microseconds } : null,
-  };
-}
-
-function toHit({ id, position, payload, tokens, retriever, rank, score, fused, window }: NativeHit): RetrievalHit {
-  const [from, to] = window;
-  const isWhole = from === undefined || to === undefined;
-  const whole = fromPayload(payload);
-  return {
-    demonstration: isWhole ? whole : demonstrationWindow(whole, from, to),
-    reference: {
-      demonstrationId: id as DemonstrationId,
-      position: position < 0 ? null : position,
-      retriever,
-      rank,
-      score,
-    },
-    tokens,
-    window: isWhole ? null : { from, to },
-    fused,
-  };
-}
-
-/** A payload is what `upsert` checked and stored. */
-function fromPayload(payload: string): Demonstration {
-  return JSON.parse(payload) as Demonstration;
 }

@@ -15,9 +15,15 @@ import {
 import type { DemonstrationProjection } from "./demonstration-projection.ts";
 import { RequestJoiner } from "./request-joiner.ts";
 import type { Call, Retrieval, SearchAnswers, SearchQuestion } from "./retrieval.ts";
-import type { EmbedderIdentity, RetrievalIndex, TextEmbedder } from "./retrieval-index.ts";
+import type { EmbedderIdentity, RetrievalIndex, TextEmbedder, VectorsRequest } from "./retrieval-index.ts";
 import type { RetrievalMetrics } from "./retrieval-metrics.ts";
+import { SearchCosts } from "./search-costs.ts";
 
+/**
+ * Searches that are expected to take less are done on the event loop. About what the way to another thread costs the loop
+ * itself, so that doing the search there delays others no more.
+ */
+const hereMicrosecondsMax = 200;
 /** One search in so many is explained for the metrics of its stages. */
 const explainEvery = 16;
 
@@ -37,6 +43,8 @@ interface VectorContext extends Omit<VectorSearch, "minSequence" | "deadlineMs">
   k: number;
 }
 
+type SearchVersion = Pick<VectorAnswer, "indexSequence" | "indexVersion">;
+
 interface VectorHits {
   ids: string[];
   scores: Float32Array;
@@ -48,6 +56,7 @@ export class LocalRetrieval implements Retrieval {
   readonly #embedder: EmbedderIdentity;
   readonly #searches: RequestJoiner<null, RetrievalQuery, RetrievalAnswer>;
   readonly #vectors: RequestJoiner<VectorContext, Float32Array, VectorHits>;
+  readonly #costs = new SearchCosts();
   #searched = 0;
 
   constructor(options: LocalRetrievalOptions) {
@@ -78,14 +87,16 @@ export class LocalRetrieval implements Retrieval {
     this.#checkEmbedder(search.embedder, dimensions);
     await this.#applied(minSequence, call);
     const indexSequence = this.#options.projection.appliedSequence;
+    const version = { indexSequence, indexVersion: this.#options.version };
+    const here = this.#searchVectorsHere({ ...rest, k, vectors }, call);
+    if (here !== null) return { ...version, ...here };
     const items: Float32Array[] = [];
     for (let from = 0; from < vectors.length; from += dimensions) items.push(vectors.subarray(from, from + dimensions));
     const context = { ...rest, k };
     const { deadlineAt } = call;
     const found = await this.#vectors.submit({ key: JSON.stringify(context), context, items, deadlineAt });
     return {
-      indexSequence,
-      indexVersion: this.#options.version,
+      ...version,
       epoch: found[0]?.epoch ?? "",
       counts: Uint32Array.from(found, ({ ids }) => ids.length),
       scores: Float32Array.from(found.flatMap(({ scores }) => Array.from(scores))),
@@ -193,16 +204,24 @@ export class LocalRetrieval implements Retrieval {
     return queries.map(({ query }) => (query === null ? null : (byText.get(query) ?? null)));
   }
 
+  /** Null where another thread should do it, or nobody any more. */
+  #searchVectorsHere(request: VectorsRequest, { deadlineAt }: Call): Omit<VectorAnswer, keyof SearchVersion> | null {
+    const queries = request.vectors.length / this.#embedder.dimensions;
+    const kind = costKind(request);
+    if (this.#costs.expected(kind) * queries > hereMicrosecondsMax || performance.now() > deadlineAt) return null;
+    const { ids, scores, counts, epoch, microseconds } = this.#options.index.searchVectorsHere(request);
+    this.#costs.note(kind, microseconds / queries);
+    this.#options.metrics.joined("vectors", { requests: 1, waitedMs: [0] });
+    return { ids, scores, counts, epoch };
+  }
+
   async #searchVectorsTogether(context: VectorContext, vectors: Float32Array[]): Promise<VectorHits[]> {
-    const { ef, ...request } = context;
     const { dimensions } = this.#embedder;
     const together = new Float32Array(vectors.length * dimensions);
     for (const [at, vector] of vectors.entries()) together.set(vector, at * dimensions);
-    const { ids, scores, counts, epoch } = await this.#options.index.searchVectors({
-      ...request,
-      vectors: together,
-      ...(ef === null ? {} : { ef }),
-    });
+    const request = { ...context, vectors: together };
+    const { ids, scores, counts, epoch, microseconds } = await this.#options.index.searchVectors(request);
+    this.#costs.note(costKind(request), microseconds / vectors.length);
     let from = 0;
     return Array.from(counts, (count) => {
       const hits = { ids: ids.slice(from, from + count), scores: scores.slice(from, from + count), epoch };
@@ -222,6 +241,10 @@ export class LocalRetrieval implements Retrieval {
     });
   }
 }
+
+/** What searches that take about as long have in common. Filters and exclusions differ from request to request. */
+const costKind = ({ environment, k, ef, mode, filter }: VectorsRequest): string =>
+  `${environment} ${k} ${ef ?? ""} ${mode ?? ""} ${filter === null ? "" : "filtered"}`;
 
 const embedTimeout = (): AbortSignal => AbortSignal.timeout(limits.requestTimeoutMs);
 

@@ -48,7 +48,7 @@ await runService("index-core", variables, async ({ config, logger, shutdown, reg
 
   const projection = new DemonstrationProjection({
     log: bus.demonstrations,
-    index,
+    index: index.trusting,
     logger,
     embedder,
     partition,
@@ -66,7 +66,14 @@ await runService("index-core", variables, async ({ config, logger, shutdown, reg
   logger.info({ event: "index.rebuilt", demonstrations, sequence: projection.appliedSequence, version: index.version });
 
   const service = await bus.serveMicro(
-    new RetrievalService({ index, projection, metrics, embedder, stopping: draining, partition }).describe(),
+    new RetrievalService({
+      index: index.trusting,
+      projection,
+      metrics,
+      embedder,
+      stopping: draining,
+      partition,
+    }).describe(),
   );
   shutdown.defer("service", () => service[Symbol.asyncDispose]());
 });

@@ -32,6 +32,11 @@ export declare class NativeIndex {
   remove(ids: Array<string>): Promise<number>
   search(queries: Array<NativeQuery>): Promise<NativeAnswer[]>
   searchVectors(environment: string, vectors: Float32Array, query: NativeVectorQuery): Promise<NativeVectorAnswer>
+  /**
+   * In the calling thread, which waits: for searches that take less time than the way to another thread and back.
+   * `scores` has room for `k` hits of each query, `counts` for how many each has.
+   */
+  searchVectorsHere(environment: string, vectors: Float32Array, query: NativeVectorQuery, scores: Float32Array, counts: Uint32Array): NativeFoundIds
   get(ids: Array<string>): Promise<(string | null)[]>
   /** Until no background work is left. */
   settle(): Promise<number>
@@ -123,6 +128,13 @@ export interface NativeFilter {
   min: number | null
   max: number | null
   filters: Array<NativeFilter>
+}
+
+/** Beside what a search wrote into the caller's arrays. */
+export interface NativeFoundIds {
+  ids: Array<string>
+  passing: number
+  epoch: string
 }
 
 export interface NativeHit {
@@ -221,6 +233,8 @@ export interface NativeVectorAnswer {
   epoch: string
   /** Of the first query. */
   parts: Array<NativePart>
+  /** What the searches took, added up. */
+  microseconds: number
 }
 
 export interface NativeVectorQuery {

@@ -8,7 +8,7 @@ export interface VectorsRequest {
   /** One query after the other. */
   vectors: Float32Array;
   k: number;
-  ef?: number;
+  ef?: number | null;
   filter: Filter | null;
   exclude: Exclusions;
   mode?: SearchMode;
@@ -20,7 +20,10 @@ export interface VectorsAnswer {
   scores: Float32Array;
   /** Hits of each query. */
   counts: Uint32Array;
+  passing: number;
   epoch: string;
+  /** What the searches took, added up, wherever they ran. */
+  microseconds: number;
 }
 
 export interface RetrievalIndex {
@@ -31,6 +34,8 @@ export interface RetrievalIndex {
   /** `vectors[i]` is the vector of query i where the index does not compute it itself. */
   search(queries: readonly RetrievalQuery[], vectors?: (Float32Array | null)[]): Promise<RetrievalAnswer[]>;
   searchVectors(request: VectorsRequest): Promise<VectorsAnswer>;
+  /** The same in the calling thread, which waits. */
+  searchVectorsHere(request: VectorsRequest): VectorsAnswer;
   get(ids: readonly Demonstration["id"][]): Promise<(Demonstration | null)[]>;
   stats(): Promise<DemonstrationIndexStats>;
 }

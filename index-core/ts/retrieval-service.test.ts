@@ -17,6 +17,7 @@ import { Registry } from "prom-client";
 import { describe, expect, test } from "vitest";
 import { aRetrievalQuery } from "../../test/support/retrieval.ts";
 import { aScriptedIndex, anAnswer, type ScriptedIndex } from "../../test/support/scripted-index.ts";
+import type { VectorsAnswer, VectorsRequest } from "./retrieval-index.ts";
 import { RetrievalMetrics } from "./retrieval-metrics.ts";
 import { RetrievalService, type RetrievalServiceOptions } from "./retrieval-service.ts";
 
@@ -158,6 +159,40 @@ test("vectors of another embedder or size are refused with both named, and count
   for (const reason of ["dimension", "embedder", "frame"]) {
     expect(text).toContain(`hindcast_retrieval_rejected_total{reason="${reason}"} 1\n`);
   }
+});
+
+test("a vector search is made on the event loop where the ones before were over soon", async () => {
+  const took = { there: 10_000, here: 50 };
+  const calls: string[] = [];
+  const answered = (where: keyof typeof took, { vectors: asked }: VectorsRequest): VectorsAnswer => {
+    calls.push(where);
+    const queries = asked.length / 1_024;
+    const scores = new Float32Array(queries);
+    const ids = Array.from({ length: queries }, () => where);
+    const counts = new Uint32Array(queries).fill(1);
+    return { ids, scores, counts, passing: 1, epoch: "e", microseconds: took[where] * queries };
+  };
+  const searchVectors = (request: VectorsRequest): Promise<VectorsAnswer> =>
+    Promise.resolve(answered("there", request));
+  const searchVectorsHere = (request: VectorsRequest): VectorsAnswer => answered("here", request);
+  const { ask } = aService({ index: aScriptedIndex({ searchVectors, searchVectorsHere }) });
+  const where = async (firsts: number[], search: object = {}): Promise<string[]> =>
+    decodeVectorAnswer(await ask("vectors", question(firsts, search))).ids;
+
+  // Nothing is known, and then that they are long.
+  expect(await where([1])).toEqual(["there"]);
+  expect(await where([1])).toEqual(["there"]);
+  took.there = 50;
+  for (let n = 0; n < 60; n += 1) await where([1]);
+  expect(calls.at(-1)).toBe("here");
+  // Many are not over soon, and other kinds are not known.
+  expect(await where([1, 2, 3])).toEqual(["here", "here", "here"]);
+  expect(await where([1, 2, 3, 4, 5])).toEqual(Array.from({ length: 5 }, () => "there"));
+  expect(await where([1], { environment: "web" })).toEqual(["there"]);
+  expect(await where([1], { ef: 1_000 })).toEqual(["there"]);
+  took.here = 5_000;
+  expect(await where([1])).toEqual(["here"]);
+  expect(await where([1])).toEqual(["there"]);
 });
 
 test("beyond the cap a search is refused at once, and accepted again when there is room", async () => {

@@ -29,13 +29,13 @@ async function aRetrievalService(): Promise<AsyncDisposable> {
   const metrics = new RetrievalMetrics(new Registry());
   const projection = new DemonstrationProjection({
     log: own.demonstrations,
-    index,
+    index: index.trusting,
     logger: silentLogger,
     onRejected: (reason) => metrics.rejectedFor(reason),
   });
   const following = projection.run(stop.signal);
   await projection.catchUp(stop.signal);
-  const service = await own.serveMicro(new RetrievalService({ index, projection, metrics }).describe());
+  const service = await own.serveMicro(new RetrievalService({ index: index.trusting, projection, metrics }).describe());
   return {
     [Symbol.asyncDispose]: async () => {
       await service[Symbol.asyncDispose]();

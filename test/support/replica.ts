@@ -19,7 +19,7 @@ export async function aReplica(nats: TestNats, partition?: { index: number; of: 
   const metrics = new RetrievalMetrics(registry);
   const projection = new DemonstrationProjection({
     log: bus.demonstrations,
-    index,
+    index: index.trusting,
     logger: silentLogger,
     onRejected: (reason) => metrics.rejectedFor(reason),
     ...(partition === undefined ? {} : { partition }),
@@ -29,7 +29,7 @@ export async function aReplica(nats: TestNats, partition?: { index: number; of: 
   await projection.catchUp(stop.signal);
   const service = await bus.serveMicro(
     new RetrievalService({
-      index,
+      index: index.trusting,
       projection,
       metrics,
       stopping: stop.signal,

@@ -39,6 +39,12 @@ export interface ScriptedIndex extends RetrievalIndex {
 export function aScriptedIndex(partial: Partial<RetrievalIndex> = {}): ScriptedIndex {
   const searches: RetrievalQuery[][] = [];
   const vectorSearches: VectorsRequest[] = [];
+  const answerOf = ({ vectors }: VectorsRequest): VectorsAnswer => {
+    const queries = vectors.length / 1_024;
+    const ids = Array.from({ length: queries }, (_, query) => `demo-${vectors[query * 1_024]}`);
+    const counts = new Uint32Array(queries).fill(1);
+    return { ids, scores: new Float32Array(queries), counts, passing: 1, epoch: "e", microseconds: 10_000 * queries };
+  };
   return {
     version: "scripted",
     embedder: { name: "hash-v1", dimensions: 1_024 },
@@ -56,9 +62,11 @@ export function aScriptedIndex(partial: Partial<RetrievalIndex> = {}): ScriptedI
     searchVectors: async (request): Promise<VectorsAnswer> => {
       vectorSearches.push(request);
       if (partial.searchVectors !== undefined) return await partial.searchVectors(request);
-      const queries = request.vectors.length / 1_024;
-      const ids = Array.from({ length: queries }, (_, query) => `demo-${request.vectors[query * 1_024]}`);
-      return { ids, scores: new Float32Array(queries), counts: new Uint32Array(queries).fill(1), epoch: "e" };
+      return answerOf(request);
+    },
+    searchVectorsHere: (request): VectorsAnswer => {
+      vectorSearches.push(request);
+      return partial.searchVectorsHere?.(request) ?? answerOf(request);
     },
   };
 }

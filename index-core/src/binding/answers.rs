@@ -65,6 +65,16 @@ pub struct NativeVectorAnswer {
     pub epoch: String,
     /// Of the first query.
     pub parts: Vec<NativePart>,
+    /// What the searches took, added up.
+    pub microseconds: u32,
+}
+
+/// Beside what a search wrote into the caller's arrays.
+#[napi(object, object_from_js = false)]
+pub struct NativeFoundIds {
+    pub ids: Vec<String>,
+    pub passing: u32,
+    pub epoch: String,
 }
 
 #[napi(object, object_from_js = false)]
@@ -179,7 +189,11 @@ impl From<Answer> for NativeAnswer {
 }
 
 /// `with_ids`: a bare collection resolves them on request.
-pub(crate) fn vector_answer(answers: Vec<VectorAnswer>, with_ids: bool) -> NativeVectorAnswer {
+pub(crate) fn vector_answer(
+    answers: Vec<VectorAnswer>,
+    with_ids: bool,
+    microseconds: u32,
+) -> NativeVectorAnswer {
     let counts: Vec<u32> = answers
         .iter()
         .map(|answer| count(answer.ordinals.len()))
@@ -209,6 +223,31 @@ pub(crate) fn vector_answer(answers: Vec<VectorAnswer>, with_ids: bool) -> Nativ
         passing: count(passing),
         epoch: epoch_text(epoch),
         parts: parts.into_iter().map(NativePart::from).collect(),
+        microseconds,
+    }
+}
+
+/// Scores and counts go into the arrays, whose lengths were checked; the rest is returned.
+pub(crate) fn found_ids(
+    answers: Vec<VectorAnswer>,
+    scores: &mut [f32],
+    counts: &mut [u32],
+) -> NativeFoundIds {
+    let first = answers.first();
+    let (passing, epoch) = first.map_or((0, 0), |answer| (answer.passing, answer.epoch));
+    let mut ids = Vec::new();
+    for (answer, counted) in answers.into_iter().zip(counts) {
+        #[expect(clippy::cast_possible_truncation, reason = "cosines")]
+        for (place, score) in scores[ids.len()..].iter_mut().zip(&answer.scores) {
+            *place = *score as f32;
+        }
+        *counted = count(answer.ids.len());
+        ids.extend(answer.ids);
+    }
+    NativeFoundIds {
+        ids,
+        passing: count(passing),
+        epoch: epoch_text(epoch),
     }
 }
 

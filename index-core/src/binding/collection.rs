@@ -10,7 +10,7 @@ use napi::{Env, Result};
 use napi_derive::napi;
 
 use super::answers::{NativeCheckpoint, count, native_stats, vector_answer};
-use super::demonstrations::vector_queries;
+use super::demonstrations::{timed, untimed, vector_queries};
 use super::pool::{Lane, maintain, promise, promise_all, to_js};
 use super::queries::{NativeVectorQuery, sequence_of};
 use crate::filter::{RowColumns, Schema};
@@ -124,8 +124,11 @@ impl NativeCollection {
         promise_all(
             env,
             queries,
-            move |query| collection.search(query),
-            |answers| vector_answer(answers.into_iter().flatten().collect(), false),
+            move |query| timed(|| collection.search(query)),
+            |answers| {
+                let (answers, took) = untimed(answers);
+                vector_answer(answers, false, took)
+            },
         )
     }
 

@@ -2,12 +2,15 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
-use napi::bindgen_prelude::{Float32Array, Object};
+use napi::bindgen_prelude::{Float32Array, Float32ArraySlice, Object, Uint32ArraySlice};
 use napi::{Env, Result};
 use napi_derive::napi;
 
-use super::answers::{NativeAnswer, NativeCheckpoint, count, native_stats, vector_answer};
+use super::answers::{
+    NativeAnswer, NativeCheckpoint, NativeFoundIds, count, found_ids, native_stats, vector_answer,
+};
 use super::pool::{Lane, maintain, promise, promise_all, to_js};
 use super::queries::{
     NativeExclusions, NativeQuery, NativeVectorQuery, filter_of, mode_of, sequence_of,
@@ -163,7 +166,7 @@ impl NativeIndex {
         &self,
         env: &'env Env,
         environment: String,
-        vectors: Float32Array,
+        vectors: Float32ArraySlice<'_>,
         query: NativeVectorQuery,
     ) -> Result<Object<'env>> {
         let index = self.index.clone();
@@ -172,9 +175,43 @@ impl NativeIndex {
         promise_all(
             env,
             queries,
-            move |query| index.search_vectors(&environment, query),
-            |answers| vector_answer(answers.into_iter().flatten().collect(), true),
+            move |query| timed(|| index.search_vectors(&environment, query)),
+            |answers| {
+                let (answers, took) = untimed(answers);
+                vector_answer(answers, true, took)
+            },
         )
+    }
+
+    /// In the calling thread, which waits: for searches that take less time than the way to another thread and back.
+    /// `scores` has room for `k` hits of each query, `counts` for how many each has.
+    #[napi(catch_unwind)]
+    pub fn search_vectors_here(
+        &self,
+        environment: String,
+        vectors: Float32ArraySlice<'_>,
+        query: NativeVectorQuery,
+        mut scores: Float32ArraySlice<'_>,
+        mut counts: Uint32ArraySlice<'_>,
+    ) -> Result<NativeFoundIds> {
+        let k = query.k as usize;
+        let queries = vector_queries(&vectors, self.index.embedder().dimensions(), query)
+            .and_then(|queries| check_room(queries, k, (&scores, &counts)))
+            .map_err(|error| to_js(&error))?;
+        let answers = queries
+            .iter()
+            .map(|query| self.index.search_vectors(&environment, query))
+            .collect::<std::result::Result<Vec<_>, _>>()
+            .map_err(|error| to_js(&error))?;
+        #[expect(unsafe_code, reason = "the results go where the caller wants them")]
+        // SAFETY: the facade makes both arrays for this call, each with memory of its own, and JavaScript does not run
+        // meanwhile.
+        let (scores, counts) = unsafe { (scores.as_mut(), counts.as_mut()) };
+        Ok(found_ids(
+            answers.into_iter().flatten().collect(),
+            scores,
+            counts,
+        ))
     }
 
     #[napi(catch_unwind, ts_return_type = "Promise<(string | null)[]>")]
@@ -254,6 +291,40 @@ pub(super) fn vector_queries(
         mode,
     };
     Ok(vectors.chunks_exact(dimensions).map(one).collect())
+}
+
+fn check_room(
+    queries: Vec<VectorQuery>,
+    k: usize,
+    (scores, counts): (&[f32], &[u32]),
+) -> std::result::Result<Vec<VectorQuery>, IndexError> {
+    if counts.len() == queries.len() && scores.len() == queries.len().saturating_mul(k) {
+        return Ok(queries);
+    }
+    Err(IndexError::invalid(format!(
+        "arrays of {} scores and {} counts are not those of {} queries for {k} hits",
+        scores.len(),
+        counts.len(),
+        queries.len()
+    )))
+}
+
+/// With the microseconds that it took.
+pub(super) fn timed<T>(
+    work: impl FnOnce() -> std::result::Result<T, IndexError>,
+) -> std::result::Result<(T, u32), IndexError> {
+    let started = Instant::now();
+    let done = work()?;
+    let took = u32::try_from(started.elapsed().as_micros()).unwrap_or(u32::MAX);
+    Ok((done, took))
+}
+
+/// The answers of all calls, and what they took together.
+pub(super) fn untimed<T>(answers: Vec<(Vec<T>, u32)>) -> (Vec<T>, u32) {
+    let took = answers
+        .iter()
+        .fold(0_u32, |sum, (_, took)| sum.saturating_add(*took));
+    (answers.into_iter().flat_map(|(of, _)| of).collect(), took)
 }
 
 fn exclusions(native: NativeExclusions) -> crate::Exclusions {

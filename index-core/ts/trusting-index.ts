@@ -1,0 +1,149 @@
+// The native index for values that a schema has accepted already, such as those that a message was decoded to: checking
+// them a second time took as long as searching with them. For values of any other origin there is `DemonstrationIndex`.
+import type { Demonstration, DemonstrationId, RetrievalAnswer, RetrievalHit, RetrievalQuery } from "@hindcast/shared";
+import { checkArray } from "./checked-arrays.ts";
+import { demonstrationWindow } from "./demonstration-window.ts";
+import { indexError } from "./index-error.ts";
+import { type DemonstrationIndexStats, toStats } from "./index-stats.ts";
+import type { NativeAnswer, NativeHit, NativeIndex, NativeVectorQuery } from "./native.d.ts";
+import { fromNativeError, toNativeDemonstration, toNativeFilter, toNativeQuery } from "./native-values.ts";
+import type { EmbedderIdentity, RetrievalIndex, VectorsAnswer, VectorsRequest } from "./retrieval-index.ts";
+
+export class TrustingIndex implements RetrievalIndex {
+  readonly #native: NativeIndex;
+  readonly version: string;
+  readonly embedder: EmbedderIdentity;
+  readonly sequence: number;
+  #closed: Promise<void> | null = null;
+
+  constructor(native: NativeIndex) {
+    this.#native = native;
+    this.version = native.version;
+    this.embedder = { name: native.embedder, dimensions: native.dimensions };
+    this.sequence = native.sequence;
+  }
+
+  async upsert(demonstrations: readonly Demonstration[], vectors?: Float32Array): Promise<void> {
+    const { dimensions } = this.embedder;
+    if (vectors !== undefined) checkArray("vectors", "Float32Array", vectors);
+    if (vectors !== undefined && vectors.length !== demonstrations.length * dimensions) {
+      const message = `${vectors.length} numbers are not ${demonstrations.length} vectors of ${dimensions} dimensions`;
+      throw indexError("INDEX_INVALID", message);
+    }
+    const rows = demonstrations.map((one, at) =>
+      toNativeDemonstration(one, vectors?.subarray(at * dimensions, (at + 1) * dimensions) ?? null),
+    );
+    await this.call((native) => native.upsert(rows));
+  }
+
+  async remove(ids: readonly DemonstrationId[]): Promise<number> {
+    return await this.call((native) => native.remove([...ids]));
+  }
+
+  async search(
+    queries: readonly RetrievalQuery[],
+    vectors?: readonly (Float32Array | null)[],
+  ): Promise<RetrievalAnswer[]> {
+    if (vectors !== undefined && vectors.length !== queries.length) {
+      throw indexError("INDEX_INVALID", `${vectors.length} vectors are not one for each of ${queries.length} queries`);
+    }
+    for (const [at, vector] of vectors?.entries() ?? []) {
+      if (vector !== null) checkArray(`vectors[${at}]`, "Float32Array", vector);
+    }
+    const natives = queries.map((query, at) => toNativeQuery(query, vectors?.[at] ?? null));
+    const answers = await this.call((native) => native.search(natives));
+    return answers.map((answer, at) => toAnswer(answer, queries[at]?.explain ?? false));
+  }
+
+  async searchVectors(request: VectorsRequest): Promise<VectorsAnswer> {
+    const query = this.#conditionsOf(request);
+    const answer = await this.call((native) => native.searchVectors(request.environment, request.vectors, query));
+    const { ids, scores, counts, passing, epoch, microseconds } = answer;
+    return { ids, scores, counts, passing, epoch, microseconds };
+  }
+
+  searchVectorsHere(request: VectorsRequest): VectorsAnswer {
+    const query = this.#conditionsOf(request);
+    if (this.#closed !== null) throw closed();
+    const startedAt = performance.now();
+    const queries = request.vectors.length / this.embedder.dimensions;
+    const scores = new Float32Array(queries * request.k);
+    const counts = new Uint32Array(queries);
+    try {
+      const found = this.#native.searchVectorsHere(request.environment, request.vectors, query, scores, counts);
+      const microseconds = (performance.now() - startedAt) * 1_000;
+      return { ...found, scores: scores.subarray(0, found.ids.length), counts, microseconds };
+    } catch (error) {
+      throw fromNativeError(error);
+    }
+  }
+
+  async get(ids: readonly DemonstrationId[]): Promise<(Demonstration | null)[]> {
+    const payloads = await this.call((native) => native.get([...ids]));
+    return payloads.map((payload) => (payload === null ? null : fromPayload(payload)));
+  }
+
+  async stats(): Promise<DemonstrationIndexStats> {
+    const { rows, ...stats } = toStats(await this.call((native) => native.stats()));
+    return { demonstrations: rows, ...stats };
+  }
+
+  close(): Promise<void> {
+    return (this.#closed ??= this.#native.close());
+  }
+
+  /** @throws INDEX_CLOSED, and what the native index refuses, under its code */
+  async call<T>(work: (native: NativeIndex) => Promise<T>): Promise<T> {
+    if (this.#closed !== null) throw closed();
+    try {
+      return await work(this.#native);
+    } catch (error) {
+      throw fromNativeError(error);
+    }
+  }
+
+  #conditionsOf({ embedder, k, ef = null, filter, exclude, mode = "auto" }: VectorsRequest): NativeVectorQuery {
+    if (embedder !== this.embedder.name) {
+      const message = `the vectors are of ${embedder}, the index has those of ${this.embedder.name}`;
+      throw indexError("INDEX_INVALID", message);
+    }
+    return { k, ef, exclude, mode, filter: filter === null ? null : toNativeFilter(filter) };
+  }
+}
+
+const closed = (): Error => indexError("INDEX_CLOSED", "the index is closed");
+
+function toAnswer(native: NativeAnswer, isExplained: boolean): RetrievalAnswer {
+  const { hits, duplicate, perTrajectory, tokenBudget, passing, epoch, parts, microseconds } = native;
+  return {
+    hits: hits.map(toHit),
+    dropped: { duplicate, perTrajectory, tokenBudget },
+    passing,
+    epoch,
+    explain: isExplained ? { parts, microseconds } : null,
+  };
+}
+
+function toHit({ id, position, payload, tokens, retriever, rank, score, fused, window }: NativeHit): RetrievalHit {
+  const [from, to] = window;
+  const isWhole = from === undefined || to === undefined;
+  const whole = fromPayload(payload);
+  return {
+    demonstration: isWhole ? whole : demonstrationWindow(whole, from, to),
+    reference: {
+      demonstrationId: id as DemonstrationId,
+      position: position < 0 ? null : position,
+      retriever,
+      rank,
+      score,
+    },
+    tokens,
+    window: isWhole ? null : { from, to },
+    fused,
+  };
+}
+
+/** A payload is what `upsert` was given and stored. */
+function fromPayload(payload: string): Demonstration {
+  return JSON.parse(payload) as Demonstration;
+}

@@ -2,13 +2,12 @@
 // back is done on the event loop; the way takes about a tenth of a millisecond, and more on a busy machine.
 //
 // It is a guess: the first longer search after a row of short ones holds the loop up for as long as it takes. One such is
-// enough for its kind to go to other threads again, for the next twenty or so.
+// enough for its kind to go to other threads again, until some short ones there have made up for it.
 
 /** Kinds are made of what clients send. */
 const kindsMax = 256;
-/** Quick to believe in longer searches, slow to believe in shorter ones. */
-const shareOfLonger = 1 / 2;
-const shareOfShorter = 1 / 8;
+/** A search on a busy machine is now and then interrupted for milliseconds, which says little about the next one. */
+const shareOfNewest = 1 / 4;
 
 export class SearchCosts {
   readonly #microseconds = new Map<string, number>();
@@ -20,8 +19,7 @@ export class SearchCosts {
 
   note(kind: string, microseconds: number): void {
     const before = this.#microseconds.get(kind) ?? microseconds;
-    const share = microseconds > before ? shareOfLonger : shareOfShorter;
-    this.#microseconds.set(kind, before + share * (microseconds - before));
+    this.#microseconds.set(kind, before + shareOfNewest * (microseconds - before));
     if (this.#microseconds.size <= kindsMax) return;
     const [oldest = kind] = this.#microseconds.keys();
     this.#microseconds.delete(oldest);

@@ -13,6 +13,7 @@ pub mod collection;
 pub mod demonstrations;
 mod pool;
 pub mod queries;
+mod rows;
 
 use std::path::Path;
 

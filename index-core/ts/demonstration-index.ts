@@ -143,7 +143,14 @@ export class DemonstrationIndex implements AsyncDisposable {
    * @throws INDEX_INVALID naming the first demonstration that is malformed: then none of them is added.
    */
   async upsert(demonstrations: readonly Demonstration[], vectors?: Float32Array): Promise<void> {
-    await this.trusting.upsert(checked(z.array(Demonstration), demonstrations), vectors);
+    const list = checked(z.array(Demonstration), demonstrations);
+    const { dimensions } = this.embedder;
+    if (vectors !== undefined) checkArray("vectors", "Float32Array", vectors);
+    if (vectors !== undefined && vectors.length !== list.length * dimensions) {
+      const message = `${vectors.length} numbers are not ${list.length} vectors of ${dimensions} dimensions`;
+      throw indexError("INDEX_INVALID", message);
+    }
+    await this.trusting.upsertAtOnce(list, vectors);
   }
 
   /** Unknown ids are ignored. @returns how many there were. */

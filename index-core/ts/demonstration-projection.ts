@@ -10,6 +10,7 @@ import {
   partitionOf,
 } from "@hindcast/shared";
 import type { DemonstrationEntry, DemonstrationLog, Logger } from "@hindcast/shared/node";
+import { Pieces } from "./pieces.ts";
 import type { TextEmbedder } from "./retrieval-index.ts";
 import type { RejectionReason } from "./retrieval-metrics.ts";
 
@@ -78,7 +79,10 @@ export class DemonstrationProjection {
     this.#signal = stop;
     const check = setInterval(() => this.#check(), checkEveryMs);
     try {
+      // The log decodes one entry at a time, and has many at once after a burst.
+      const pieces = new Pieces();
       for await (const entry of this.#options.log.follow(this.#appliedSequence + 1, stop)) {
+        await pieces.rest();
         this.#pending.push(entry);
         this.#applying ??= this.#applyPending();
         if (this.#pending.length >= limits.projectionBatchMax) await this.#applying;

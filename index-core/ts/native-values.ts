@@ -16,35 +16,60 @@ import { z } from "zod";
 import { checked, WellFormed } from "./checked.ts";
 import type { CollectionFilter } from "./collection.ts";
 import { indexError } from "./index-error.ts";
-import type { NativeDemonstration, NativeFilter, NativeQuery } from "./native.d.ts";
+import type { NativeFilter, NativeQuery } from "./native.d.ts";
 
-export function toNativeDemonstration(demonstration: Demonstration, vector: Float32Array | null): NativeDemonstration {
+/** A row of `NativeIndex.upsert`, which takes them as JSON. */
+export interface NativeDemonstration {
+  id: string;
+  environment: string;
+  campaign: string;
+  document: string;
+  task: string;
+  episode: string;
+  kind: string;
+  replay: string;
+  models: string[];
+  benchmark: string | null;
+  application: string | null;
+  split: string | null;
+  utility: number;
+  instruction: string;
+  actions: string[];
+  observations: string[];
+  summaries: string[];
+  tokens: number[];
+  payload: string;
+}
+
+export function toNativeDemonstration(demonstration: Demonstration): NativeDemonstration {
   const { lineage, instruction, steps, answer } = demonstration;
   const actions = steps.map((step) => actionText(step.action));
   if (answer !== null) actions.push(actionText({ kind: "stop", answer }));
   return {
     id: demonstration.id,
-    environment: demonstration.environment,
+    environment: demonstration.environment.toWellFormed(),
     campaign: demonstration.campaignId,
     document: lineage.documentId,
     task: lineage.taskId,
     episode: lineage.episodeId,
     kind: instruction.kind,
     replay: demonstration.replay,
-    models: [...new Set(Object.values(lineage.models))],
-    benchmark: demonstration.benchmark,
-    application: demonstration.application,
-    split: demonstration.split,
+    models: wellFormed([...new Set(Object.values(lineage.models))]),
+    benchmark: demonstration.benchmark?.toWellFormed() ?? null,
+    application: demonstration.application?.toWellFormed() ?? null,
+    split: demonstration.split?.toWellFormed() ?? null,
     utility: demonstration.utility ?? (demonstration.score - 1) / 4,
-    instruction: instruction.text,
-    actions,
-    observations: observationsOf(demonstration).map(observationText),
-    summaries: steps.map((step) => step.summary),
+    instruction: instruction.text.toWellFormed(),
+    actions: wellFormed(actions),
+    observations: wellFormed(observationsOf(demonstration).map(observationText)),
+    summaries: wellFormed(steps.map((step) => step.summary)),
     tokens: tokensOf(demonstration),
-    vector,
     payload: JSON.stringify(demonstration),
   };
 }
+
+/** Half a surrogate pair, where a model's text was cut, must not keep a demonstration out: it is indexed as U+FFFD. */
+const wellFormed = (texts: readonly string[]): string[] => texts.map((text) => text.toWellFormed());
 
 /**
  * Token counts from which those of any window are summed: the whole, what every window has, each observation, each action

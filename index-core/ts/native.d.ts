@@ -28,7 +28,11 @@ export declare class NativeIndex {
   get sequence(): number
   get embedder(): string
   get dimensions(): number
-  upsert(demonstrations: Array<NativeDemonstration>): Promise<void>
+  /**
+   * `rows`: JSON, arrays of `NativeDemonstration` of `native-values.ts`. `vectors`: of all rows, where the embedder is
+   * outside of the index; otherwise none.
+   */
+  upsert(rows: Array<string>, vectors: Float32Array): Promise<void>
   remove(ids: Array<string>): Promise<number>
   search(queries: Array<NativeQuery>): Promise<NativeAnswer[]>
   searchVectors(environment: string, vectors: Float32Array, query: NativeVectorQuery): Promise<NativeVectorAnswer>
@@ -82,29 +86,6 @@ export interface NativeCollectionOptions {
   textColumns: Array<string>
   numberColumns: Array<string>
   graphRowsMin: number
-}
-
-export interface NativeDemonstration {
-  id: string
-  environment: string
-  campaign: string
-  document: string
-  task: string
-  episode: string
-  kind: string
-  replay: string
-  models: Array<string>
-  benchmark: string | null
-  application: string | null
-  split: string | null
-  utility: number
-  instruction: string
-  actions: Array<string>
-  observations: Array<string>
-  summaries: Array<string>
-  tokens: Array<number>
-  vector: Float32Array | null
-  payload: string
 }
 
 export interface NativeExclusions {

@@ -1,9 +1,10 @@
 // What the facade checks and this does not is in demonstration-index.test.ts.
 // Requirements: 3.8.index, 4.bad-input
 import { expect, onTestFinished, test } from "vitest";
-import { aDemonstrationOf } from "../../test/support/retrieval.ts";
+import { aDemonstrationOf, aRetrievalQuery } from "../../test/support/retrieval.ts";
 import { DemonstrationIndex, embed } from "./demonstration-index.ts";
 import { loadNative } from "./load-native.ts";
+import { toNativeDemonstration } from "./native-values.ts";
 import type { VectorsRequest } from "./retrieval-index.ts";
 
 const exclude = { demonstrations: [], tasks: [], documents: [], episodes: [] };
@@ -45,6 +46,44 @@ test("what the native index refuses has its code in the calling thread too", asy
   expect(here({ filter: { eq: ["model", "\ud800"] } })).toThrow(expect.objectContaining(refused));
   await index.close();
   expect(here({})).toThrow(expect.objectContaining({ code: "INDEX_CLOSED" }));
+});
+
+test("demonstrations over several turns are indexed as those at once, cut characters included", async () => {
+  const demonstrations = Array.from({ length: 300 }, (_, n) =>
+    aDemonstrationOf(n, { instruction: `cut ${n} \ud83d`, initial: `"\\ud83d" \u0000 \ud83d` }),
+  );
+  const [slowly, atOnce] = [await anIndex(0), await anIndex(0)];
+  await slowly.trusting.upsert(demonstrations);
+  await atOnce.upsert(demonstrations);
+  const ids = demonstrations.map(({ id }) => id);
+  expect(await slowly.get(ids)).toEqual(demonstrations);
+  expect(await atOnce.get(ids)).toEqual(demonstrations);
+  const query = aRetrievalQuery({ query: "cut 7", observation: null, observationBased: 0, modelBased: 10 });
+  expect(await slowly.search([query])).toEqual(await atOnce.search([query]));
+});
+
+test("rows that are none of ours are refused, and none of their text is kept", async () => {
+  const native = await loadNative().openIndex({
+    folder: null,
+    graphRowsMin: 1_000,
+    embedder: "hash-v1",
+    dimensions: 0,
+  });
+  onTestFinished(async () => await native.close());
+  const none = new Float32Array();
+  const row = toNativeDemonstration(aDemonstrationOf(1));
+  for (const text of ["", "{}", "[1]", '[{"id":"a"}]', JSON.stringify([{ ...row, more: 1 }])]) {
+    await expect(native.upsert([JSON.stringify([row]), text], none)).rejects.toThrow(
+      /INDEX_INVALID: a row is malformed/,
+    );
+  }
+  await expect(native.upsert([JSON.stringify([row])], new Float32Array(5))).rejects.toThrow(
+    /5 numbers are not 1 vectors/,
+  );
+  expect((await native.stats()).rows).toBe(0);
+  await native.upsert([], none);
+  await native.upsert([JSON.stringify([row])], none);
+  expect((await native.stats()).rows).toBe(1);
 });
 
 test("the native index writes into no arrays but those that fit", async () => {

@@ -7,6 +7,7 @@ import { indexError } from "./index-error.ts";
 import { type DemonstrationIndexStats, toStats } from "./index-stats.ts";
 import type { NativeAnswer, NativeHit, NativeIndex, NativeVectorQuery } from "./native.d.ts";
 import { fromNativeError, toNativeDemonstration, toNativeFilter, toNativeQuery } from "./native-values.ts";
+import { Pieces } from "./pieces.ts";
 import type { EmbedderIdentity, RetrievalIndex, VectorsAnswer, VectorsRequest } from "./retrieval-index.ts";
 
 export class TrustingIndex implements RetrievalIndex {
@@ -23,17 +24,24 @@ export class TrustingIndex implements RetrievalIndex {
     this.sequence = native.sequence;
   }
 
+  /** One call at a time: the loop does other work in between, so a second one could overtake the first. */
   async upsert(demonstrations: readonly Demonstration[], vectors?: Float32Array): Promise<void> {
-    const { dimensions } = this.embedder;
-    if (vectors !== undefined) checkArray("vectors", "Float32Array", vectors);
-    if (vectors !== undefined && vectors.length !== demonstrations.length * dimensions) {
-      const message = `${vectors.length} numbers are not ${demonstrations.length} vectors of ${dimensions} dimensions`;
-      throw indexError("INDEX_INVALID", message);
+    const pieces = new Pieces();
+    const rows: string[] = [];
+    for (const demonstration of demonstrations) {
+      rows.push(rowsOf([demonstration]));
+      await pieces.rest();
     }
-    const rows = demonstrations.map((one, at) =>
-      toNativeDemonstration(one, vectors?.subarray(at * dimensions, (at + 1) * dimensions) ?? null),
-    );
-    await this.call((native) => native.upsert(rows));
+    await this.#upsertRows(rows, vectors);
+  }
+
+  /** Holds the loop up for as long as it takes to hand all of them over; calls are applied in their order. */
+  async upsertAtOnce(demonstrations: readonly Demonstration[], vectors?: Float32Array): Promise<void> {
+    await this.#upsertRows([rowsOf(demonstrations)], vectors);
+  }
+
+  async #upsertRows(rows: string[], vectors: Float32Array = new Float32Array()): Promise<void> {
+    await this.call((native) => native.upsert(rows, vectors));
   }
 
   async remove(ids: readonly DemonstrationId[]): Promise<number> {
@@ -110,6 +118,9 @@ export class TrustingIndex implements RetrievalIndex {
     return { k, ef, exclude, mode, filter: filter === null ? null : toNativeFilter(filter) };
   }
 }
+
+const rowsOf = (demonstrations: readonly Demonstration[]): string =>
+  JSON.stringify(demonstrations.map(toNativeDemonstration));
 
 const closed = (): Error => indexError("INDEX_CLOSED", "the index is closed");
 

@@ -85,7 +85,7 @@ describe("native.d.ts", () => {
 
   test("is this: who changes it on purpose changes the number, too", () => {
     const signatures = source("native.d.ts").replaceAll(/\/\*.*?\*\/|\s+/gs, "");
-    expect(sha256Hex(signatures).slice(0, 16)).toBe("8d479919f122be96");
+    expect(sha256Hex(signatures).slice(0, 16)).toBe("d045c9194dcb5576");
   });
 });
 

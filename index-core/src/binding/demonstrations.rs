@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use napi::bindgen_prelude::{Float32Array, Float32ArraySlice, Object, Uint32ArraySlice};
+use napi::bindgen_prelude::{Float32ArraySlice, Object, Uint32ArraySlice};
 use napi::{Env, Result};
 use napi_derive::napi;
 
@@ -15,11 +15,11 @@ use super::pool::{Lane, maintain, promise, promise_all, to_js};
 use super::queries::{
     NativeExclusions, NativeQuery, NativeVectorQuery, filter_of, mode_of, sequence_of,
 };
+use super::rows::demonstrations_of;
 use crate::index::vector_query::VECTORS_MAX;
 use crate::text::Model2Vec;
 use crate::{
-    Demonstration, DemonstrationIndex, Embedder, IndexError, IndexOptions, Query, ShardOptions,
-    VectorQuery,
+    DemonstrationIndex, Embedder, IndexError, IndexOptions, Query, ShardOptions, VectorQuery,
 };
 
 #[napi(object, object_to_js = false, use_nullable = true)]
@@ -31,30 +31,6 @@ pub struct NativeIndexOptions {
     pub embedder: String,
     /// Of an embedder outside of the index.
     pub dimensions: u32,
-}
-
-#[napi(object, object_to_js = false, use_nullable = true)]
-pub struct NativeDemonstration {
-    pub id: String,
-    pub environment: String,
-    pub campaign: String,
-    pub document: String,
-    pub task: String,
-    pub episode: String,
-    pub kind: String,
-    pub replay: String,
-    pub models: Vec<String>,
-    pub benchmark: Option<String>,
-    pub application: Option<String>,
-    pub split: Option<String>,
-    pub utility: f64,
-    pub instruction: String,
-    pub actions: Vec<String>,
-    pub observations: Vec<String>,
-    pub summaries: Vec<String>,
-    pub tokens: Vec<u32>,
-    pub vector: Option<Float32Array>,
-    pub payload: String,
 }
 
 #[napi]
@@ -120,18 +96,22 @@ impl NativeIndex {
         count(self.index.embedder().dimensions())
     }
 
+    /// `rows`: JSON, arrays of `NativeDemonstration` of `native-values.ts`. `vectors`: of all rows, where the embedder is
+    /// outside of the index; otherwise none.
     #[napi(catch_unwind, ts_return_type = "Promise<void>")]
     pub fn upsert<'env>(
         &self,
         env: &'env Env,
-        demonstrations: Vec<NativeDemonstration>,
+        rows: Vec<String>,
+        vectors: Float32ArraySlice<'_>,
     ) -> Result<Object<'env>> {
         let index = self.index.clone();
-        let demonstrations = demonstrations
-            .into_iter()
-            .map(Demonstration::from)
-            .collect();
-        promise(env, Lane::Write, move || index.upsert(demonstrations))
+        // A copy: the caller may change the array while the work waits.
+        let vectors = vectors.to_vec();
+        promise(env, Lane::Write, move || {
+            let dimensions = index.embedder().dimensions();
+            index.upsert(demonstrations_of(&rows, &vectors, dimensions)?)
+        })
     }
 
     #[napi(catch_unwind, ts_return_type = "Promise<number>")]
@@ -329,31 +309,4 @@ pub(super) fn untimed<T>(answers: Vec<(Vec<T>, u32)>) -> (Vec<T>, u32) {
 
 fn exclusions(native: NativeExclusions) -> crate::Exclusions {
     native.into()
-}
-
-impl From<NativeDemonstration> for Demonstration {
-    fn from(native: NativeDemonstration) -> Self {
-        Self {
-            id: native.id,
-            environment: native.environment,
-            campaign: native.campaign,
-            document: native.document,
-            task: native.task,
-            episode: native.episode,
-            kind: native.kind,
-            replay: native.replay,
-            models: native.models,
-            benchmark: native.benchmark,
-            application: native.application,
-            split: native.split,
-            utility: native.utility,
-            instruction: native.instruction,
-            actions: native.actions,
-            observations: native.observations,
-            summaries: native.summaries,
-            tokens: native.tokens,
-            vector: native.vector.map(|vector| vector.to_vec()),
-            payload: native.payload,
-        }
-    }
 }

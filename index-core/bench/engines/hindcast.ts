@@ -66,7 +66,8 @@ export const graphRowsMin = 4_096;
 export const neverGraph = 2 ** 31 - 1;
 
 export async function openCollection(options: Omit<CollectionOptions, "embedder" | "field">): Promise<Collection> {
-  const module = (await import("../../ts/index.ts")) as unknown as { Collection?: CollectionClass };
+  // Not the whole package, which a child that is soon to be killed would load for longer than it lives.
+  const module = (await import("../../ts/collection.ts")) as unknown as { Collection?: CollectionClass };
   if (module.Collection === undefined) throw new Error("index-core exports no Collection");
   return await module.Collection.open({ embedder: "bench", field: "query", ...options });
 }

@@ -3,9 +3,9 @@ import { spawn } from "node:child_process";
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { checkKilled } from "../data/kill-check.ts";
 import type { Context, Suite } from "../harness/context.ts";
 import { benchFolder, workFolder } from "../harness/places.ts";
-import { runProgram } from "../harness/processes.ts";
 import { randomOf } from "../harness/statistics.ts";
 import { argumentList } from "../harness/arguments.ts";
 import { table } from "../report/markdown.ts";
@@ -21,34 +21,32 @@ interface Result {
   reasons: string[];
   rowsMax: number;
 }
-interface Checked {
-  sequence: number;
-  isLost: boolean;
-  rows: number;
-  wrong: number;
-  extra: number;
-}
-
 const folder = join(workFolder, "kills");
+/** Histories that go on beside each other, each in a folder of its own: a child that starts or is killed leaves cores idle. */
+const lanes = 4;
 /** A child lives this long after it has opened, at random; most of what it does takes less. */
-const lifeMsMax = 500;
+const lifeMsMax = 400;
 /** Batches after which the history starts again, so that a run of a thousand kills stays quick. */
-const sequenceMax = 60;
+const sequenceMax = 40;
 
 export const kill: Suite<Result> = {
   name: "kill",
   async run({ kills, log }: Context) {
     const blank = { acknowledged: 0, lostCheckpoints: 0, wrongStates: 0, unopenable: 0, rowsMax: 0 };
     const result: Result = { kills, ...blank, reasons: [] };
-    const random = randomOf(kills);
-    let sequence = 0;
-    for (let n = 1; n <= kills; n += 1) {
-      if (sequence === 0 || sequence > sequenceMax) sequence = startAgain();
-      const acknowledged = await killedChild(sequence, random() * lifeMsMax);
-      result.acknowledged += acknowledged.length;
-      sequence = await check(result, Math.max(sequence, ...acknowledged));
-      if (n % 50 === 0) log(`kill: ${n} of ${kills}`);
-    }
+    let started = 0;
+    const lane = async (own: string, random: () => number): Promise<void> => {
+      let sequence = 0;
+      while (started < kills) {
+        started += 1;
+        if (started % 50 === 0) log(`kill: ${started} of ${kills}`);
+        if (sequence === 0 || sequence > sequenceMax) sequence = startAgain(own);
+        const acknowledged = await killedChild(own, sequence, random() * lifeMsMax);
+        result.acknowledged += acknowledged.length;
+        sequence = await check(result, own, Math.max(sequence, ...acknowledged));
+      }
+    };
+    await Promise.all(Array.from({ length: lanes }, (_, n) => lane(join(folder, String(n)), randomOf(kills + n))));
     rmSync(folder, { recursive: true, force: true });
     return result;
   },
@@ -72,16 +70,16 @@ export const kill: Suite<Result> = {
   plots: () => ({}),
 };
 
-function startAgain(): number {
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
+function startAgain(own: string): number {
+  rmSync(own, { recursive: true, force: true });
+  mkdirSync(own, { recursive: true });
   return 0;
 }
 
 /** @returns the sequences that the child had acknowledged when it was killed. */
-async function killedChild(from: number, lifeMs: number): Promise<number[]> {
+async function killedChild(own: string, from: number, lifeMs: number): Promise<number[]> {
   const program = join(benchFolder, "programs", "kill-child.ts");
-  const args = ["--conditions=source", "--no-warnings", program, ...argumentList({ folder, from })];
+  const args = ["--conditions=source", "--no-warnings", program, ...argumentList({ folder: own, from })];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
   const acknowledged: number[] = [];
   let complaints = "";
@@ -96,9 +94,9 @@ async function killedChild(from: number, lifeMs: number): Promise<number[]> {
 }
 
 /** @returns where the next child goes on; 0 starts a new history. */
-async function check(result: Result, acknowledged: number): Promise<number> {
+async function check(result: Result, own: string, acknowledged: number): Promise<number> {
   try {
-    const checked = await runProgram<Checked>("kill-check", argumentList({ folder, acknowledged }));
+    const checked = await checkKilled(own, acknowledged);
     result.rowsMax = Math.max(result.rowsMax, checked.rows);
     const { sequence, isLost, wrong, extra } = checked;
     if (isLost) {

@@ -22,7 +22,12 @@ export const recallLive: Suite<Result> = {
   name: "recall-live",
   async run(context: Context) {
     const { name: data } = clustered(context, "wide");
-    const values = { data, searches: context.isQuick ? 200 : 20_000, ef: 32 };
+    const values = {
+      data,
+      searches: context.isQuick ? 200 : 20_000,
+      ef: 32,
+      sampled: context.isQuick ? 2_000 : 400_000,
+    };
     return await runProgram<Result>("recall-live", argumentList(values));
   },
   table(result) {

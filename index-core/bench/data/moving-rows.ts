@@ -7,31 +7,43 @@ const spread = 0.6;
 /** Between a search and its check a row may be replaced several times: at the end of one turnover and early in the next. */
 const versionsKept = 5;
 
+/** More vectors than rows have versions that are kept, so that no version can pass for another. */
+export const sparesOfChurn = 2 ** 16;
+
 export class MovingRows {
   readonly rows: number;
   readonly dimensions: number;
-  /** Vectors of the versions that were last handed to an upsert, newest first. */
-  readonly #versions: Float32Array[];
+  /** Every vector that a row can get, drawn in advance: drawing takes longer than upserting, and is not to be measured. */
+  readonly #drawn: Float32Array;
+  /** Per version, newest first, the number of each row's drawn vector. */
+  readonly #versions: Uint32Array[];
   /** When each version's upsert was acknowledged; infinite while it is under way. */
   readonly #acknowledgedAt: Float64Array[];
   readonly #normal: () => number;
   readonly #random: () => number;
   readonly #centres: Float32Array;
   #order: number[] = [];
+  #taken: number;
 
-  constructor(rows: number, dimensions: number) {
+  /** @param spare vectors to be drawn for replacements; after the last the first are used again. */
+  constructor(rows: number, dimensions: number, spare = 0) {
     this.rows = rows;
     this.dimensions = dimensions;
+    this.#taken = rows;
     this.#random = randomOf(rows + dimensions);
     this.#normal = normalOf(this.#random);
     this.#centres = Float32Array.from({ length: clusters * dimensions }, this.#normal);
-    this.#versions = Array.from({ length: versionsKept }, () => new Float32Array(rows * dimensions));
+    this.#versions = Array.from({ length: versionsKept }, () => Uint32Array.from({ length: rows }, (_, row) => row));
     this.#acknowledgedAt = Array.from({ length: versionsKept }, () => new Float64Array(rows));
-    for (let row = 0; row < rows; row += 1) this.fill(this.newest.subarray(row * dimensions, (row + 1) * dimensions));
+    this.#drawn = new Float32Array((rows + spare) * dimensions);
+    for (let at = 0; at < rows + spare; at += 1) this.fill(this.#vector(at));
   }
 
+  /** The rows as they are now, one after the other. */
   get newest(): Float32Array {
-    return this.#versions[0]!;
+    const vectors = new Float32Array(this.rows * this.dimensions);
+    for (const [row, at] of this.#versions[0]!.entries()) vectors.set(this.#vector(at), row * this.dimensions);
+    return vectors;
   }
 
   /** A new vector of the same distribution. */
@@ -55,9 +67,11 @@ export class MovingRows {
     const { dimensions } = this;
     const vectors = new Float32Array(changed.length * dimensions);
     for (const [at, row] of changed.entries()) {
+      const vector = this.#taken % (this.#drawn.length / dimensions);
+      this.#taken += 1;
       this.#age(row);
-      const own = this.newest.subarray(row * dimensions, (row + 1) * dimensions);
-      vectors.set(this.fill(own), at * dimensions);
+      this.#versions[0]![row] = vector;
+      vectors.set(this.#vector(vector), at * dimensions);
     }
     return { changed, vectors };
   }
@@ -71,7 +85,7 @@ export class MovingRows {
   /** Whether a search that started then may give this score to this row. */
   mayScore(row: number, score: number, query: Float32Array, startedAt: number): boolean {
     for (const [age, vectors] of this.#versions.entries()) {
-      if (near(this.#dot(vectors, row, query), score)) return true;
+      if (near(this.#dot(vectors[row] ?? 0, query), score)) return true;
       // An older version is right only for a search that began before this one was acknowledged.
       if ((this.#acknowledgedAt[age]?.[row] ?? 0) < startedAt) return false;
     }
@@ -80,26 +94,28 @@ export class MovingRows {
 
   /** The k best rows now, by a plain loop. */
   best(query: Float32Array, k: number): Set<number> {
-    const scores = Float64Array.from({ length: this.rows }, (_, row) => this.#dot(this.newest, row, query));
+    const scores = Float64Array.from({ length: this.rows }, (_, row) => this.#dot(this.#versions[0]![row]!, query));
     const order = Array.from(scores.keys()).toSorted((left, right) => (scores[right] ?? 0) - (scores[left] ?? 0));
     return new Set(order.slice(0, k));
   }
 
-  /** Makes every version of a row one older; the newest is then to be filled. */
+  /** Makes every version of a row one older; the newest is then to be given. */
   #age(row: number): void {
-    const { dimensions } = this;
     for (let age = versionsKept - 1; age > 0; age -= 1) {
-      const younger = this.#versions[age - 1]!.subarray(row * dimensions, (row + 1) * dimensions);
-      this.#versions[age]!.set(younger, row * dimensions);
+      this.#versions[age]![row] = this.#versions[age - 1]![row]!;
       this.#acknowledgedAt[age]![row] = this.#acknowledgedAt[age - 1]![row]!;
     }
     this.#acknowledgedAt[0]![row] = Number.POSITIVE_INFINITY;
   }
 
-  #dot(vectors: Float32Array, row: number, query: Float32Array): number {
+  #vector(at: number): Float32Array {
+    return this.#drawn.subarray(at * this.dimensions, (at + 1) * this.dimensions);
+  }
+
+  #dot(vector: number, query: Float32Array): number {
     let sum = 0;
-    const from = row * this.dimensions;
-    for (let at = 0; at < this.dimensions; at += 1) sum += (vectors[from + at] ?? 0) * (query[at] ?? 0);
+    const from = vector * this.dimensions;
+    for (let at = 0; at < this.dimensions; at += 1) sum += (this.#drawn[from + at] ?? 0) * (query[at] ?? 0);
     return sum;
   }
 

@@ -2,7 +2,7 @@
 import { Index, MetricKind, ScalarKind } from "usearch";
 import { graphOptions } from "../engines/engine.ts";
 import { argumentsOf } from "../harness/arguments.ts";
-import { MovingRows } from "../data/moving-rows.ts";
+import { MovingRows, sparesOfChurn } from "../data/moving-rows.ts";
 
 const values = argumentsOf({ rows: "20000", dimensions: "128", turnovers: "10" });
 const rows = Number(values.rows);
@@ -11,7 +11,7 @@ const k = 10;
 const recallQueries = 200;
 const batch = 500;
 
-const moving = new MovingRows(rows, dimensions);
+const moving = new MovingRows(rows, dimensions, sparesOfChurn);
 const keys = BigUint64Array.from({ length: rows }, (_, row) => BigInt(row));
 const churned = filled();
 const recallBefore = recall(churned);

@@ -1,10 +1,12 @@
 // Searches a collection while its rows are replaced, and checks each answer: `churn.ts --rows 20000 --rate 10000 …`.
 // Prints how often an answer was malformed, latency without and with upserts beside, and recall before and after.
-import { type Collection, graphRowsMin, idOf, openCollection } from "../engines/hindcast.ts";
+// With `--checked` it goes on until so many answers are checked or the time is over: most of them come from calls of
+// many queries, each of which is a search of its own; a few single ones in between are timed.
+import { type Collection, idOf, openCollection } from "../engines/hindcast.ts";
 import { quantile } from "../harness/statistics.ts";
 import { argumentsOf } from "../harness/arguments.ts";
 import { type Answer, checkAnswer, type Faults, noFaults } from "../data/checked-answers.ts";
-import { MovingRows } from "../data/moving-rows.ts";
+import { MovingRows, sparesOfChurn } from "../data/moving-rows.ts";
 import { SteadyWriter } from "../data/steady-writer.ts";
 
 const values = argumentsOf({
@@ -13,19 +15,27 @@ const values = argumentsOf({
   rate: "10000",
   turnovers: "10",
   checked: "0",
+  checkedMsMax: "0",
+  graphRowsMin: "131072",
   quietMs: "5000",
 });
 const rows = Number(values.rows);
 const dimensions = Number(values.dimensions);
 const rate = Number(values.rate);
+const graphRowsMin = Number(values.graphRowsMin);
 const checkedWanted = Number(values.checked);
 const k = 10;
 const ef = 64;
 /** Searches between two looks at the clock and one `resolve`. */
 const burst = 20;
+/** Queries of one call where answers are counted and not timed; with more, rows would be replaced before they are named. */
+const batch = 250;
+const queriesDrawn = 20_000;
 const recallQueries = 200;
 
-const moving = new MovingRows(rows, dimensions);
+const moving = new MovingRows(rows, dimensions, sparesOfChurn);
+/** For the calls of many queries, which would else wait for them to be drawn. */
+const queries = checkedWanted === 0 ? new Float32Array() : drawnQueries(queriesDrawn);
 await using collection = await openCollection({ dimensions, graphRowsMin });
 const all = Array.from({ length: rows }, (_, row) => row);
 await upsert(all, moving.newest);
@@ -41,6 +51,7 @@ const { segments, graphRows, deadRows } = await collection.stats();
 const result = {
   rows,
   dimensions,
+  graphRowsMin,
   rate,
   quiet,
   busy,
@@ -56,6 +67,12 @@ console.log(JSON.stringify(result));
 async function upsert(changed: readonly number[], vectors: Float32Array): Promise<void> {
   await collection.upsert({ ids: changed.map(idOf), vectors });
   moving.acknowledge(changed);
+}
+
+function drawnQueries(count: number): Float32Array {
+  const drawn = new Float32Array(count * dimensions);
+  for (let at = 0; at < drawn.length; at += dimensions) moving.fill(drawn.subarray(at, at + dimensions));
+  return drawn;
 }
 
 interface Phase {
@@ -76,29 +93,44 @@ async function searchFor(milliseconds: number, { upserts }: { upserts: boolean }
   const writer = upserts ? steadyWriter(startedAt) : null;
   const phase = { searches: 0, replaced: 0, faults: noFaults() };
   const micros: number[] = [];
-  while (
-    writer === null ? performance.now() - startedAt < milliseconds : !writer.isDone || phase.searches < checkedWanted
-  ) {
+  const wantsMore = (): boolean =>
+    phase.searches < checkedWanted && performance.now() - startedAt < Number(values.checkedMsMax);
+  while (writer === null ? performance.now() - startedAt < milliseconds : !writer.isDone || wantsMore()) {
     // The long run keeps replacing rows until the last search is checked.
-    writer?.keepOn(phase.searches < checkedWanted);
+    writer?.keepOn(wantsMore());
     const answers = checkedWanted === 0 ? await singles(micros) : quickBurst(micros);
-    const ids = await collection.resolve(Uint32Array.from(answers.flatMap(({ found }) => Array.from(found))));
-    let at = 0;
-    for (const answer of answers) {
-      const named = Array.from(answer.found, () => ids[at++] ?? null);
-      const unnamed = named.filter((id) => id === null).length;
-      // Where nothing is replaced, every row has an id.
-      if (writer === null) phase.faults.unknown += unnamed;
-      else phase.replaced += unnamed;
-      checkAnswer(answer, named, { moving, faults: phase.faults, k });
-    }
-    phase.searches += answers.length;
+    await check(answers, phase, upserts);
+    if (checkedWanted > 0 && writer !== null) await check(await many(), phase, upserts);
     // A turn of the event loop, for the writer's timer.
     await new Promise((resolve) => setImmediate(resolve));
   }
   await writer?.stop();
   const seconds = (performance.now() - startedAt) / 1_000;
   return { ...phase, upserts: writer?.done ?? 0, seconds, p50: quantile(micros, 0.5), p99: quantile(micros, 0.99) };
+}
+
+async function check(
+  answers: readonly Answer[],
+  phase: Pick<Phase, "searches" | "replaced" | "faults">,
+  upserts: boolean,
+): Promise<void> {
+  const all = new Uint32Array(answers.length * k);
+  let length = 0;
+  for (const { found } of answers) {
+    all.set(found, length);
+    length += found.length;
+  }
+  const ids = await collection.resolve(all.subarray(0, length));
+  let at = 0;
+  for (const answer of answers) {
+    const named = ids.slice(at, (at += answer.found.length));
+    const unnamed = named.filter((id) => id === null).length;
+    // Where nothing is replaced, every row has an id.
+    if (upserts) phase.replaced += unnamed;
+    else phase.faults.unknown += unnamed;
+    checkAnswer(answer, named, { moving, faults: phase.faults, k });
+  }
+  phase.searches += answers.length;
 }
 
 function steadyWriter(startedAt: number): SteadyWriter {
@@ -126,6 +158,20 @@ async function singles(micros: number[]): Promise<Answer[]> {
     answers.push({ query, startedAt, found: found.subarray(0, count), scores: scores.subarray(0, count) });
   }
   return answers;
+}
+
+/** Many searches in one call; each takes the newest state for itself. */
+async function many(): Promise<Answer[]> {
+  const from = Math.floor(Math.random() * (queries.length / dimensions - batch));
+  const vectors = queries.subarray(from * dimensions, (from + batch) * dimensions);
+  const startedAt = performance.now();
+  const { rows: found, scores, counts } = await collection.search({ vectors, k, ef });
+  let at = 0;
+  return Array.from(counts, (count, n) => {
+    const [first, last] = [at, (at += count)];
+    const query = vectors.subarray(n * dimensions, (n + 1) * dimensions);
+    return { query, startedAt, found: found.subarray(first, last), scores: scores.subarray(first, last) };
+  });
 }
 
 /** Synchronous searches, for the long run; upserts go on in other threads meanwhile. */

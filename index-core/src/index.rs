@@ -24,6 +24,7 @@ mod shards;
 mod snapshot;
 mod stats;
 mod text_part;
+mod upkeep;
 pub(crate) mod vector_query;
 mod vector_search;
 

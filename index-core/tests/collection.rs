@@ -218,6 +218,29 @@ fn a_turnover_leaves_the_recall_of_a_fresh_collection() {
 }
 
 #[test]
+fn a_graph_that_nobody_waits_for_is_built_when_its_rows_have_rested() {
+    let collection = open(1_024);
+    let upsert = |version| {
+        let rows = (0..2_048).map(|id| row(id, version)).collect();
+        collection.upsert(rows).unwrap();
+    };
+    upsert(0);
+    collection.tend().unwrap();
+    // The rows of the first graph are replaced before it is due.
+    upsert(1);
+    while collection.stats().unwrap().graph_rows == 0 {
+        assert!(collection.wait_for_work());
+        collection.tend().unwrap();
+    }
+    let stats = collection.stats().unwrap();
+    assert_eq!(
+        (stats.rows, stats.dead_rows, stats.pending_jobs),
+        (2_048, 0, 0)
+    );
+    assert_eq!(collection.settle().unwrap(), 0, "nothing is left to do");
+}
+
+#[test]
 fn searches_beside_writes_and_builds_are_never_malformed() {
     let collection = open(256);
     collection

@@ -52,7 +52,7 @@ fn process_that_is_killed() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while index.wait_for_work() {
-                index.settle().unwrap();
+                index.tend().unwrap();
             }
         });
         loop {

@@ -54,7 +54,7 @@ pub fn open_collection(env: &Env, options: NativeCollectionOptions) -> Result<Ob
         let (waits, settles, reports) = (collection.clone(), collection.clone(), problem.clone());
         maintain(
             move || waits.wait_for_work(),
-            move || settles.settle(),
+            move || settles.tend(),
             move |error| {
                 *reports.lock().unwrap_or_else(PoisonError::into_inner) = error.to_string();
             },

@@ -63,7 +63,7 @@ pub fn open_index(env: &Env, options: NativeIndexOptions) -> Result<Object<'_>> 
         let (waits, settles, reports) = (index.clone(), index.clone(), problem.clone());
         maintain(
             move || waits.wait_for_work(),
-            move || settles.settle(),
+            move || settles.tend(),
             move |error| {
                 *reports.lock().unwrap_or_else(PoisonError::into_inner) = error.to_string();
             },

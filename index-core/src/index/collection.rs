@@ -225,6 +225,14 @@ impl Collection {
         self.shards.settle()
     }
 
+    /// As `DemonstrationIndex::tend`.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn tend(&self) -> Result<usize, IndexError> {
+        self.shards.tend()
+    }
+
     /// As `DemonstrationIndex::optimise`.
     ///
     /// # Errors

@@ -253,6 +253,15 @@ impl DemonstrationIndex {
         self.shards.settle()
     }
 
+    /// As `settle`, for a thread that does nothing else: a graph over rows that are still being replaced waits until they
+    /// have rested. Returns when nothing is due; `wait_for_work` returns when something is again.
+    ///
+    /// # Errors
+    /// As `settle`.
+    pub fn tend(&self) -> Result<usize, IndexError> {
+        self.shards.tend()
+    }
+
     /// One segment and one graph per environment, whatever its size: for a corpus that is loaded once.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 //! read meanwhile is the snapshot of before; rows that die meanwhile are dead in what is published.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::error::IndexError;
 use crate::index::ranges::GraphRequest;
@@ -84,24 +85,58 @@ pub(crate) enum Job {
     Graph(GraphRequest),
 }
 
+/// When a graph that was asked for is built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Urgency {
+    Now,
+    /// After its range has stood unchanged about as long as building takes. Beside writes that ask for the same range again
+    /// before that, the work would be useless, and the core is left to searches; where they rest, the graph is there after
+    /// twice the time at most.
+    WhenRested,
+}
+
 impl Shard {
     /// The next piece of work, if there is any. One caller at a time.
-    pub(crate) fn next_job(&self) -> Option<Job> {
+    pub(crate) fn next_job(&self, urgency: Urgency) -> Option<Job> {
         let mut writer = self.lock();
-        let snapshot = self.snapshot();
-        if let Some(parts) = flat_work(&snapshot, &writer) {
-            writer.merging = parts.iter().map(|part| part.segment.clone()).collect();
+        if let Some(parts) = next_flat(&self.snapshot(), &mut writer) {
             return Some(Job::Flat(parts));
         }
-        // A later request for the same rows makes an earlier one useless.
-        while let Some(request) = writer.requests.pop_front() {
+        // A later request for the same rows makes an earlier one useless; those that are left have no row in common.
+        let mut at = 0;
+        while let Some(waiting) = writer.requests.get(at) {
+            let request = &waiting.request;
             let is_covered =
-                |later: &GraphRequest| later.from <= request.from && later.to >= request.to;
-            if !writer.requests.iter().any(is_covered) {
-                return Some(Job::Graph(request));
+                writer.requests.iter().skip(at + 1).any(|later| {
+                    later.request.from <= request.from && later.request.to >= request.to
+                });
+            let is_due = urgency == Urgency::Now || waiting.due <= Instant::now();
+            if !is_covered && !is_due {
+                at += 1;
+                continue;
+            }
+            let waiting = writer.requests.remove(at)?;
+            if !is_covered {
+                return Some(Job::Graph(waiting.request));
             }
         }
         None
+    }
+
+    /// When the first of the graphs that wait is due.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        self.lock().requests.iter().map(|waiting| waiting.due).min()
+    }
+
+    /// Merges once, if there is something to merge. Only for who may call `next_job`.
+    pub(crate) fn merge_flat(&self) -> Result<bool, IndexError> {
+        let mut writer = self.lock();
+        let Some(parts) = next_flat(&self.snapshot(), &mut writer) else {
+            return Ok(false);
+        };
+        drop(writer);
+        self.publish_flat(&parts, merged(&self.layout, &parts)?);
+        Ok(true)
     }
 
     pub(crate) fn pending_jobs(&self) -> usize {
@@ -221,6 +256,13 @@ fn with_live_rows(segment: Segment, parts: &[Part]) -> Part {
     }
     let live = RowSet::from_rows(segment.len(), alive);
     Part::with_live(Arc::new(segment), live)
+}
+
+/// Takes what `flat_work` finds; the writer leaves it alone from now on.
+fn next_flat(snapshot: &Snapshot, writer: &mut Writer) -> Option<Vec<Part>> {
+    let parts = flat_work(snapshot, writer)?;
+    writer.merging = parts.iter().map(|part| part.segment.clone()).collect();
+    Some(parts)
 }
 
 /// Segments without a graph that should become one: those of a block that is full, a run of similar sizes, or one whose

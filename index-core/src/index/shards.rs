@@ -1,9 +1,9 @@
-//! The shards of an index, their folder, and the work that goes on in the background.
+//! The shards of an index and their folder.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 
@@ -15,6 +15,7 @@ use crate::index::recall::{Recall, RecallProbe};
 use crate::index::segment::Layout;
 use crate::index::shard::{Shard, ShardOptions};
 use crate::index::snapshot::Snapshot;
+use crate::index::upkeep::Bell;
 use crate::index::vector_search::Found;
 use crate::storage::CollectionIdentity;
 use crate::vector::QueryVector;
@@ -35,16 +36,10 @@ pub(crate) struct Shards {
     pub(crate) sequence: u64,
     is_closed: AtomicBool,
     /// Tells the background that there may be work.
-    bell: Bell,
-    recall: RecallProbe,
+    pub(super) bell: Bell,
+    pub(super) recall: RecallProbe,
     /// Held by whoever does background work: shards are maintained by one at a time.
-    maintaining: Mutex<()>,
-}
-
-#[derive(Default)]
-struct Bell {
-    has_rung: Mutex<bool>,
-    rings: Condvar,
+    pub(super) maintaining: Mutex<()>,
 }
 
 /// Where an index is kept and what its vectors are.
@@ -124,30 +119,6 @@ impl Shards {
         folder.checkpoint(sequence, &shards)
     }
 
-    /// Does background work until there is none. Returns the number of jobs.
-    pub(crate) fn settle(&self) -> Result<usize, IndexError> {
-        let _maintaining = self
-            .maintaining
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let mut jobs = 0;
-        loop {
-            let before = jobs;
-            for shard in self.all()?.values() {
-                while let Some(job) = shard.next_job() {
-                    if !shard.run(job, &|| !self.is_closed())? {
-                        return Err(IndexError::Closed);
-                    }
-                    self.check_open()?;
-                    jobs += 1;
-                }
-            }
-            if jobs == before && !self.recall.run_one(&self.layout.schema)? {
-                return Ok(jobs);
-            }
-        }
-    }
-
     /// Lets the answer be looked at again, perhaps.
     pub(crate) fn probe(
         &self,
@@ -177,34 +148,6 @@ impl Shards {
         Ok(self.all()?.values().map(|shard| shard.pending_jobs()).sum())
     }
 
-    /// Tells `wait_for_work` to look.
-    pub(crate) fn ring(&self) {
-        *self
-            .bell
-            .has_rung
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = true;
-        self.bell.rings.notify_all();
-    }
-
-    /// Blocks until `ring` or `close`. `false`: closed.
-    pub(crate) fn wait_for_work(&self) -> bool {
-        let mut has_rung = self
-            .bell
-            .has_rung
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        while !*has_rung && !self.is_closed() {
-            has_rung = self
-                .bell
-                .rings
-                .wait(has_rung)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-        *has_rung = false;
-        !self.is_closed()
-    }
-
     /// Frees everything once the last reader is gone; every later call fails with `INDEX_CLOSED`. Closing twice is fine.
     pub(crate) fn close(&self) {
         self.is_closed.store(true, Ordering::Release);
@@ -224,7 +167,7 @@ impl Shards {
         self.is_closed.load(Ordering::Acquire)
     }
 
-    fn check_open(&self) -> Result<(), IndexError> {
+    pub(super) fn check_open(&self) -> Result<(), IndexError> {
         if self.is_closed() {
             Err(IndexError::Closed)
         } else {

@@ -189,12 +189,25 @@ impl TextColumn {
         None
     }
 
+    /// In two passes over the rows, without a list per entry: the first filter on a column waits for this.
     fn invert(&self) -> Jagged<u32> {
-        let mut lists: Vec<Vec<u32>> = vec![Vec::new(); self.entries.len()];
-        for (row, entry) in (0..).zip(self.values.iter()) {
-            lists[*entry as usize].push(row);
+        let mut starts = vec![0_u64; self.entries.len() + 1];
+        for entry in self.values.iter() {
+            starts[*entry as usize + 1] += 1;
         }
-        Jagged::from_rows(lists)
+        for at in 1..starts.len() {
+            starts[at] += starts[at - 1];
+        }
+        let offsets = starts.clone();
+        let mut rows = vec![0_u32; self.values.len()];
+        for (row, entry) in (0..).zip(self.values.iter()) {
+            let next = &mut starts[*entry as usize];
+            #[expect(clippy::cast_possible_truncation, reason = "below the number of rows")]
+            let at = *next as usize;
+            rows[at] = row;
+            *next += 1;
+        }
+        Jagged::from_parts(offsets, rows)
     }
 
     fn write(&self, writer: &mut SegmentWriter, name: &str) -> Result<(), IndexError> {

@@ -77,6 +77,14 @@ impl<T: AnyBitPattern + NoUninit> Jagged<T> {
         }
     }
 
+    /// `offsets` ascend from 0 to the number of values.
+    pub(crate) fn from_parts(offsets: Vec<u64>, values: Vec<T>) -> Self {
+        Self {
+            offsets: Pods::from_vec(offsets),
+            values: Pods::from_vec(values),
+        }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.offsets.len() - 1
     }

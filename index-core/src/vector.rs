@@ -25,6 +25,7 @@ pub use kernels::exact_dot;
 pub use query::QueryVector;
 pub use refine::{Scored, Visited};
 pub use section::SharedBytes;
+pub use walk::Breadth;
 
 /// A row of codes then takes 16 KiB, and an inner product of codes stays far within i32.
 pub const DIMENSIONS_MAX: usize = 16_384;

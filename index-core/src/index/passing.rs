@@ -20,11 +20,17 @@ pub(crate) struct Conditions {
 pub(crate) struct PassingPart {
     rows: Arc<RowSet>,
     len: usize,
+    live: usize,
 }
 
 impl PassingPart {
     pub(crate) fn len(&self) -> usize {
         self.rows.len()
+    }
+
+    /// Living rows that the conditions keep out.
+    pub(crate) fn withheld(&self) -> usize {
+        self.live - self.rows.len()
     }
 
     pub(crate) fn as_passing(&self) -> Passing<'_> {
@@ -67,6 +73,7 @@ pub(crate) fn passing_parts(
             Ok(PassingPart {
                 rows: without(rows, part, &excluded, &conditions.excluded_ids),
                 len: part.segment.len(),
+                live: part.live.len(),
             })
         })
         .collect()

@@ -1,5 +1,7 @@
 //! Requirements: 4.9.walk
 
+mod reach;
+
 use std::collections::HashMap;
 
 use proptest::prelude::*;

@@ -28,6 +28,8 @@ struct Scratch {
     open: BinaryHeap<u64>,
     /// Worst first; at most `ef` rows, all passing.
     found: BinaryHeap<Reverse<u64>>,
+    /// Worst first; at most `wide` rows, passing or not.
+    around: BinaryHeap<Reverse<u64>>,
     candidates: Vec<Candidate>,
 }
 
@@ -45,6 +47,34 @@ fn unkeyed(key: u64) -> (f32, u32) {
     (value_of((key >> 32) as u32), !(key as u32))
 }
 
+/// How far a walk looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Breadth {
+    /// Passing rows that it keeps.
+    pub ef: usize,
+    /// It goes on until it knows so many rows, passing or not, that are nearer than what is left. A filter that lets the
+    /// query's own region pass, or everything but that, ends a walk before it has looked around there.
+    pub wide: usize,
+}
+
+impl From<usize> for Breadth {
+    fn from(ef: usize) -> Self {
+        Self { ef, wide: 0 }
+    }
+}
+
+/// Whether `most` rows are kept and all of them are better.
+fn is_beyond(kept: &BinaryHeap<Reverse<u64>>, most: usize, key: u64) -> bool {
+    kept.len() >= most && kept.peek().is_none_or(|worst| key < worst.0)
+}
+
+fn keep(kept: &mut BinaryHeap<Reverse<u64>>, most: usize, key: u64) {
+    if kept.len() >= most {
+        kept.pop();
+    }
+    kept.push(Reverse(key));
+}
+
 impl VectorBlock {
     /// The `k` best rows that the graph finds while it keeps the best `ef`, and those equal to the k-th; best first.
     ///
@@ -55,7 +85,7 @@ impl VectorBlock {
         &self,
         query: &QueryVector,
         k: usize,
-        ef: usize,
+        breadth: impl Into<Breadth>,
         passing: Passing<'_>,
         visits_max: usize,
     ) -> Option<(Vec<Scored>, Visited)> {
@@ -76,7 +106,12 @@ impl VectorBlock {
                 visits_max,
             };
             scratch.prepare(self.len());
-            let is_done = walk.level0(ef.max(wanted), passing, scratch);
+            let Breadth { ef, wide } = breadth.into();
+            let breadth = Breadth {
+                ef: ef.max(wanted).min(self.len()),
+                wide: wide.min(self.len()),
+            };
+            let is_done = walk.level0(breadth, passing, scratch);
             let visited = Visited { rows: walk.visits };
             let answer = (is_done && scratch.found.len() >= wanted).then(|| {
                 walk.bound(scratch);
@@ -112,6 +147,7 @@ impl Scratch {
         }
         self.open.clear();
         self.found.clear();
+        self.around.clear();
     }
 
     /// Leaves in `near` those of `links` that had not been seen. Without branches on what was seen, which no processor
@@ -149,16 +185,16 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     /// False when the budget was spent.
-    fn level0(&mut self, ef: usize, passing: Passing<'_>, scratch: &mut Scratch) -> bool {
-        let ef = ef.min(self.block.len());
+    fn level0(&mut self, breadth: Breadth, passing: Passing<'_>, scratch: &mut Scratch) -> bool {
         let slots = self.graph.slots0();
         let width = 2 * self.graph.connectivity;
         let start = self.descend(scratch);
         scratch.mark(&[start]);
         self.compare(scratch);
-        self.take(ef, passing, scratch);
+        self.take(breadth, passing, scratch);
         while let Some(key) = scratch.open.pop() {
-            if scratch.found.len() >= ef && scratch.found.peek().is_some_and(|worst| key < worst.0)
+            if is_beyond(&scratch.found, breadth.ef, key)
+                && is_beyond(&scratch.around, breadth.wide, key)
             {
                 break;
             }
@@ -177,7 +213,7 @@ impl Walk<'_> {
                 return false;
             }
             self.compare(scratch);
-            self.take(ef, passing, scratch);
+            self.take(breadth, passing, scratch);
         }
         true
     }
@@ -204,20 +240,22 @@ impl Walk<'_> {
             .extend(scratch.found.iter().map(candidate));
     }
 
-    fn take(&self, ef: usize, passing: Passing<'_>, scratch: &mut Scratch) {
+    fn take(&self, breadth: Breadth, passing: Passing<'_>, scratch: &mut Scratch) {
+        let Breadth { ef, wide } = breadth;
         for (row, dot) in scratch.near.iter().zip(&scratch.dots) {
             let score = estimate(*dot, self.scales[*row as usize], self.query.scale);
             let key = keyed(score, *row);
-            let is_full = scratch.found.len() >= ef;
-            if is_full && scratch.found.peek().is_some_and(|worst| key < worst.0) {
+            let is_found = !is_beyond(&scratch.found, ef, key);
+            let is_around = !is_beyond(&scratch.around, wide, key);
+            if !is_found && !is_around {
                 continue;
             }
             scratch.open.push(key);
-            if passing.contains(*row) {
-                if is_full {
-                    scratch.found.pop();
-                }
-                scratch.found.push(Reverse(key));
+            if is_around {
+                keep(&mut scratch.around, wide, key);
+            }
+            if is_found && passing.contains(*row) {
+                keep(&mut scratch.found, ef, key);
             }
         }
     }

@@ -4,6 +4,7 @@
 //!
 //! Whatever the way to a row, its score is `kernels::exact_dot` on the grid of `rank`, hence the same on every machine.
 
+mod best;
 mod block;
 mod graph;
 mod graph_build;

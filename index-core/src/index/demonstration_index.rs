@@ -20,7 +20,7 @@ use crate::storage::CollectionIdentity;
 use crate::vector::QueryVector;
 
 /// Names every rule that influences an answer but the embedder. Scores of different versions are not comparable.
-pub const VERSION: &str = "observation-v1+bm25-v1";
+pub const VERSION: &str = "observation-v1+bm25-v1+walk-v2";
 
 pub struct IndexOptions {
     pub shard: ShardOptions,

@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 
 use super::UNIT_TOLERANCE;
+use super::best::{Best, LANES, largest};
 use super::block::VectorBlock;
 use super::kernels::{AHEAD, Set, dots4, dots8};
 use super::query::QueryVector;
@@ -22,6 +23,10 @@ const DIRECT_MAX: usize = 32;
 
 /// A scan of all rows costs less than gathering when at least one row in this many passes.
 const DENSE_SHARE: usize = 6;
+
+/// So many times `k` of the best estimates are scored exactly. The k-th of these scores is what all others must reach, and
+/// `k` alone would often miss one of the true ones, which are cheaper to score than the rows that they rule out.
+const SEEDS: usize = 4;
 
 /// Stored vectors are at most this long.
 #[expect(clippy::cast_possible_truncation, reason = "a constant")]
@@ -124,7 +129,7 @@ impl VectorBlock {
             rows,
             set: Set::best(),
             dots,
-            best: Best::new(k),
+            best: Best::new(SEEDS * k),
         };
         estimates.clear();
         if is_dense {
@@ -146,13 +151,20 @@ impl VectorBlock {
         } else {
             (&*self.residuals8, self.residual8_max)
         };
-        let hopeless = hopeless(query, needed, residual_max);
-        collect((hopeless, estimates), candidates, |at, estimate| {
-            let row = if is_dense { at } else { listed[at] as usize };
+        let bounded = |row: usize, estimate: f32| {
             let upper = upper_bound(query, estimate, residuals[row]);
             let row = u32::try_from(row).unwrap_or(u32::MAX);
             (upper >= needed).then_some(Candidate { upper, row })
-        });
+        };
+        if is_dense {
+            let needed = hopeless(query, needed, 0.0);
+            collect_dense((needed, residuals), estimates, candidates, bounded);
+        } else {
+            let hopeless = hopeless(query, needed, residual_max);
+            collect((hopeless, estimates), candidates, |at, estimate| {
+                bounded(listed[at] as usize, estimate)
+            });
+        }
         if self.reads_codes4 {
             listed.clear();
             listed.extend(candidates.iter().map(|candidate| candidate.row));
@@ -195,26 +207,33 @@ fn collect(
     }
 }
 
-/// Estimates compared at once: a chunk without a large one is passed over.
-const LANES: usize = 16;
-
-#[inline]
-fn largest(chunk: &[f32]) -> f32 {
-    // Four at a time, which every processor does in one instruction.
-    let mut lanes = [f32::NEG_INFINITY; 4];
-    let (fours, rest) = chunk.as_chunks::<4>();
-    for four in fours {
-        for lane in 0..4 {
-            lanes[lane] = if four[lane] > lanes[lane] {
-                four[lane]
-            } else {
-                lanes[lane]
-            };
+/// As `collect`, for estimates of all rows in order: each row's own residual says whether its bound is worth its square
+/// root, where the largest of all residuals would let most rows through.
+fn collect_dense(
+    (needed, residuals): (f32, &[f32]),
+    estimates: &[f32],
+    candidates: &mut Vec<Candidate>,
+    candidate: impl Fn(usize, f32) -> Option<Candidate>,
+) {
+    let mut most = [0.0; LANES];
+    for (step, (estimates, residuals)) in estimates
+        .chunks(LANES)
+        .zip(residuals.chunks(LANES))
+        .enumerate()
+    {
+        let most = &mut most[..estimates.len()];
+        for ((most, estimate), residual) in most.iter_mut().zip(estimates).zip(residuals) {
+            *most = estimate + (1.0 + SLACK) * residual;
+        }
+        if largest(most) < needed {
+            continue;
+        }
+        for (at, (most, estimate)) in most.iter().zip(estimates).enumerate() {
+            if *most >= needed {
+                candidates.extend(candidate(step * LANES + at, *estimate));
+            }
         }
     }
-    rest.iter()
-        .chain(&lanes)
-        .fold(f32::NEG_INFINITY, |most, value| most.max(*value))
 }
 
 struct Scan<'a> {
@@ -288,74 +307,4 @@ impl Scan<'_> {
 #[expect(clippy::cast_precision_loss, reason = "SLACK covers the rounding")]
 pub(super) fn estimate(dot: i32, scale: f32, query_scale: f32) -> f32 {
     dot as f32 * (scale * query_scale)
-}
-
-/// Places of the `k` largest estimates seen.
-struct Best {
-    k: usize,
-    heap: std::collections::BinaryHeap<std::cmp::Reverse<(u32, u32)>>,
-    least: f32,
-}
-
-impl Best {
-    fn new(k: usize) -> Self {
-        Self {
-            k,
-            heap: std::collections::BinaryHeap::new(),
-            least: f32::NEG_INFINITY,
-        }
-    }
-
-    fn see(&mut self, start: usize, estimates: &[f32]) {
-        for (step, chunk) in estimates.chunks(LANES).enumerate() {
-            if largest(chunk) <= self.least {
-                continue;
-            }
-            for (at, value) in (start + step * LANES..).zip(chunk) {
-                if *value > self.least {
-                    self.push(u32::try_from(at).unwrap_or(u32::MAX), *value);
-                }
-            }
-        }
-    }
-
-    fn push(&mut self, at: u32, value: f32) {
-        self.heap.push(std::cmp::Reverse((ordered(value), at)));
-        if self.heap.len() > self.k {
-            self.heap.pop();
-        }
-        if self.heap.len() == self.k
-            && let Some(std::cmp::Reverse((bits, _))) = self.heap.peek()
-        {
-            self.least = value_of(*bits);
-        }
-    }
-
-    fn take(&mut self) -> Vec<(u32, u32)> {
-        self.least = f32::INFINITY;
-        std::mem::take(&mut self.heap)
-            .into_iter()
-            .map(|std::cmp::Reverse(entry)| entry)
-            .collect()
-    }
-}
-
-/// Bits that compare like the number.
-#[inline]
-pub(super) fn ordered(value: f32) -> u32 {
-    let bits = value.to_bits();
-    if bits >> 31 == 0 {
-        bits | 1 << 31
-    } else {
-        !bits
-    }
-}
-
-#[inline]
-pub(super) fn value_of(bits: u32) -> f32 {
-    f32::from_bits(if bits >> 31 == 1 {
-        bits & !(1 << 31)
-    } else {
-        !bits
-    })
 }

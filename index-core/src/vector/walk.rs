@@ -7,12 +7,13 @@ use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use super::best::{ordered, value_of};
 use super::block::VectorBlock;
 use super::graph::{Graph, NONE};
 use super::kernels::{CodeRows, Set, dots8, prefetch};
 use super::query::QueryVector;
 use super::refine::{Candidate, Scored, Visited, refine};
-use super::scan::{estimate, ordered, upper_bound, value_of};
+use super::scan::{estimate, upper_bound};
 use crate::row_set::Passing;
 
 /// Reused by the searches of a thread; grows to the largest block it has seen.

@@ -2,11 +2,10 @@
 // transition is summarised once per episode (NNetNav) and every later prompt reads the summaries, so observations are
 // read n times instead of once per window.
 import { actionText, observedAt } from "@hindcast/shared";
-import type { Instruction, InstructionId, Trajectory } from "@hindcast/shared";
+import type { ConstructTask, Instruction, InstructionId, Trajectory } from "@hindcast/shared";
 import { deriveId, newTask, rewriteReasons, summariseTransition } from "@hindcast/shared/node";
 import pMap from "p-map";
-import { askGenerator, type CampaignContext } from "./campaign-context.ts";
-import type { Episode } from "./rollout.ts";
+import { askGenerator, type StageContext } from "./campaign-context.ts";
 import { subTrajectory, type Window } from "./windows.ts";
 
 /** Calls of one episode that are with the generator at once. */
@@ -14,7 +13,6 @@ const callsInFlightMax = 4;
 
 /** A pair (I', T') on its way to the committee. */
 export interface Candidate {
-  episode: Episode;
   window: Window;
   /** T' of the duplicate-free trajectory. */
   trajectory: Trajectory;
@@ -25,7 +23,7 @@ export interface Candidate {
 }
 
 /** One or two sentences per transition of the episode, in order. */
-export async function summarise(context: CampaignContext, trajectory: Trajectory): Promise<string[]> {
+export async function summarise(context: StageContext, trajectory: Trajectory): Promise<string[]> {
   return pMap(
     trajectory.steps,
     async (step, position) => {
@@ -39,8 +37,12 @@ export async function summarise(context: CampaignContext, trajectory: Trajectory
 
 /** I' = LLM.backward(T') for one window and kind; null when the model gave no usable instruction. */
 export async function constructBackward(
-  context: CampaignContext,
-  source: { episode: Episode; trajectory: Trajectory; summaries: readonly string[] },
+  context: StageContext,
+  source: {
+    task: Pick<ConstructTask, "episodeId" | "instruction">;
+    trajectory: Trajectory;
+    summaries: readonly string[];
+  },
   { window, kind }: { window: Window; kind: "new-task" | "replicate" },
 ): Promise<Candidate | null> {
   const trajectory = subTrajectory(source.trajectory, window);
@@ -48,10 +50,10 @@ export async function constructBackward(
   const worded = kind === "replicate" ? replicate(summaries) : await proposeNewTask(context, trajectory, summaries);
   if (worded === null) return null;
   const { answer, ...rest } = worded;
-  const { task } = source.episode;
+  const { task } = source;
   const id = deriveId("ins", task.episodeId, kind, ...trajectory.steps.map(({ index }) => index)) as InstructionId;
   const instruction = { ...rest, id, kind, guidance: [], documentId: task.instruction.documentId };
-  return { episode: source.episode, window, trajectory, summaries, instruction, answer };
+  return { window, trajectory, summaries, instruction, answer };
 }
 
 type Worded = Pick<Instruction, "text" | "asksForAnswer" | "expectedResult"> & { answer: string | null };
@@ -63,7 +65,7 @@ function replicate(summaries: readonly string[]): Worded {
 }
 
 async function proposeNewTask(
-  context: CampaignContext,
+  context: StageContext,
   trajectory: Trajectory,
   summaries: string[],
 ): Promise<Worded | null> {
@@ -77,7 +79,7 @@ async function proposeNewTask(
  * REASON texts under the new instruction (the rollout's own words served another one); empty where the model
  * returns another number of reasons than there are steps, because a wrong reason teaches worse than none.
  */
-export async function rewriteReasonTexts(context: CampaignContext, candidate: Candidate): Promise<string[]> {
+export async function rewriteReasonTexts(context: StageContext, candidate: Candidate): Promise<string[]> {
   const { instruction, trajectory, summaries } = candidate;
   const answer = await askGenerator(context, rewriteReasons, {
     instruction: instruction.text,

@@ -19,31 +19,36 @@ const faultsOfOneRequest: readonly ErrorCode[] = [
   "MODEL_ANSWER_INVALID",
 ];
 
-/** What the stages of one campaign share. */
-export interface CampaignContext {
+/** What a stage of a campaign works with, on whichever coordinator it runs. */
+export interface StageContext {
   readonly id: CampaignId;
   readonly settings: CampaignSettings;
-  readonly bus: Bus;
   readonly generator: Model;
   readonly judges: readonly Model[];
-  readonly tasks: TaskRunner;
+  /** What this stage's calls cost and what became of its items; the campaign's leader adds them to its own. */
   readonly ledger: CostLedger;
   readonly funnel: Funnel;
+  readonly warnings: Set<string>;
   /** Every choice follows from the campaign's seed and id. */
   readonly random: SeededRandom;
   readonly logger: Logger;
-  readonly warnings: Set<string>;
-  /** True when no language model takes part: every table and export must say so. */
-  readonly isOffline: boolean;
-  /** Where a document was read. */
-  sourceOf(document: DocumentId | null): string;
   readonly signal: AbortSignal;
   report(stage: Progress["stage"], done: number, total: number, note?: string): void;
 }
 
+/** What the leader of one campaign works with. */
+export interface CampaignContext extends StageContext {
+  readonly bus: Bus;
+  readonly tasks: TaskRunner;
+  /** True when no language model takes part: every table and export must say so. */
+  readonly isOffline: boolean;
+  /** Where a document was read. */
+  sourceOf(document: DocumentId | null): string;
+}
+
 /** Asks a model on the campaign's account: within its budget, with every call in its ledger. */
 export async function askFor<Input, Output>(
-  context: CampaignContext,
+  context: StageContext,
   model: Model,
   prompt: Prompt<Input, Output>,
   { input, seed = context.settings.seed }: { input: Input; seed?: number },
@@ -59,7 +64,7 @@ export async function askFor<Input, Output>(
  * @throws HindcastError of boundary `model` when it does not pass, or cannot (a wrong key).
  */
 export async function askGenerator<Input, Output>(
-  context: CampaignContext,
+  context: StageContext,
   prompt: Prompt<Input, Output>,
   input: Input,
 ): Promise<Asked<Output>> {

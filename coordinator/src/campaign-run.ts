@@ -2,7 +2,7 @@
 // write-once or journaled and every choice follows from seed and id, so running a campaign again after a crash goes
 // through the same steps, pays for none of them twice and arrives at the same end.
 import { gunzipSync, gzipSync } from "node:zlib";
-import { Document, HindcastError, Progress, subjects, toHindcastError } from "@hindcast/shared";
+import { Document, HindcastError, toHindcastError } from "@hindcast/shared";
 import type { CampaignRecord, CampaignReport, DocumentId } from "@hindcast/shared";
 import type { Bus, Logger, Model } from "@hindcast/shared/node";
 import { z } from "zod";
@@ -14,6 +14,7 @@ import { splitDocuments } from "./evaluation/held-out-documents.ts";
 import { proposeHeldOutTasks } from "./evaluation/held-out-tasks.ts";
 import { caughtUpIndex } from "./evaluation/index-state.ts";
 import { Funnel } from "./funnel.ts";
+import { progressOf } from "./progress.ts";
 import { seededRandom } from "./sampling.ts";
 import { InstructionDeduplicator } from "./similarity/instruction-deduplicator.ts";
 import { TaskRunner } from "./task-runner.ts";
@@ -124,16 +125,7 @@ function openContext(
     isOffline: [generator, ...judges, model(settings.models.policy)].every(({ isOffline }) => isOffline),
     sourceOf: (document: DocumentId | null) => (document === null ? "unknown" : (sources.get(document) ?? "unknown")),
     signal,
-    report: (stage, done, total, note = "") =>
-      bus.publish(subjects.progress(id), Progress, {
-        v: 1,
-        kind: "progress",
-        campaignId: id,
-        stage,
-        done,
-        total: Math.max(done, total),
-        note: note.slice(0, 200),
-      }),
+    report: progressOf(bus, id),
   };
 }
 

@@ -1,7 +1,7 @@
 // Requirements: 3.7.committee, 3.bad.answers
 import { HindcastError } from "@hindcast/shared";
 import { describe, expect, it } from "vitest";
-import { anInstruction, aRolloutTask, aTrajectory } from "../../test/support/builders.ts";
+import { anInstruction, aTrajectory } from "../../test/support/builders.ts";
 import { aContext } from "../../test/support/campaign-context.ts";
 import { type Line, ScriptedModel } from "../../test/support/scripted-model.ts";
 import type { Candidate } from "./backward-construction.ts";
@@ -9,7 +9,6 @@ import { rule } from "./committee.ts";
 
 const trajectory = aTrajectory({ command: "touch a", state: "a" });
 const candidate: Candidate = {
-  episode: { task: aRolloutTask(), trajectory, ended: {} as Candidate["episode"]["ended"] },
   window: { from: 0, to: 1 },
   trajectory,
   summaries: ["Created `a`."],

@@ -5,14 +5,14 @@ import { HindcastError, messageOf } from "@hindcast/shared";
 import type { Ruling, Verdict } from "@hindcast/shared";
 import { judge as judgePrompt, type Model } from "@hindcast/shared/node";
 import type { Candidate } from "./backward-construction.ts";
-import { askFor, type CampaignContext } from "./campaign-context.ts";
+import { askFor, type StageContext } from "./campaign-context.ts";
 
 /**
  * One round of votes. `earlier` holds the verdicts of previous rounds: only abstentions are asked again, with another
  * seed, so that the journal does not answer with the same unusable vote.
  */
 export async function rule(
-  context: CampaignContext,
+  context: StageContext,
   candidate: Candidate,
   { earlier = [], round = 0 }: { earlier?: readonly Verdict[]; round?: number } = {},
 ): Promise<Ruling> {
@@ -27,7 +27,7 @@ export async function rule(
   return { outcome: isOpen ? "open" : "accepted", rule: null, verdicts };
 }
 
-async function vote(context: CampaignContext, model: Model, candidate: Candidate, round: number): Promise<Verdict> {
+async function vote(context: StageContext, model: Model, candidate: Candidate, round: number): Promise<Verdict> {
   const { instruction, trajectory, summaries, answer: given } = candidate;
   const input = {
     instruction: instruction.text,

@@ -11,24 +11,14 @@ export class CostLedger {
   }
 
   add(calls: readonly ModelCall[]): void {
-    for (const call of calls) {
-      const key = `${call.purpose} ${call.model}`;
-      const row = this.#rows.get(key) ?? {
-        purpose: call.purpose,
-        model: call.model,
-        calls: 0,
-        journaled: 0,
-        usage: noUsage,
-        costUsd: 0,
-      };
-      this.#rows.set(key, {
-        ...row,
-        calls: row.calls + 1,
-        journaled: row.journaled + (call.journaled ? 1 : 0),
-        usage: addUsage(row.usage, call.usage),
-        costUsd: sumCost([row.costUsd, call.costUsd]),
-      });
+    for (const { purpose, model, journaled, usage, costUsd } of calls) {
+      this.#add({ purpose, model, calls: 1, journaled: journaled ? 1 : 0, usage, costUsd });
     }
+  }
+
+  /** Adds the rows of another ledger, that of a stage which ran on another coordinator. */
+  merge(rows: readonly PurposeCost[]): void {
+    for (const row of rows) this.#add(row);
   }
 
   /**
@@ -48,6 +38,11 @@ export class CostLedger {
     this.add([{ ...of, usage, costUsd, resolvedModel: of.model, requestHash: "", journaled: false, durationMs: 0 }]);
   }
 
+  /** What is left of the campaign's limit; null: there is none. */
+  get leftUsd(): number | null {
+    return this.#costUsdMax === null ? null : Math.max(0, this.#costUsdMax - this.knownCostUsd);
+  }
+
   /** What is known to be spent; calls of unknown price are not in it (the report shows them as unknown). */
   get knownCostUsd(): number {
     return [...this.#rows.values()].reduce((sum, row) => sum + (row.costUsd ?? 0), 0);
@@ -61,6 +56,23 @@ export class CostLedger {
       boundary: "campaign",
       message: `$${this.knownCostUsd.toFixed(4)} of $${this.#costUsdMax} are spent; raise the limit (--max-usd) to go on`,
     });
+  }
+
+  #add(more: PurposeCost): void {
+    const key = `${more.purpose} ${more.model}`;
+    const row = this.#rows.get(key);
+    this.#rows.set(
+      key,
+      row === undefined
+        ? more
+        : {
+            ...row,
+            calls: row.calls + more.calls,
+            journaled: row.journaled + more.journaled,
+            usage: addUsage(row.usage, more.usage),
+            costUsd: sumCost([row.costUsd, more.costUsd]),
+          },
+    );
   }
 
   rows(): PurposeCost[] {

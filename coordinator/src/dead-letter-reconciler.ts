@@ -1,7 +1,7 @@
 // Tasks that no consumer will deliver again, because their workers died or were stopped too often: moves them to the
 // dead letters and writes the terminal record that nobody else will, or their campaign would wait for ever.
 import { setTimeout as delay } from "node:timers/promises";
-import { decode, leaseOf, messageOf, noUsage, Task, type TaskResult, type WorkerId } from "@hindcast/shared";
+import { decode, type LeaseName, leaseOf, messageOf, noUsage, Task, type TaskResult, type WorkerId } from "@hindcast/shared";
 import { type Bus, type DeadLetter, type Logger, trajectoryDigest } from "@hindcast/shared/node";
 
 const everyMs = 30_000;
@@ -41,7 +41,8 @@ export async function endDeadTasks(bus: ReconcilerBus, settled: Set<number> = ne
     if (settled.has(letter.sequence)) continue;
     const task = taskOf(letter);
     // Its last worker may have missed a heartbeat and still be at it: then the record will be that worker's.
-    if (task?.kind === "rollout" && (await bus.leases.holder(leaseOf.episode(task.episodeId))) !== null) continue;
+    const lease = task === null ? null : leaseNameOf(task);
+    if (lease !== null && (await bus.leases.holder(lease)) !== null) continue;
     if (task !== null && (await bus.results.put(endOf(task, letter))) === "stored") ended += 1;
     settled.add(letter.sequence);
   }
@@ -57,26 +58,43 @@ function taskOf(letter: DeadLetter): Task | null {
   }
 }
 
+/** What its worker holds while it is at it; a replay is not fenced. */
+function leaseNameOf(task: Task): LeaseName | null {
+  if (task.kind === "replay") return null;
+  return task.kind === "rollout" ? leaseOf.episode(task.episodeId) : leaseOf.stage(task.taskId);
+}
+
 function endOf(task: Task, { reason, deliveries }: DeadLetter): TaskResult {
-  const { campaignId, taskId, episodeId } = task;
-  const head = { v: 1 as const, campaignId, taskId, episodeId, workerId: nobody, durationMs: 0 };
+  const { campaignId, taskId } = task;
   const endedAt = new Date().toISOString();
+  const head = { v: 1 as const, campaignId, taskId, workerId: nobody, endedAt, durationMs: 0 };
   const message = `no worker finished it in ${deliveries} deliveries: ${reason}`.slice(0, 2_000);
   if (task.kind === "replay") {
     return {
       ...head,
       kind: "replay.ended",
-      endedAt,
+      episodeId: task.episodeId,
       from: task.from,
       outcome: "not-replayable",
       agreedTo: task.from,
       detail: message,
     };
   }
+  const error = { code: "INTERNAL", boundary: "environment", message, retryable: false } as const;
+  if (task.kind !== "rollout") {
+    return {
+      ...head,
+      kind: "stage.ended",
+      fencingToken: 1,
+      outcome: "failed",
+      output: null,
+      error: { ...error, boundary: "campaign" },
+    };
+  }
   return {
     ...head,
     kind: "episode.ended",
-    endedAt,
+    episodeId: task.episodeId,
     attempt: Math.max(1, deliveries),
     fencingToken: 1,
     reason: "infrastructure",
@@ -87,6 +105,6 @@ function endOf(task: Task, { reason, deliveries }: DeadLetter): TaskResult {
     evaluation: null,
     usage: noUsage,
     costUsd: null,
-    error: { code: "INTERNAL", boundary: "environment", message, retryable: false },
+    error,
   };
 }

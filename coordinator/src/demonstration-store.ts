@@ -1,11 +1,5 @@
 // Accepted candidates → demonstrations on the stream that the index is made of.
-import {
-  HindcastError,
-  type Demonstration,
-  type DemonstrationId,
-  type ReplayVerdict,
-  type Ruling,
-} from "@hindcast/shared";
+import { HindcastError, type Demonstration, type DemonstrationId, type ReplayVerdict } from "@hindcast/shared";
 import {
   act,
   deriveId,
@@ -15,22 +9,20 @@ import {
   selfInstruct,
   summariseTransition,
 } from "@hindcast/shared/node";
-import { type Candidate, rewriteReasonTexts } from "./backward-construction.ts";
 import type { CampaignContext } from "./campaign-context.ts";
 import { endIndex, startIndex } from "./replay-verification.ts";
-
-export interface AcceptedCandidate {
-  candidate: Candidate;
-  ruling: Ruling;
-  replay: ReplayVerdict;
-}
+import type { JudgedCandidate } from "./stage/construct.ts";
 
 /**
  * Writes a demonstration; the same candidate always has the same id, so a second time replaces the first.
  * @returns false when it does not fit a message and was left out.
  */
-export async function storeDemonstration(context: CampaignContext, accepted: AcceptedCandidate): Promise<boolean> {
-  const demonstration = await toDemonstration(context, accepted);
+export async function storeDemonstration(
+  context: CampaignContext,
+  accepted: JudgedCandidate,
+  replay: ReplayVerdict,
+): Promise<boolean> {
+  const demonstration = toDemonstration(context, accepted, replay);
   try {
     await context.bus.demonstrations.put(demonstration);
   } catch (error) {
@@ -43,13 +35,9 @@ export async function storeDemonstration(context: CampaignContext, accepted: Acc
   return true;
 }
 
-async function toDemonstration(
-  context: CampaignContext,
-  { candidate, ruling, replay }: AcceptedCandidate,
-): Promise<Demonstration> {
-  const { episode, trajectory, summaries, instruction, answer } = candidate;
+function toDemonstration(context: CampaignContext, accepted: JudgedCandidate, replay: ReplayVerdict): Demonstration {
+  const { episode, trajectory, summaries, instruction, answer, ruling, reasons } = accepted;
   const { task, ended } = episode;
-  const reasons = await rewriteReasonTexts(context, candidate);
   const scores = ruling.verdicts.flatMap(({ score }) => (score === null ? [] : [score]));
   return {
     v: 1,
@@ -69,7 +57,7 @@ async function toDemonstration(
     answer,
     replay,
     score: scores.length === 0 ? 1 : scores.reduce((sum, score) => sum + score, 0) / scores.length,
-    lineage: lineageOf(context, candidate, ruling),
+    lineage: lineageOf(context, accepted),
     // Of the episode's end, not of this moment: the same campaign run again must write the same bytes.
     createdAt: ended.endedAt,
     benchmark: null,
@@ -79,8 +67,8 @@ async function toDemonstration(
   };
 }
 
-function lineageOf(context: CampaignContext, candidate: Candidate, ruling: Ruling): Demonstration["lineage"] {
-  const { task, ended } = candidate.episode;
+function lineageOf(context: CampaignContext, accepted: JudgedCandidate): Demonstration["lineage"] {
+  const { task, ended } = accepted.episode;
   const { generator, judges, settings } = context;
   return {
     documentId: task.instruction.documentId ?? ("doc-unknown" as Demonstration["lineage"]["documentId"]),
@@ -89,9 +77,9 @@ function lineageOf(context: CampaignContext, candidate: Candidate, ruling: Rulin
     taskInstruction: task.instruction.text,
     episodeId: task.episodeId,
     attempt: ended.attempt,
-    from: startIndex(candidate),
-    to: endIndex(candidate),
-    keptSteps: candidate.trajectory.steps.map(({ index }) => index),
+    from: startIndex(accepted),
+    to: endIndex(accepted),
+    keptSteps: accepted.trajectory.steps.map(({ index }) => index),
     models: {
       generator: generator.id,
       policy: settings.models.policy,
@@ -103,7 +91,7 @@ function lineageOf(context: CampaignContext, candidate: Candidate, ruling: Rulin
         hash,
       ]),
     ),
-    verdicts: ruling.verdicts,
+    verdicts: accepted.ruling.verdicts,
     costUsd: ended.costUsd,
     isOffline: context.isOffline,
   };

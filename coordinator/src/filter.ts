@@ -1,19 +1,20 @@
-// The filter F of Algorithm 1: committee, then replay. Open rulings (a judge abstained) are asked again after the
-// others, `judgeRoundsMax` times in all; what is still open then is reported, not rejected.
+// The committee's half of the filter F of Algorithm 1 (replay is the other). Open rulings (a judge abstained) are asked
+// again after the others, `judgeRoundsMax` times in all; what is still open then is reported, not rejected.
 import { limits } from "@hindcast/shared";
 import type { Ruling } from "@hindcast/shared";
 import pMap from "p-map";
 import type { Candidate } from "./backward-construction.ts";
-import type { CampaignContext } from "./campaign-context.ts";
+import type { StageContext } from "./campaign-context.ts";
 import { rule } from "./committee.ts";
-import type { AcceptedCandidate } from "./demonstration-store.ts";
-import { verifyByReplay } from "./replay-verification.ts";
 
 /** Candidates of one episode that are before the committee at once. */
 const votesInFlightMax = 4;
 
-/** Those of one episode's candidates that every judge accepted, each with what its replay showed. */
-export async function filter(context: CampaignContext, candidates: readonly Candidate[]): Promise<AcceptedCandidate[]> {
+/** Those of one episode's candidates that every judge accepted, in their order. */
+export async function acceptedByCommittee(
+  context: StageContext,
+  candidates: readonly Candidate[],
+): Promise<{ candidate: Candidate; ruling: Ruling }[]> {
   const rulings = new Map<Candidate, Ruling>();
   for (let round = 0; round < limits.judgeRoundsMax; round += 1) {
     const open = candidates.filter((candidate) => (rulings.get(candidate)?.outcome ?? "open") === "open");
@@ -27,16 +28,9 @@ export async function filter(context: CampaignContext, candidates: readonly Cand
     );
   }
   for (const ruling of rulings.values()) context.funnel.count("candidates", bucketOf(ruling));
-  context.report("committee", context.funnel.total("candidates"), context.funnel.total("windows"));
-
-  const accepted = candidates.filter((candidate) => rulings.get(candidate)?.outcome === "accepted");
-  const replays = await verifyByReplay(context, accepted);
-  return accepted.flatMap((candidate) => {
+  return candidates.flatMap((candidate) => {
     const ruling = rulings.get(candidate);
-    const replay = replays.get(candidate);
-    if (ruling === undefined || replay === undefined) return [];
-    context.funnel.count("replay", replay);
-    return [{ candidate, ruling, replay }];
+    return ruling?.outcome === "accepted" ? [{ candidate, ruling }] : [];
   });
 }
 

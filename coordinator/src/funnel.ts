@@ -25,6 +25,15 @@ export class Funnel {
     if (items > 0) buckets?.set(bucket, (buckets.get(bucket) ?? 0) + items);
   }
 
+  /** Counts what was counted elsewhere, by a stage that ran on another coordinator. */
+  merge(stages: readonly FunnelStage[]): void {
+    for (const { name, counts } of stages) {
+      const known = stageNames.find((stage) => stage === name);
+      if (known === undefined) continue;
+      for (const [bucket, items] of Object.entries(counts)) this.count(known, bucket, items);
+    }
+  }
+
   total(stage: StageName): number {
     return [...(this.#stages.get(stage)?.values() ?? [])].reduce((sum, items) => sum + items, 0);
   }

@@ -4,8 +4,7 @@ import { describe, expect, it } from "vitest";
 import { anInstruction, aRolloutTask, aTrajectory } from "../../test/support/builders.ts";
 import { aContext, someSettings } from "../../test/support/campaign-context.ts";
 import { ScriptedModel } from "../../test/support/scripted-model.ts";
-import type { Candidate } from "./backward-construction.ts";
-import { verifyByReplay } from "./replay-verification.ts";
+import { type EpisodeCandidate, verifyByReplay } from "./replay-verification.ts";
 import type { TaskRunner } from "./task-runner.ts";
 import { subTrajectory, type Window } from "./windows.ts";
 
@@ -15,9 +14,9 @@ const trajectory = aTrajectory(
   { command: "three", state: "3" },
 );
 
-function candidateOf(window: Window): Candidate {
+function candidateOf(window: Window): EpisodeCandidate {
   return {
-    episode: { task: aRolloutTask(), trajectory, ended: {} as Candidate["episode"]["ended"] },
+    episode: { task: aRolloutTask(), trajectory, ended: {} as EpisodeCandidate["episode"]["ended"] },
     window,
     trajectory: subTrajectory(trajectory, window),
     summaries: [],

@@ -7,18 +7,24 @@ import { deriveId } from "@hindcast/shared/node";
 import pMap from "p-map";
 import type { Candidate } from "./backward-construction.ts";
 import type { CampaignContext } from "./campaign-context.ts";
+import type { Episode } from "./rollout.ts";
 
 /** Replays of one episode that are queued at once. */
 const replaysInFlightMax = 8;
 
+/** A candidate with the episode that it was cut from. */
+export interface EpisodeCandidate extends Candidate {
+  episode: Episode;
+}
+
 /** The verdict of each candidate; all of them come from one episode. */
-export async function verifyByReplay(
+export async function verifyByReplay<T extends EpisodeCandidate>(
   context: CampaignContext,
-  candidates: readonly Candidate[],
-): Promise<Map<Candidate, ReplayVerdict>> {
+  candidates: readonly T[],
+): Promise<Map<T, ReplayVerdict>> {
   if (!context.settings.verifyByReplay) return new Map(candidates.map((candidate) => [candidate, "unchecked"]));
   const starts = Map.groupBy(candidates, (candidate) => startIndex(candidate));
-  const verdicts = new Map<Candidate, ReplayVerdict>();
+  const verdicts = new Map<T, ReplayVerdict>();
   await pMap(
     starts,
     async ([, group]) => {
@@ -57,7 +63,7 @@ function verdictOf(ended: ReplayEnded | null, candidate: Candidate): ReplayVerdi
 }
 
 /** Replays the steps as recorded, removed duplicates included: they did happen. */
-function replayTask(context: CampaignContext, candidate: Candidate): ReplayTask {
+function replayTask(context: CampaignContext, candidate: EpisodeCandidate): ReplayTask {
   const { task, trajectory } = candidate.episode;
   const from = startIndex(candidate);
   const to = endIndex(candidate);

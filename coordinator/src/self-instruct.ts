@@ -1,12 +1,13 @@
 // Documents → instructions (Algorithm 1, `LLM.selfInstruct(d, N)`): N proposals per document, one call each.
-import type { Document, Instruction, InstructionId } from "@hindcast/shared";
+import { type Document, type Instruction, type InstructionId, type ProposeTask, stagePool, type TaskId } from "@hindcast/shared";
 import { deriveId, environmentDescription, type ProposedTask, selfInstruct } from "@hindcast/shared/node";
 import { pMapIterable } from "p-map";
-import { askGenerator, type CampaignContext } from "./campaign-context.ts";
+import { askGenerator, type CampaignContext, type StageContext } from "./campaign-context.ts";
 import type { InstructionDeduplicator } from "./similarity/instruction-deduplicator.ts";
+import { runStage } from "./stage/stage-runner.ts";
 
-/** Documents that are with the generator at once; proposals still leave in the documents' order. */
-const documentsInFlightMax = 8;
+/** Documents that are with generators at once; proposals still leave in the documents' order. */
+const documentsInFlightMax = 16;
 
 /** An instruction with the world that it is to be carried out in. */
 export interface ProposedInstruction {
@@ -24,9 +25,11 @@ export async function* proposeInstructions(
   documents: readonly Document[],
   known: InstructionDeduplicator,
 ): AsyncIterable<ProposedInstruction> {
-  const proposals = pMapIterable(documents, (document) => propose(context, document), {
-    concurrency: documentsInFlightMax,
-  });
+  const proposals = pMapIterable(
+    documents,
+    async (document) => ({ document, tasks: (await runStage(context, proposeTask(context, document))) ?? [] }),
+    { concurrency: documentsInFlightMax },
+  );
   let done = 0;
   for await (const { document, tasks } of proposals) {
     done += 1;
@@ -50,10 +53,22 @@ export async function* proposeInstructions(
   }
 }
 
-async function propose(
-  context: CampaignContext,
-  document: Document,
-): Promise<{ document: Document; tasks: ProposedTask[] }> {
+function proposeTask({ id, settings, ledger }: CampaignContext, document: Document): ProposeTask {
+  return {
+    v: 1,
+    kind: "propose",
+    taskId: deriveId("task", id, document.id, "propose") as TaskId,
+    campaignId: id,
+    pool: stagePool,
+    traceparent: null,
+    settings,
+    leftUsd: ledger.leftUsd,
+    document,
+  };
+}
+
+/** The work itself, on the coordinator that leased the task; none where the generator gave nothing usable. */
+export async function propose(context: StageContext, document: Document): Promise<ProposedTask[]> {
   const { environment, tasksPerDocument } = context.settings;
   const input = { document, count: tasksPerDocument, environment: environmentDescription(environment) };
   const answer = await askGenerator(context, selfInstruct, input);
@@ -65,9 +80,9 @@ async function propose(
       problem: answer.problem,
       detail: answer.detail,
     });
-    return { document, tasks: [] };
+    return [];
   }
-  return { document, tasks: answer.value.tasks.slice(0, tasksPerDocument) };
+  return answer.value.tasks.slice(0, tasksPerDocument);
 }
 
 /** Why a proposal is not rolled out: what it needs and the shell sandbox lacks, or what it repeats. */

@@ -1,17 +1,15 @@
 // Runs tasks on the fleet: publishes each once and gives its terminal record. Running the same task again, after a
-// crash of this process or a lost acknowledgement, finds the record that already stands.
+// crash of this process or a lost acknowledgement, finds the record that already stands. Nothing is kept of a campaign
+// but the tasks that are waited for, so its size does not matter here.
 import type { CampaignId, Task, TaskResult } from "@hindcast/shared";
 import type { Bus } from "@hindcast/shared/node";
 
-type ResultOf<T extends Task> = Extract<
-  TaskResult,
-  { kind: T["kind"] extends "rollout" ? "episode.ended" : "replay.ended" }
->;
+type ResultKind = { rollout: "episode.ended"; replay: "replay.ended"; propose: "stage.ended"; construct: "stage.ended" };
+type ResultOf<T extends Task> = Extract<TaskResult, { kind: ResultKind[T["kind"]] }>;
 
 export class TaskRunner {
   readonly #bus: Pick<Bus, "tasks" | "results">;
   readonly #signal: AbortSignal;
-  readonly #results = new Map<string, TaskResult>();
   readonly #waiting = new Map<string, PromiseWithResolvers<TaskResult>>();
 
   constructor(bus: Pick<Bus, "tasks" | "results">, signal: AbortSignal) {
@@ -23,10 +21,7 @@ export class TaskRunner {
   async follow(campaign: CampaignId): Promise<void> {
     try {
       for await (const result of this.#bus.results.watch(campaign, this.#signal)) {
-        const waiting = this.#waiting.get(result.taskId);
-        if (waiting === undefined) this.#results.set(result.taskId, result);
-        else waiting.resolve(result);
-        this.#waiting.delete(result.taskId);
+        this.#waiting.get(result.taskId)?.resolve(result);
       }
       this.#signal.throwIfAborted();
     } catch (error) {
@@ -36,27 +31,29 @@ export class TaskRunner {
     }
   }
 
-  async run<T extends Task>(task: T): Promise<ResultOf<T>> {
+  /**
+   * @param beforePublishing may refuse, by throwing, that work is begun; what is done already costs nothing and is given.
+   */
+  async run<T extends Task>(task: T, beforePublishing: () => void = () => undefined): Promise<ResultOf<T>> {
     this.#signal.throwIfAborted();
-    const known = this.#results.get(task.taskId);
-    if (known !== undefined) {
-      this.#results.delete(task.taskId);
-      return known as ResultOf<T>;
-    }
     const waiting = this.#waiting.get(task.taskId) ?? Promise.withResolvers<TaskResult>();
     this.#waiting.set(task.taskId, waiting);
     try {
-      const [result] = await Promise.all([waiting.promise, this.#publish(task, waiting)]);
+      const [result] = await Promise.all([waiting.promise, this.#publish(task, waiting, beforePublishing)]);
       return result as ResultOf<T>;
     } finally {
       this.#waiting.delete(task.taskId);
     }
   }
 
-  /** Looks for the record first: a task that is done must not be queued again. */
-  async #publish(task: Task, waiting: PromiseWithResolvers<TaskResult>): Promise<void> {
+  /**
+   * Looks for the record first: a task that is done must not be queued again. One that is written after the look is
+   * seen by `follow`, which reads from the first record on.
+   */
+  async #publish(task: Task, waiting: PromiseWithResolvers<TaskResult>, beforePublishing: () => void): Promise<void> {
     const stored = await this.#bus.results.get(task.campaignId, task.taskId);
-    if (stored === null) await this.#bus.tasks.publish(task, this.#signal);
-    else waiting.resolve(stored);
+    if (stored !== null) return waiting.resolve(stored);
+    beforePublishing();
+    await this.#bus.tasks.publish(task, this.#signal);
   }
 }

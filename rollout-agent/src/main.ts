@@ -2,15 +2,21 @@
 import { hostname } from "node:os";
 import { CampaignRecord, HindcastError } from "@hindcast/shared";
 import type { EnvironmentKind, WorkerId } from "@hindcast/shared";
-import { createModels, deriveId, modelVariables, runService, workerVariables } from "@hindcast/shared/node";
+import {
+  Cancellations,
+  createModels,
+  deriveId,
+  modelVariables,
+  runLeaseLoop,
+  runService,
+  workerVariables,
+} from "@hindcast/shared/node";
 import type { EnvironmentProvider } from "./environment/environment.ts";
 import { createEnvironmentProvider } from "./environment/index.ts";
 import { AgentMetrics } from "./metrics.ts";
 import { createBubblewrap, defaultGuestPath } from "./sandbox/bubblewrap.ts";
 import { findNodePrefix } from "./sandbox/find-node-prefix.ts";
 import { announce } from "./worker/announcement.ts";
-import { Cancellations } from "./worker/cancellations.ts";
-import { runLeaseLoop } from "./worker/lease-loop.ts";
 import { ReplayHandler } from "./worker/replay-handler.ts";
 import { RolloutHandler } from "./worker/rollout-handler.ts";
 import { TaskDispatcher } from "./worker/task-dispatcher.ts";

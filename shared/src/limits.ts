@@ -15,6 +15,17 @@ export const limits = {
   /** JetStream ack_wait for tasks, the time until a dead worker's task is delivered again; `working()` every third. */
   ackWaitMs: 30_000,
   workingEveryMs: 10_000,
+  /**
+   * Lease of a coordinator on a campaign or a stage task, and ack_wait of the stage pool: short, because what another one
+   * takes over is a run over stored results and journaled answers, with no sandbox to rebuild. Lease < ack_wait as above.
+   */
+  coordinatorLeaseTtlMs: 6_000,
+  stageAckWaitMs: 9_000,
+  stageWorkingEveryMs: 3_000,
+  /** How often a coordinator looks whether a running campaign has lost its leader. */
+  leaderLookEveryMs: 1_000,
+  /** Stage tasks that one coordinator works on at once; nearly all of their time is waiting for models. */
+  stageSlotsMax: 32,
   /** Leases of one task before it goes to the dead letters. */
   attemptsMax: 5,
   /** nak(delay) occupies a max_ack_pending slot, so it stays short; longer waits go through a schedule. */

@@ -21,6 +21,7 @@ import { someSettings } from "../support/campaign-context.ts";
 import { aNatsServer, type TestNats, testPool, testWorkers } from "../support/nats-server.ts";
 import { rawNats } from "../support/raw-nats.ts";
 import { aDocument, scriptedGenerator } from "../support/scripted-generator.ts";
+import { startStages } from "../support/stages.ts";
 import { startWorker } from "../support/worker.ts";
 
 const never = new AbortController().signal;
@@ -36,10 +37,17 @@ beforeEach(async () => {
 });
 afterEach(() => nats[Symbol.asyncDispose]());
 
-async function aService(generator: Model = scriptedGenerator()): Promise<CampaignService> {
-  const service = new CampaignService({ bus, model: () => generator, logger: silentLogger });
+async function aService(generator: Model = scriptedGenerator()): Promise<AsyncDisposable> {
+  const deps = { bus, model: () => generator, logger: silentLogger, workerId: testWorkers[2]! };
+  const stages = startStages(deps);
+  const service = new CampaignService(deps);
   await service.start();
-  return service;
+  return {
+    [Symbol.asyncDispose]: async () => {
+      await service[Symbol.asyncDispose]();
+      await stages[Symbol.asyncDispose]();
+    },
+  };
 }
 
 async function start(settings: Partial<CampaignRecord["settings"]> = {}, pages = 2): Promise<CampaignRecord> {
@@ -199,6 +207,7 @@ describe("the campaign service", () => {
         throw unknown;
       },
       logger: silentLogger,
+      workerId: testWorkers[2]!,
     });
     await service.start();
     await expect(start()).rejects.toMatchObject({ code: "MODEL_UNKNOWN" });

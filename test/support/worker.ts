@@ -1,11 +1,17 @@
 // Rollout agents of one process on a real bus: the agent's own loop and handlers over a scripted world.
 import { CampaignRecord, type WorkerId } from "@hindcast/shared";
-import { type Bus, type Lease, type LeaseStore, type Model, silentLogger } from "@hindcast/shared/node";
+import {
+  type Bus,
+  Cancellations,
+  type Lease,
+  type LeaseStore,
+  type Model,
+  runLeaseLoop,
+  silentLogger,
+} from "@hindcast/shared/node";
 import { Registry } from "prom-client";
 import type { EnvironmentProvider } from "../../rollout-agent/src/environment/environment.ts";
 import { AgentMetrics } from "../../rollout-agent/src/metrics.ts";
-import { Cancellations } from "../../rollout-agent/src/worker/cancellations.ts";
-import { runLeaseLoop } from "../../rollout-agent/src/worker/lease-loop.ts";
 import { ReplayHandler } from "../../rollout-agent/src/worker/replay-handler.ts";
 import { RolloutHandler } from "../../rollout-agent/src/worker/rollout-handler.ts";
 import { TaskDispatcher } from "../../rollout-agent/src/worker/task-dispatcher.ts";

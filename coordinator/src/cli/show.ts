@@ -122,6 +122,7 @@ function describe(
 function ending(result: TaskResult | null): string[] {
   if (result === null) return ["it has not ended"];
   if (result.kind === "replay.ended") return [`replay ${result.outcome}: ${printableLine(result.detail)}`];
+  if (result.kind === "stage.ended") return [`stage ${result.outcome}`];
   const { reason, closing, answer, evaluation, error } = result;
   return [
     `ended: ${reason}`,

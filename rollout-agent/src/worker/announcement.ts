@@ -1,8 +1,7 @@
 import { hostname } from "node:os";
 import { limits, messageOf, WorkerRecord } from "@hindcast/shared";
 import type { WorkerId } from "@hindcast/shared";
-import type { Bus, Logger } from "@hindcast/shared/node";
-import { pause } from "./wait.ts";
+import { type Bus, type Logger, pause } from "@hindcast/shared/node";
 
 export interface AnnouncementOptions {
   bus: Pick<Bus, "records">;

@@ -2,9 +2,8 @@
 // one check of a demonstration that needs no model.
 import type { HindcastError, ReplayEnded, ReplayTask, WorkerId } from "@hindcast/shared";
 import { HindcastError as Failure } from "@hindcast/shared";
-import type { Bus, LeasedTask, Logger } from "@hindcast/shared/node";
+import type { Bus, Handled, LeasedTask, Logger } from "@hindcast/shared/node";
 import type { Environment, EnvironmentProvider, EnvironmentState } from "../environment/environment.ts";
-import type { Handled } from "./lease-loop.ts";
 
 export interface ReplayDeps {
   bus: Bus;

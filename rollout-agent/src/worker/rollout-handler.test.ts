@@ -1,13 +1,12 @@
 // Requirements: 3.3.fencing, 3.4.outcomes, 3.3.write-once
 import { type EpisodeEnded, HindcastError, type WorkerId } from "@hindcast/shared";
-import { type Bus, type Lease, type LeasedTask, silentLogger } from "@hindcast/shared/node";
+import { type Bus, Cancellations, type Lease, type LeasedTask, silentLogger } from "@hindcast/shared/node";
 import { Registry } from "prom-client";
 import { describe, expect, it } from "vitest";
 import { aRolloutTask } from "../../../test/support/builders.ts";
 import { MemoryRecords, ScriptedEnvironment } from "../../../test/support/scripted.ts";
 import { scriptedPolicy } from "../../../test/support/worker.ts";
 import { AgentMetrics } from "../metrics.ts";
-import { Cancellations } from "./cancellations.ts";
 import { RolloutHandler } from "./rollout-handler.ts";
 
 const never = new AbortController().signal;

@@ -1,11 +1,9 @@
 // Works on one rollout task: fence it, run an attempt, write the terminal record.
 import { HindcastError, leaseOf, messageOf, noUsage } from "@hindcast/shared";
 import type { EndReason, EpisodeEnded, EpisodeId, RolloutTask } from "@hindcast/shared";
-import { type Lease, type LeasedTask, trajectoryDigest } from "@hindcast/shared/node";
+import { type Cancellations, type Handled, type Lease, type LeasedTask, trajectoryDigest } from "@hindcast/shared/node";
 import { type AttemptDeps, type EpisodeEnd, type Hold, runAttempt } from "../episode/attempt.ts";
 import type { AgentMetrics } from "../metrics.ts";
-import type { Cancellations } from "./cancellations.ts";
-import type { Handled } from "./lease-loop.ts";
 
 export interface RolloutDeps extends AttemptDeps {
   cancellations: Cancellations;

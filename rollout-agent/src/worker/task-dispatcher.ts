@@ -1,6 +1,5 @@
-import type { HindcastError } from "@hindcast/shared";
-import type { LeasedTask } from "@hindcast/shared/node";
-import type { Handled, TaskHandler } from "./lease-loop.ts";
+import { HindcastError, type Task } from "@hindcast/shared";
+import type { Handled, LeasedTask, TaskHandler } from "@hindcast/shared/node";
 import type { ReplayHandler } from "./replay-handler.ts";
 import type { RolloutHandler } from "./rollout-handler.ts";
 
@@ -14,17 +13,21 @@ export class TaskDispatcher implements TaskHandler {
     this.#replays = replays;
   }
 
-  handle(leased: LeasedTask, signal: AbortSignal): Promise<Handled> {
+  async handle(leased: LeasedTask, signal: AbortSignal): Promise<Handled> {
     const { task } = leased;
-    return task.kind === "rollout"
-      ? this.#rollouts.handle(leased, task, signal)
-      : this.#replays.handle(leased, task, signal);
+    if (task.kind === "rollout") return await this.#rollouts.handle(leased, task, signal);
+    if (task.kind === "replay") return await this.#replays.handle(leased, task, signal);
+    throw misplaced(task);
   }
 
-  giveUp(leased: LeasedTask, error: HindcastError): Promise<void> {
+  async giveUp(leased: LeasedTask, error: HindcastError): Promise<void> {
     const { task } = leased;
-    return task.kind === "rollout"
-      ? this.#rollouts.giveUp(leased, task, error)
-      : this.#replays.giveUp(leased, task, error);
+    if (task.kind === "rollout") await this.#rollouts.giveUp(leased, task, error);
+    else if (task.kind === "replay") await this.#replays.giveUp(leased, task, error);
   }
+}
+
+function misplaced({ kind, taskId, pool }: Task): HindcastError {
+  const message = `${taskId} in pool ${pool} is a ${kind} task, which coordinators work on; it belongs in their pool`;
+  return new HindcastError({ code: "PROTOCOL_INVALID", boundary: "protocol", message });
 }

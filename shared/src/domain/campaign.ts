@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { EpisodeLimits } from "./environment-spec.ts";
-import { BlobRef, CampaignId, Timestamp } from "./ids.ts";
+import { BlobRef, CampaignId, Timestamp, WorkerId } from "./ids.ts";
 
 /** Which demonstrations a policy may see (paper §2.4; m1 and m2 are upper bounds, 5 and 5 in the paper). */
 export const RetrievalSettings = z.strictObject({
@@ -42,6 +42,10 @@ export const CampaignSettings = z.strictObject({
 });
 export type CampaignSettings = z.infer<typeof CampaignSettings>;
 
+/** The coordinator that runs a campaign, and the token of the lease under which it took it up. */
+export const CampaignLeader = z.strictObject({ workerId: WorkerId, token: z.int().positive() });
+export type CampaignLeader = z.infer<typeof CampaignLeader>;
+
 export const CampaignState = z.enum(["running", "finished", "cancelled", "failed"]);
 export type CampaignState = z.infer<typeof CampaignState>;
 
@@ -60,5 +64,7 @@ export const CampaignRecord = z.strictObject({
   report: BlobRef.nullable(),
   startedAt: Timestamp,
   endedAt: Timestamp.nullable(),
+  /** Who took it up last; only that one may end it by having run it. Records of earlier versions name nobody. */
+  leader: CampaignLeader.nullable().default(null),
 });
 export type CampaignRecord = z.infer<typeof CampaignRecord>;

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { EndReason, Evaluation } from "../domain/episode.ts";
-import { CampaignId, EpisodeId, Sha256, TaskId, Timestamp, WorkerId } from "../domain/ids.ts";
+import { BlobRef, CampaignId, EpisodeId, Sha256, TaskId, Timestamp, WorkerId } from "../domain/ids.ts";
 import { Turn } from "../domain/trajectory.ts";
 import { Usage } from "../domain/usage.ts";
 import { WireError } from "../errors.ts";
@@ -9,7 +9,6 @@ const head = {
   v: z.literal(1),
   campaignId: CampaignId,
   taskId: TaskId,
-  episodeId: EpisodeId,
   workerId: WorkerId,
   endedAt: Timestamp,
   durationMs: z.number().nonnegative(),
@@ -19,6 +18,7 @@ const head = {
 export const EpisodeEnded = z.strictObject({
   ...head,
   kind: z.literal("episode.ended"),
+  episodeId: EpisodeId,
   attempt: z.int().positive(),
   fencingToken: z.int().positive(),
   reason: EndReason,
@@ -40,6 +40,7 @@ export type EpisodeEnded = z.infer<typeof EpisodeEnded>;
 export const ReplayEnded = z.strictObject({
   ...head,
   kind: z.literal("replay.ended"),
+  episodeId: EpisodeId,
   from: z.int().nonnegative(),
   outcome: z.enum(["completed", "not-replayable"]),
   /** Observation index up to which every state hash and exit code agreed; windows that end later diverged. */
@@ -48,5 +49,19 @@ export const ReplayEnded = z.strictObject({
 });
 export type ReplayEnded = z.infer<typeof ReplayEnded>;
 
-export const TaskResult = z.discriminatedUnion("kind", [EpisodeEnded, ReplayEnded]);
+/** The terminal record of a stage task. Being written once, it makes one of several attempts the one that counts. */
+export const StageEnded = z.strictObject({
+  ...head,
+  kind: z.literal("stage.ended"),
+  /** Token of the lease under which it was written. */
+  fencingToken: z.int().positive(),
+  outcome: z.enum(["completed", "failed", "cancelled"]),
+  /** What was made and what it took, as gzip-compressed JSON; null where nothing was begun. */
+  output: BlobRef.nullable(),
+  /** Set when it failed. */
+  error: WireError.nullable(),
+});
+export type StageEnded = z.infer<typeof StageEnded>;
+
+export const TaskResult = z.discriminatedUnion("kind", [EpisodeEnded, ReplayEnded, StageEnded]);
 export type TaskResult = z.infer<typeof TaskResult>;

@@ -4,6 +4,9 @@ import type { CampaignId, DemonstrationId, EpisodeId, TaskId, WorkerId } from ".
 /** A pool is the kind of world that a worker can host; one work-queue consumer and one scaler each. */
 export type Pool = string;
 
+/** The pool whose tasks coordinators lease from each other: no world, only models. */
+export const stagePool: Pool = "stage";
+
 export const streams = {
   tasks: "TASKS",
   trajectories: "TRAJECTORIES",
@@ -64,10 +67,11 @@ export const subjects = {
 export type RetrievalVerb = "search" | "get" | "stats" | "explain" | "health" | "vectors";
 
 /** What a lease can be held on; its key in the LEASES bucket. */
-export type LeaseName = `episode.${string}` | `campaign.${string}` | "admission";
+export type LeaseName = `episode.${string}` | `stage.${string}` | `campaign.${string}` | "admission";
 
 export const leaseOf = {
   episode: (episode: EpisodeId): LeaseName => `episode.${episode}`,
+  stage: (task: TaskId): LeaseName => `stage.${task}`,
   campaign: (campaign: CampaignId): LeaseName => `campaign.${campaign}`,
   /** The one process that admits model calls for the fleet. */
   admission: "admission",

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { Action } from "../domain/action.ts";
-import { RetrievalSettings } from "../domain/campaign.ts";
+import { CampaignSettings, RetrievalSettings } from "../domain/campaign.ts";
+import { Document } from "../domain/document.ts";
 import { EnvironmentSpec, EpisodeLimits } from "../domain/environment-spec.ts";
 import { BlobRef, CampaignId, EpisodeId, Sha256, TaskId } from "../domain/ids.ts";
 import { Instruction } from "../domain/instruction.ts";
@@ -10,15 +11,17 @@ const head = {
   taskId: TaskId,
   campaignId: CampaignId,
   pool: z.string().regex(/^[a-z][a-z0-9-]{0,30}$/),
-  environment: EnvironmentSpec,
-  limits: EpisodeLimits,
   /** W3C trace context of the campaign, so that one trace leads from document to demonstration. */
   traceparent: z.string().nullable(),
 };
 
+/** What a task needs that opens a world. */
+const world = { environment: EnvironmentSpec, limits: EpisodeLimits };
+
 /** One rollout: instruction + environment + limits + seed. One task is one episode; a lease of it is an attempt. */
 export const RolloutTask = z.strictObject({
   ...head,
+  ...world,
   kind: z.literal("rollout"),
   episodeId: EpisodeId,
   instruction: Instruction,
@@ -39,6 +42,7 @@ export type RolloutTask = z.infer<typeof RolloutTask>;
 /** Re-execution of recorded actions from a recorded start state, for all windows that start there. */
 export const ReplayTask = z.strictObject({
   ...head,
+  ...world,
   kind: z.literal("replay"),
   episodeId: EpisodeId,
   /** Observation index at which the replay starts. */
@@ -51,6 +55,38 @@ export const ReplayTask = z.strictObject({
 });
 export type ReplayTask = z.infer<typeof ReplayTask>;
 
+/** What the stages of a campaign are told of it. */
+const stage = {
+  settings: CampaignSettings,
+  /** Dollars that the campaign had left when the task was queued; null: no limit. */
+  leftUsd: z.number().nonnegative().nullable(),
+};
+
+/** `LLM.selfInstruct(d, N)` of Algorithm 1 for one document. Coordinators work on it, in a pool of their own. */
+export const ProposeTask = z.strictObject({
+  ...head,
+  ...stage,
+  kind: z.literal("propose"),
+  document: Document,
+});
+export type ProposeTask = z.infer<typeof ProposeTask>;
+
+/** The inner loops of Algorithm 1 for one finished episode: windows, backward construction, committee. */
+export const ConstructTask = z.strictObject({
+  ...head,
+  ...stage,
+  kind: z.literal("construct"),
+  /** The episode's own task, whose terminal record names the trajectory. */
+  rollout: TaskId,
+  episodeId: EpisodeId,
+  /** What the episode was asked to do. */
+  instruction: Instruction,
+});
+export type ConstructTask = z.infer<typeof ConstructTask>;
+
+/** A campaign's own work between its documents and its demonstrations, which any coordinator may do. */
+export type StageTask = ProposeTask | ConstructTask;
+
 /** The unit of work on the bus. */
-export const Task = z.discriminatedUnion("kind", [RolloutTask, ReplayTask]);
+export const Task = z.discriminatedUnion("kind", [RolloutTask, ReplayTask, ProposeTask, ConstructTask]);
 export type Task = z.infer<typeof Task>;

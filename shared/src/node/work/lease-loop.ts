@@ -1,7 +1,9 @@
 // Pulls as many tasks as there are free slots, keeps each leased while it is worked on, and decides by one table what
 // happens to its message. What a task *is* lives in the handlers; nothing here knows of episodes.
-import { type HindcastError, limits, toHindcastError } from "@hindcast/shared";
-import type { Bus, LeasedTask, Logger } from "@hindcast/shared/node";
+import { type HindcastError, toHindcastError } from "../../errors.ts";
+import { limits } from "../../limits.ts";
+import type { Bus, LeasedTask } from "../bus/bus.ts";
+import type { Logger } from "../logger.ts";
 import { firstOf, pause } from "./wait.ts";
 
 /** Longest wait of one pull; a draining worker stops waiting at once. */
@@ -33,6 +35,8 @@ export interface LeaseLoopOptions {
   bus: Pick<Bus, "tasks">;
   pool: string;
   slots: number;
+  /** Time between two heartbeats of a task, a third of its pool's ack_wait. @default limits.workingEveryMs */
+  workingEveryMs?: number;
   handler: TaskHandler;
   logger: Logger;
   /** Stop pulling, let handlers hand back. */
@@ -68,9 +72,10 @@ export async function runLeaseLoop(options: LeaseLoopOptions): Promise<void> {
 }
 
 /** The redelivery table of docs/protocol.md. Never rejects: a task's fault is not the loop's. */
-async function workOn(leased: LeasedTask, { handler, logger, abort, drain }: LeaseLoopOptions): Promise<void> {
+async function workOn(leased: LeasedTask, options: LeaseLoopOptions): Promise<void> {
+  const { handler, logger, abort, drain, workingEveryMs = limits.workingEveryMs } = options;
   const log = logger.child({ taskId: leased.task.taskId, delivery: leased.deliveryCount });
-  const heartbeat = setInterval(() => leased.working(), limits.workingEveryMs);
+  const heartbeat = setInterval(() => leased.working(), workingEveryMs);
   try {
     const handled = await handler.handle(leased, abort);
     if (handled.kind === "done") await leased.done();

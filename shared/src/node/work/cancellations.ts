@@ -1,7 +1,8 @@
-import type { CampaignId, CampaignRecord } from "@hindcast/shared";
-import type { RecordStore } from "@hindcast/shared/node";
+import type { CampaignRecord } from "../../domain/campaign.ts";
+import type { CampaignId } from "../../domain/ids.ts";
+import type { RecordStore } from "../bus/bus.ts";
 
-/** Knows which campaigns are over, so that their episodes stop within a step instead of running to their limits. */
+/** Knows which campaigns are over, so that work on them stops within a step instead of running to its limits. */
 export class Cancellations {
   readonly #controllers = new Map<string, AbortController>();
 

@@ -1,10 +1,9 @@
 // Requirements: 3.3.queue, 3.4.drain
 import { getEventListeners } from "node:events";
 import { HindcastError } from "@hindcast/shared";
-import { type LeasedTask, silentLogger } from "@hindcast/shared/node";
+import { type Handled, type LeasedTask, runLeaseLoop, silentLogger, type TaskHandler } from "@hindcast/shared/node";
 import { describe, expect, it } from "vitest";
-import { aRolloutTask } from "../../../test/support/builders.ts";
-import { type Handled, runLeaseLoop, type TaskHandler } from "./lease-loop.ts";
+import { aRolloutTask } from "../../../../test/support/builders.ts";
 
 /** A delivery that notes what is said of its message. */
 function aDelivery(log: string[], deliveryCount = 1): LeasedTask {

@@ -1,0 +1,105 @@
+// The stored records of campaigns and the only ways in which they change: each is a compare-and-set, so two
+// coordinators that want different things of one campaign see each other.
+import { CampaignRecord, HindcastError } from "@hindcast/shared";
+import type { CampaignId, CampaignLeader, StartCampaign } from "@hindcast/shared";
+import type { Bus, RecordStore } from "@hindcast/shared/node";
+
+export type CampaignEnd = Pick<CampaignRecord, "state" | "detail" | "report">;
+
+export class CampaignRecords {
+  readonly #store: RecordStore<CampaignRecord>;
+
+  constructor(bus: Pick<Bus, "records">) {
+    this.#store = bus.records("CAMPAIGNS", CampaignRecord);
+  }
+
+  async list(): Promise<CampaignRecord[]> {
+    return (await this.#store.entries()).map(({ value }) => value);
+  }
+
+  watch(signal: AbortSignal): AsyncIterable<{ key: string; value: CampaignRecord | null }> {
+    return this.#store.watch(signal);
+  }
+
+  /** Ids count up, so that people can say them; `create` fails for the second of two that took the same number. */
+  async create({ name, settings, documents }: Omit<StartCampaign, "v" | "kind">): Promise<CampaignRecord> {
+    // A record that cannot be read, of a newer version say, is not among the entries but holds its number.
+    for (let number = (await this.list()).length + 1; ; number += 1) {
+      const record: CampaignRecord = {
+        v: 1,
+        id: `c-${String(number).padStart(4, "0")}` as CampaignId,
+        name,
+        settings,
+        documents,
+        state: "running",
+        detail: null,
+        report: null,
+        startedAt: new Date().toISOString(),
+        endedAt: null,
+        leader: null,
+      };
+      try {
+        await this.#store.create(record.id, record);
+        return record;
+      } catch (error) {
+        if (!isConflict(error)) throw error;
+      }
+    }
+  }
+
+  /**
+   * Writes who leads a running campaign. From then on an earlier leader, which may not know that its lease is gone, can
+   * no longer end it.
+   * @returns null when it has ended, or a later leader stands in it.
+   */
+  async claim(id: CampaignId, leader: CampaignLeader): Promise<CampaignRecord | null> {
+    const claimed = await this.#change(id, (record) =>
+      record.state === "running" && (record.leader?.token ?? 0) < leader.token ? { ...record, leader } : null,
+    );
+    return isLedBy(claimed, leader) ? claimed : null;
+  }
+
+  /**
+   * Ends a running campaign; one that has ended stays as it is.
+   * @param leader ends it only if it still leads it; null: by request, whoever leads.
+   * @throws CAMPAIGN_NOT_FOUND
+   */
+  async end(id: CampaignId, end: CampaignEnd, leader: CampaignLeader | null): Promise<CampaignRecord> {
+    return await this.#change(id, (record) => {
+      if (record.state !== "running" || (leader !== null && !isLedBy(record, leader))) return null;
+      return { ...record, ...end, endedAt: new Date().toISOString() };
+    });
+  }
+
+  /** Stores what `next` makes of the record, again from the start when it changed meanwhile; null leaves it alone. */
+  async #change(id: CampaignId, next: (record: CampaignRecord) => CampaignRecord | null): Promise<CampaignRecord> {
+    for (;;) {
+      const stored = await this.#store.get(id);
+      if (stored === null) throw notFound(id);
+      const changed = next(stored.value);
+      if (changed === null) return stored.value;
+      try {
+        await this.#store.update(id, changed, stored.revision);
+        return changed;
+      } catch (error) {
+        if (!isConflict(error)) throw error;
+      }
+    }
+  }
+}
+
+function isLedBy({ state, leader }: CampaignRecord, { workerId, token }: CampaignLeader): boolean {
+  return state === "running" && leader?.workerId === workerId && leader.token === token;
+}
+
+function isConflict(error: unknown): boolean {
+  return error instanceof HindcastError && error.code === "BUS_CONFLICT";
+}
+
+function notFound(id: CampaignId): HindcastError {
+  return new HindcastError({
+    code: "CAMPAIGN_NOT_FOUND",
+    boundary: "campaign",
+    message: `there is no campaign ${id}; \`hindcast status\` lists them`,
+  });
+}

@@ -1,0 +1,93 @@
+// The inner loops of Algorithm 1 for one episode: for each window of what happened, the instruction that it
+// accomplishes; of those, the ones that the committee accepts, with their reasons in the new instruction's words.
+import type { ConstructTask, TaskId, Trajectory } from "@hindcast/shared";
+import { stagePool } from "@hindcast/shared";
+import { deriveId } from "@hindcast/shared/node";
+import { type Candidate, constructBackward, rewriteReasonTexts, summarise } from "../backward-construction.ts";
+import type { CampaignContext, StageContext } from "../campaign-context.ts";
+import { withoutDuplicateStates } from "../duplicate-states.ts";
+import { acceptedByCommittee } from "../filter.ts";
+import type { EpisodeCandidate } from "../replay-verification.ts";
+import type { Episode } from "../rollout.ts";
+import { rejectedByRule } from "../rules.ts";
+import { chooseWindows, subTrajectory, type Window } from "../windows.ts";
+import type { ConstructedPair, ConstructOutput } from "./stage-output.ts";
+import { runStage } from "./stage-runner.ts";
+
+/** A candidate that every judge accepted. */
+export interface JudgedCandidate extends EpisodeCandidate, Pick<ConstructedPair, "ruling" | "reasons"> {}
+
+/** What the committee accepted of an episode, whichever coordinator asked it. */
+export async function construct(context: CampaignContext, episode: Episode): Promise<JudgedCandidate[]> {
+  const product = await runStage(context, constructTask(context, episode));
+  if (product === null) return [];
+  const trajectory = withoutDuplicateStates(episode.trajectory);
+  return product.accepted.map(({ from, to, instruction, answer, ruling, reasons }) => {
+    const window = { from, to };
+    const summaries = product.summaries.slice(from, to);
+    return {
+      episode,
+      window,
+      trajectory: subTrajectory(trajectory, window),
+      summaries,
+      instruction,
+      answer,
+      ruling,
+      reasons,
+    };
+  });
+}
+
+function constructTask({ id, settings, ledger }: CampaignContext, { task }: Episode): ConstructTask {
+  return {
+    v: 1,
+    kind: "construct",
+    taskId: deriveId("task", id, task.episodeId, "construct") as TaskId,
+    campaignId: id,
+    pool: stagePool,
+    traceparent: task.traceparent,
+    settings,
+    leftUsd: ledger.leftUsd,
+    rollout: task.taskId,
+    episodeId: task.episodeId,
+    instruction: task.instruction,
+  };
+}
+
+/** The work itself, on the coordinator that leased the task. */
+export async function constructFrom(
+  context: StageContext,
+  task: ConstructTask,
+  episode: Trajectory,
+): Promise<NonNullable<ConstructOutput["product"]>> {
+  const trajectory = withoutDuplicateStates(episode);
+  const windows = windowsWorthAsking(context, trajectory, task.episodeId);
+  const summaries = windows.length === 0 ? [] : await summarise(context, trajectory);
+
+  const candidates: Candidate[] = [];
+  for (const window of windows) {
+    for (const kind of context.settings.instructionKinds) {
+      const candidate = await constructBackward(context, { task, trajectory, summaries }, { window, kind });
+      if (candidate === null) context.funnel.count("candidates", "no usable instruction");
+      else candidates.push(candidate);
+    }
+  }
+
+  const accepted: ConstructedPair[] = [];
+  for (const { candidate, ruling } of await acceptedByCommittee(context, candidates)) {
+    const { window, instruction, answer } = candidate;
+    accepted.push({ ...window, instruction, answer, ruling, reasons: await rewriteReasonTexts(context, candidate) });
+  }
+  return { summaries, accepted };
+}
+
+/** The policy's windows without those that a rule rejects; every one of them is counted. */
+function windowsWorthAsking(context: StageContext, trajectory: Trajectory, episodeId: string): Window[] {
+  const { funnel, settings, random } = context;
+  const chosen = chooseWindows(trajectory, settings.windowPolicy, random.derive("windows", episodeId));
+  return chosen.filter((window) => {
+    const rule = rejectedByRule(subTrajectory(trajectory, window));
+    funnel.count("windows", rule === null ? "constructed" : `rule: ${rule}`);
+    return rule === null;
+  });
+}

@@ -1,0 +1,191 @@
+// Works on one stage task: fence it, do the stage, write the terminal record. A coordinator that lost its lease writes
+// none, so its votes count for nothing: another one's record stands, or will.
+import {
+  type ConstructTask,
+  HindcastError,
+  leaseOf,
+  limits,
+  messageOf,
+  type StageEnded,
+  type StageTask,
+  type Task,
+  type TaskId,
+  type Trajectory,
+  type WorkerId,
+} from "@hindcast/shared";
+import type { Bus, Cancellations, Handled, Lease, LeasedTask, Logger, Model, TaskHandler } from "@hindcast/shared/node";
+import type { StageContext } from "../campaign-context.ts";
+import { CostLedger } from "../cost-ledger.ts";
+import { Funnel } from "../funnel.ts";
+import { progressOf } from "../progress.ts";
+import { seededRandom } from "../sampling.ts";
+import { propose } from "../self-instruct.ts";
+import { collectTrajectory } from "../trajectory-collector.ts";
+import { constructFrom } from "./construct.ts";
+import { accountOf, type StageOutput, storeOutput } from "./stage-output.ts";
+
+export interface StageDeps {
+  bus: Bus;
+  model: (id: string) => Model;
+  workerId: WorkerId;
+  cancellations: Pick<Cancellations, "signalFor">;
+  logger: Logger;
+}
+
+type End = Pick<StageEnded, "outcome" | "output" | "error">;
+
+interface Hold {
+  lease: Lease;
+  /** Token of the acquisition: renewals move the lease's own. */
+  fencingToken: number;
+}
+
+export class StageHandler implements TaskHandler {
+  readonly #deps: StageDeps;
+  /** A coordinator takes over its own lease, so the lease does not keep it from working on a task twice. */
+  readonly #running = new Set<TaskId>();
+
+  constructor(deps: StageDeps) {
+    this.#deps = deps;
+  }
+
+  async handle(leased: LeasedTask, signal: AbortSignal): Promise<Handled> {
+    const task = asStageTask(leased.task);
+    const { bus } = this.#deps;
+    if ((await bus.results.get(task.campaignId, task.taskId)) !== null) return { kind: "done" };
+    if (this.#running.has(task.taskId)) return { kind: "left" };
+    this.#running.add(task.taskId);
+    try {
+      return (await this.#holding(task, (hold) => this.#handleHolding(task, hold, signal))) ?? { kind: "left" };
+    } finally {
+      this.#running.delete(task.taskId);
+    }
+  }
+
+  /** The terminal record of a stage that no attempt could finish: its item is lost, the campaign goes on. */
+  async giveUp(leased: LeasedTask, error: HindcastError): Promise<void> {
+    const { task } = leased;
+    if (task.kind !== "propose" && task.kind !== "construct") return;
+    const end: End = { outcome: "failed", output: null, error: error.toWire() };
+    const isWritten = await this.#holding(task, async (hold) => {
+      await this.#commit(hold, task, { ...end, durationMs: 0 });
+      return true;
+    });
+    if (isWritten !== true) throw heldElsewhere(task, error);
+  }
+
+  /** @returns null when another coordinator holds the task. */
+  async #holding<T>(task: StageTask, work: (hold: Hold) => Promise<T>): Promise<T | null> {
+    const { bus, workerId, logger } = this.#deps;
+    const lease = await bus.leases.acquire(leaseOf.stage(task.taskId), workerId, limits.coordinatorLeaseTtlMs);
+    if (lease === null) return null;
+    try {
+      return await work({ lease, fencingToken: lease.token });
+    } finally {
+      // A lease that cannot be given up runs out by itself; that must not undo what was done under it.
+      await lease.release().catch((error: unknown) => {
+        logger.warn({ event: "lease.unreleased", lease: lease.name, err: error }, messageOf(error));
+      });
+    }
+  }
+
+  /** A lost lease and a cancelled campaign are ends of their own; what else breaks is the lease loop's to judge. */
+  async #handleHolding(task: StageTask, hold: Hold, signal: AbortSignal): Promise<Handled> {
+    const { lost } = hold.lease;
+    const cancelled = this.#deps.cancellations.signalFor(task.campaignId);
+    try {
+      await this.#run(task, hold, AbortSignal.any([signal, lost, cancelled]));
+      return { kind: "done" };
+    } catch (error) {
+      if (lost.aborted) return { kind: "left" };
+      if (!cancelled.aborted) throw error;
+      await this.#commit(hold, task, { outcome: "cancelled", output: null, error: null, durationMs: 0 });
+      return { kind: "done" };
+    }
+  }
+
+  async #run(task: StageTask, hold: Hold, signal: AbortSignal): Promise<void> {
+    const startedAt = performance.now();
+    const context = this.#contextOf(task, signal);
+    const end = await this.#work(task, context).catch(async (error: unknown): Promise<End> => {
+      signal.throwIfAborted();
+      if (!isFinal(error)) throw error;
+      const kind = task.kind === "propose" ? "proposed" : "constructed";
+      const output = await storeOutput(this.#deps.bus, { v: 1, kind, product: null, account: accountOf(context) });
+      return { outcome: "failed", output, error: error.toWire() };
+    });
+    await this.#commit(hold, task, { ...end, durationMs: performance.now() - startedAt });
+  }
+
+  async #work(task: StageTask, context: StageContext): Promise<End> {
+    const output = await this.#make(task, context);
+    return { outcome: "completed", output: await storeOutput(this.#deps.bus, output), error: null };
+  }
+
+  async #make(task: StageTask, context: StageContext): Promise<StageOutput> {
+    if (task.kind === "propose") {
+      const product = await propose(context, task.document);
+      return { v: 1, kind: "proposed", product, account: accountOf(context) };
+    }
+    const product = await constructFrom(context, task, await this.#trajectoryOf(task));
+    return { v: 1, kind: "constructed", product, account: accountOf(context) };
+  }
+
+  async #trajectoryOf({ campaignId, rollout }: ConstructTask): Promise<Trajectory> {
+    const { bus } = this.#deps;
+    const ended = await bus.results.get(campaignId, rollout);
+    if (ended?.kind === "episode.ended") return await collectTrajectory(bus, ended);
+    throw new HindcastError({
+      code: "BUS_NOT_FOUND",
+      boundary: "bus",
+      message: `${rollout} of ${campaignId} has no terminal record, so there is no trajectory to construct from`,
+    });
+  }
+
+  #contextOf(task: StageTask, signal: AbortSignal): StageContext {
+    const { campaignId: id, settings, leftUsd } = task;
+    const { bus, model, logger } = this.#deps;
+    return {
+      id,
+      settings,
+      generator: model(settings.models.generator),
+      judges: settings.models.judges.map(model),
+      ledger: new CostLedger(leftUsd),
+      funnel: new Funnel(),
+      warnings: new Set(),
+      random: seededRandom(settings.seed, id),
+      logger: logger.child({ campaignId: id, taskId: task.taskId }),
+      signal,
+      report: progressOf(bus, id),
+    };
+  }
+
+  /** The one place where a stage's work becomes the campaign's. */
+  async #commit({ lease, fencingToken }: Hold, task: StageTask, end: End & { durationMs: number }): Promise<void> {
+    lease.lost.throwIfAborted();
+    const { bus, workerId, logger } = this.#deps;
+    const { campaignId, taskId } = task;
+    const endedAt = new Date().toISOString();
+    const record = { v: 1, kind: "stage.ended", campaignId, taskId, workerId, endedAt, fencingToken, ...end } as const;
+    const written = await bus.results.put(record);
+    const { outcome, durationMs, error } = end;
+    logger.info({ event: "stage.ended", stage: task.kind, campaignId, taskId, outcome, durationMs, error, written });
+  }
+}
+
+/** Nothing that another attempt would change: the model's own patience is spent by then, or the campaign's money. */
+function isFinal(error: unknown): error is HindcastError {
+  if (!(error instanceof HindcastError)) return false;
+  return error.boundary === "model" || error.code === "CAMPAIGN_BUDGET_EXHAUSTED";
+}
+
+function asStageTask(task: Task): StageTask {
+  if (task.kind === "propose" || task.kind === "construct") return task;
+  const message = `${task.taskId} in pool ${task.pool} is a ${task.kind} task, which agents work on; it belongs in their pool`;
+  throw new HindcastError({ code: "PROTOCOL_INVALID", boundary: "protocol", message });
+}
+
+function heldElsewhere({ taskId }: StageTask, cause: unknown): HindcastError {
+  const message = `${taskId} is being worked on by another coordinator, which will write its end`;
+  return new HindcastError({ code: "BUS_CONFLICT", boundary: "bus", message, retryable: true, cause });
+}

@@ -77,9 +77,7 @@ describe("the Parquet files of an export", () => {
       window_to: 3,
       kept_steps: [2, 3],
       score: 4.5,
-      cost_usd: 0,
       is_offline: true,
-      created_at: new Date("2026-11-20T10:00:00.000Z"),
       models: [
         { purpose: "act", model: "offline:rules" },
         { purpose: "judge", model: "offline:rules" },
@@ -95,7 +93,6 @@ describe("the Parquet files of an export", () => {
       instruction: odd,
       expected_result: null,
       answer: null,
-      cost_usd: null,
       models: [],
       votes: [],
     });

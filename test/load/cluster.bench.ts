@@ -38,6 +38,7 @@ const cluster = await startLocalCluster(
     parts: ["coordinator", "index", "agents"],
     agents,
     slots,
+    coordinators: 1,
     logLevel: "warn",
     natsBinary: natsBinaryOptions(process.env, console.error),
     environment: process.env,

@@ -65,7 +65,7 @@ describe("npm start", () => {
       cwd: folder.path,
     });
     expect(status.code).toBe(0);
-    const campaigns = JSON.parse(readFileSync(join(folder.path, "export", "campaigns.json"), "utf8")) as {
+    const campaigns = JSON.parse(readFileSync(join(folder.path, "export", "run", "campaigns.json"), "utf8")) as {
       id: string;
     }[];
     expect(campaigns.map(({ id }) => id)).toContain("c-0001");

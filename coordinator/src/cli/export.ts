@@ -49,14 +49,14 @@ export function exportCommand(): Command {
       });
       terminal.result({ event: "exported", ...summary }, () =>
         [
-          `wrote ${summary.files.length} files, ${formatBytes(summary.bytes)}, to ${summary.directory}`,
+          `wrote ${summary.files.length + summary.runFiles.length} files, ${formatBytes(summary.bytes)}, to ${summary.directory}`,
           terminal.table(
             [
               { header: "file", isFlexible: true },
               { header: "rows", align: "right" },
               { header: "bytes", align: "right" },
             ],
-            summary.files.map(({ path, rows, bytes }) => [path, rows === null ? "" : String(rows), formatBytes(bytes)]),
+            [...summary.files, ...summary.runFiles].map(({ path, rows, bytes }) => [path, rows === null ? "" : String(rows), formatBytes(bytes)]),
           ),
         ].join("\n"),
       );
@@ -73,7 +73,7 @@ function formatNamed(name: string): ExportFormat {
   });
 }
 
-/** What the index would hold now: the newest of each id, without those that were retired. */
+/** What the index would hold now: the newest of each id, without those that were retired, by id. */
 async function readDemonstrations(
   bus: Bus,
   campaign: string | undefined,
@@ -87,7 +87,8 @@ async function readDemonstrations(
     else if (campaign === undefined || demonstration.campaignId === campaign) found.set(id, demonstration);
     if (sequence >= last) break;
   }
-  return [...found.values()];
+  // In the order of storage, which is that of the agents' luck, equal data sets would differ.
+  return [...found.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
 /** The rollouts that the demonstrations were cut from, each once. */

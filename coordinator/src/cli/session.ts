@@ -48,7 +48,7 @@ export async function withSession<T>(
 
 export async function openCluster(context: CommandContext, options: SessionOptions): Promise<ClusterAccess> {
   const { dataDirectory, interruption, terminal } = context;
-  const { agents, slots, logLevel } = context.loaded.config.cluster;
+  const { coordinators, agents, slots, logLevel } = context.loaded.config.cluster;
   const isRunning = runningCluster(dataDirectory) !== null;
   if (options.mayStart === false && !isRunning) throw nothingRuns(dataDirectory);
   if (!options.parts.includes("coordinator") && !isRunning && !existsSync(join(dataDirectory, "nats"))) {
@@ -64,6 +64,7 @@ export async function openCluster(context: CommandContext, options: SessionOptio
       parts: options.parts,
       agents,
       slots,
+      coordinators,
       logLevel,
       natsBinary: natsBinaryOptions(context.env, (line) => terminal.line(line)),
       environment: context.env,

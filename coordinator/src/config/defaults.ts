@@ -12,6 +12,7 @@ export const defaults: HindcastConfig = {
     natsUrl: null,
     natsUser: null,
     natsPasswordFile: null,
+    coordinators: 1,
     agents: 2,
     slots: 2,
     logLevel: "info",

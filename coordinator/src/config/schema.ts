@@ -22,6 +22,11 @@ const ClusterConfig = z.strictObject({
   natsUrl: z.string().min(1).nullable().describe("A NATS server to use; none: a cluster of its own is started here."),
   natsUser: z.string().min(1).nullable().describe("User at that server."),
   natsPasswordFile: z.string().min(1).nullable().describe("File with the user's password."),
+  coordinators: z
+    .int()
+    .min(1)
+    .max(8)
+    .describe("Coordinators (processes) of a cluster that is started here; others take over when one dies."),
   agents: z.int().min(1).max(64).describe("Rollout agents (processes) of a cluster that is started here."),
   slots: z.int().min(1).max(256).describe("Episodes that each agent runs at once."),
   logLevel: LogLevel.describe("Least level that the processes log."),

@@ -1,4 +1,4 @@
-import { sumCost, type EpisodeEnded, type ModelCall, type Trajectory } from "@hindcast/shared";
+import type { EpisodeEnded, ModelCall, Trajectory } from "@hindcast/shared";
 import {
   agentStep,
   openingSteps,
@@ -17,15 +17,18 @@ export interface EpisodeExport {
   ended: EpisodeEnded;
 }
 
-/** An episode: the rollout's own instruction and words, with tokens and cost of every step. */
+/**
+ * An episode: the rollout's own instruction and words, with the tokens of every step. What its steps cost and how long
+ * they took is of the run (`run-facts.ts`): an episode that was resumed elsewhere is still the same file.
+ */
 export function atifFromEpisode({ environment, instruction, trajectory, ended }: EpisodeExport): AtifTrajectory {
   const steps = openingSteps(environment, trajectory.initial.observation, instruction);
-  for (const { turn, observed, timings } of trajectory.steps) {
+  for (const { turn, observed } of trajectory.steps) {
     const { observation, stateHash: state_hash } = observed;
     const step = agentStep(
       steps.length + 1,
       { reason: turn.reason, action: turn.action, observation },
-      { state_hash, timings, retrieved: turn.retrieved },
+      { state_hash, retrieved: turn.retrieved },
     );
     steps.push({ ...step, ...callFields(turn.calls) });
   }
@@ -37,7 +40,7 @@ export function atifFromEpisode({ environment, instruction, trajectory, ended }:
   return {
     schema_version: "ATIF-v1.8",
     session_id: ended.episodeId,
-    trajectory_id: `${ended.episodeId}-${ended.attempt}`,
+    trajectory_id: ended.episodeId,
     agent: { name: "hindcast", version: projectVersion(), tool_definitions: toolDefinitions },
     steps,
     notes: `Episode of task ${ended.taskId}; ended: ${ended.reason}.`,
@@ -45,14 +48,12 @@ export function atifFromEpisode({ environment, instruction, trajectory, ended }:
       total_prompt_tokens: ended.usage.inputTokens + ended.usage.cacheReadTokens + ended.usage.cacheWriteTokens,
       total_completion_tokens: ended.usage.outputTokens,
       total_cached_tokens: ended.usage.cacheReadTokens,
-      ...(ended.costUsd === null ? {} : { total_cost_usd: ended.costUsd }),
       total_steps: steps.length,
     },
     extra: {
       hindcast: {
         campaign_id: ended.campaignId,
         task_id: ended.taskId,
-        attempt: ended.attempt,
         end_reason: ended.reason,
         evaluation: ended.evaluation,
         answer: ended.answer,
@@ -67,12 +68,10 @@ function callFields(calls: readonly ModelCall[]): Pick<AtifStep, "llm_call_count
   const last = paid.at(-1);
   if (last === undefined) return { llm_call_count: 0 };
   const sum = (tokens: (call: ModelCall) => number): number => paid.reduce((total, call) => total + tokens(call), 0);
-  const cost = sumCost(paid.map((call) => call.costUsd));
   const metrics: AtifMetrics = {
     prompt_tokens: sum(({ usage }) => usage.inputTokens + usage.cacheReadTokens + usage.cacheWriteTokens),
     completion_tokens: sum(({ usage }) => usage.outputTokens),
     cached_tokens: sum(({ usage }) => usage.cacheReadTokens),
-    ...(cost === null ? {} : { cost_usd: cost }),
   };
   return { model_name: last.resolvedModel, llm_call_count: paid.length, metrics };
 }

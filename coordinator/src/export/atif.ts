@@ -17,8 +17,6 @@ export interface AtifMetrics {
   prompt_tokens: number;
   completion_tokens: number;
   cached_tokens: number;
-  /** Absent: unknown. */
-  cost_usd?: number;
 }
 
 export interface AtifStep {
@@ -49,7 +47,6 @@ export interface AtifTrajectory {
     total_prompt_tokens?: number;
     total_completion_tokens?: number;
     total_cached_tokens?: number;
-    total_cost_usd?: number;
     total_steps: number;
   };
   extra: { hindcast: Record<string, unknown> };

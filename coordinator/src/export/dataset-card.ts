@@ -85,7 +85,7 @@ function introduction({ isOffline, demonstrations }: ExportManifest): string {
     "Each row is an instruction and the actions that fulfil it, recorded in a real sandbox. The instruction was written",
     "afterwards, for what the actions did (backward construction, [arXiv 2501.10893](https://arxiv.org/abs/2501.10893)),",
     "and accepted by every judge of a committee. Written by Hindcast; `lineage` names the document, task, episode,",
-    "window, models, prompts, votes and cost of each row.",
+    "window, models, prompts and votes of each row.",
     ...(who === "" ? [] : ["", who]),
   ].join("\n");
 }
@@ -133,6 +133,8 @@ function contents({ files }: ExportManifest): string {
     "",
     'The JSON Lines are read with `load_dataset("json", data_files={"train": "steps.jsonl"})`; rows held out for validation',
     "lie beside them in `*.validation.jsonl`.",
+    "`run/` tells of the run that made this: times, attempts, workers, costs, by demonstration and episode. All else is a",
+    "function of documents, settings, seed and the models' answers, down to the bytes.",
     "Train and validation share no source document. Conversations and step pairs end in `stop(...)`: the exporter adds it,",
     "with a fixed reason, because the committee accepted that the steps fulfil the instruction.",
   ].join("\n");
@@ -162,7 +164,7 @@ function fromReport({ campaignId, outcomes, isOffline }: CampaignReport): string
   return [
     `## Where it comes from${isOffline ? " (offline rules, no LLM)" : ""}`,
     "",
-    `Campaign \`${campaignId}\` (\`report.json\`). Its episodes by end:`,
+    `Campaign \`${campaignId}\` (\`run/report.json\`). Its episodes by end:`,
     "",
     "| end | episodes |",
     "|---|---:|",

@@ -1,4 +1,4 @@
-// Requirements: 3.11.exports
+// Requirements: 3.11.exports, 5.4.identical
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createHash } from "node:crypto";
 import { tmpdir } from "node:os";
@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { Demonstration } from "@hindcast/shared";
 import * as fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { aDemonstration, demonstrations } from "../../../test/support/export-check/demonstrations.ts";
+import { aDemonstration, anEpisode, demonstrations } from "../../../test/support/export-check/demonstrations.ts";
 import { exportDataset, type ExportOptions } from "./export-dataset.ts";
 import type { Lineage } from "./lineage.ts";
 import { splitOf } from "./split.ts";
@@ -54,14 +54,18 @@ describe("exportDataset", () => {
       "data/train-00000-of-00001.parquet",
       "manifest.json",
       "messages.jsonl",
+      "run/demonstrations.jsonl",
+      "run/manifest.json",
       "steps.jsonl",
     ]);
-    expect(summary.files.map(({ path }) => path)).toEqual(files.filter((path) => path !== "manifest.json"));
-    for (const { path, bytes, sha256 } of summary.files) {
+    const ofTheData = files.filter((path) => path !== "manifest.json" && !path.startsWith("run/"));
+    expect(summary.files.map(({ path }) => path)).toEqual(ofTheData);
+    expect(summary.runFiles.map(({ path }) => path)).toEqual(files.filter((path) => path.startsWith("run/")));
+    for (const { path, bytes, sha256 } of [...summary.files, ...summary.runFiles]) {
       const content = await readFile(join(target(), path));
       expect([path, content.length, createHash("sha256").update(content).digest("hex")]).toEqual([path, bytes, sha256]);
     }
-    const { directory, bytes, ...manifest } = summary;
+    const { directory, bytes, runFiles: _, ...manifest } = summary;
     expect(JSON.parse(await readFile(join(target(), "manifest.json"), "utf8"))).toEqual(manifest);
     expect(directory).toBe(target());
     expect(bytes).toBeGreaterThan(0);
@@ -69,7 +73,13 @@ describe("exportDataset", () => {
 
   it("writes only the formats that were asked for", async () => {
     await run({ formats: ["steps"] });
-    expect(await filesIn(target())).toEqual(["README.md", "manifest.json", "steps.jsonl"]);
+    expect(await filesIn(target())).toEqual([
+      "README.md",
+      "manifest.json",
+      "run/demonstrations.jsonl",
+      "run/manifest.json",
+      "steps.jsonl",
+    ]);
   });
 
   it("carries the whole lineage in every row", async () => {
@@ -78,10 +88,7 @@ describe("exportDataset", () => {
     const [row] = await jsonLines("messages.jsonl");
     expect(row?.lineage).toMatchInlineSnapshot(`
       {
-        "attempt": 1,
         "campaign_id": "c-1",
-        "cost_usd": 0,
-        "created_at": "2026-11-20T10:00:00.000Z",
         "demonstration_id": "demo-1",
         "document_id": "doc-1",
         "document_source": "commands/npm-pkg.md",
@@ -147,6 +154,56 @@ describe("exportDataset", () => {
     for (const path of await filesIn(again)) {
       expect(await readFile(join(again, path))).toEqual(await readFile(join(target(), path)));
     }
+  });
+
+  it("differs only in run/ for a run at another time, in other attempts, by other workers, at another cost", async () => {
+    const base = aDemonstration();
+    const episode = anEpisode();
+    await run({ episodes: [episode] });
+    const again = join(root, "again");
+    await run({
+      demonstrations: [
+        aDemonstration({
+          createdAt: "2027-01-01T00:00:00.000Z",
+          lineage: { ...base.lineage, attempt: 4, costUsd: 0.5 },
+        }),
+      ],
+      episodes: [
+        {
+          ...episode,
+          trajectory: {
+            ...episode.trajectory,
+            steps: episode.trajectory.steps.map((step) => ({
+              ...step,
+              turn: {
+                ...step.turn,
+                calls: step.turn.calls.map((call) => ({ ...call, journaled: true, costUsd: 0, durationMs: 7 })),
+              },
+              timings: { retrieveMs: 1, actMs: 2, environmentMs: 3 },
+            })),
+          },
+          ended: {
+            ...episode.ended,
+            attempt: 4,
+            fencingToken: 99,
+            workerId: "w-9" as typeof episode.ended.workerId,
+            endedAt: "2027-01-01T00:00:00.000Z",
+            durationMs: 1,
+            costUsd: 0.5,
+          },
+        },
+      ],
+      directory: again,
+    });
+
+    const files = await filesIn(target());
+    expect(await filesIn(again)).toEqual(files);
+    const differing: string[] = [];
+    for (const path of files) {
+      const same = (await readFile(join(again, path))).equals(await readFile(join(target(), path)));
+      if (!same) differing.push(path);
+    }
+    expect(differing).toEqual(["run/demonstrations.jsonl", "run/episodes.jsonl", "run/manifest.json"]);
   });
 
   it("never lets rows of one source document fall on both sides of the split", async () => {
@@ -246,7 +303,11 @@ describe("exportDataset", () => {
 
     await run({ demonstrations: demonstrations(3, 1), formats: ["messages"], replace: true });
 
-    expect(await filesIn(target())).toEqual(["README.md", "manifest.json", "messages.jsonl"]);
+    expect((await filesIn(target())).filter((path) => !path.startsWith("run/"))).toEqual([
+      "README.md",
+      "manifest.json",
+      "messages.jsonl",
+    ]);
     expect(await readdir(root)).toEqual(["dataset"]);
   });
 
@@ -275,6 +336,6 @@ describe("exportDataset", () => {
     const other = await readFile(join(target(), "README.md"), "utf8");
     expect(other).not.toContain("offline rules");
     expect(other).toContain("`anthropic:claude-x`. **The terms of model providers may forbid");
-    expect((await jsonLines("messages.jsonl"))[0]?.lineage.cost_usd).toBeNull();
+    expect(await jsonLines("run/demonstrations.jsonl")).toMatchObject([{ cost_usd: null }]);
   });
 });

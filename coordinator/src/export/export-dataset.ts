@@ -13,6 +13,7 @@ import { ExportTally } from "./export-tally.ts";
 import { HashedFile } from "./hashed-file.ts";
 import type { ExportManifest } from "./manifest.ts";
 import { ExportSinks, type ExportFormat } from "./export-sinks.ts";
+import { RunFacts } from "./run-facts.ts";
 import { findSecret, findSecretInEpisode } from "./secrets.ts";
 import type { ExportedFile } from "./sink.ts";
 import { splitOf, validationPercentDefault } from "./split.ts";
@@ -23,9 +24,9 @@ export interface ExportOptions {
   demonstrations: AsyncIterable<Demonstration> | Iterable<Demonstration>;
   /** Whole rollouts for the `atif` format, next to the demonstrations that were cut from them. */
   episodes?: AsyncIterable<EpisodeExport> | Iterable<EpisodeExport>;
-  /** Copied into the export as `report.json`. */
+  /** Copied into the export as `run/report.json`. */
   report?: CampaignReport | null;
-  /** Copied into the export as `campaigns.json`. */
+  /** Copied into the export as `run/campaigns.json`. */
   campaigns?: readonly CampaignRecord[];
   directory: string;
   /** @default all of them */
@@ -43,28 +44,36 @@ export interface ExportOptions {
 
 export interface ExportSummary extends ExportManifest {
   directory: string;
+  /** Files that are of the run and not of the data: another run with the same seed has others. */
+  runFiles: ExportedFile[];
+  /** Of all files but the manifest. */
   bytes: number;
 }
 
 /**
  * Writes a data set folder: `messages.jsonl`, `steps.jsonl`, `atif/`, `data/*.parquet`, a data card and a manifest with
- * the SHA-256 of every file. The folder appears complete or not at all; memory is bounded by one row group.
+ * the SHA-256 of every file; beside them `run/` with what is of the run and not of the data, which the manifest leaves
+ * out. The folder appears complete or not at all; memory is bounded by one row group.
  * @throws HindcastError `EXPORT_FAILED` when there is nothing to export, the folder is in use, or it cannot be written.
  */
 export async function exportDataset(options: ExportOptions): Promise<ExportSummary> {
   try {
     await using staging = await StagingFolder.beside(options.directory, options.replace ?? false);
-    const manifest = await writeFiles(options, staging.path);
+    const { manifest, runFiles } = await writeFiles(options, staging.path);
     await staging.commit();
-    const bytes = manifest.files.reduce((sum, file) => sum + file.bytes, 0);
-    return { ...manifest, directory: options.directory, bytes };
+    const bytes = [...manifest.files, ...runFiles].reduce((sum, file) => sum + file.bytes, 0);
+    return { ...manifest, directory: options.directory, runFiles, bytes };
   } catch (error) {
     throw classified(error, options.directory);
   }
 }
 
-async function writeFiles(options: ExportOptions, folder: string): Promise<ExportManifest> {
+async function writeFiles(
+  options: ExportOptions,
+  folder: string,
+): Promise<{ manifest: ExportManifest; runFiles: ExportedFile[] }> {
   await using sinks = new ExportSinks(folder, options);
+  await using run = new RunFacts(folder);
   const tally = new ExportTally();
   for await (const demonstration of options.demonstrations) {
     if (!tally.isFirst(demonstration)) continue;
@@ -75,6 +84,7 @@ async function writeFiles(options: ExportOptions, folder: string): Promise<Expor
     }
     const split = splitOf(demonstration.lineage.documentSource, options.validationPercent ?? validationPercentDefault);
     await sinks.write(demonstration, split);
+    await run.add(demonstration);
     tally.add(demonstration, split);
   }
   refuseEmpty(tally);
@@ -85,15 +95,15 @@ async function writeFiles(options: ExportOptions, folder: string): Promise<Expor
       continue;
     }
     await sinks.atif?.writeEpisode(episode);
+    await run.addEpisode(episode);
     tally.addEpisode();
   }
   const files = await sinks.finish(tally.nameOf);
-  if (options.report) files.push(await writeJson(folder, "report.json", options.report));
-  if (options.campaigns) files.push(await writeJson(folder, "campaigns.json", options.campaigns));
+  const runFiles = await run.finish({ report: options.report ?? null, campaigns: options.campaigns ?? null });
   files.push(await writeText(folder, "README.md", datasetCard(tally.manifest(files), options.report ?? null)));
   const manifest = tally.manifest(files);
-  await writeJson(folder, manifestName, manifest);
-  return manifest;
+  await writeText(folder, manifestName, `${JSON.stringify(manifest, null, 2)}\n`);
+  return { manifest, runFiles };
 }
 
 function refuseEmpty(tally: ExportTally): void {
@@ -117,10 +127,6 @@ function classified(error: unknown, directory: string): HindcastError {
     message: `The export to ${directory} could not be written (${messageOf(error)}); what was there before is unchanged.`,
     cause: error,
   });
-}
-
-async function writeJson(folder: string, path: string, value: unknown): Promise<ExportedFile> {
-  return writeText(folder, path, `${JSON.stringify(value, null, 2)}\n`);
 }
 
 async function writeText(folder: string, path: string, text: string): Promise<ExportedFile> {

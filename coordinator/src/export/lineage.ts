@@ -2,7 +2,8 @@ import type { Demonstration } from "@hindcast/shared";
 
 /**
  * Where a row comes from, under the names that exported files use (snake case: they are read from Python).
- * Lists instead of open records, so that every row has the same columns in every reader.
+ * Lists instead of open records, so that every row has the same columns in every reader. Times, attempts and costs are
+ * not in it: they are of the run, which another one with the same seed does not repeat (`run-facts.ts`).
  */
 export interface Lineage {
   demonstration_id: string;
@@ -14,7 +15,6 @@ export interface Lineage {
   instruction_id: string;
   instruction_kind: string;
   episode_id: string;
-  attempt: number;
   /** Observation indices, inclusive at both ends. */
   window_from: number;
   window_to: number;
@@ -24,11 +24,8 @@ export interface Lineage {
   votes: { judge: string; answer: string; score: number | null; reason: string }[];
   score: number;
   replay: string;
-  /** US dollars; null: unknown, which is not 0. */
-  cost_usd: number | null;
   is_offline: boolean;
   license_note: string;
-  created_at: string;
 }
 
 export function lineageOf(demonstration: Demonstration): Lineage {
@@ -43,7 +40,6 @@ export function lineageOf(demonstration: Demonstration): Lineage {
     instruction_id: instruction.id,
     instruction_kind: instruction.kind,
     episode_id: lineage.episodeId,
-    attempt: lineage.attempt,
     window_from: lineage.from,
     window_to: lineage.to,
     kept_steps: lineage.keptSteps,
@@ -52,10 +48,8 @@ export function lineageOf(demonstration: Demonstration): Lineage {
     votes: lineage.verdicts.map(({ judge, answer, score, reason }) => ({ judge, answer, score, reason })),
     score: demonstration.score,
     replay: demonstration.replay,
-    cost_usd: lineage.costUsd,
     is_offline: lineage.isOffline,
     license_note: licenseNote(demonstration),
-    created_at: demonstration.createdAt,
   };
 }
 

@@ -17,7 +17,6 @@ const text: Scalar = { type: "BYTE_ARRAY", converted_type: "UTF8" };
 const integer: Scalar = { type: "INT32" };
 const real: Scalar = { type: "DOUBLE" };
 const boolean: Scalar = { type: "BOOLEAN" };
-const timestamp: Scalar = { type: "INT64", converted_type: "TIMESTAMP_MILLIS" };
 
 const required = (name: string, scalar: Scalar): SchemaElement => ({ name, ...scalar, repetition_type: "REQUIRED" });
 const optional = (name: string, scalar: Scalar): SchemaElement => ({ name, ...scalar, repetition_type: "OPTIONAL" });
@@ -65,7 +64,6 @@ const columns: readonly Column[] = [
   flat(required("instruction_id", text)),
   flat(required("instruction_kind", text)),
   flat(required("episode_id", text)),
-  flat(required("attempt", integer)),
   flat(required("window_from", integer)),
   flat(required("window_to", integer)),
   list("kept_steps", [required("element", integer)]),
@@ -79,10 +77,8 @@ const columns: readonly Column[] = [
   ]),
   flat(required("score", real)),
   flat(required("replay", text)),
-  flat(optional("cost_usd", real)),
   flat(required("is_offline", boolean)),
   flat(required("license_note", text)),
-  flat(required("created_at", timestamp)),
 ];
 
 export const columnNames: readonly string[] = columns.map(({ name }) => name);
@@ -94,11 +90,10 @@ export const parquetSchema: SchemaElement[] = [
 
 /** One demonstration as a row: a value per column name. */
 export function parquetRow(demonstration: Demonstration): Record<string, unknown> {
-  const { demonstration_id: id, created_at, ...lineage } = lineageOf(demonstration);
+  const { demonstration_id: id, ...lineage } = lineageOf(demonstration);
   return {
     ...lineage,
     id,
-    created_at: new Date(created_at),
     environment: demonstration.environment,
     instruction: demonstration.instruction.text,
     asks_for_answer: demonstration.instruction.asksForAnswer,

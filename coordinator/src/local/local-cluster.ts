@@ -27,6 +27,8 @@ export interface LocalClusterOptions {
   dataDirectory: string;
   /** What has to run besides the broker. */
   parts: readonly ClusterPart[];
+  /** Processes that share the coordinator's part. */
+  coordinators: number;
   agents: number;
   slots: number;
   logLevel: string;
@@ -158,7 +160,7 @@ class OwnedCluster implements ClusterAccess {
     const specs = processSpecs(this.#options, { url: this.url, credentialsDirectory: this.credentialsDirectory });
     this.#reaper = this.#supervise(specs.reaper);
     await this.#reaper.start(signal);
-    // The coordinator creates the streams that the others use.
+    // The first coordinator creates the streams that the others use.
     for (const stage of specs.stages) {
       await Promise.all(
         stage.map((spec) => {

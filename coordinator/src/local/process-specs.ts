@@ -31,10 +31,12 @@ export function processSpecs(
     HINDCAST_NATS_PASSWORD_FILE: join(broker.credentialsDirectory, user),
     HINDCAST_METRICS_PORT: "0",
   });
-  const coordinator = spec("coordinator", "coordinator", "coordinator/src/main.ts", {
-    ...bus("coordinator"),
-    ...options.modelEnvironment,
-  });
+  const [coordinator, ...standbys] = Array.from({ length: options.coordinators }, (_, i) =>
+    spec(i === 0 ? "coordinator" : `coordinator-${i + 1}`, "coordinator", "coordinator/src/main.ts", {
+      ...bus("coordinator"),
+      ...options.modelEnvironment,
+    }),
+  );
   const index = spec("index-core", "index", "index-core/ts/main.ts", {
     ...bus("index-core"),
     [indexVariables.indexFolder.name]: join(options.dataDirectory, "index"),
@@ -55,7 +57,7 @@ export function processSpecs(
       ...spec("reaper", "reaper", "coordinator/src/local/reaper.ts", {}),
       command: [...fromSource("coordinator/src/local/reaper.ts"), options.dataDirectory],
     },
-    stages: [has([coordinator]), has([index, ...agents])],
+    stages: [has(coordinator === undefined ? [] : [coordinator]), has([...standbys, index, ...agents])],
   };
 }
 

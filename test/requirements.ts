@@ -107,7 +107,8 @@ export const requirements = {
   "4.fuzz": "file readers, queries and vectors survive any bytes",
   "4.pitfalls": "the fifteen pitfalls of a plain vector library do not happen",
   "5.4.fenced": "a coordinator whose lease is gone ends no campaign and no stage, wherever it wakes up",
-  "5.4.identical": "killing or freezing coordinators leaves the same data set, byte for byte, as a run with the same seed",
+  "5.4.identical":
+    "killing or freezing coordinators leaves the same data set, byte for byte, as a run with the same seed",
   "5.4.leader": "a campaign has one leader by lease; another one goes on when it stops, dies or freezes",
   "5.4.memory": "a campaign is run again holding only the tasks that it waits for",
   "5.4.shared-stages": "coordinators share the stages through the work queue, and a stage that fails costs its item",

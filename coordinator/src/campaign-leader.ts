@@ -127,12 +127,7 @@ export class CampaignLeader {
   }
 
   /** What is still queued of it would be paid for and serve nobody; agents see the state and stop what they work on. */
-  async #fail(
-    id: CampaignId,
-    failure: HindcastError,
-    report: CampaignRecord["report"],
-    leader: Leader,
-  ): Promise<void> {
+  async #fail(id: CampaignId, failure: HindcastError, report: CampaignRecord["report"], leader: Leader): Promise<void> {
     this.#deps.logger.error({ event: "campaign.failed", campaignId: id, code: failure.code, err: failure });
     const end = { state: "failed", detail: `${failure.message} (${failure.code})`, report } as const;
     const ended = await this.#end(id, end, leader);

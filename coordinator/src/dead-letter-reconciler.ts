@@ -1,7 +1,16 @@
 // Tasks that no consumer will deliver again, because their workers died or were stopped too often: moves them to the
 // dead letters and writes the terminal record that nobody else will, or their campaign would wait for ever.
 import { setTimeout as delay } from "node:timers/promises";
-import { decode, type LeaseName, leaseOf, messageOf, noUsage, Task, type TaskResult, type WorkerId } from "@hindcast/shared";
+import {
+  decode,
+  type LeaseName,
+  leaseOf,
+  messageOf,
+  noUsage,
+  Task,
+  type TaskResult,
+  type WorkerId,
+} from "@hindcast/shared";
 import { type Bus, type DeadLetter, type Logger, trajectoryDigest } from "@hindcast/shared/node";
 
 const everyMs = 30_000;

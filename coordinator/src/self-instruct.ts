@@ -1,5 +1,12 @@
 // Documents → instructions (Algorithm 1, `LLM.selfInstruct(d, N)`): N proposals per document, one call each.
-import { type Document, type Instruction, type InstructionId, type ProposeTask, stagePool, type TaskId } from "@hindcast/shared";
+import {
+  type Document,
+  type Instruction,
+  type InstructionId,
+  type ProposeTask,
+  stagePool,
+  type TaskId,
+} from "@hindcast/shared";
 import { deriveId, environmentDescription, type ProposedTask, selfInstruct } from "@hindcast/shared/node";
 import { pMapIterable } from "p-map";
 import { askGenerator, type CampaignContext, type StageContext } from "./campaign-context.ts";

@@ -4,7 +4,12 @@
 import type { CampaignId, Task, TaskResult } from "@hindcast/shared";
 import type { Bus } from "@hindcast/shared/node";
 
-type ResultKind = { rollout: "episode.ended"; replay: "replay.ended"; propose: "stage.ended"; construct: "stage.ended" };
+type ResultKind = {
+  rollout: "episode.ended";
+  replay: "replay.ended";
+  propose: "stage.ended";
+  construct: "stage.ended";
+};
 type ResultOf<T extends Task> = Extract<TaskResult, { kind: ResultKind[T["kind"]] }>;
 
 export class TaskRunner {

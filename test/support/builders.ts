@@ -8,6 +8,7 @@ import type {
   Instruction,
   InstructionId,
   Observed,
+  ReplayTask,
   RolloutTask,
   Sha256,
   ShellObservation,
@@ -110,6 +111,25 @@ export function aRolloutTask(partial: Partial<RolloutTask> = {}): RolloutTask {
     excludeFromRetrieval: { taskIds: [], documentIds: [] },
     reference: null,
     seed: 0,
+    ...partial,
+  };
+}
+
+export function aReplayTask(partial: Partial<ReplayTask> = {}): ReplayTask {
+  return {
+    v: 1,
+    kind: "replay",
+    taskId: "task-1" as TaskId,
+    episodeId: "ep-1" as EpisodeId,
+    campaignId: "c-0001" as CampaignId,
+    pool: "shell",
+    environment: { kind: "shell", files: [], setup: [] },
+    limits: someLimits,
+    traceparent: null,
+    from: 0,
+    snapshot: null,
+    startStateHash: stateHash("start"),
+    steps: [{ action: { kind: "shell", command: "touch a" }, stateHash: stateHash("a"), exitCode: 0 }],
     ...partial,
   };
 }

@@ -56,7 +56,11 @@ export function exportCommand(): Command {
               { header: "rows", align: "right" },
               { header: "bytes", align: "right" },
             ],
-            [...summary.files, ...summary.runFiles].map(({ path, rows, bytes }) => [path, rows === null ? "" : String(rows), formatBytes(bytes)]),
+            [...summary.files, ...summary.runFiles].map(({ path, rows, bytes }) => [
+              path,
+              rows === null ? "" : String(rows),
+              formatBytes(bytes),
+            ]),
           ),
         ].join("\n"),
       );

@@ -8,6 +8,7 @@ import {
   CampaignReply,
   CampaignReport,
   ControlRequest,
+  HindcastError,
   subjects,
   type BlobRef,
   type CampaignRecord,
@@ -26,6 +27,9 @@ import { exitCodes } from "./exit-codes.ts";
 import { followCampaign } from "./follow-campaign.ts";
 import { readDocuments } from "./read-documents.ts";
 import { type Session, withSession } from "./session.ts";
+
+/** Times that an unanswered request to start is followed by another look. */
+const startTriesMax = 3;
 
 export function runCommand(): Command {
   return addSettingFlags(new Command("run"), campaignFlags)
@@ -61,8 +65,24 @@ function announceModels({ terminal, loaded }: CommandContext): void {
   terminal.line(`models: ${[...roles].join(", ")} (${models.why})`);
 }
 
-/** The same campaign that an interrupted run left behind goes on; anything else is a new one. */
+/** A coordinator may die between starting a campaign and saying so: then it is found at the next look. */
 async function startOrContinue(
+  context: CommandContext,
+  bus: Bus,
+  wanted: { name: string; documents: Document[] },
+): Promise<CampaignRecord> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await tryToStartOrContinue(context, bus, wanted);
+    } catch (error) {
+      const isUnanswered = error instanceof HindcastError && error.code === "BUS_TIMEOUT";
+      if (!isUnanswered || attempt >= startTriesMax) throw error;
+    }
+  }
+}
+
+/** The same campaign that an interrupted run left behind goes on; anything else is a new one. */
+async function tryToStartOrContinue(
   context: CommandContext,
   bus: Bus,
   wanted: { name: string; documents: Document[] },

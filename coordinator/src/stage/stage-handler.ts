@@ -162,7 +162,8 @@ export class StageHandler implements TaskHandler {
 
   /** The one place where a stage's work becomes the campaign's. */
   async #commit({ lease, fencingToken }: Hold, task: StageTask, end: End & { durationMs: number }): Promise<void> {
-    lease.lost.throwIfAborted();
+    // A renewal is a compare-and-set: one that slept since the last finds out here, not after it has written.
+    if (!(await lease.renew())) throw lease.lost.reason as Error;
     const { bus, workerId, logger } = this.#deps;
     const { campaignId, taskId } = task;
     const endedAt = new Date().toISOString();

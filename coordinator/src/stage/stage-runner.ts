@@ -30,10 +30,7 @@ export async function runStage(context: CampaignContext, task: StageTask): Promi
 }
 
 /** Null for a task that does not fit a message. */
-async function runFitting(
-  { tasks, ledger, warnings }: CampaignContext,
-  task: StageTask,
-): Promise<StageEnded | null> {
+async function runFitting({ tasks, ledger, warnings }: CampaignContext, task: StageTask): Promise<StageEnded | null> {
   try {
     return await tasks.run(task, () => ledger.assertWithinBudget());
   } catch (error) {

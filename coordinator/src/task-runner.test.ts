@@ -1,0 +1,71 @@
+// Requirements: 5.4.memory
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import type { ReplayEnded, ReplayTask, TaskId } from "@hindcast/shared";
+import type { Bus } from "@hindcast/shared/node";
+import { describe, expect, it } from "vitest";
+import { aReplayTask } from "../../test/support/builders.ts";
+import { TaskRunner } from "./task-runner.ts";
+
+setFlagsFromString("--expose-gc");
+const collectGarbage = runInNewContext("gc") as () => void;
+
+const tasks = 10_000;
+const detailCharacters = 10_000;
+
+const taskOf = (n: number): ReplayTask => aReplayTask({ taskId: `task-${n}` as TaskId });
+/** A fresh text each time: equal ones must not share memory. */
+const resultOf = (n: number): ReplayEnded => ({
+  v: 1,
+  kind: "replay.ended",
+  campaignId: taskOf(n).campaignId,
+  taskId: `task-${n}` as TaskId,
+  episodeId: taskOf(n).episodeId,
+  workerId: "w-1" as ReplayEnded["workerId"],
+  endedAt: "2026-11-20T10:00:00.000Z",
+  durationMs: 1,
+  from: 0,
+  outcome: "completed",
+  agreedTo: 1,
+  detail: Buffer.alloc(detailCharacters, String(n)).toString("latin1"),
+});
+
+/** A campaign of which all tasks are done; publishing would be a fault. */
+function aFinishedCampaign(): { bus: Pick<Bus, "tasks" | "results">; replayed: Promise<void> } {
+  const { promise: replayed, resolve } = Promise.withResolvers<void>();
+  const results: Partial<Bus["results"]> = {
+    get: (_, task) => Promise.resolve(resultOf(Number(task.slice("task-".length)))),
+    watch: async function* (_, signal) {
+      for (let n = 0; n < tasks; n += 1) {
+        yield resultOf(n);
+        if (n % 100 === 0) await Promise.resolve();
+      }
+      resolve();
+      await new Promise((_resolve, reject) => {
+        signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+      });
+    },
+  };
+  const refused = { publish: () => Promise.reject(new Error("a task that is done was queued again")) };
+  return { bus: { results, tasks: refused } as unknown as Pick<Bus, "tasks" | "results">, replayed };
+}
+
+describe("TaskRunner", () => {
+  it("runs a finished campaign again without queueing anything and without holding its results", async () => {
+    const { bus, replayed } = aFinishedCampaign();
+    const over = new AbortController();
+    const runner = new TaskRunner(bus, over.signal);
+    collectGarbage();
+    const before = process.memoryUsage().heapUsed;
+    const following = runner.follow(taskOf(0).campaignId);
+    await replayed;
+    collectGarbage();
+    // Held, they would take ten thousand times ten thousand characters.
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan((tasks * detailCharacters) / 10);
+    for (const n of [0, 1, tasks - 1]) {
+      expect(await runner.run(taskOf(n))).toMatchObject({ taskId: `task-${n}`, agreedTo: 1 });
+    }
+    over.abort(new Error("over"));
+    await expect(following).rejects.toThrow("over");
+  });
+});

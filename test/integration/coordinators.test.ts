@@ -2,7 +2,7 @@
 // Requirements: 5.4.leader, 5.4.fenced, 5.4.shared-stages
 import {
   type CampaignLeader,
-  CampaignRecord,
+  type CampaignRecord,
   CampaignReply,
   ControlRequest,
   HindcastError,

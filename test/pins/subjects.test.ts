@@ -9,6 +9,7 @@ import {
   limits,
   retrievalServiceName,
   RetrievalRequest,
+  stagePool,
   streams,
   subjects,
   type TaskId,
@@ -188,6 +189,7 @@ describe("docs/protocol.md", () => {
       ["max_batch", String(consumer.max_batch)],
     ]);
     expect(consumer.ack_policy).toBe("explicit");
+    expect(seconds(consumerDefinition(stagePool).ack_wait) * 1_000).toBe(limits.stageAckWaitMs);
   });
 
   it("shows the caps of the code", () => {
@@ -219,10 +221,13 @@ describe("docs/protocol.md", () => {
     expect(examples.map(({ kind }) => kind)).toEqual([
       "rollout",
       "replay",
+      "propose",
+      "construct",
       "episode.started",
       "step.recorded",
       "episode.ended",
       "replay.ended",
+      "stage.ended",
       "retrieval.search",
     ]);
     for (const example of examples) {

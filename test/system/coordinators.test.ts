@@ -80,8 +80,15 @@ interface Run {
 async function aRun(folder: string): Promise<Run> {
   const process = startHindcast(
     [
-      ...["--json", "run", "--docs", someDocuments(folder), "--no-evaluation", "--seed", "7"],
-      ...["--set", `cluster.coordinators=${coordinators}`],
+      "--json",
+      "run",
+      "--docs",
+      someDocuments(folder),
+      "--no-evaluation",
+      "--seed",
+      "7",
+      "--set",
+      `cluster.coordinators=${coordinators}`,
     ],
     { cwd: folder },
   );

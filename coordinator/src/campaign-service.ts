@@ -8,7 +8,7 @@ import {
   type WorkerId,
 } from "@hindcast/shared";
 import type { StartCampaign } from "@hindcast/shared";
-import { CampaignLeader } from "./campaign-leader.ts";
+import { CampaignLeadership } from "./campaign-leadership.ts";
 import { CampaignRecords } from "./campaign-records.ts";
 import type { CampaignDeps } from "./campaign-run.ts";
 
@@ -19,7 +19,7 @@ const verbs = ["start", "cancel", "list"] as const;
 export class CampaignService implements AsyncDisposable {
   readonly #deps: CampaignDeps;
   readonly #records: CampaignRecords;
-  readonly #leader: CampaignLeader;
+  readonly #leadership: CampaignLeadership;
   readonly #endpoints: AsyncDisposable[] = [];
   readonly #stopping = new AbortController();
   #leading: Promise<void> = Promise.resolve();
@@ -27,11 +27,11 @@ export class CampaignService implements AsyncDisposable {
   constructor(deps: CampaignDeps & { workerId: WorkerId }) {
     this.#deps = deps;
     this.#records = new CampaignRecords(deps.bus);
-    this.#leader = new CampaignLeader(deps, this.#records);
+    this.#leadership = new CampaignLeadership(deps, this.#records);
   }
 
   async start(): Promise<void> {
-    this.#leading = this.#leader.run(this.#stopping.signal);
+    this.#leading = this.#leadership.run(this.#stopping.signal);
     for (const verb of verbs) {
       const endpoint = await this.#deps.bus.serve({
         subject: subjects.control(verb),
@@ -78,7 +78,7 @@ export class CampaignService implements AsyncDisposable {
     const detail = "cancelled by request";
     const cancelled = await this.#records.end(id, { state: "cancelled", detail, report: null }, null);
     this.#deps.logger.info({ event: "campaign.ended", campaignId: id, state: cancelled.state, detail });
-    await this.#leader.letGo(id, `campaign ${id} was cancelled`);
+    await this.#leadership.letGo(id, `campaign ${id} was cancelled`);
     await this.#deps.bus.tasks.purge(id);
     return cancelled;
   }

@@ -2,7 +2,7 @@
 // window of what happened, the instruction that it accomplishes; of those, the ones that the filter keeps. The leader of
 // the campaign walks through it; rollouts and replays are the agents' work, the other stages any coordinator's.
 import type { Document } from "@hindcast/shared";
-import pMap from "p-map";
+import pMap, { pMapSkip } from "p-map";
 import type { CampaignContext } from "./campaign-context.ts";
 import { storeDemonstration } from "./demonstration-store.ts";
 import { verifyByReplay } from "./replay-verification.ts";
@@ -15,9 +15,7 @@ import { construct } from "./stage/construct.ts";
 const episodesInFlightMax = 256;
 
 /** An instruction that led to at least one demonstration: what evaluation varies. */
-export interface LearnedInstruction extends ProposedInstruction {
-  demonstrations: number;
-}
+export type LearnedInstruction = ProposedInstruction;
 
 /** Algorithm 1. @returns the instructions that something was learned from, in proposal order. */
 export async function synthesise(
@@ -26,16 +24,17 @@ export async function synthesise(
   known: InstructionDeduplicator,
 ): Promise<LearnedInstruction[]> {
   const instructions = proposeInstructions(context, documents, known);
-  const learned = await pMap(instructions, (instruction) => learnFrom(context, instruction), {
-    concurrency: episodesInFlightMax,
-  });
-  return learned.filter(({ demonstrations }) => demonstrations > 0);
+  return await pMap(
+    instructions,
+    async (proposed) => ((await learnFrom(context, proposed)) > 0 ? proposed : pMapSkip),
+    { concurrency: episodesInFlightMax },
+  );
 }
 
-/** The body of Algorithm 1's loop over instructions. */
-async function learnFrom(context: CampaignContext, proposed: ProposedInstruction): Promise<LearnedInstruction> {
+/** The body of Algorithm 1's loop over instructions. @returns how many demonstrations came of it. */
+async function learnFrom(context: CampaignContext, proposed: ProposedInstruction): Promise<number> {
   const episode = await rollOut(context, proposed);
-  if (episode === null) return { ...proposed, demonstrations: 0 };
+  if (episode === null) return 0;
   const accepted = await construct(context, episode);
   context.report("backward-construction", context.funnel.total("windows"), context.funnel.total("windows"));
   context.report("committee", context.funnel.total("candidates"), context.funnel.total("candidates"));
@@ -48,5 +47,5 @@ async function learnFrom(context: CampaignContext, proposed: ProposedInstruction
     demonstrations += Number(await storeDemonstration(context, candidate, replay));
   }
   context.report("index", context.funnel.total("demonstrations"), context.funnel.total("demonstrations"));
-  return { ...proposed, demonstrations };
+  return demonstrations;
 }

@@ -4,7 +4,7 @@
 import { gzipSync } from "node:zlib";
 import {
   type CampaignId,
-  type CampaignLeader as Leader,
+  type CampaignLeader,
   type CampaignRecord,
   type HindcastError,
   leaseOf,
@@ -21,7 +21,7 @@ import { type CampaignDeps, runCampaign } from "./campaign-run.ts";
 /** Campaigns whose leases are looked at at once. */
 const looksInFlightMax = 8;
 
-export class CampaignLeader {
+export class CampaignLeadership {
   readonly #deps: CampaignDeps & { workerId: WorkerId };
   readonly #records: CampaignRecords;
   /** Running campaigns, whoever leads them. */
@@ -98,7 +98,10 @@ export class CampaignLeader {
     const log = { campaignId: id, token: leader.token };
     try {
       const record = await this.#records.claim(id, leader);
-      if (record === null) return;
+      if (record === null) {
+        logger.warn({ event: "campaign.unclaimed", ...log }, "it has ended, or a later leader stands in its record");
+        return;
+      }
       logger.info({ event: "campaign.led", ...log, name: record.name });
       await this.#runToEnd(record, leader, AbortSignal.any([signal, lease.lost]));
     } catch (error) {
@@ -112,7 +115,7 @@ export class CampaignLeader {
     }
   }
 
-  async #runToEnd(record: CampaignRecord, leader: Leader, signal: AbortSignal): Promise<void> {
+  async #runToEnd(record: CampaignRecord, leader: CampaignLeader, signal: AbortSignal): Promise<void> {
     try {
       const { report, failure } = await runCampaign(record, this.#deps, signal);
       const blob = await this.#deps.bus.blobs.put(gzipSync(JSON.stringify(report)));
@@ -127,7 +130,12 @@ export class CampaignLeader {
   }
 
   /** What is still queued of it would be paid for and serve nobody; agents see the state and stop what they work on. */
-  async #fail(id: CampaignId, failure: HindcastError, report: CampaignRecord["report"], leader: Leader): Promise<void> {
+  async #fail(
+    id: CampaignId,
+    failure: HindcastError,
+    report: CampaignRecord["report"],
+    leader: CampaignLeader,
+  ): Promise<void> {
     this.#deps.logger.error({ event: "campaign.failed", campaignId: id, code: failure.code, err: failure });
     const end = { state: "failed", detail: `${failure.message} (${failure.code})`, report } as const;
     const ended = await this.#end(id, end, leader);
@@ -137,7 +145,7 @@ export class CampaignLeader {
   async #end(
     id: CampaignId,
     end: Pick<CampaignRecord, "state" | "detail" | "report">,
-    leader: Leader,
+    leader: CampaignLeader,
   ): Promise<CampaignRecord> {
     const { state, detail, ...rest } = await this.#records.end(id, end, leader);
     this.#deps.logger.info({ event: "campaign.ended", campaignId: id, state, detail });

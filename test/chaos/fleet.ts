@@ -105,6 +105,7 @@ export async function startFleet({
   const options: LocalClusterOptions = {
     dataDirectory: folder,
     parts: ["coordinator", "index", "agents"],
+    coordinators,
     agents,
     slots,
     logLevel: "info",
@@ -115,15 +116,7 @@ export async function startFleet({
     onEvent: () => undefined,
   };
   const { stages } = processSpecs(options, { url: broker.url, credentialsDirectory });
-  const specs = stages.flat().flatMap((spec) => {
-    if (spec.part !== "coordinator") return [spec];
-    return Array.from({ length: coordinators }, (_, n) => ({
-      ...spec,
-      name: `coordinator-${n + 1}`,
-      logPath: join(folder, "logs", `coordinator-${n + 1}.log`),
-    }));
-  });
-  const members = specs.map((spec) => new Member(spec));
+  const members = stages.flat().map((spec) => new Member(spec));
   return {
     broker,
     members,

@@ -72,7 +72,7 @@ async function openLeases(manager: JetStreamManager, keys: string[]): Promise<Le
   for (const key of keys) {
     const message = await manager.streams.getMessage("KV_LEASES", { last_by_subj: key });
     const name = key.replace("$KV.LEASES.", "") as LeaseName;
-    if (message !== null && message.data.length > 0 && name.startsWith("episode.")) open.push(name);
+    if (message !== null && message.data.length > 0 && name !== "admission") open.push(name);
   }
   return open;
 }

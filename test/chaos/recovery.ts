@@ -1,7 +1,7 @@
 // How long an episode stood still after its agent was killed: from the signal to the next committed step.
-import type { History } from "./history.ts";
-import type { Fault } from "./nemesis.ts";
+import { episodeResults, type History } from "./history.ts";
 import { quantile } from "../load/statistics.ts";
+import type { Fault } from "./nemesis.ts";
 
 export interface Recovery {
   episodes: number;
@@ -17,7 +17,7 @@ export function recoveryOf(
   workerOf: (member: string) => string | null,
 ): Recovery {
   const byEpisode = Map.groupBy(history.records, ({ value }) => value.episodeId);
-  const ends = new Map(history.results.map(({ value, at }) => [String(value.episodeId), at]));
+  const ends = new Map(episodeResults(history).map(({ value, at }) => [value.episodeId, at]));
   const times: number[] = [];
   for (const { kind, member, at } of faults) {
     const worker = workerOf(member);

@@ -1,0 +1,37 @@
+// A rollout agent as its `main.ts` composes it, in a simulated process.
+import { CampaignRecord, type WorkerId } from "@hindcast/shared";
+import { type Bus, type Model, silentLogger } from "@hindcast/shared/node";
+import { Registry } from "prom-client";
+import type { EnvironmentProvider } from "../../../rollout-agent/src/environment/environment.ts";
+import { AgentMetrics } from "../../../rollout-agent/src/metrics.ts";
+import { announce } from "../../../rollout-agent/src/worker/announcement.ts";
+import { Cancellations } from "../../../rollout-agent/src/worker/cancellations.ts";
+import { runLeaseLoop } from "../../../rollout-agent/src/worker/lease-loop.ts";
+import { ReplayHandler } from "../../../rollout-agent/src/worker/replay-handler.ts";
+import { RolloutHandler } from "../../../rollout-agent/src/worker/rollout-handler.ts";
+import { TaskDispatcher } from "../../../rollout-agent/src/worker/task-dispatcher.ts";
+
+export interface AgentOptions {
+  bus: Bus;
+  workerId: WorkerId;
+  pool: string;
+  slots: number;
+  environments: EnvironmentProvider;
+  model: (id: string) => Model;
+}
+
+/** Works until `drain` aborts and everything that it held is finished or handed back. */
+export async function runAgent(options: AgentOptions, drain: AbortSignal): Promise<void> {
+  const { bus, workerId, pool, slots, environments, model } = options;
+  const logger = silentLogger;
+  const cancellations = new Cancellations();
+  const following = cancellations.follow(bus.records("CAMPAIGNS", CampaignRecord), drain);
+  const announcing = announce({ bus, workerId, slots, pool, logger }, drain);
+  const shared = { bus, workerId, environments: () => environments, logger, drain };
+  const metrics = new AgentMetrics(new Registry());
+  const rollouts = new RolloutHandler({ ...shared, model, cancellations, metrics });
+  const handler = new TaskDispatcher(rollouts, new ReplayHandler(shared));
+  const abort = new AbortController().signal;
+  await Promise.all([following, announcing, runLeaseLoop({ bus, pool, slots, handler, logger, drain, abort })]);
+  await bus.close();
+}

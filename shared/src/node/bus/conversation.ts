@@ -11,6 +11,18 @@ export interface ConversationOptions {
   /** Longest silence (heartbeats break it) before the server is taken for gone. */
   idleMs: number;
   signal?: AbortSignal;
+  /** Looks at every message as it comes, heartbeats too; what it throws ends the conversation. */
+  check?: (message: Msg) => void;
+}
+
+/**
+ * A message before this one never came although the connection held: between the servers of a cluster a delivery can
+ * get lost when their route breaks.
+ */
+export class MessageLost extends ConnectionLost {
+  constructor(what: string) {
+    super(`a message was lost on its way (${what})`);
+  }
 }
 
 /** The server ended the conversation with a status other than "that was all". */
@@ -31,7 +43,7 @@ const ordinaryConflicts = ["Batch Completed", "Message Size Exceeds MaxBytes", "
 /**
  * Yields replies until `messagesMax`, an ordinary end, or `signal` aborts.
  * @throws ConnectionLost, TimeoutError after `idleMs` of silence, or ConversationRefused (a deleted consumer: 409;
- *   nobody there: 503)
+ *   nobody there: 503), or what `check` throws
  */
 export async function* converse(
   connection: Connection,
@@ -59,6 +71,11 @@ export async function* converse(
     callback: (error, message) => {
       silence.refresh();
       if (error !== null) return end(error);
+      try {
+        options.check?.(message);
+      } catch (problem) {
+        return end(problem);
+      }
       const status = statusOf(message);
       if (status === null) queue.push(message);
       else if (status.code !== heartbeat) return end(endOf(status));

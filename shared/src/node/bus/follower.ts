@@ -7,7 +7,7 @@ import { type Msg, nanos } from "@nats-io/transport-node";
 import { limits } from "../../limits.ts";
 import { isBusCode, toBusError } from "./bus-errors.ts";
 import type { Connection } from "./connection.ts";
-import { converse } from "./conversation.ts";
+import { converse, MessageLost } from "./conversation.ts";
 import { patiently, retryDelayMs } from "./patience.ts";
 
 export interface FollowedMessage {
@@ -83,11 +83,22 @@ async function* pullForever(
     expires: nanos(pullExpiresMs),
     idle_heartbeat: nanos(heartbeatMs),
   };
+  // The consumer numbers its deliveries without a gap and says the newest number in its heartbeats. It acknowledges
+  // nothing, so that a delivery that got lost would never come again.
+  let delivered = 0;
+  const check = ({ reply, headers }: Msg): void => {
+    const told = headers?.get("Nats-Last-Consumer") ?? "";
+    const isDelivery = reply?.startsWith("$JS.ACK.") === true;
+    const newest = isDelivery ? deliveryOf(reply).consumerSequence : Number(told === "" ? delivered : told);
+    if (newest > delivered + Number(isDelivery)) throw new MessageLost(`${newest} follows ${delivered} of ${consumer}`);
+    delivered = Math.max(delivered, newest);
+  };
   while (!signal.aborted) {
     const pull = converse(connection, `$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`, request, {
       messagesMax: limits.readBatchMax,
       idleMs: 2.5 * heartbeatMs,
       signal,
+      check,
     });
     for await (const message of pull) yield toFollowed(message);
   }
@@ -102,17 +113,24 @@ function toFollowed(message: Msg): FollowedMessage {
   };
 }
 
+export interface DeliveryNumbers {
+  deliveryCount: number;
+  streamSequence: number;
+  consumerSequence: number;
+}
+
 /**
- * What a delivery's reply subject says. Version 1: `$JS.ACK.<stream>.<consumer>.<deliveries>.<stream sequence>.…` (9
- * tokens); version 2, from nats-server 2.15, puts domain and account hash before the stream.
+ * What a delivery's reply subject says. Version 1: `$JS.ACK.<stream>.<consumer>.<deliveries>.<stream sequence>.
+ * <consumer sequence>.…` (9 tokens); version 2, from nats-server 2.15, puts domain and account hash before the stream.
  */
-export function deliveryOf(reply: string | undefined): { deliveryCount: number; streamSequence: number } {
+export function deliveryOf(reply: string | undefined): DeliveryNumbers {
   const tokens = (reply ?? "").split(".");
   const from = tokens.length === 9 ? 4 : 6;
   const deliveryCount = Number(tokens[from]);
   const streamSequence = Number(tokens[from + 1]);
-  if (tokens[1] !== "ACK" || !Number.isInteger(deliveryCount) || !Number.isInteger(streamSequence)) {
+  const consumerSequence = Number(tokens[from + 2]);
+  if (tokens[1] !== "ACK" || !Number.isInteger(deliveryCount) || !Number.isInteger(streamSequence) || !Number.isInteger(consumerSequence)) {
     throw new TypeError(`not a JetStream delivery: reply subject ${reply ?? "missing"}`);
   }
-  return { deliveryCount, streamSequence };
+  return { deliveryCount, streamSequence, consumerSequence };
 }

@@ -5,7 +5,7 @@ import type { StoredMsg } from "@nats-io/jetstream";
 import type { Msg } from "@nats-io/transport-node";
 import { limits } from "../../limits.ts";
 import type { Connection } from "./connection.ts";
-import { converse } from "./conversation.ts";
+import { converse, MessageLost } from "./conversation.ts";
 import { patiently } from "./patience.ts";
 
 export interface StoredMessage {
@@ -89,7 +89,12 @@ async function readBatch(
       messagesMax: limits.readBatchMax + 1,
       idleMs: limits.busTryTimeoutMs,
     });
-    for await (const message of conversation) messages.push(fromDirect(message));
+    for await (const message of conversation) {
+      const previous = Number(message.headers?.get("Nats-Last-Sequence") ?? "0");
+      const known = messages.at(-1)?.sequence ?? 0;
+      if (previous !== known) throw new MessageLost(`${previous} of ${stream}`);
+      messages.push(fromDirect(message));
+    }
     return messages;
   });
 }

@@ -34,6 +34,8 @@ export class SimulatedCluster implements Disposable {
   readonly services = new Map<string, Service>();
   /** What processes of a real cluster would have died of. */
   readonly failures: string[] = [];
+  /** Told of every process before it begins. */
+  onStart: (process: SimulatedProcess) => void = () => undefined;
   readonly #patched: Disposable;
   #generation = 0;
 
@@ -59,6 +61,7 @@ export class SimulatedCluster implements Disposable {
     const process = new SimulatedProcess(name, this.scheduler, this.random.fork());
     const service: Service = { name, process, drain: new AbortController(), isRunning: true };
     this.services.set(name, service);
+    this.onStart(process);
     this.trace.note(`start ${name} (${generation})`);
     const run = async (): Promise<void> => {
       try {

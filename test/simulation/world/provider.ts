@@ -44,7 +44,7 @@ export class SimulatedProvider {
     return (id) => {
       const known = models.get(id);
       if (known !== undefined) return known;
-      const bare = retrying(this.#driver(id, looked), { lanes, prices: shippedPrices });
+      const bare = retrying(this.#driver(id, looked), { lanes, prices: shippedPrices, attemptTimeoutMs: 30_000 });
       const model = this.isJournalOn ? journaled(bare, store) : bare;
       models.set(id, model);
       return model;

@@ -1,0 +1,223 @@
+// What must hold after every run, whatever happened in it: cluster.md §5, I1 to I7, and that nothing is paid for twice.
+import {
+  CampaignRecord,
+  decode,
+  Demonstration,
+  type EpisodeEnded,
+  streams,
+  subjects,
+  TaskResult,
+  TrajectoryRecord,
+} from "@hindcast/shared";
+import { sha256Hex, trajectoryDigest } from "@hindcast/shared/node";
+import { encode } from "@hindcast/shared";
+import type { SimulatedNatsServer } from "./server/nats-server.ts";
+import type { StoredMessage, Stream } from "./server/stream.ts";
+import { headerOf } from "./server/wire.ts";
+import type { Witness } from "./witness.ts";
+
+export interface Violation {
+  invariant: "I1" | "I2" | "I3" | "I4" | "I5" | "I6" | "I7" | "bought twice" | "another outcome" | "failure";
+  detail: string;
+}
+
+/** A moment at which a lease was written, expired or was given up. */
+export interface LeaseChange {
+  key: string;
+  sequence: number;
+  at: number;
+  /** Null: nobody holds it. */
+  workerId: string | null;
+}
+
+export class ServerState {
+  readonly #server: SimulatedNatsServer;
+
+  constructor(server: SimulatedNatsServer) {
+    this.#server = server;
+  }
+
+  stream(name: string): Stream {
+    return this.#server.jetstream.stream(name);
+  }
+
+  get isAtRest(): boolean {
+    return this.restlessness.length === 0;
+  }
+
+  /** What is still going on, in words. */
+  get restlessness(): string[] {
+    const words: string[] = [];
+    const tasks = this.stream(streams.tasks).size;
+    if (tasks > 0) words.push(`${tasks} tasks are queued`);
+    for (const consumer of this.#server.jetstream.consumers.get(streams.tasks)?.values() ?? []) {
+      if (consumer.pending.size > 0) words.push(`${consumer.pending.size} deliveries are not acknowledged`);
+    }
+    const leases = live(this.stream("KV_LEASES"));
+    if (leases.length > 0) words.push(`leases are held: ${leases.map(({ subject }) => subject).join(", ")}`);
+    const running = this.campaigns.filter(({ state }) => state === "running");
+    if (running.length > 0) words.push(`${running.length} campaigns are running`);
+    return words;
+  }
+
+  get campaigns(): CampaignRecord[] {
+    return live(this.stream("KV_CAMPAIGNS")).map(({ data }) => decode(CampaignRecord, data));
+  }
+
+  get results(): TaskResult[] {
+    return [...this.stream(streams.results).all()].map(({ data }) => decode(TaskResult, data));
+  }
+
+  get demonstrations(): Demonstration[] {
+    return live(this.stream(streams.demonstrations)).map(({ data }) => decode(Demonstration, data));
+  }
+
+  get records(): StoredRecord[] {
+    return [...this.stream(streams.trajectories).all()].map(({ data, storedAt }) => ({
+      record: decode(TrajectoryRecord, data),
+      bytes: data,
+      storedAt,
+    }));
+  }
+}
+
+interface StoredRecord {
+  record: TrajectoryRecord;
+  bytes: Uint8Array;
+  storedAt: number;
+}
+
+export function violationsOf(
+  state: ServerState,
+  witness: Witness,
+  seen: { leaseChanges: LeaseChange[]; retrieved: ReadonlySet<string> },
+): Violation[] {
+  const { results, records } = state;
+  const accepted = results.filter((result): result is EpisodeEnded => result.kind === "episode.ended");
+  return [
+    ...eachTaskEndsOnce(results, witness),
+    ...accepted.flatMap((ended) => trajectoryIsWhole(ended, records)),
+    ...accepted.flatMap((ended) => writtenUnderItsToken(ended, records, { witness, changes: seen.leaseChanges })),
+    ...state.restlessness.map((detail): Violation => ({ invariant: "I5", detail })),
+    ...acknowledgedIsThere(state, witness),
+    ...[...seen.retrieved]
+      .filter((id) => !state.demonstrations.some((demonstration) => demonstration.id === id))
+      .map((id): Violation => ({ invariant: "I7", detail: `retrieval answered ${id}, which is not in the log` })),
+    ...witness.doubleBuys.map((detail): Violation => ({ invariant: "bought twice", detail })),
+  ];
+}
+
+/** I1, I2. */
+function eachTaskEndsOnce(results: TaskResult[], witness: Witness): Violation[] {
+  const counts = new Map<string, number>();
+  for (const { taskId } of results) counts.set(taskId, (counts.get(taskId) ?? 0) + 1);
+  const stored = new Map<string, number>();
+  for (const { result } of witness.results) stored.set(result.taskId, (stored.get(result.taskId) ?? 0) + 1);
+  const lost = [...witness.tasks.keys()].filter((task) => !counts.has(task));
+  const doubled = [...counts, ...stored].filter(([, count]) => count > 1);
+  return [
+    ...lost.map((task): Violation => ({ invariant: "I1", detail: `${task} was accepted and has no terminal record` })),
+    ...doubled.map(([task, count]): Violation => ({ invariant: "I2", detail: `${task} has ${count} terminal records` })),
+  ];
+}
+
+/** The records behind an accepted result: its own and those that its attempt inherited, in order. */
+function stepsBehind(
+  records: StoredRecord[],
+  { episodeId, attempt, token }: { episodeId: string; attempt: number; token: number },
+): StoredRecord[] | string {
+  const own = records.filter(
+    ({ record }) =>
+      record.episodeId === episodeId && record.attempt === attempt && record.fencingToken === token,
+  );
+  const started = own.find(({ record }) => record.kind === "episode.started")?.record;
+  if (started?.kind !== "episode.started") return `attempt ${attempt} under token ${token} never started`;
+  const { resumedFrom } = started;
+  const before =
+    resumedFrom === null ? [] : stepsBehind(records, { episodeId, attempt: resumedFrom.attempt, token: resumedFrom.fencingToken });
+  if (typeof before === "string") return before;
+  if (resumedFrom !== null && before.length < resumedFrom.step) return "an inherited step is missing";
+  const seen = new Set<number>();
+  const steps = own.filter(({ record }) => {
+    if (record.kind !== "step.recorded" || seen.has(record.step.index)) return false;
+    seen.add(record.step.index);
+    return true;
+  });
+  return [...before.slice(0, resumedFrom?.step ?? 0), ...steps];
+}
+
+/** I3. An infrastructure end vouches for no steps. */
+function trajectoryIsWhole(ended: EpisodeEnded, records: StoredRecord[]): Violation[] {
+  if (ended.steps === 0 && ended.closing === null) return [];
+  const { episodeId, attempt, fencingToken: token } = ended;
+  const found = stepsBehind(records, { episodeId, attempt, token });
+  if (typeof found === "string") return [{ invariant: "I3", detail: `${episodeId}: ${found}` }];
+  const steps = found.slice(0, ended.steps);
+  const isContiguous = steps.every(({ record }, at) => record.kind === "step.recorded" && record.step.index === at + 1);
+  if (steps.length !== ended.steps || !isContiguous) {
+    return [{ invariant: "I3", detail: `${episodeId}: its ${ended.steps} steps are not all there, in order` }];
+  }
+  if (trajectoryDigest(steps.map(({ bytes }) => bytes)) !== ended.digest) {
+    return [{ invariant: "I3", detail: `${episodeId}: the digest is not that of its steps` }];
+  }
+  return [];
+}
+
+/** I4. */
+function writtenUnderItsToken(
+  ended: EpisodeEnded,
+  records: StoredRecord[],
+  { witness, changes }: { witness: Witness; changes: LeaseChange[] },
+): Violation[] {
+  if (ended.steps === 0) return [];
+  const { episodeId, attempt, fencingToken: token } = ended;
+  const found = stepsBehind(records, { episodeId, attempt, token });
+  if (typeof found === "string") return [];
+  const key = `$KV.LEASES.episode.${episodeId}`;
+  const tokens = new Set(witness.leases.filter(({ name }) => name === `episode.${episodeId}`).map((lease) => lease.token));
+  const ofKey = changes.filter((change) => change.key === key);
+  return found.slice(0, ended.steps).flatMap(({ record, storedAt }): Violation[] => {
+    const moved = ofKey.find(
+      ({ sequence, workerId }) =>
+        sequence > record.fencingToken && (workerId !== record.workerId || tokens.has(sequence)),
+    );
+    if (moved === undefined || moved.at >= storedAt) return [];
+    const index = record.kind === "step.recorded" ? record.step.index : 0;
+    const late = `${(storedAt - moved.at).toFixed(0)} ms after token ${record.fencingToken} had moved`;
+    return [{ invariant: "I4", detail: `${episodeId}: step ${index} was stored ${late}` }];
+  });
+}
+
+/** I6. */
+function acknowledgedIsThere(state: ServerState, witness: Witness): Violation[] {
+  const stored = new Set(state.records.map(({ bytes }) => sha256Hex(bytes)));
+  const demonstrations = new Set(state.demonstrations.map(({ id }) => id as string));
+  const lost: string[] = [];
+  for (const record of witness.records) {
+    if (!stored.has(sha256Hex(encode(TrajectoryRecord, record)))) {
+      lost.push(`a record of ${record.episodeId}, attempt ${record.attempt}, token ${record.fencingToken}`);
+    }
+  }
+  for (const { result } of witness.results) {
+    const kept = state.stream(streams.results).last(subjects.result(result.campaignId, result.taskId));
+    if (kept === null || sha256Hex(kept.data) !== sha256Hex(encode(TaskResult, result))) {
+      lost.push(`the result of ${result.taskId}`);
+    }
+  }
+  for (const id of witness.demonstrations) if (!demonstrations.has(id)) lost.push(`demonstration ${id}`);
+  for (const blob of witness.blobs) {
+    const name = Buffer.from(blob).toString("base64").replaceAll("+", "-").replaceAll("/", "_");
+    if (state.stream("OBJ_BLOBS").last(`$O.BLOBS.M.${name}`) === null) lost.push(`blob ${blob}`);
+  }
+  return lost.map((what): Violation => ({ invariant: "I6", detail: `${what} was acknowledged and is not there` }));
+}
+
+/** Values that are there, without the marks of what was deleted or has expired. */
+function live(stream: Stream): StoredMessage[] {
+  return [...stream.all()].filter(
+    (stored) =>
+      stored.data.length > 0 &&
+      headerOf(stored, "KV-Operation") === null &&
+      headerOf(stored, "Nats-Marker-Reason") === null,
+  );
+}

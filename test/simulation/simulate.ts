@@ -1,0 +1,196 @@
+// One simulated campaign under one seed: bring up the fleet, start the campaign, let the nemesis loose, heal, wait for
+// rest, check.
+import { gunzipSync } from "node:zlib";
+import { CampaignReply, CampaignReport, type CampaignSettings, ControlRequest, decode, type Demonstration, subjects, type WorkerId } from "@hindcast/shared";
+import { LeaseRecord } from "../../shared/src/node/bus/lease-store.ts";
+import { packDocuments } from "../../coordinator/src/campaign-run.ts";
+import { someSettings } from "../support/campaign-context.ts";
+import { aDocument } from "../support/scripted-generator.ts";
+import { type Program, SimulatedCluster } from "./cluster.ts";
+import { type LeaseChange, ServerState, type Violation, violationsOf } from "./invariants.ts";
+import { type FaultKind, Nemesis } from "./nemesis.ts";
+import type { StoredMessage } from "./server/stream.ts";
+import { currentProcess } from "./time/process.ts";
+import { isOutcome, type Weakening, Witness } from "./witness.ts";
+import { runAgent } from "./world/agent.ts";
+import { runCoordinator } from "./world/coordinator.ts";
+import { simulatedWorlds } from "./world/environment.ts";
+import { SimulatedProvider } from "./world/provider.ts";
+import { wordsFor } from "./world/words.ts";
+
+export interface SimulationOptions {
+  seed: number;
+  /** No faults at all: what an undisturbed run comes to. */
+  isUndisturbed?: boolean;
+  isTraced?: boolean;
+  weakening?: Weakening | null;
+  agents?: number;
+  coordinators?: number;
+  documents?: number;
+  /** Demonstrations of the undisturbed run, when this one is to be compared with it. */
+  expected?: readonly string[];
+}
+
+export interface SimulationReport {
+  seed: number;
+  faults: Partial<Record<FaultKind, number>>;
+  violations: Violation[];
+  tasks: number;
+  purchases: number;
+  virtualMs: number;
+  events: number;
+  digest: string;
+  demonstrations: string[];
+  trace: string[];
+}
+
+const pool = "shell";
+const bootMs = 3_000;
+const faultsMs = 120_000;
+const restMs = 3_600_000;
+const settings: CampaignSettings = {
+  ...someSettings,
+  // Long enough that no fault shows as an episode out of time.
+  limits: { ...someSettings.limits, wallTimeMs: 7_200_000, stepTimeMs: 7_200_000 },
+  models: { generator: "sim:generator", policy: "sim:policy", judges: ["sim:judge-1", "sim:judge-2"] },
+};
+
+export async function simulate(options: SimulationOptions): Promise<SimulationReport> {
+  const { seed, weakening = null } = options;
+  using cluster = new SimulatedCluster(seed, { isTraced: options.isTraced ?? false });
+  const witness = new Witness(weakening);
+  const provider = new SimulatedProvider(cluster.random.fork(), wordsFor);
+  provider.isJournalOn = weakening !== "journal off";
+  const programs = programsOf(options, { cluster, witness, provider });
+  const programOf = (name: string): Program => programs.get(name)!;
+  const nemesis = new Nemesis({ cluster, provider, programOf, random: cluster.random.fork() });
+  const unhandled = (error: unknown): void => void cluster.failures.push(`unhandled rejection: ${String(error)}`);
+  process.on("unhandledRejection", unhandled);
+  try {
+    if (options.isUndisturbed !== true) nemesis.prepare();
+    for (const [name, program] of programs) cluster.start(name, program);
+    await cluster.scheduler.run(() => false, cluster.scheduler.now + bootMs);
+    const state = new ServerState(cluster.server);
+    const leaseChanges = watchLeases(state);
+    await cluster.perform("user", (bus) => startCampaign(bus, options.documents ?? 3));
+    if (options.isUndisturbed !== true) {
+      nemesis.start();
+      const isOver = (): boolean => state.campaigns.every((campaign) => campaign.state !== "running");
+      await cluster.scheduler.run(isOver, cluster.scheduler.now + faultsMs);
+      nemesis.heal();
+    }
+    await cluster.scheduler.run(() => state.isAtRest, cluster.scheduler.now + restMs);
+    const violations = violationsOf(state, witness, { leaseChanges, retrieved: new Set() });
+    const demonstrations = state.demonstrations.map(withoutMoments).sort();
+    const warnings = await cluster.perform("reader", (bus) => warningsOf(bus, state));
+    for (const warning of warnings) cluster.trace.note(`warning: ${warning}`);
+    violations.push(...outcomeDiffers(state, demonstrations, { expected: options.expected, warnings }));
+    violations.push(...cluster.failures.map((detail): Violation => ({ invariant: "failure", detail })));
+    for (const { invariant, detail } of violations) cluster.trace.note(`VIOLATION ${invariant} ${detail}`);
+    return {
+      seed,
+      faults: Object.fromEntries(nemesis.counts),
+      violations,
+      tasks: witness.tasks.size,
+      purchases: provider.purchases.length,
+      virtualMs: cluster.elapsedMs,
+      events: cluster.scheduler.count,
+      digest: cluster.trace.digest,
+      demonstrations,
+      trace: cluster.trace.lines,
+    };
+  } finally {
+    process.off("unhandledRejection", unhandled);
+  }
+}
+
+function programsOf(
+  { agents = 3, coordinators = 2 }: SimulationOptions,
+  { cluster, witness, provider }: { cluster: SimulatedCluster; witness: Witness; provider: SimulatedProvider },
+): Map<string, Program> {
+  const programs = new Map<string, Program>();
+  const random = cluster.random.fork();
+  const environments = simulatedWorlds({
+    random,
+    stepMs: () => random.between(20, 2_000),
+    divergence: 0,
+    onOpen: (id) => cluster.trace.note(`${currentProcess()?.name} opens world ${id}`),
+    onClose: (id) => cluster.trace.note(`${currentProcess()?.name} closes world ${id}`),
+  });
+  for (let n = 1; n <= coordinators; n++) {
+    programs.set(`coordinator-${n}`, (raw, drain) => {
+      const bus = witness.watched(raw);
+      const models = provider.modelsOf(bus);
+      return runCoordinator({ bus, pool, model: (id) => witness.watchedModel(models(id)) }, drain);
+    });
+  }
+  for (let n = 1; n <= agents; n++) {
+    programs.set(`w-${n}`, (raw, drain) => {
+      const bus = witness.watched(raw);
+      const models = provider.modelsOf(bus);
+      const model = (id: string): ReturnType<typeof models> => witness.watchedModel(models(id));
+      return runAgent({ bus, workerId: `w-${n}` as WorkerId, pool, slots: 2, environments, model }, drain);
+    });
+  }
+  return programs;
+}
+
+async function startCampaign(bus: Parameters<Program>[0], pages: number): Promise<void> {
+  const documents = Array.from({ length: pages }, (_, n) => aDocument(n + 1));
+  const ref = await bus.blobs.put(packDocuments(documents));
+  await bus.request({
+    subject: subjects.control("start"),
+    request: ControlRequest,
+    reply: CampaignReply,
+    value: { v: 1, kind: "campaign.start", name: "simulated", settings, documents: ref },
+  });
+}
+
+function watchLeases(state: ServerState): LeaseChange[] {
+  const changes: LeaseChange[] = [];
+  const leases = state.stream("KV_LEASES");
+  const { onStored } = leases;
+  const note = ({ subject, sequence, storedAt, data }: StoredMessage): void => {
+    const workerId = data.length === 0 ? null : decode(LeaseRecord, data).workerId;
+    changes.push({ key: subject, sequence, at: storedAt, workerId });
+  };
+  leases.onStored = (stored) => {
+    note(stored);
+    onStored(stored);
+  };
+  return changes;
+}
+
+/** A demonstration without the moments, attempts and costs that faults may change. */
+function withoutMoments({ createdAt: _, lineage, ...rest }: Demonstration): string {
+  const { attempt: _attempt, costUsd: _cost, verdicts, ...origin } = lineage;
+  const judged = verdicts.map(({ answer, score, judge }) => ({ answer, score, judge }));
+  return JSON.stringify({ ...rest, lineage: { ...origin, verdicts: judged } });
+}
+
+/** What the campaigns' reports warn of. */
+async function warningsOf(bus: Parameters<Program>[0], state: ServerState): Promise<string[]> {
+  const warnings: string[] = [];
+  for (const { report } of state.campaigns) {
+    if (report === null) continue;
+    const json: unknown = JSON.parse(gunzipSync(await bus.blobs.get(report)).toString());
+    warnings.push(...CampaignReport.parse(json).warnings);
+  }
+  return warnings.filter((warning) => !warning.startsWith("the retrieval service did not say"));
+}
+
+/** Unless Hindcast itself gave an episode up, faults must not show in what was learned. */
+function outcomeDiffers(
+  state: ServerState,
+  demonstrations: readonly string[],
+  { expected, warnings }: { expected: readonly string[] | undefined; warnings: string[] },
+): Violation[] {
+  const hasFinished = state.campaigns.every((campaign) => campaign.state === "finished");
+  const isWhole = state.results.every((result) => result.kind !== "episode.ended" || isOutcome(result));
+  if (expected === undefined || !hasFinished || !isWhole) return [];
+  const missing = expected.filter((each) => !demonstrations.includes(each)).length;
+  const extra = demonstrations.filter((each) => !expected.includes(each)).length;
+  if (missing === 0 && extra === 0) return [];
+  const detail = `of ${expected.length} demonstrations ${missing} are missing and ${extra} are others; ${warnings.join("; ")}`;
+  return [{ invariant: "another outcome", detail }];
+}

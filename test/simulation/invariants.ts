@@ -97,6 +97,7 @@ export function violationsOf(
   return [
     ...eachTaskEndsOnce(results, witness),
     ...accepted.flatMap((ended) => trajectoryIsWhole(ended, records)),
+    ...accepted.flatMap((ended) => writtenAlone(ended, records)),
     ...accepted.flatMap((ended) => writtenUnderItsToken(ended, records, { witness, changes: seen.leaseChanges })),
     ...state.restlessness.map((detail): Violation => ({ invariant: "I5", detail })),
     ...acknowledgedIsThere(state, witness),
@@ -163,7 +164,26 @@ function trajectoryIsWhole(ended: EpisodeEnded, records: StoredRecord[]): Violat
   return [];
 }
 
-/** I4. */
+/** I4, seen from the records: nobody else had begun to work on the episode when an accepted step was stored. */
+function writtenAlone(ended: EpisodeEnded, records: StoredRecord[]): Violation[] {
+  if (ended.steps === 0) return [];
+  const { episodeId, attempt, fencingToken: token } = ended;
+  const found = stepsBehind(records, { episodeId, attempt, token });
+  const last = typeof found === "string" ? undefined : found[ended.steps - 1];
+  if (last === undefined) return [];
+  const later = records.find(
+    ({ record, storedAt }) =>
+      record.kind === "episode.started" &&
+      record.episodeId === episodeId &&
+      record.attempt > last.record.attempt &&
+      storedAt < last.storedAt,
+  );
+  if (later === undefined) return [];
+  const { workerId, attempt: other } = later.record;
+  return [{ invariant: "I4", detail: `${episodeId}: ${workerId} had begun attempt ${other} before an accepted step` }];
+}
+
+/** I4, seen from the leases: its token had not moved when an accepted step was stored. */
 function writtenUnderItsToken(
   ended: EpisodeEnded,
   records: StoredRecord[],

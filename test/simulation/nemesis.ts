@@ -62,14 +62,13 @@ export class Nemesis {
       duplicate: rate(0.1),
       delay: rate(0.1),
       reorder: rate(0.1),
+      divergence: 0.3,
     };
     this.#everyMs = random.between(1_500, 12_000);
   }
 
-  /** How often a restored world is another one than it was. */
-  get divergence(): number {
-    return this.#enabled.has("divergence") ? 0.2 : 0;
-  }
+  /** Whether a world that is rebuilt now turns out to be another one. */
+  readonly diverges = (): boolean => this.#strikes("divergence");
 
   /** Before the first process starts: clocks are wrong from the beginning. */
   prepare(): void {

@@ -61,11 +61,14 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   const witness = new Witness(weakening);
   const provider = new SimulatedProvider(cluster.random.fork(), wordsFor);
   provider.isJournalOn = weakening !== "journal off";
-  const programs = programsOf(options, { cluster, witness, provider });
   const programOf = (name: string): Program => programs.get(name)!;
   const nemesis = new Nemesis({ cluster, provider, programOf, random: cluster.random.fork() });
+  const programs = programsOf(options, { cluster, witness, provider, nemesis });
   const unhandled = (error: unknown): void => void cluster.failures.push(`unhandled rejection: ${String(error)}`);
   process.on("unhandledRejection", unhandled);
+  // The client library makes an error per request, for its stack: a third of the time of a run.
+  const { stackTraceLimit } = Error;
+  if (options.isTraced !== true) Error.stackTraceLimit = 0;
   try {
     if (options.isUndisturbed !== true) nemesis.prepare();
     for (const [name, program] of programs) cluster.start(name, program);
@@ -100,20 +103,22 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
       trace: cluster.trace.lines,
     };
   } finally {
+    Error.stackTraceLimit = stackTraceLimit;
     process.off("unhandledRejection", unhandled);
   }
 }
 
 function programsOf(
   { agents = 3, coordinators = 2 }: SimulationOptions,
-  { cluster, witness, provider }: { cluster: SimulatedCluster; witness: Witness; provider: SimulatedProvider },
+  parts: { cluster: SimulatedCluster; witness: Witness; provider: SimulatedProvider; nemesis: Nemesis },
 ): Map<string, Program> {
+  const { cluster, witness, provider, nemesis } = parts;
   const programs = new Map<string, Program>();
   const random = cluster.random.fork();
   const environments = simulatedWorlds({
-    random,
     stepMs: () => random.between(20, 2_000),
-    divergence: 0,
+    // A replay that diverged is an outcome of its own; an episode that cannot be rebuilt begins afresh.
+    diverges: (id) => id.startsWith("ep-") && nemesis.diverges(),
     onOpen: (id) => cluster.trace.note(`${currentProcess()?.name} opens world ${id}`),
     onClose: (id) => cluster.trace.note(`${currentProcess()?.name} closes world ${id}`),
   });

@@ -1,5 +1,7 @@
 import { simulate } from "./simulate.ts";
 const [from = 1, to = 20, trace = ""] = process.argv.slice(2).map((x) => isNaN(Number(x)) ? x : Number(x));
+const base0 = await simulate({ seed: 0, isUndisturbed: true });
+void base0;
 const base = await simulate({ seed: 0, isUndisturbed: true });
 console.log("undisturbed", base.demonstrations.length, base.virtualMs.toFixed(0), base.purchases, base.violations);
 for (let seed = Number(from); seed <= Number(to); seed++) {

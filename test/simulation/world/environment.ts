@@ -9,14 +9,12 @@ import type {
   EnvironmentState,
   EnvironmentStep,
 } from "../../../rollout-agent/src/environment/environment.ts";
-import type { Random } from "../random.ts";
 
 export interface WorldOptions {
-  random: Random;
   /** Virtual milliseconds of one action. */
   stepMs: () => number;
-  /** How often a snapshot comes back as another world than the one that was recorded. */
-  divergence: number;
+  /** Whether a snapshot comes back as another world than the one that was recorded, this time. */
+  diverges: (id: string) => boolean;
   /** Told of each world that is opened and closed. */
   onOpen: (id: string) => void;
   onClose: (id: string) => void;
@@ -50,8 +48,7 @@ class SimulatedWorld implements Environment {
 
   async restore(snapshot: Uint8Array, signal: AbortSignal): Promise<EnvironmentState> {
     await delay(this.#options.stepMs(), undefined, { signal });
-    const hasDiverged = this.#options.random.chance(this.#options.divergence);
-    this.#state = `${Buffer.from(snapshot).toString()}${hasDiverged ? " (something else)" : ""}`;
+    this.#state = `${Buffer.from(snapshot).toString()}${this.#options.diverges(this.#id) ? " (something else)" : ""}`;
     return this.#observed("", null);
   }
 

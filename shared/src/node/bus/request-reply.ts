@@ -114,7 +114,10 @@ export class Responder implements AsyncDisposable {
 
   /** Stops taking requests, lets those under way finish, and aborts them when they outlast the request deadline. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#subscription.isClosed() && !this.#connection.nats.isClosed()) await this.#subscription.drain();
+    if (!this.#subscription.isClosed() && !this.#connection.nats.isClosed()) {
+      // A lost connection has taken the subscription with it: there is nothing left to drain.
+      await this.#subscription.drain().catch((error: unknown) => this.#connection.report(`error ${messageOf(error)}`));
+    }
     const giveUp = setTimeout(() => this.#stop.abort(), limits.requestTimeoutMs);
     await Promise.allSettled(this.#running);
     clearTimeout(giveUp);

@@ -1,0 +1,54 @@
+// Many seeds beside each other, each worker process with one at a time.
+import { type ChildProcess, fork } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import type { SimulationReport } from "./simulate.ts";
+import type { Weakening } from "./witness.ts";
+
+/** What a worker is told and what it answers; a request without a seed asks for the undisturbed run. */
+export interface SeedRequest {
+  seed: number;
+  weakening: Weakening | null;
+}
+
+export interface SeedsOptions {
+  first: number;
+  count: number;
+  weakening: Weakening | null;
+  workers: number;
+  onReport: (report: SimulationReport) => void;
+}
+
+/** @throws when a worker dies; its seed is in the message. */
+export async function runSeeds({ first, count, weakening, workers, onReport }: SeedsOptions): Promise<void> {
+  let next = first;
+  const work = async (): Promise<void> => {
+    const worker = fork(fileURLToPath(new URL("seed-worker.ts", import.meta.url)), {
+      execArgv: ["--conditions=source", "--disable-warning=ExperimentalWarning"],
+    });
+    try {
+      while (next < first + count) {
+        const seed = next++;
+        onReport(await ask(worker, { seed, weakening }));
+      }
+    } finally {
+      worker.kill();
+    }
+  };
+  await Promise.all(Array.from({ length: Math.max(1, Math.min(workers, count)) }, work));
+}
+
+function ask(worker: ChildProcess, request: SeedRequest): Promise<SimulationReport> {
+  return new Promise((resolve, reject) => {
+    const onMessage = (report: SimulationReport): void => {
+      worker.off("exit", onExit);
+      resolve(report);
+    };
+    const onExit = (): void => {
+      worker.off("message", onMessage);
+      reject(new Error(`the worker process with seed ${request.seed} died`));
+    };
+    worker.once("message", onMessage);
+    worker.once("exit", onExit);
+    worker.send(request);
+  });
+}

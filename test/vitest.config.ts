@@ -26,6 +26,15 @@ export default defineConfig({
         20_000,
       ),
       project("conformance", ["test/conformance/**/*.test.ts"], 60_000),
+      // The simulator's server must be what the real one is: the same tests of the bus, again, against it.
+      project(
+        "simulated-bus",
+        ["test/integration/bus-{dead-letters,leases,lost-answers,results,stores,tasks}.test.ts"],
+        60_000,
+        {
+          env: { HINDCAST_TEST_BUS: "simulated" },
+        },
+      ),
       project("integration", ["test/integration/**/*.test.ts"], 60_000),
       project("system", ["test/system/**/*.test.ts"], 300_000, { fileParallelism: false }),
     ],

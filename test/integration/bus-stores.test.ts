@@ -8,7 +8,7 @@ import { connect as connectOld } from "nats";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { aDemonstration } from "../support/messages.ts";
-import { aNatsServer, type TestNats } from "../support/nats-server.ts";
+import { aNatsServer, isSimulated, type TestNats } from "../support/nats-server.ts";
 import { type RawNats, rawNats } from "../support/raw-nats.ts";
 
 const Note = z.strictObject({ v: z.literal(1), text: z.string() });
@@ -134,22 +134,26 @@ describe("records, blobs and demonstrations", () => {
       await expect(worker.blobs.get(ref)).rejects.toMatchObject({ code: "BUS_NOT_FOUND" });
     });
 
-    it("lies where every NATS client's object store looks for it, the superseded client's too", async () => {
-      const bytes = noise(400_000);
-      const { sha256 } = await worker.blobs.put(bytes);
-      const theirs = await (await new Objm(raw.jetstream).open("BLOBS")).getBlob(sha256);
-      expect(Buffer.compare(theirs ?? new Uint8Array(), bytes)).toBe(0);
-      const { servers, credentials } = nats.options("coordinator");
-      const old = await connectOld({
-        servers,
-        user: credentials.user,
-        pass: credentials.password,
-        inboxPrefix: "_INBOX_coordinator",
-      });
-      const older = await (await old.jetstream().views.os("BLOBS")).getBlob(sha256);
-      expect(Buffer.compare(older ?? new Uint8Array(), bytes)).toBe(0);
-      await old.close();
-    });
+    // The libraries read objects through push consumers, which Hindcast never uses and the simulated server has not.
+    it.skipIf(isSimulated)(
+      "lies where every NATS client's object store looks for it, the superseded client's too",
+      async () => {
+        const bytes = noise(400_000);
+        const { sha256 } = await worker.blobs.put(bytes);
+        const theirs = await (await new Objm(raw.jetstream).open("BLOBS")).getBlob(sha256);
+        expect(Buffer.compare(theirs ?? new Uint8Array(), bytes)).toBe(0);
+        const { servers, credentials } = nats.options("coordinator");
+        const old = await connectOld({
+          servers,
+          user: credentials.user,
+          pass: credentials.password,
+          inboxPrefix: "_INBOX_coordinator",
+        });
+        const older = await (await old.jetstream().views.os("BLOBS")).getBlob(sha256);
+        expect(Buffer.compare(older ?? new Uint8Array(), bytes)).toBe(0);
+        await old.close();
+      },
+    );
   });
 
   describe("the log of demonstrations", () => {

@@ -118,7 +118,10 @@ function eachTaskEndsOnce(results: TaskResult[], witness: Witness): Violation[] 
   const doubled = [...counts, ...stored].filter(([, count]) => count > 1);
   return [
     ...lost.map((task): Violation => ({ invariant: "I1", detail: `${task} was accepted and has no terminal record` })),
-    ...doubled.map(([task, count]): Violation => ({ invariant: "I2", detail: `${task} has ${count} terminal records` })),
+    ...doubled.map(([task, count]): Violation => ({
+      invariant: "I2",
+      detail: `${task} has ${count} terminal records`,
+    })),
   ];
 }
 
@@ -128,14 +131,15 @@ function stepsBehind(
   { episodeId, attempt, token }: { episodeId: string; attempt: number; token: number },
 ): StoredRecord[] | string {
   const own = records.filter(
-    ({ record }) =>
-      record.episodeId === episodeId && record.attempt === attempt && record.fencingToken === token,
+    ({ record }) => record.episodeId === episodeId && record.attempt === attempt && record.fencingToken === token,
   );
   const started = own.find(({ record }) => record.kind === "episode.started")?.record;
   if (started?.kind !== "episode.started") return `attempt ${attempt} under token ${token} never started`;
   const { resumedFrom } = started;
   const before =
-    resumedFrom === null ? [] : stepsBehind(records, { episodeId, attempt: resumedFrom.attempt, token: resumedFrom.fencingToken });
+    resumedFrom === null
+      ? []
+      : stepsBehind(records, { episodeId, attempt: resumedFrom.attempt, token: resumedFrom.fencingToken });
   if (typeof before === "string") return before;
   if (resumedFrom !== null && before.length < resumedFrom.step) return "an inherited step is missing";
   const seen = new Set<number>();
@@ -194,7 +198,9 @@ function writtenUnderItsToken(
   const found = stepsBehind(records, { episodeId, attempt, token });
   if (typeof found === "string") return [];
   const key = `$KV.LEASES.episode.${episodeId}`;
-  const tokens = new Set(witness.leases.filter(({ name }) => name === `episode.${episodeId}`).map((lease) => lease.token));
+  const tokens = new Set(
+    witness.leases.filter(({ name }) => name === `episode.${episodeId}`).map((lease) => lease.token),
+  );
   const ofKey = changes.filter((change) => change.key === key);
   return found.slice(0, ended.steps).flatMap(({ record, storedAt }): Violation[] => {
     const moved = ofKey.find(

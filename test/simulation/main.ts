@@ -67,21 +67,26 @@ async function runMany(): Promise<number> {
   return failed.length === 0 ? 0 : 1;
 }
 
-function summaryOf(reports: readonly Pick<SimulationReport, "seed" | "faults" | "violations" | "tasks" | "purchases" | "virtualMs">[]): string {
+function summaryOf(
+  reports: readonly Pick<SimulationReport, "seed" | "faults" | "violations" | "tasks" | "purchases" | "virtualMs">[],
+): string {
   const faults = totalsOf(reports);
   const sum = (of: (report: (typeof reports)[number]) => number): string =>
     reports.reduce((total, report) => total + of(report), 0).toLocaleString("en");
   const injected = Object.values(faults).reduce((total, count) => total + count, 0);
   const rows = faultKinds.map((kind) => [kind, (faults[kind] ?? 0).toLocaleString("en")]);
-  const table = terminal.table(
-    [{ header: "fault" }, { header: "injected", align: "right" }],
-    rows,
-    [["all", injected.toLocaleString("en")]],
-  );
+  const table = terminal.table([{ header: "fault" }, { header: "injected", align: "right" }], rows, [
+    ["all", injected.toLocaleString("en")],
+  ]);
   const failed = reports.filter(({ violations }) => violations.length > 0);
   const hours = reports.reduce((total, { virtualMs }) => total + virtualMs, 0) / 3_600_000;
   const counts = `${sum(({ tasks }) => tasks)} tasks, ${sum(({ purchases }) => purchases)} model answers, ${hours.toFixed(1)} virtual hours`;
-  return [table, counts, ...failed.slice(0, shownMax).map(failureOf), `${failed.length} of ${reports.length} seeds with violations`].join("\n");
+  return [
+    table,
+    counts,
+    ...failed.slice(0, shownMax).map(failureOf),
+    `${failed.length} of ${reports.length} seeds with violations`,
+  ].join("\n");
 }
 
 function failureOf({ seed, violations }: Pick<SimulationReport, "seed" | "violations">): string {

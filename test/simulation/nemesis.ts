@@ -80,7 +80,8 @@ export class Nemesis {
     cluster.server.intake = (message, wire) => this.#intake(message, () => cluster.server.admit(message, wire));
     cluster.network.fate = (message) => this.#fate(message);
     const { latencyMs } = cluster.network;
-    cluster.network.latencyMs = () => latencyMs() + (this.#strikes("delay") ? this.#options.random.between(10, 3_000) : 0);
+    cluster.network.latencyMs = () =>
+      latencyMs() + (this.#strikes("delay") ? this.#options.random.between(10, 3_000) : 0);
     provider.fault = () => this.#providerFault();
     this.#next();
   }

@@ -1,7 +1,16 @@
 // One simulated campaign under one seed: bring up the fleet, start the campaign, let the nemesis loose, heal, wait for
 // rest, check.
 import { gunzipSync } from "node:zlib";
-import { CampaignReply, CampaignReport, type CampaignSettings, ControlRequest, decode, type Demonstration, subjects, type WorkerId } from "@hindcast/shared";
+import {
+  CampaignReply,
+  CampaignReport,
+  type CampaignSettings,
+  ControlRequest,
+  decode,
+  type Demonstration,
+  subjects,
+  type WorkerId,
+} from "@hindcast/shared";
 import { LeaseRecord } from "../../shared/src/node/bus/lease-store.ts";
 import { packDocuments } from "../../coordinator/src/campaign-run.ts";
 import { someSettings } from "../support/campaign-context.ts";

@@ -98,7 +98,9 @@ export class Witness {
         const completion = await model.complete(request, signal);
         const usedAt = this.usedAt.get(completion.requestHash);
         if (!completion.journaled && usedAt !== undefined && askedAt > usedAt) {
-          this.doubleBuys.push(`${request.purpose} ${completion.requestHash.slice(0, 12)} by ${currentProcess()?.name}`);
+          this.doubleBuys.push(
+            `${request.purpose} ${completion.requestHash.slice(0, 12)} by ${currentProcess()?.name}`,
+          );
         }
         if (usedAt === undefined) this.usedAt.set(completion.requestHash, now());
         return completion;

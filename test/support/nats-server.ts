@@ -6,6 +6,7 @@ import { stagePool, type WorkerId } from "@hindcast/shared";
 import { type Bus, type BusOptions, connectBus } from "@hindcast/shared/node";
 import { findNatsServer } from "../../coordinator/src/local/nats-binary.ts";
 import { type NatsServer, startNatsServer } from "../../coordinator/src/local/nats-server.ts";
+import { serveOverTcp } from "../simulation/server/over-tcp.ts";
 
 export const testPool = "shell";
 export const testWorkers = ["w-1", "w-2", "w-3"] as WorkerId[];
@@ -26,14 +27,33 @@ export interface TestNats extends AsyncDisposable {
   coordinator(options?: { tasksBytesMax?: number; onStatus?: (status: string) => void }): Promise<Bus>;
 }
 
-export async function aNatsServer(workers: readonly WorkerId[] = testWorkers): Promise<TestNats> {
+/** The tests of the bus also run against the simulator's server: what holds of the one must hold of the other. */
+export const isSimulated = process.env.HINDCAST_TEST_BUS === "simulated";
+
+async function start(directory: string, workers: readonly WorkerId[]): Promise<NatsServer> {
+  if (isSimulated) return simulatedServer();
   const binary = await findNatsServer({
     configured: process.env.HINDCAST_NATS_SERVER,
     cacheDirectory: process.env.HINDCAST_CACHE ?? join(homedir(), ".cache", "hindcast"),
     log: console.log,
   });
+  return await startNatsServer({ binary, directory, workers, pools: [testPool] });
+}
+
+/** Whoever stops, kills or confines the server needs the real one, and is not among the tests that run twice. */
+async function simulatedServer(): Promise<NatsServer> {
+  const { url, stop } = await serveOverTcp();
+  const credentials = (user: string): ReturnType<NatsServer["credentials"]> => ({
+    user,
+    password: "",
+    inboxPrefix: `_INBOX_${user}`,
+  });
+  return { url, stop, credentials } as Partial<NatsServer> as NatsServer;
+}
+
+export async function aNatsServer(workers: readonly WorkerId[] = testWorkers): Promise<TestNats> {
   const directory = await mkdtemp(join(tmpdir(), "hindcast-nats-"));
-  const server = await startNatsServer({ binary, directory, workers, pools: [testPool] });
+  const server = await start(directory, workers);
   const buses: Bus[] = [];
   const options: TestNats["options"] = (user) => {
     const { inboxPrefix, ...credentials } = server.credentials(user);

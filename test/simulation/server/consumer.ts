@@ -1,5 +1,5 @@
 // A JetStream pull consumer: what was delivered and not acknowledged, when it is delivered again, and who waits.
-import type { Event, Scheduler } from "../time/scheduler.ts";
+import type { Timeline } from "../time/scheduler.ts";
 import type { Stream, StoredMessage } from "./stream.ts";
 import { subjectMatches } from "./subjects.ts";
 import { type Message, message } from "./wire.ts";
@@ -24,18 +24,19 @@ interface Pull {
   reply: string;
   left: number;
   isNoWait: boolean;
-  events: Event[];
+  events: { isCancelled: boolean }[];
 }
 
 interface Pending {
   deliveries: number;
   /** Virtual time at which it is delivered again. */
   dueAt: number;
+  isHandedBack: boolean;
 }
 
 /** What a consumer needs of its server. */
 export interface ConsumerHost {
-  scheduler: Scheduler;
+  scheduler: Timeline;
   /** To the subscribers of `to`, by default of the message's own subject. */
   send(message: Message, to?: string): void;
   hasInterest(subject: string): boolean;
@@ -126,9 +127,13 @@ export class Consumer {
       const deliveries = this.#deliveries.get(sequence) ?? 1;
       this.#advise("MSG_TERMINATED", { stream_seq: sequence, deliveries, reason: payload.slice(6) });
     }
-    this.#settle(sequence);
     this.stream.remove(sequence);
     this.pump();
+  }
+
+  /** The message is gone from the stream. */
+  forget(sequence: number): void {
+    if (this.#deliveries.has(sequence)) this.#settle(sequence);
   }
 
   /** The consumer's leader moved: what is not acknowledged is delivered again at once. */
@@ -155,7 +160,6 @@ export class Consumer {
   }
 
   #take(): StoredMessage | null {
-    const max = this.config.max_deliver ?? -1;
     while (this.#again.length > 0) {
       const sequence = this.#again.shift()!;
       const stored = this.stream.at(sequence);
@@ -163,13 +167,8 @@ export class Consumer {
         this.#settle(sequence);
         continue;
       }
-      const deliveries = this.#deliveries.get(sequence) ?? 0;
-      if (max > 0 && deliveries >= max) {
-        this.pending.delete(sequence);
-        this.#advise("MAX_DELIVERIES", { stream_seq: sequence, deliveries });
-        continue;
-      }
-      return stored;
+      if (this.#isExhausted(sequence)) this.#giveUp(sequence);
+      else return stored;
     }
     if (this.isAcknowledged && this.pending.size >= (this.config.max_ack_pending ?? 1_000)) return null;
     for (; this.#next <= this.stream.lastSequence; this.#next++) {
@@ -189,7 +188,7 @@ export class Consumer {
     this.lastDelivered = Math.max(this.lastDelivered, sequence);
     if (this.isAcknowledged) {
       this.#deliveries.set(sequence, deliveries);
-      const pending = { deliveries, dueAt: scheduler.now + (this.config.ack_wait ?? 30e9) / 1e6 };
+      const pending = { deliveries, dueAt: scheduler.now + (this.config.ack_wait ?? 30e9) / 1e6, isHandedBack: false };
       this.pending.set(sequence, pending);
       this.#watch(sequence, pending);
     }
@@ -208,8 +207,21 @@ export class Consumer {
   #comeDue(sequence: number, pending: Pending): void {
     if (this.pending.get(sequence) !== pending || this.#again.includes(sequence)) return;
     if (pending.dueAt > this.#host.scheduler.now) return this.#watch(sequence, pending);
+    // The timer itself gives up what expired on its last delivery; what was handed back waits for the next pull.
+    if (!pending.isHandedBack && this.#isExhausted(sequence)) return this.#giveUp(sequence);
     this.#again.push(sequence);
     this.pump();
+  }
+
+  #isExhausted(sequence: number): boolean {
+    const max = this.config.max_deliver ?? -1;
+    return max > 0 && (this.#deliveries.get(sequence) ?? 0) >= max;
+  }
+
+  /** It stays in its stream, and nobody will ever be given it again. */
+  #giveUp(sequence: number): void {
+    this.pending.delete(sequence);
+    this.#advise("MAX_DELIVERIES", { stream_seq: sequence, deliveries: this.#deliveries.get(sequence) });
   }
 
   #extend(sequence: number): void {
@@ -221,7 +233,8 @@ export class Consumer {
     const pending = this.pending.get(sequence);
     if (pending === undefined) return;
     const delayNs = payload.length > 5 ? (JSON.parse(payload.slice(5)) as { delay?: number }).delay : undefined;
-    const again = { deliveries: pending.deliveries, dueAt: this.#host.scheduler.now + (delayNs ?? 0) / 1e6 };
+    const dueAt = this.#host.scheduler.now + (delayNs ?? 0) / 1e6;
+    const again = { deliveries: pending.deliveries, dueAt, isHandedBack: true };
     this.pending.set(sequence, again);
     this.#comeDue(sequence, again);
   }

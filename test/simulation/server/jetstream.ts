@@ -1,6 +1,6 @@
 // JetStream of the simulated server: its streams and consumers, and the part of the `$JS.API` that Hindcast uses. An
 // unknown request fails loudly, so that a new use of the API cannot pass unnoticed.
-import type { Scheduler } from "../time/scheduler.ts";
+import type { Timeline } from "../time/scheduler.ts";
 import { Consumer, type ConsumerConfig, type ConsumerHost } from "./consumer.ts";
 import { ApiError, Stream, type StreamConfig, type StoredMessage } from "./stream.ts";
 import { type Message, message } from "./wire.ts";
@@ -9,7 +9,7 @@ type Json = Record<string, unknown>;
 
 /** What JetStream needs of the server around it. */
 export interface JetStreamHost {
-  scheduler: Scheduler;
+  scheduler: Timeline;
   send(message: Message, to?: string): void;
   hasInterest(subject: string): boolean;
   /** A message of the server's own, stored and published like a client's. */
@@ -80,9 +80,11 @@ export class JetStream {
   #api({ subject, reply, data }: Message): void {
     const [verb = "", ...rest] = subject.slice("$JS.API.".length).split(".");
     const body = data.length === 0 ? {} : (JSON.parse(Buffer.from(data).toString()) as Json);
-    if (verb === "DIRECT") return this.#directGet(rest.slice(1).join("."), reply!, body);
+    if (verb === "DIRECT") return this.#directGet(rest.slice(1), reply!, body);
     if (verb === "CONSUMER" && rest[0] === "MSG") return this.#pull(rest[2]!, rest[3]!, reply!, body);
     if (reply === null) return;
+    if (verb === "INFO")
+      return this.#answer(reply, { memory: 0, storage: 0, streams: this.streams.size, limits: {}, api: {} });
     try {
       this.#answer(reply, verb === "STREAM" ? this.#streamApi(rest, body) : this.#consumerApi(rest, body));
     } catch (error) {
@@ -126,6 +128,9 @@ export class JetStream {
     stream.onStored = () => {
       for (const consumer of consumers.values()) consumer.pump();
     };
+    stream.onRemoved = (sequence) => {
+      for (const consumer of consumers.values()) consumer.forget(sequence);
+    };
     this.streams.set(config.name, stream);
     this.consumers.set(config.name, consumers);
     return this.#streamInfo(stream);
@@ -162,7 +167,8 @@ export class JetStream {
         return consumerInfo(this.consumer(streamName, name));
       case "LIST": {
         const list = [...consumers.values()].map(consumerInfo);
-        return { total: list.length, offset: 0, limit: 256, consumers: list };
+        const type = "io.nats.jetstream.api.v1.consumer_list_response";
+        return { type, total: list.length, offset: 0, limit: 256, consumers: list };
       }
       case "DELETE":
         this.consumer(streamName, name).close();
@@ -214,9 +220,16 @@ export class JetStream {
     consumer.pull(reply, body);
   }
 
-  #directGet(name: string, reply: string, body: Json): void {
+  /** By a query of any kind, or the newest message of a subject that is part of the request's subject. */
+  #directGet([name = "", ...subject]: string[], reply: string, body: Json): void {
     const stream = this.streams.get(name);
     if (stream === undefined) return this.#host.send(message(reply, "", { status: "503" }));
+    const wanted = subject.length > 0 ? subject.join(".") : (body["last_by_subj"] as string | undefined);
+    if (wanted !== undefined) {
+      const last = stream.last(wanted);
+      const none = message(reply, "", { status: "404 Message Not Found" });
+      return this.#host.send(last === null ? none : directReply(reply, last, name, 0));
+    }
     const filter = (body["next_by_subj"] as string | undefined) ?? ">";
     const batch = (body["batch"] as number | undefined) ?? 1;
     const bytesMax = (body["max_bytes"] as number | undefined) ?? Number.MAX_SAFE_INTEGER;
@@ -236,7 +249,13 @@ export class JetStream {
 
   #streamInfo({ config, size, bytes, firstSequence, lastSequence, createdAt }: Stream): Json {
     const consumers = this.consumers.get(config.name)?.size ?? 0;
-    const state = { messages: size, bytes, first_seq: firstSequence, last_seq: lastSequence, consumer_count: consumers };
+    const state = {
+      messages: size,
+      bytes,
+      first_seq: firstSequence,
+      last_seq: lastSequence,
+      consumer_count: consumers,
+    };
     return { config, state, created: timestamp(createdAt) };
   }
 
@@ -277,6 +296,10 @@ function consumerInfo(consumer: Consumer): Json {
 
 const timestamp = (ms: number): string => new Date(ms).toISOString();
 
-const errorBody = ({ code, apiCode, message: description }: ApiError): Json => ({ code, err_code: apiCode, description });
+const errorBody = ({ code, apiCode, message: description }: ApiError): Json => ({
+  code,
+  err_code: apiCode,
+  description,
+});
 
 const unknownApi = (what: string): Error => new Error(`the simulated server does not know the JetStream API ${what}`);

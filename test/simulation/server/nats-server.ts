@@ -1,6 +1,6 @@
 // The simulated nats-server: connections, subscriptions and routing, with JetStream behind it. All its state is on a
 // disk that never loses anything; a restart breaks the connections only.
-import type { Scheduler } from "../time/scheduler.ts";
+import type { Timeline } from "../time/scheduler.ts";
 import { JetStream } from "./jetstream.ts";
 import { isLiteral, subjectMatches } from "./subjects.ts";
 import { CommandReader, delivery, type Message, message } from "./wire.ts";
@@ -50,7 +50,7 @@ export class SimulatedNatsServer {
   readonly #patterns = new Set<Subscription>();
   #turn = 0;
 
-  constructor(scheduler: Scheduler) {
+  constructor(scheduler: Timeline) {
     this.jetstream = new JetStream({
       scheduler,
       send: (sent, to) => void this.#route(sent, to ?? sent.subject),
@@ -71,8 +71,7 @@ export class SimulatedNatsServer {
       if (command.kind === "ping") wire.send(Buffer.from("PONG\r\n"), null);
       else if (command.kind === "publish") {
         for (let times = this.intake(command.message, wire); times > 0; times--) this.admit(command.message, wire);
-      }
-      else if (command.kind === "subscribe") this.#subscribe(connection, command);
+      } else if (command.kind === "subscribe") this.#subscribe(connection, command);
       else if (command.kind === "unsubscribe") this.#unsubscribe(connection, command.sid, command.after);
     }
   }

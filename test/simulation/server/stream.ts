@@ -1,6 +1,6 @@
 // A JetStream stream: messages by sequence, with what Hindcast relies on (limits per subject, write-once, expected
 // sequences, message ids, times to live and the markers that they leave).
-import type { Scheduler } from "../time/scheduler.ts";
+import type { Timeline } from "../time/scheduler.ts";
 import { SubjectIndex, subjectMatches } from "./subjects.ts";
 import { headerOf, type Message } from "./wire.ts";
 
@@ -40,15 +40,17 @@ export class Stream {
   readonly createdAt: number;
   lastSequence = 0;
   bytes = 0;
-  readonly #scheduler: Scheduler;
+  readonly #scheduler: Timeline;
   readonly #messages = new Map<number, StoredMessage>();
   readonly #bySubject = new Map<string, number[]>();
   readonly #index = new SubjectIndex();
   readonly #ids = new Map<string, { sequence: number; at: number }>();
   /** Called after a message was stored. */
   onStored: (message: StoredMessage) => void = () => undefined;
+  /** Called after a message went, however it did. */
+  onRemoved: (sequence: number) => void = () => undefined;
 
-  constructor(config: StreamConfig, scheduler: Scheduler) {
+  constructor(config: StreamConfig, scheduler: Timeline) {
     this.config = config;
     this.#scheduler = scheduler;
     this.createdAt = scheduler.now;
@@ -112,6 +114,7 @@ export class Stream {
       this.#bySubject.delete(stored.subject);
       this.#index.delete(stored.subject);
     }
+    this.onRemoved(sequence);
     return true;
   }
 
@@ -141,7 +144,9 @@ export class Stream {
   }
 
   purge(filter: string | undefined): number {
-    const doomed = [...this.#messages.values()].filter(({ subject }) => filter === undefined || subjectMatches(filter, subject));
+    const doomed = [...this.#messages.values()].filter(
+      ({ subject }) => filter === undefined || subjectMatches(filter, subject),
+    );
     for (const { sequence } of doomed) this.remove(sequence);
     return doomed.length;
   }
@@ -196,7 +201,10 @@ export class Stream {
 
 /** As the server counts: subject, headers and payload. */
 function sizeOf({ subject, headers, data }: Message): number {
-  return headers.reduce((sum, [name, value]) => sum + name.length + value.length + 4, subject.length + data.length + 22);
+  return headers.reduce(
+    (sum, [name, value]) => sum + name.length + value.length + 4,
+    subject.length + data.length + 22,
+  );
 }
 
 function durationMs(text: string | null): number | null {

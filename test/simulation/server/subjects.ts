@@ -64,5 +64,7 @@ export class SubjectIndex {
 
 /** Its literal tokens, each with its position. */
 function keysOf(subject: string): string[] {
-  return subject.split(".").flatMap((token, position) => (token === "*" || token === ">" ? [] : [`${position} ${token}`]));
+  return subject
+    .split(".")
+    .flatMap((token, position) => (token === "*" || token === ">" ? [] : [`${position} ${token}`]));
 }

@@ -171,7 +171,9 @@ function patchesOf(real: typeof globalThis): { target: object; patches: Builtin 
       patches: {
         setTimeout: (ms?: number, value?: unknown, options?: { signal?: AbortSignal }) => {
           const process = currentProcess();
-          return process === undefined ? realSleep(ms, value, options) : sleep(process, ms ?? 1, value, options?.signal);
+          return process === undefined
+            ? realSleep(ms, value, options)
+            : sleep(process, ms ?? 1, value, options?.signal);
         },
       },
     },

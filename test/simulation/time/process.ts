@@ -76,7 +76,8 @@ export class SimulatedProcess {
     this.state = "running";
     const held = this.#held;
     this.#held = [];
-    for (const event of held) if (!event.isCancelled) this.scheduler.after(0, this, () => void (event.isCancelled || event.run()));
+    for (const event of held)
+      if (!event.isCancelled) this.scheduler.after(0, this, () => void (event.isCancelled || event.run()));
   }
 
   kill(): void {

@@ -13,7 +13,14 @@ export interface Event {
   order: number;
 }
 
-export class Scheduler {
+/** What a server needs of time, virtual or real. */
+export interface Timeline {
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  after(delayMs: number, process: null, run: () => void): { isCancelled: boolean };
+}
+
+export class Scheduler implements Timeline {
   /** Virtual milliseconds since the epoch. */
   now: number;
   /** Events that were run so far. */

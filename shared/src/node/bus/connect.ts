@@ -118,6 +118,10 @@ class NatsBus implements Bus {
   /** When it resolves the server knows the subscriptions. */
   async #flush(): Promise<void> {
     await this.#connection.whenUp();
-    await this.#connection.attempt(() => this.#connection.nats.flush());
+    try {
+      await this.#connection.attempt(() => this.#connection.nats.flush());
+    } catch (error) {
+      throw toBusError(error, "tell the NATS server of a subscription");
+    }
   }
 }

@@ -44,6 +44,11 @@ const verbs = {
     await prepare({ native: true, broker: true, sandbox: true });
     return runBenchmarks(rest);
   },
+  /** Simulated campaigns under seeded faults; the options are the program's own. */
+  sim: async () => {
+    await prepare({ native: false, broker: false, sandbox: false });
+    return runInForeground(["test/simulation/main.ts", ...rest]);
+  },
 };
 
 if (!Object.hasOwn(verbs, verb)) {

@@ -32,6 +32,7 @@ export interface LeaseChange {
 
 export class ServerState {
   readonly #server: SimulatedNatsServer;
+  #running = { sequence: -1, is: false };
 
   constructor(server: SimulatedNatsServer) {
     this.#server = server;
@@ -41,8 +42,19 @@ export class ServerState {
     return this.#server.jetstream.stream(name);
   }
 
+  /** Asked between any two events: the cheap questions come first. */
   get isAtRest(): boolean {
+    if (this.stream(streams.tasks).size > 0 || this.isRunning) return false;
     return this.restlessness.length === 0;
+  }
+
+  /** Whether a campaign is still running. */
+  get isRunning(): boolean {
+    const sequence = this.stream("KV_CAMPAIGNS").lastSequence;
+    if (sequence !== this.#running.sequence) {
+      this.#running = { sequence, is: this.campaigns.some(({ state }) => state === "running") };
+    }
+    return this.#running.is;
   }
 
   /** What is still going on, in words. */

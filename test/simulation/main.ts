@@ -8,14 +8,16 @@ import { runSeeds } from "./seeds.ts";
 import { simulate, type SimulationReport } from "./simulate.ts";
 import { type Weakening, weakenings } from "./witness.ts";
 
-const usage = `usage: npm run sim -- [--seeds <count>] [--first <seed>] [--weaken <safeguard>] [--workers <count>] [--json]
-       npm run sim -- --seed <seed> [--trace] [--weaken <safeguard>] [--json]
+const usage = `usage: npm run sim -- [--seeds <count>] [--first <seed>] [--documents <count>] [--weaken <safeguard>]
+                     [--workers <count>] [--json]
+       npm run sim -- --seed <seed> [--trace] [--documents <count>] [--weaken <safeguard>] [--json]
 safeguards that can be taken out: ${weakenings.join(", ")}`;
 
 const { values } = parseArgs({
   options: {
     seeds: { type: "string", default: "100" },
     first: { type: "string", default: "1" },
+    documents: { type: "string", default: "3" },
     seed: { type: "string" },
     trace: { type: "boolean", default: false },
     weaken: { type: "string" },
@@ -26,6 +28,7 @@ const { values } = parseArgs({
 });
 const terminal = new Terminal({ isJson: values.json, env: process.env });
 const weakening = weakenings.find((each) => each === values.weaken) ?? null;
+const documents = wholeNumber("documents", values.documents);
 const shownMax = 20;
 
 if (values.help || (values.weaken !== undefined && weakening === null)) {
@@ -34,8 +37,8 @@ if (values.help || (values.weaken !== undefined && weakening === null)) {
 } else process.exitCode = await (values.seed === undefined ? runMany() : runOne(wholeNumber("seed", values.seed)));
 
 async function runOne(seed: number): Promise<number> {
-  const { demonstrations } = await simulate({ seed: 0, isUndisturbed: true });
-  const report = await simulate({ seed, weakening, expected: demonstrations, isTraced: values.trace });
+  const { demonstrations } = await simulate({ seed: 0, documents, isUndisturbed: true });
+  const report = await simulate({ seed, weakening, documents, expected: demonstrations, isTraced: values.trace });
   for (const line of report.trace) terminal.line(line);
   terminal.result({ ...report, demonstrations: report.demonstrations.length }, () => summaryOf([report]));
   return report.violations.length === 0 ? 0 : 1;
@@ -49,6 +52,7 @@ async function runMany(): Promise<number> {
     first,
     count,
     weakening,
+    documents,
     workers: wholeNumber("workers", values.workers),
     onReport: ({ trace: _, demonstrations: _demonstrations, ...report }) => {
       reports.push(report);
@@ -90,7 +94,11 @@ function summaryOf(
 }
 
 function failureOf({ seed, violations }: Pick<SimulationReport, "seed" | "violations">): string {
-  const replay = `npm run sim -- --seed ${seed}${weakening === null ? "" : ` --weaken "${weakening}"`} --trace`;
+  const options = [
+    ...(values.documents === "3" ? [] : [`--documents ${documents}`]),
+    ...(weakening === null ? [] : [`--weaken "${weakening}"`]),
+  ];
+  const replay = ["npm run sim -- --seed", seed, ...options, "--trace"].join(" ");
   const lines = violations.slice(0, 5).map(({ invariant, detail }) => `  ${invariant}: ${detail}`);
   return [`seed ${seed} (replay: ${replay})`, ...lines].join("\n");
 }

@@ -2,12 +2,13 @@
 import type { SeedRequest } from "./seeds.ts";
 import { simulate } from "./simulate.ts";
 
-const undisturbed = simulate({ seed: 0, isUndisturbed: true });
+let undisturbed: ReturnType<typeof simulate> | undefined;
 
 process.on("message", (request: SeedRequest) => void answer(request));
 
-async function answer({ seed, weakening }: SeedRequest): Promise<void> {
+async function answer(request: SeedRequest): Promise<void> {
+  undisturbed ??= simulate({ seed: 0, documents: request.documents, isUndisturbed: true });
   const { demonstrations } = await undisturbed;
-  const report = await simulate({ seed, weakening, expected: demonstrations });
+  const report = await simulate({ ...request, expected: demonstrations });
   process.send?.({ ...report, demonstrations: [] });
 }

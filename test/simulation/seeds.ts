@@ -7,6 +7,7 @@ import type { Weakening } from "./witness.ts";
 /** What a worker is told and what it answers; a request without a seed asks for the undisturbed run. */
 export interface SeedRequest {
   seed: number;
+  documents: number;
   weakening: Weakening | null;
 }
 
@@ -14,12 +15,14 @@ export interface SeedsOptions {
   first: number;
   count: number;
   weakening: Weakening | null;
+  /** Documents of the campaign: how much there is to do. */
+  documents: number;
   workers: number;
   onReport: (report: SimulationReport) => void;
 }
 
 /** @throws when a worker dies; its seed is in the message. */
-export async function runSeeds({ first, count, weakening, workers, onReport }: SeedsOptions): Promise<void> {
+export async function runSeeds({ first, count, workers, onReport, ...request }: SeedsOptions): Promise<void> {
   let next = first;
   const work = async (): Promise<void> => {
     const worker = fork(fileURLToPath(new URL("seed-worker.ts", import.meta.url)), {
@@ -28,7 +31,7 @@ export async function runSeeds({ first, count, weakening, workers, onReport }: S
     try {
       while (next < first + count) {
         const seed = next++;
-        onReport(await ask(worker, { seed, weakening }));
+        onReport(await ask(worker, { ...request, seed }));
       }
     } finally {
       worker.kill();

@@ -87,8 +87,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     await cluster.perform("user", (bus) => startCampaign(bus, options.documents ?? 3));
     if (options.isUndisturbed !== true) {
       nemesis.start();
-      const isOver = (): boolean => state.campaigns.every((campaign) => campaign.state !== "running");
-      await cluster.scheduler.run(isOver, cluster.scheduler.now + faultsMs);
+      await cluster.scheduler.run(() => !state.isRunning, cluster.scheduler.now + faultsMs);
       nemesis.heal();
     }
     await cluster.scheduler.run(() => state.isAtRest, cluster.scheduler.now + restMs);

@@ -108,7 +108,9 @@ export class Connection {
     if (this.nats.isClosed()) return;
     // A drain flushes what was published; without a connection there is nobody to flush to and it would not return.
     const drained = this.#link.signal.aborted ? this.nats.close() : this.nats.drain();
-    await Promise.race([drained, timer(limits.busTryTimeoutMs)]);
+    // A connection that is lost on the way cannot be flushed any more; closing must succeed all the same.
+    const ended = drained.catch((error: unknown) => this.report(`error ${messageOf(error)}`));
+    await Promise.race([ended, timer(limits.busTryTimeoutMs)]);
     if (!this.nats.isClosed()) await this.nats.close();
   }
 

@@ -2,16 +2,17 @@
 // seeds as one likes; here are a few hundred small campaigns, and proof that the checks can fail.
 // Requirements: 5.sim.invariants, 5.sim.replay, 5.sim.weakened, 5.sim.lost-between-servers
 import { describe, expect, it } from "vitest";
-import { runSeeds } from "../simulation/seeds.ts";
+import { z } from "zod";
+import { type RunSettings, runSeeds } from "../simulation/seeds.ts";
 import { simulate, type SimulationReport } from "../simulation/simulate.ts";
-import type { Weakening } from "../simulation/witness.ts";
+import { SimulatedCluster } from "../simulation/cluster.ts";
 
 const documents = 1;
 
-async function reportsOf(first: number, count: number, weakening: Weakening | null = null): Promise<SimulationReport[]> {
+async function reportsOf(count: number, settings: RunSettings = {}): Promise<SimulationReport[]> {
   const reports: SimulationReport[] = [];
   const onReport = (report: SimulationReport): void => void reports.push(report);
-  await runSeeds({ first, count, weakening, documents, workers: 2, onReport });
+  await runSeeds({ ...settings, first: 1, count, documents, workers: 2, onReport });
   return reports;
 }
 
@@ -29,7 +30,7 @@ describe("a simulated campaign", () => {
   });
 
   it("holds its invariants under faults of every kind, and comes to the same demonstrations", async () => {
-    const reports = await reportsOf(1, 100);
+    const reports = await reportsOf(100);
     expect(broken(reports)).toEqual([]);
     const kinds = new Set(reports.flatMap(({ faults }) => Object.keys(faults)));
     expect(kinds.size).toBeGreaterThanOrEqual(19);
@@ -44,5 +45,50 @@ describe("a simulated campaign", () => {
     expect(again.trace).toEqual(first.trace);
     expect(again.digest).toBe(first.digest);
     expect(other.digest).not.toBe(first.digest);
+  });
+
+  it.each<[RunSettings, string]>([
+    [{ weakening: "fencing off", only: ["pause", "redelivery"] }, "I4"],
+    [{ weakening: "journal off", only: ["crash"] }, "bought twice"],
+    [{ weakening: "ack before commit", only: ["crash"], struck: "w-" }, "I1"],
+  ])("is caught when a safeguard is taken out: %j breaks %s", async (settings, invariant) => {
+    const reports = await reportsOf(6, settings);
+    const found = new Set(reports.flatMap(({ violations }) => violations.map((violation) => violation.invariant)));
+    expect(found).toContain(invariant);
+    // It is the missing safeguard and not the faults.
+    expect(broken(await reportsOf(6, { ...settings, weakening: null }))).toEqual([]);
+  });
+});
+
+describe("a message that gets lost between two servers, while the connection holds", () => {
+  it.each(["first", "middle", "last"])("is asked for again by who follows a stream: the %s of five", async (which) => {
+    using cluster = new SimulatedCluster(1);
+    const lost = { first: 1, middle: 3, last: 5 }[which];
+    let deliveries = 0;
+    cluster.network.fate = (message) =>
+      message.reply?.startsWith("$JS.ACK.") && ++deliveries === lost ? "lost" : "kept";
+    const followed = await cluster.perform("coordinator", async (bus) => {
+      await bus.ensureTopology({ pools: ["shell"], replicas: 1, tasksBytesMax: 1_000_000 });
+      const records = bus.records("CAMPAIGNS", z.strictObject({ v: z.literal(1) }));
+      for (const key of ["a", "b", "c", "d", "e"]) await records.put(key, { v: 1 });
+      const keys: string[] = [];
+      for await (const { key } of records.watch(new AbortController().signal)) if (keys.push(key) === 5) break;
+      return keys;
+    });
+    expect(followed).toEqual(["a", "b", "c", "d", "e"]);
+  });
+
+  it("is asked for again by who reads a range", async () => {
+    using cluster = new SimulatedCluster(1);
+    let parts = 0;
+    cluster.network.fate = ({ headers }) =>
+      headers.some(([name]) => name === "Nats-Sequence") && ++parts === 2 ? "lost" : "kept";
+    const entries = await cluster.perform("coordinator", async (bus) => {
+      await bus.ensureTopology({ pools: ["shell"], replicas: 1, tasksBytesMax: 1_000_000 });
+      const records = bus.records("CAMPAIGNS", z.strictObject({ v: z.literal(1) }));
+      for (const key of ["a", "b", "c"]) await records.put(key, { v: 1 });
+      return records.entries();
+    });
+    expect(entries.map(({ key }) => key)).toEqual(["a", "b", "c"]);
   });
 });

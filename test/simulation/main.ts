@@ -8,9 +8,11 @@ import { runSeeds } from "./seeds.ts";
 import { simulate, type SimulationReport } from "./simulate.ts";
 import { type Weakening, weakenings } from "./witness.ts";
 
-const usage = `usage: npm run sim -- [--seeds <count>] [--first <seed>] [--documents <count>] [--weaken <safeguard>]
-                     [--workers <count>] [--json]
-       npm run sim -- --seed <seed> [--trace] [--documents <count>] [--weaken <safeguard>] [--json]
+const usage = `usage: npm run sim -- [--seeds <count>] [--first <seed>] [--documents <count>] [--faults <kind,kind>]
+                     [--struck <name>] [--weaken <safeguard>] [--workers <count>] [--json]
+       npm run sim -- --seed <seed> [--trace] [--documents <count>] [--faults <kind,kind>] [--struck <name>]
+                     [--weaken <safeguard>] [--json]
+kinds of faults: ${faultKinds.join(", ")}
 safeguards that can be taken out: ${weakenings.join(", ")}`;
 
 const { values } = parseArgs({
@@ -20,6 +22,8 @@ const { values } = parseArgs({
     documents: { type: "string", default: "3" },
     seed: { type: "string" },
     trace: { type: "boolean", default: false },
+    faults: { type: "string" },
+    struck: { type: "string", default: "" },
     weaken: { type: "string" },
     workers: { type: "string", default: String(availableParallelism()) },
     json: { type: "boolean", default: false },
@@ -29,6 +33,7 @@ const { values } = parseArgs({
 const terminal = new Terminal({ isJson: values.json, env: process.env });
 const weakening = weakenings.find((each) => each === values.weaken) ?? null;
 const documents = wholeNumber("documents", values.documents);
+const only = values.faults === undefined ? null : faultKinds.filter((kind) => values.faults?.split(",").includes(kind));
 const shownMax = 20;
 
 if (values.help || (values.weaken !== undefined && weakening === null)) {
@@ -38,7 +43,15 @@ if (values.help || (values.weaken !== undefined && weakening === null)) {
 
 async function runOne(seed: number): Promise<number> {
   const { demonstrations } = await simulate({ seed: 0, documents, isUndisturbed: true });
-  const report = await simulate({ seed, weakening, documents, expected: demonstrations, isTraced: values.trace });
+  const report = await simulate({
+    seed,
+    weakening,
+    documents,
+    only,
+    struck: values.struck,
+    expected: demonstrations,
+    isTraced: values.trace,
+  });
   for (const line of report.trace) terminal.line(line);
   terminal.result({ ...report, demonstrations: report.demonstrations.length }, () => summaryOf([report]));
   return report.violations.length === 0 ? 0 : 1;
@@ -53,6 +66,8 @@ async function runMany(): Promise<number> {
     count,
     weakening,
     documents,
+    only,
+    struck: values.struck,
     workers: wholeNumber("workers", values.workers),
     onReport: ({ trace: _, demonstrations: _demonstrations, ...report }) => {
       reports.push(report);
@@ -96,6 +111,8 @@ function summaryOf(
 function failureOf({ seed, violations }: Pick<SimulationReport, "seed" | "violations">): string {
   const options = [
     ...(values.documents === "3" ? [] : [`--documents ${documents}`]),
+    ...(values.faults === undefined ? [] : [`--faults "${values.faults}"`]),
+    ...(values.struck === "" ? [] : [`--struck ${values.struck}`]),
     ...(weakening === null ? [] : [`--weaken "${weakening}"`]),
   ];
   const replay = ["npm run sim -- --seed", seed, ...options, "--trace"].join(" ");

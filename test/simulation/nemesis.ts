@@ -35,6 +35,8 @@ export interface NemesisOptions {
   cluster: SimulatedCluster;
   provider: SimulatedProvider;
   random: Random;
+  /** Only processes whose names begin like this are struck. */
+  struck?: string;
   /** Starts a service again under the same name: what its supervisor would do. */
   programOf: (name: string) => Parameters<SimulatedCluster["start"]>[1];
 }
@@ -51,10 +53,11 @@ export class Nemesis {
   #isOver = false;
   readonly #undo = new Set<() => void>();
 
-  constructor(options: NemesisOptions, kinds: readonly FaultKind[] = faultKinds) {
+  /** @param only exactly these kinds, in quick succession; by default the seed draws about half of all. */
+  constructor(options: NemesisOptions, only: readonly FaultKind[] | null = null) {
     this.#options = options;
     const { random } = options;
-    this.#enabled = new Set(kinds.filter(() => random.chance(0.5)));
+    this.#enabled = new Set(only ?? faultKinds.filter(() => random.chance(0.5)));
     const rate = (max: number): number => 10 ** random.between(-3, Math.log10(max));
     this.#rate = {
       drop: rate(0.05),
@@ -64,7 +67,7 @@ export class Nemesis {
       reorder: rate(0.1),
       divergence: 0.3,
     };
-    this.#everyMs = random.between(1_500, 12_000);
+    this.#everyMs = only === null ? random.between(1_500, 12_000) : 1_500;
   }
 
   /** Whether a world that is rebuilt now turns out to be another one. */
@@ -156,7 +159,10 @@ export class Nemesis {
     if (kinds.length === 0) return;
     const kind = random.pick(kinds);
     if (isProviderFault(kind)) return this.#stir();
-    const running = [...cluster.services.values()].filter(({ process }) => process.state === "running");
+    const { struck = "" } = this.#options;
+    const running = [...cluster.services.values()].filter(
+      ({ name, process }) => process.state === "running" && name.startsWith(struck),
+    );
     if (running.length === 0) return;
     const service = random.pick(running);
     this.count(kind, service.name);

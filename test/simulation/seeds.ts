@@ -1,22 +1,17 @@
 // Many seeds beside each other, each worker process with one at a time.
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import type { SimulationReport } from "./simulate.ts";
-import type { Weakening } from "./witness.ts";
+import type { SimulationOptions, SimulationReport } from "./simulate.ts";
 
 /** What a worker is told and what it answers; a request without a seed asks for the undisturbed run. */
-export interface SeedRequest {
-  seed: number;
-  documents: number;
-  weakening: Weakening | null;
-}
+export type SeedRequest = { seed: number } & RunSettings;
 
-export interface SeedsOptions {
+/** What is the same for all seeds of a series. */
+export type RunSettings = Pick<SimulationOptions, "weakening" | "documents" | "only" | "struck">;
+
+export interface SeedsOptions extends RunSettings {
   first: number;
   count: number;
-  weakening: Weakening | null;
-  /** Documents of the campaign: how much there is to do. */
-  documents: number;
   workers: number;
   onReport: (report: SimulationReport) => void;
 }

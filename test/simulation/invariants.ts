@@ -99,23 +99,17 @@ interface StoredRecord {
   storedAt: number;
 }
 
-export function violationsOf(
-  state: ServerState,
-  witness: Witness,
-  seen: { leaseChanges: LeaseChange[]; retrieved: ReadonlySet<string> },
-): Violation[] {
+export function violationsOf(state: ServerState, witness: Witness, leaseChanges: LeaseChange[]): Violation[] {
   const { results, records } = state;
   const accepted = results.filter((result): result is EpisodeEnded => result.kind === "episode.ended");
   return [
     ...eachTaskEndsOnce(results, witness),
     ...accepted.flatMap((ended) => trajectoryIsWhole(ended, records)),
     ...accepted.flatMap((ended) => writtenAlone(ended, records)),
-    ...accepted.flatMap((ended) => writtenUnderItsToken(ended, records, { witness, changes: seen.leaseChanges })),
+    ...accepted.flatMap((ended) => writtenUnderItsToken(ended, records, { witness, changes: leaseChanges })),
     ...state.restlessness.map((detail): Violation => ({ invariant: "I5", detail })),
     ...acknowledgedIsThere(state, witness),
-    ...[...seen.retrieved]
-      .filter((id) => !state.demonstrations.some((demonstration) => demonstration.id === id))
-      .map((id): Violation => ({ invariant: "I7", detail: `retrieval answered ${id}, which is not in the log` })),
+    ...retrievedIsInTheLog(state),
     ...witness.doubleBuys.map((detail): Violation => ({ invariant: "bought twice", detail })),
   ];
 }
@@ -248,6 +242,17 @@ function acknowledgedIsThere(state: ServerState, witness: Witness): Violation[] 
     if (state.stream("OBJ_BLOBS").last(`$O.BLOBS.M.${name}`) === null) lost.push(`blob ${blob}`);
   }
   return lost.map((what): Violation => ({ invariant: "I6", detail: `${what} was acknowledged and is not there` }));
+}
+
+/** I7: what episodes were shown, as their records say. */
+function retrievedIsInTheLog(state: ServerState): Violation[] {
+  const known = new Set<string>(state.demonstrations.map(({ id }) => id));
+  const shown = state.records.flatMap(({ record }) =>
+    record.kind === "step.recorded" ? record.step.turn.retrieved.map(({ demonstrationId }) => demonstrationId) : [],
+  );
+  return [...new Set(shown)]
+    .filter((id) => !known.has(id))
+    .map((id): Violation => ({ invariant: "I7", detail: `an episode was shown ${id}, which is not in the log` }));
 }
 
 /** Values that are there, without the marks of what was deleted or has expired. */

@@ -69,7 +69,7 @@ async function runMany(): Promise<number> {
     only,
     struck: values.struck,
     workers: wholeNumber("workers", values.workers),
-    onReport: ({ trace: _, demonstrations: _demonstrations, ...report }) => {
+    onReport: ({ trace: _trace, demonstrations: _demonstrations, ...report }) => {
       reports.push(report);
       if (report.violations.length > 0) terminal.event(report);
       const failed = reports.filter(({ violations }) => violations.length > 0).length;

@@ -93,7 +93,7 @@ export class Nemesis {
   heal(): void {
     this.#isOver = true;
     this.#storm = null;
-    for (const undo of [...this.#undo]) undo();
+    for (const undo of this.#undo) undo();
   }
 
   count(kind: FaultKind, about = ""): void {

@@ -4,6 +4,7 @@ import { gunzipSync } from "node:zlib";
 import {
   CampaignReply,
   CampaignReport,
+  type CampaignId,
   type CampaignSettings,
   ControlRequest,
   decode,
@@ -14,6 +15,7 @@ import {
 import { LeaseRecord } from "../../shared/src/node/bus/lease-store.ts";
 import { packDocuments } from "../../coordinator/src/campaign-run.ts";
 import { someSettings } from "../support/campaign-context.ts";
+import { aDemonstration } from "../support/messages.ts";
 import { aDocument } from "../support/scripted-generator.ts";
 import { type Program, SimulatedCluster } from "./cluster.ts";
 import { type LeaseChange, ServerState, type Violation, violationsOf } from "./invariants.ts";
@@ -23,6 +25,7 @@ import { currentProcess } from "./time/process.ts";
 import { isOutcome, type Weakening, Witness } from "./witness.ts";
 import { runAgent } from "./world/agent.ts";
 import { runCoordinator } from "./world/coordinator.ts";
+import { runRetrieval } from "./world/retrieval.ts";
 import { simulatedWorlds } from "./world/environment.ts";
 import { SimulatedProvider } from "./world/provider.ts";
 import { wordsFor } from "./world/words.ts";
@@ -58,6 +61,8 @@ export interface SimulationReport {
 }
 
 const pool = "shell";
+/** What was learned before, and is retrieved from. */
+const earlier = "c-9999" as CampaignId;
 const bootMs = 3_000;
 const faultsMs = 120_000;
 /** Longer than anything that is still on its way to an end: redeliveries, retries, the reconciler's rounds. */
@@ -66,6 +71,8 @@ const settings: CampaignSettings = {
   ...someSettings,
   // Long enough that no fault shows as an episode out of time.
   limits: { ...someSettings.limits, wallTimeMs: 7_200_000, stepTimeMs: 7_200_000 },
+  retrievalWhileLearning: true,
+  retrieval: { ...someSettings.retrieval, modelBased: 0 },
   models: { generator: "sim:generator", policy: "sim:policy", judges: ["sim:judge-1", "sim:judge-2"] },
 };
 
@@ -97,8 +104,11 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
       nemesis.heal();
     }
     await cluster.scheduler.run(() => state.isAtRest, cluster.scheduler.now + restMs);
-    const violations = violationsOf(state, witness, { leaseChanges, retrieved: new Set() });
-    const demonstrations = state.demonstrations.map(withoutMoments).sort();
+    const violations = violationsOf(state, witness, leaseChanges);
+    const demonstrations = state.demonstrations
+      .filter(({ campaignId }) => campaignId !== earlier)
+      .map(withoutMoments)
+      .sort();
     const warnings = await cluster.perform("reader", (bus) => warningsOf(bus, state));
     for (const warning of warnings) cluster.trace.note(`warning: ${warning}`);
     violations.push(...outcomeDiffers(state, demonstrations, { expected: options.expected, warnings }));
@@ -151,12 +161,14 @@ function programsOf(
       return runAgent({ bus, workerId: `w-${n}` as WorkerId, pool, slots: 2, environments, model }, drain);
     });
   }
+  programs.set("retrieval", runRetrieval);
   return programs;
 }
 
 async function startCampaign(bus: Parameters<Program>[0], pages: number): Promise<void> {
   const documents = Array.from({ length: pages }, (_, n) => aDocument(n + 1));
   const ref = await bus.blobs.put(packDocuments(documents));
+  for (const n of [1, 2, 3]) await bus.demonstrations.put(aDemonstration(n, { campaignId: earlier }));
   await bus.request({
     subject: subjects.control("start"),
     request: ControlRequest,
@@ -181,7 +193,7 @@ function watchLeases(state: ServerState): LeaseChange[] {
 }
 
 /** A demonstration without the moments, attempts and costs that faults may change. */
-function withoutMoments({ createdAt: _, lineage, ...rest }: Demonstration): string {
+function withoutMoments({ createdAt: _createdAt, lineage, ...rest }: Demonstration): string {
   const { attempt: _attempt, costUsd: _cost, verdicts, ...origin } = lineage;
   const judged = verdicts.map(({ answer, score, judge }) => ({ answer, score, judge }));
   return JSON.stringify({ ...rest, lineage: { ...origin, verdicts: judged } });

@@ -42,13 +42,13 @@ async function start(directory: string, workers: readonly WorkerId[]): Promise<N
 
 /** Whoever stops, kills or confines the server needs the real one, and is not among the tests that run twice. */
 async function simulatedServer(): Promise<NatsServer> {
-  const { url, stop } = await serveOverTcp();
+  const served = await serveOverTcp();
   const credentials = (user: string): ReturnType<NatsServer["credentials"]> => ({
     user,
     password: "",
     inboxPrefix: `_INBOX_${user}`,
   });
-  return { url, stop, credentials } as Partial<NatsServer> as NatsServer;
+  return { url: served.url, stop: () => served.stop(), credentials } as Partial<NatsServer> as NatsServer;
 }
 
 export async function aNatsServer(workers: readonly WorkerId[] = testWorkers): Promise<TestNats> {

@@ -145,11 +145,11 @@ export class Consumer {
   }
 
   close(): void {
-    for (const pull of [...this.#waiting]) this.#end(pull, "409 Consumer Deleted");
+    while (this.#waiting[0] !== undefined) this.#end(this.#waiting[0], "409 Consumer Deleted");
   }
 
   dropPulls(): void {
-    for (const pull of [...this.#waiting]) this.#drop(pull);
+    while (this.#waiting[0] !== undefined) this.#drop(this.#waiting[0]);
   }
 
   #settle(sequence: number): void {

@@ -1,0 +1,120 @@
+// How the agents' and the bus's own cost grows, without a network, a sandbox or a model in the way: ten thousand episodes
+// at once in simulated processes, and queues of 1 k, 16 k and 100 k tasks. Real agent and bus code, virtual time.
+import { parseArgs } from "node:util";
+import type { EpisodeId, TaskId, WorkerId } from "@hindcast/shared";
+import { Terminal } from "../../coordinator/src/cli/terminal.ts";
+import { SimulatedCluster } from "../simulation/cluster.ts";
+import { runAgent } from "../simulation/world/agent.ts";
+import { simulatedWorlds } from "../simulation/world/environment.ts";
+import { SimulatedProvider } from "../simulation/world/provider.ts";
+import { wordsFor } from "../simulation/world/words.ts";
+import { aRolloutTask, someLimits } from "../support/builders.ts";
+
+const { values } = parseArgs({
+  options: {
+    episodes: { type: "string", default: "10000" },
+    queue: { type: "string", default: "1000,16000,100000" },
+    json: { type: "boolean", default: false },
+  },
+});
+const pool = "shell";
+const agents = 10;
+const topology = { pools: [pool], replicas: 1, tasksBytesMax: 4 * 1024 ** 3 };
+const never = new AbortController().signal;
+const terminal = new Terminal({ isJson: values.json, env: process.env });
+const heap = (): number => (globalThis.gc?.(), process.memoryUsage().heapUsed);
+
+const task = (n: number): ReturnType<typeof aRolloutTask> =>
+  aRolloutTask({
+    taskId: `task-${n}` as TaskId,
+    episodeId: `ep-${n}` as EpisodeId,
+    model: "sim:policy",
+    limits: { ...someLimits, wallTimeMs: 86_400_000 },
+  });
+
+/** Processor milliseconds per task from the queue to its acknowledgement, with so many of them queued. */
+async function costPerTask(count: number): Promise<{ publishMs: number; leaseMs: number }> {
+  using cluster = new SimulatedCluster(1);
+  const started = process.cpuUsage();
+  await cluster.perform("publisher", async (bus) => {
+    await bus.ensureTopology(topology);
+    for (let n = 0; n < count; n += 64) {
+      const batch = Array.from({ length: Math.min(64, count - n) }, (_, offset) => task(n + offset));
+      await Promise.all(batch.map((each) => bus.tasks.publish(each, never)));
+    }
+  });
+  const publish = process.cpuUsage(started);
+  const published = process.cpuUsage();
+  await cluster.perform("worker", async (bus) => {
+    for (let done = 0; done < count;) {
+      const leased = await bus.tasks.lease(pool, 64, 1_000, never);
+      await Promise.all(leased.map((each) => each.done()));
+      done += leased.length;
+    }
+  });
+  const lease = process.cpuUsage(published);
+  const perTask = ({ user, system }: NodeJS.CpuUsage): number => (user + system) / 1_000 / count;
+  return { publishMs: perTask(publish), leaseMs: perTask(lease) };
+}
+
+/** So many episodes that all run at once. */
+async function together(count: number): Promise<{ bytesPerEpisode: number; cpuMsPerEpisode: number; results: number }> {
+  using cluster = new SimulatedCluster(1);
+  const provider = new SimulatedProvider(cluster.random.fork(), wordsFor);
+  // Long enough that the last has begun before the first is over.
+  provider.latencyMs = () => 120_000;
+  const environments = simulatedWorlds({
+    stepMs: () => 50,
+    diverges: () => false,
+    onOpen: () => undefined,
+    onClose: () => undefined,
+  });
+  await cluster.perform("publisher", async (bus) => {
+    await bus.ensureTopology(topology);
+    for (let n = 0; n < count; n += 64) {
+      const batch = Array.from({ length: Math.min(64, count - n) }, (_, offset) => task(n + offset));
+      await Promise.all(batch.map((each) => bus.tasks.publish(each, never)));
+    }
+  });
+  const before = heap();
+  const started = process.cpuUsage();
+  for (let n = 1; n <= agents; n++) {
+    cluster.start(`w-${n}`, (bus, drain) => {
+      const model = provider.modelsOf(bus);
+      return runAgent({ bus, workerId: `w-${n}` as WorkerId, pool, slots: count / agents, environments, model }, drain);
+    });
+  }
+  const stream = (name: string): ReturnType<typeof cluster.server.jetstream.stream> =>
+    cluster.server.jetstream.stream(name);
+  const trajectories = stream("TRAJECTORIES");
+  await cluster.scheduler.run(() => trajectories.size >= count, cluster.scheduler.now + 3_600_000);
+  if (stream("RESULTS").size > 0) throw new Error("the first episodes ended before the last began");
+  const bytesPerEpisode = (heap() - before) / count;
+  await cluster.scheduler.run(() => stream("RESULTS").size >= count, cluster.scheduler.now + 7_200_000);
+  const { user, system } = process.cpuUsage(started);
+  return { bytesPerEpisode, cpuMsPerEpisode: (user + system) / 1_000 / count, results: stream("RESULTS").size };
+}
+
+process.on("unhandledRejection", (error) => {
+  terminal.note(`error: ${String(error)}`);
+  process.exit(1);
+});
+await costPerTask(500);
+const rows: string[][] = [];
+for (const count of values.queue.split(",").map(Number)) {
+  const cost = await costPerTask(count);
+  terminal.event({ queued: count, ...cost });
+  rows.push([count.toLocaleString("en"), cost.publishMs.toFixed(3), cost.leaseMs.toFixed(3)]);
+}
+const right = (header: string): { header: string; align: "right" } => ({ header, align: "right" });
+terminal.line(
+  terminal.table([right("tasks queued"), right("publish, CPU ms each"), right("lease and done, CPU ms each")], rows),
+);
+const episodes = Number(values.episodes);
+const run = await together(episodes);
+terminal.result(
+  { episodes, ...run },
+  () =>
+    `${episodes.toLocaleString("en")} episodes at once: ${(run.bytesPerEpisode / 1_024).toFixed(1)} KiB each (agent, bus and server), ` +
+    `${run.cpuMsPerEpisode.toFixed(1)} CPU ms each, ${run.results.toLocaleString("en")} results`,
+);

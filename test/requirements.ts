@@ -112,4 +112,10 @@ export const requirements = {
   "5.4.leader": "a campaign has one leader by lease; another one goes on when it stops, dies or freezes",
   "5.4.memory": "a campaign is run again holding only the tasks that it waits for",
   "5.4.shared-stages": "coordinators share the stages through the work queue, and a stage that fails costs its item",
+  "5.sim.invariants":
+    "simulated campaigns hold I1 to I7, pay nothing twice and end as the undisturbed one, under seeded faults of every kind",
+  "5.sim.lost-between-servers": "a delivery that is lost while its connection holds is noticed and asked for again",
+  "5.sim.replay": "a seed replays exactly",
+  "5.sim.same-bus": "the simulated server passes the tests of the bus that the real one passes",
+  "5.sim.weakened": "fencing off, journal off and ack before commit each break an invariant",
 } as const;

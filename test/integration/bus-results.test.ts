@@ -1,4 +1,4 @@
-// Requirements: 3.3.write-once, 3.3.fencing, 3.3.traps
+// Requirements: 3.3.write-once, 3.3.fencing, 3.3.traps, 5.sim.same-bus
 import { setTimeout as delay } from "node:timers/promises";
 import type { CampaignId, TaskId, WorkerId } from "@hindcast/shared";
 import { streams, subjects } from "@hindcast/shared";

@@ -79,7 +79,7 @@ export class SimulatedNatsServer {
   close(wire: Wire): void {
     const connection = this.#connections.get(wire);
     if (connection === undefined) return;
-    for (const sid of [...connection.subscriptions.keys()]) this.#unsubscribe(connection, sid, null);
+    for (const sid of connection.subscriptions.keys()) this.#unsubscribe(connection, sid, null);
     this.#connections.delete(wire);
   }
 

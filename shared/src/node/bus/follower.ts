@@ -129,7 +129,12 @@ export function deliveryOf(reply: string | undefined): DeliveryNumbers {
   const deliveryCount = Number(tokens[from]);
   const streamSequence = Number(tokens[from + 1]);
   const consumerSequence = Number(tokens[from + 2]);
-  if (tokens[1] !== "ACK" || !Number.isInteger(deliveryCount) || !Number.isInteger(streamSequence) || !Number.isInteger(consumerSequence)) {
+  if (
+    tokens[1] !== "ACK" ||
+    !Number.isInteger(deliveryCount) ||
+    !Number.isInteger(streamSequence) ||
+    !Number.isInteger(consumerSequence)
+  ) {
     throw new TypeError(`not a JetStream delivery: reply subject ${reply ?? "missing"}`);
   }
   return { deliveryCount, streamSequence, consumerSequence };

@@ -16,15 +16,22 @@ export interface SeedsOptions extends RunSettings {
   onReport: (report: SimulationReport) => void;
 }
 
+/**
+ * Killed processes never take their listeners away, and the runtime keeps signals that are listened to: some megabytes
+ * per seed that only the end of the real process frees.
+ */
+const seedsPerWorker = 100;
+
 /** @throws when a worker dies; its seed is in the message. */
 export async function runSeeds({ first, count, workers, onReport, ...request }: SeedsOptions): Promise<void> {
   let next = first;
+  const isLeft = (): boolean => next < first + count;
   const work = async (): Promise<void> => {
     const worker = fork(fileURLToPath(new URL("seed-worker.ts", import.meta.url)), {
       execArgv: ["--conditions=source", "--disable-warning=ExperimentalWarning"],
     });
     try {
-      while (next < first + count) {
+      for (let ran = 0; ran < seedsPerWorker && isLeft(); ran++) {
         const seed = next++;
         onReport(await ask(worker, { ...request, seed }));
       }
@@ -32,7 +39,10 @@ export async function runSeeds({ first, count, workers, onReport, ...request }: 
       worker.kill();
     }
   };
-  await Promise.all(Array.from({ length: Math.max(1, Math.min(workers, count)) }, work));
+  const series = async (): Promise<void> => {
+    while (isLeft()) await work();
+  };
+  await Promise.all(Array.from({ length: Math.max(1, Math.min(workers, count)) }, series));
 }
 
 function ask(worker: ChildProcess, request: SeedRequest): Promise<SimulationReport> {

@@ -3,6 +3,7 @@
 // Requirements: 5.sim.invariants, 5.sim.replay, 5.sim.weakened, 5.sim.lost-between-servers
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
+import { faultKinds } from "../simulation/nemesis.ts";
 import { type RunSettings, runSeeds } from "../simulation/seeds.ts";
 import { simulate, type SimulationReport } from "../simulation/simulate.ts";
 import { SimulatedCluster } from "../simulation/cluster.ts";
@@ -22,7 +23,8 @@ const broken = (reports: SimulationReport[]): object[] =>
     .filter(({ violations }) => violations.length > 0)
     .map(({ seed, violations }) => ({ replay: `npm run sim -- --seed ${seed} --documents 1 --trace`, violations }));
 
-describe("a simulated campaign", () => {
+// Processor time, not waiting: a busy machine takes several times as long.
+describe("a simulated campaign", { timeout: 240_000 }, () => {
   it("without faults ends with its demonstrations and everything at rest", async () => {
     const report = await simulate({ seed: 1, documents, isUndisturbed: true });
     expect(report).toMatchObject({ violations: [], faults: {}, tasks: 4 });
@@ -33,7 +35,8 @@ describe("a simulated campaign", () => {
     const reports = await reportsOf(100);
     expect(broken(reports)).toEqual([]);
     const kinds = new Set(reports.flatMap(({ faults }) => Object.keys(faults)));
-    expect(kinds.size).toBeGreaterThanOrEqual(19);
+    // One or two are rare in so few runs.
+    expect(kinds.size).toBeGreaterThan(faultKinds.length - 3);
   });
 
   it("is the same, event by event, under the same seed, and another under another", async () => {

@@ -150,7 +150,8 @@ function programsOf(
     programs.set(`coordinator-${n}`, (raw, drain) => {
       const bus = witness.watched(raw);
       const models = provider.modelsOf(bus);
-      return runCoordinator({ bus, pool, model: (id) => witness.watchedModel(models(id)) }, drain);
+      const workerId = `w-coordinator-${n}` as WorkerId;
+      return runCoordinator({ bus, workerId, pool, model: (id) => witness.watchedModel(models(id)) }, drain);
     });
   }
   for (let n = 1; n <= agents; n++) {
@@ -217,7 +218,7 @@ function outcomeDiffers(
   { expected, warnings }: { expected: readonly string[] | undefined; warnings: string[] },
 ): Violation[] {
   const hasFinished = state.campaigns.every((campaign) => campaign.state === "finished");
-  const isWhole = state.results.every((result) => result.kind !== "episode.ended" || isOutcome(result));
+  const isWhole = state.results.every((result) => result.kind === "replay.ended" || isOutcome(result));
   if (expected === undefined || !hasFinished || !isWhole) return [];
   const missing = expected.filter((each) => !demonstrations.includes(each)).length;
   const extra = demonstrations.filter((each) => !expected.includes(each)).length;

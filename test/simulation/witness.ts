@@ -1,6 +1,6 @@
 // Sees what the processes are promised: every write that was acknowledged to them, every lease that they were given,
 // every answer that they bought. The invariants compare these promises with what the server holds in the end.
-import type { EpisodeEnded, Task, TaskResult, TrajectoryRecord, WorkerId } from "@hindcast/shared";
+import type { Task, TaskResult, TrajectoryRecord, WorkerId } from "@hindcast/shared";
 import type { Bus, Completion, Lease, LeasedTask, Model } from "@hindcast/shared/node";
 import { currentProcess } from "./time/process.ts";
 
@@ -110,8 +110,9 @@ export class Witness {
 }
 
 /** Results that a person would call an outcome of the task, as opposed to Hindcast having failed. */
-export const isOutcome = (result: TaskResult): result is EpisodeEnded =>
-  result.kind === "episode.ended" && result.reason !== "infrastructure" && result.reason !== "unavailable";
+export const isOutcome = (result: TaskResult): boolean =>
+  (result.kind === "stage.ended" && result.outcome === "completed") ||
+  (result.kind === "episode.ended" && result.reason !== "infrastructure" && result.reason !== "unavailable");
 
 /** `target` with some of its members in another version. */
 function delegate<T extends object>(target: T, members: Partial<T>): T {

@@ -1,12 +1,10 @@
 // A rollout agent as its `main.ts` composes it, in a simulated process.
 import { CampaignRecord, type WorkerId } from "@hindcast/shared";
-import { type Bus, type Model, silentLogger } from "@hindcast/shared/node";
+import { type Bus, Cancellations, type Model, runLeaseLoop, silentLogger } from "@hindcast/shared/node";
 import { Registry } from "prom-client";
 import type { EnvironmentProvider } from "../../../rollout-agent/src/environment/environment.ts";
 import { AgentMetrics } from "../../../rollout-agent/src/metrics.ts";
 import { announce } from "../../../rollout-agent/src/worker/announcement.ts";
-import { Cancellations } from "../../../rollout-agent/src/worker/cancellations.ts";
-import { runLeaseLoop } from "../../../rollout-agent/src/worker/lease-loop.ts";
 import { ReplayHandler } from "../../../rollout-agent/src/worker/replay-handler.ts";
 import { RolloutHandler } from "../../../rollout-agent/src/worker/rollout-handler.ts";
 import { TaskDispatcher } from "../../../rollout-agent/src/worker/task-dispatcher.ts";

@@ -5,7 +5,7 @@ import { actionText, observedAt } from "@hindcast/shared";
 import type { ConstructTask, Instruction, InstructionId, Trajectory } from "@hindcast/shared";
 import { deriveId, newTask, rewriteReasons, summariseTransition } from "@hindcast/shared/node";
 import pMap from "p-map";
-import { askGenerator, type StageContext } from "./campaign-context.ts";
+import { askGenerator, callsAtOnce, type StageContext } from "./campaign-context.ts";
 import { subTrajectory, type Window } from "./windows.ts";
 
 /** Calls of one episode that are with the generator at once. */
@@ -31,7 +31,7 @@ export async function summarise(context: StageContext, trajectory: Trajectory): 
       const answer = await askGenerator(context, summariseTransition, input);
       return answer.ok ? answer.value : `\`${actionText(step.turn.action)}\` was run.`;
     },
-    { concurrency: callsInFlightMax },
+    { concurrency: callsAtOnce(context, "summarise-transition", callsInFlightMax) },
   );
 }
 

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { type ErrorCode, HindcastError } from "@hindcast/shared";
-import type { CampaignId, CampaignSettings, DocumentId, Progress } from "@hindcast/shared";
+import { type ErrorCode, HindcastError, limits } from "@hindcast/shared";
+import type { CampaignId, CampaignSettings, DocumentId, Progress, Purpose } from "@hindcast/shared";
 import { type Asked, ask, type Bus, type Logger, type Model, type Prompt } from "@hindcast/shared/node";
 import type { CostLedger } from "./cost-ledger.ts";
 import type { Funnel } from "./funnel.ts";
@@ -46,6 +46,14 @@ export interface CampaignContext extends StageContext {
   sourceOf(document: DocumentId | null): string;
 }
 
+/**
+ * How many calls of a purpose are made at once. A call that waits for a batch costs nothing while it waits, and calls
+ * one after the other would each wait for a batch of their own.
+ */
+export function callsAtOnce({ settings }: StageContext, purpose: Purpose, interactive: number): number {
+  return settings.batch.purposes.some((batched) => batched === purpose) ? limits.batchRequestsMax : interactive;
+}
+
 /** Asks a model on the campaign's account: within its budget, with every call in its ledger. */
 export async function askFor<Input, Output>(
   context: StageContext,
@@ -69,7 +77,7 @@ export async function askGenerator<Input, Output>(
   input: Input,
 ): Promise<Asked<Output>> {
   const { generator, logger, warnings, signal } = context;
-  const startedAt = performance.now();
+  let awaySince: number | null = null;
   for (let waitMs = outageDelayMs; ; waitMs = Math.min(2 * waitMs, outageDelayMsMax)) {
     try {
       return await askFor(context, generator, prompt, { input });
@@ -77,7 +85,9 @@ export async function askGenerator<Input, Output>(
       if (!(error instanceof HindcastError) || error.boundary !== "model" || signal.aborted) throw error;
       const { code, message, retryable } = error;
       if (faultsOfOneRequest.includes(code)) return { ok: false, problem: "invalid", detail: message, calls: [] };
-      if (!retryable || performance.now() - startedAt > generatorOutageMsMax) throw error;
+      // Counted from the first failure: an answer from a batch may take a day without anything being wrong.
+      awaySince ??= performance.now();
+      if (!retryable || performance.now() - awaySince > generatorOutageMsMax) throw error;
       warnings.add(`the generator was away for a while (${code}); the campaign waited for it`);
       logger.warn({ event: "generator.away", code, err: error, waitMs });
       context.report("waiting", 0, 0, `the generator does not answer (${code}); trying again for up to 30 minutes`);

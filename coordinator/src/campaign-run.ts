@@ -4,7 +4,7 @@
 import { gunzipSync, gzipSync } from "node:zlib";
 import { Document, HindcastError, toHindcastError } from "@hindcast/shared";
 import type { CampaignRecord, CampaignReport, DocumentId } from "@hindcast/shared";
-import type { Bus, Logger, Model } from "@hindcast/shared/node";
+import type { Bus, Logger, ModelSource } from "@hindcast/shared/node";
 import { z } from "zod";
 import type { CampaignContext } from "./campaign-context.ts";
 import { synthesise } from "./campaign.ts";
@@ -21,7 +21,7 @@ import { TaskRunner } from "./task-runner.ts";
 
 export interface CampaignDeps {
   bus: Bus;
-  model: (id: string) => Model;
+  model: ModelSource;
   logger: Logger;
 }
 
@@ -108,8 +108,8 @@ function openContext(
 ): CampaignContext {
   const { id, settings } = record;
   const sources = new Map<string, string>(documents.map((document) => [document.id, document.source]));
-  const generator = model(settings.models.generator);
-  const judges = settings.models.judges.map(model);
+  const generator = model(settings.models.generator, settings.batch);
+  const judges = settings.models.judges.map((judge) => model(judge, settings.batch));
   return {
     id,
     settings,

@@ -64,13 +64,14 @@ export class CampaignService implements AsyncDisposable {
 
   /** Whoever leads it sees the new record. */
   async #begin(request: StartCampaign): Promise<CampaignRecord> {
-    this.#assertModelsExist(request.settings.models);
+    this.#assertModelsExist(request.settings);
     return await this.#records.create(request);
   }
 
-  /** Creating a model checks its name and its key: before anything is spent. */
-  #assertModelsExist({ generator, policy, judges }: CampaignRecord["settings"]["models"]): void {
-    for (const id of [generator, policy, ...judges]) this.#deps.model(id);
+  /** Creating a model checks its name, its key and its batch endpoint: before anything is spent. */
+  #assertModelsExist({ models: { generator, policy, judges }, batch }: CampaignRecord["settings"]): void {
+    this.#deps.model(policy);
+    for (const id of [generator, ...judges]) this.#deps.model(id, batch);
   }
 
   /** Its leader, wherever it is, sees the state and stops; what that one queues at the last moment ends as cancelled. */

@@ -11,8 +11,16 @@ export class CostLedger {
   }
 
   add(calls: readonly ModelCall[]): void {
-    for (const { purpose, model, journaled, usage, costUsd } of calls) {
-      this.#add({ purpose, model, calls: 1, journaled: journaled ? 1 : 0, usage, costUsd });
+    for (const { purpose, model, journaled, batched, usage, costUsd } of calls) {
+      this.#add({
+        purpose,
+        model,
+        calls: 1,
+        journaled: journaled ? 1 : 0,
+        batched: batched === true && !journaled ? 1 : 0,
+        usage,
+        costUsd,
+      });
     }
   }
 
@@ -69,6 +77,7 @@ export class CostLedger {
             ...row,
             calls: row.calls + more.calls,
             journaled: row.journaled + more.journaled,
+            batched: row.batched + more.batched,
             usage: addUsage(row.usage, more.usage),
             costUsd: sumCost([row.costUsd, more.costUsd]),
           },

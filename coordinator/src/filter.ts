@@ -4,7 +4,7 @@ import { limits } from "@hindcast/shared";
 import type { Ruling } from "@hindcast/shared";
 import pMap from "p-map";
 import type { Candidate } from "./backward-construction.ts";
-import type { StageContext } from "./campaign-context.ts";
+import { callsAtOnce, type StageContext } from "./campaign-context.ts";
 import { rule } from "./committee.ts";
 
 /** Candidates of one episode that are before the committee at once. */
@@ -24,7 +24,7 @@ export async function acceptedByCommittee(
         const earlier = rulings.get(candidate)?.verdicts ?? [];
         rulings.set(candidate, await rule(context, candidate, { earlier, round }));
       },
-      { concurrency: votesInFlightMax },
+      { concurrency: callsAtOnce(context, "judge", votesInFlightMax) },
     );
   }
   for (const ruling of rulings.values()) context.funnel.count("candidates", bucketOf(ruling));

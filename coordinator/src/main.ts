@@ -17,7 +17,8 @@ await runService("coordinator", modelVariables, async ({ config, logger: log, sh
   await bus.ensureTopology({ pools, replicas: 1, tasksBytesMax });
   const reconciling = reconcileDeadLetters({ bus, pools, logger }, shutdown.draining);
   shutdown.defer("reconciler", () => reconciling);
-  const deps = { bus, model: createModels({ config, bus, logger }), logger, workerId };
+  const model = createModels({ config, bus, logger, stopping: shutdown.draining });
+  const deps = { bus, model, logger, workerId };
   const staging = runStageWorker(deps, shutdown.draining);
   staging.catch((error: unknown) => shutdown.fail(error));
   shutdown.defer("stages", () => staging);

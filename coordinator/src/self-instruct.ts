@@ -9,7 +9,7 @@ import {
 } from "@hindcast/shared";
 import { deriveId, environmentDescription, type ProposedTask, selfInstruct } from "@hindcast/shared/node";
 import { pMapIterable } from "p-map";
-import { askGenerator, type CampaignContext, type StageContext } from "./campaign-context.ts";
+import { askGenerator, callsAtOnce, type CampaignContext, type StageContext } from "./campaign-context.ts";
 import type { InstructionDeduplicator } from "./similarity/instruction-deduplicator.ts";
 import { runStage } from "./stage/stage-runner.ts";
 
@@ -35,7 +35,7 @@ export async function* proposeInstructions(
   const proposals = pMapIterable(
     documents,
     async (document) => ({ document, tasks: (await runStage(context, proposeTask(context, document))) ?? [] }),
-    { concurrency: documentsInFlightMax },
+    { concurrency: callsAtOnce(context, "self-instruct", documentsInFlightMax) },
   );
   let done = 0;
   for await (const { document, tasks } of proposals) {

@@ -99,6 +99,32 @@ export const limits = {
   modelInvalidAnswersMax: 3,
   /** Completions kept in the journal are text; larger answers than this are refused as invalid. */
   modelAnswerBytesMax: 1 * MiB,
+  /** Requests of one batch: what 256 episodes with four calls each ask at once; their list fits one record. */
+  batchRequestsMax: 1_000,
+  /** Bytes of one batch: far below what the providers take (256 MB and 2 GB), because it is held in memory. */
+  batchBytesMax: 16 * MiB,
+  /** A batch is handed in when nothing joined it for this long, and at the latest this long after its first request. */
+  batchQuietMs: 2_000,
+  batchQuietMsMax: 15_000,
+  /** Batches of one model that are open at once; what comes then waits and makes a larger batch. */
+  batchesOpenMax: 32,
+  /** Asking how a batch is getting on: from this wait, half as long again each time, up to the other. */
+  batchPollMs: 2_000,
+  batchPollMsMax: 60_000,
+  /** After a submission whose outcome is unknown: how long it may take to show up in the provider's list. */
+  batchSettleMs: 30_000,
+  /** Batches of the provider's list that are looked through for one whose id was lost. */
+  batchesListedMax: 1_000,
+  /** Batches that one request goes through before it has failed; expired and cancelled ones count. */
+  batchTriesMax: 3,
+  /** A batch that has not ended by then never will: Gemini's jobs expire after 48 hours, Anthropic's after 24. */
+  batchOpenMsMax: 50 * 3_600_000,
+  /** How often a process looks after batches that others had open, and how long a closed one is remembered. */
+  batchTendMs: 10_000,
+  batchRecordAgeMs: 30 * 86_400_000,
+  /** Journal reads and compare-and-set rounds of one group. */
+  batchLookupsAtOnce: 64,
+  batchRoundsMax: 100,
   /** Texts of one embedding request: Gemini's own cap, the smallest of the providers'. */
   embeddingBatchTextsMax: 100,
   /** Tokens of one embedding request, about: an eighth of OpenAI's cap, a small part of anybody's tokens per minute. */

@@ -130,5 +130,6 @@ function settings(seed: number): CampaignSettings {
     evaluation: { documentDisjointPercent: 0, tasksPerKindMax: 0 },
     costUsdMax: null,
     verifyByReplay: true,
+    batch: { purposes: [], fallback: "interactive" },
   };
 }

@@ -124,6 +124,7 @@ describe("the names on the bus", () => {
       journal: "JOURNAL",
       vectors: "VECTORS",
       campaigns: "CAMPAIGNS",
+      batches: "BATCHES",
       blobs: "BLOBS",
       indexes: "INDEXES",
     });

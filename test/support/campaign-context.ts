@@ -21,6 +21,7 @@ export const someSettings: CampaignSettings = {
   evaluation: { documentDisjointPercent: 20, tasksPerKindMax: 0 },
   costUsdMax: null,
   verifyByReplay: true,
+  batch: { purposes: [], fallback: "interactive" },
 };
 
 /** A context for stages that ask models and nothing else: whatever touches the bus or the fleet fails loudly. */

@@ -1,5 +1,5 @@
 import { type WorkerId } from "@hindcast/shared";
-import type { Bus, Logger, Model } from "@hindcast/shared/node";
+import type { Bus, Logger, ModelSource } from "@hindcast/shared/node";
 import { runStageWorker } from "../../coordinator/src/stage/stage-worker.ts";
 
 /** A coordinator's share of the stages, until disposed of. */
@@ -8,7 +8,7 @@ export function startStages({
   ...deps
 }: {
   bus: Bus;
-  model: (id: string) => Model;
+  model: ModelSource;
   logger: Logger;
   workerId?: WorkerId;
 }): AsyncDisposable {

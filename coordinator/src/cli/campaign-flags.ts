@@ -1,3 +1,4 @@
+import { BatchPurpose } from "@hindcast/shared";
 import type { SettingFlag } from "./command-context.ts";
 
 /** Flags of `run` and `plan`: the settings one changes most; `--set` reaches all others. */
@@ -22,6 +23,12 @@ export const campaignFlags: SettingFlag[] = [
   { flags: "--generator <model>", path: "models.generator", description: "model that writes tasks and instructions" },
   { flags: "--policy <model>", path: "models.policy", description: "model that acts" },
   { flags: "--judge <model>", path: "models.judges", description: "member of the committee; repeatable" },
+  {
+    flags: "--batch",
+    path: "campaign.batch.purposes",
+    value: BatchPurpose.options,
+    description: "buy synthesis and votes in batches, at half the price and hours later",
+  },
   { flags: "--agents <n>", path: "cluster.agents", description: "rollout agents of a cluster that is started here" },
   { flags: "--slots <n>", path: "cluster.slots", description: "episodes that each agent runs at once" },
 ];

@@ -34,9 +34,9 @@ export interface SettingFlag {
 }
 
 export function addSettingFlags(command: Command, settings: readonly SettingFlag[]): Command {
-  for (const { flags, description, path } of settings) {
+  for (const { flags, description, path, value } of settings) {
     const leaf = leafAt(path);
-    const isList = leaf !== undefined && Array.isArray(valueOfText(leaf, ""));
+    const isList = value === undefined && leaf !== undefined && Array.isArray(valueOfText(leaf, ""));
     if (isList) command.option(flags, description, repeatable);
     else command.option(flags, description);
   }

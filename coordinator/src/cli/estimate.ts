@@ -2,7 +2,7 @@
 // settings; what cannot be known beforehand (how many steps an episode takes, how long answers are) is assumed below
 // and printed with the result.
 import { type CampaignSettings, type Document, type Purpose, sumCost, type Usage } from "@hindcast/shared";
-import { costOf, type PriceTable } from "@hindcast/shared/node";
+import { batchCostOf, costOf, type PriceTable } from "@hindcast/shared/node";
 
 export const assumptions = {
   stepsPerEpisode: 8,
@@ -29,6 +29,8 @@ export interface EstimatedCalls {
   calls: number;
   inputTokens: number;
   outputTokens: number;
+  /** Bought through a batch endpoint, at its price. */
+  batched: boolean;
   /** Null: the price is unknown. */
   costUsd: number | null;
 }
@@ -44,7 +46,7 @@ export interface Estimate {
   costUsd: number | null;
 }
 
-type Counted = Omit<EstimatedCalls, "costUsd">;
+type Counted = Omit<EstimatedCalls, "batched" | "costUsd">;
 
 export function estimate(documents: readonly Document[], settings: CampaignSettings, prices: PriceTable): Estimate {
   const { documentDisjointPercent, tasksPerKindMax } = settings.evaluation;
@@ -64,7 +66,11 @@ export function estimate(documents: readonly Document[], settings: CampaignSetti
   ];
   const calls = counted
     .filter((each) => each.calls > 0)
-    .map((each) => ({ ...each, costUsd: costOf(usageOf(each), each.model, prices, Date.now()) }));
+    .map((each) => {
+      const batched = settings.batch.purposes.some((purpose) => purpose === each.purpose);
+      const price = batched ? batchCostOf : costOf;
+      return { ...each, batched, costUsd: price(usageOf(each), each.model, prices, Date.now()) };
+    });
   return {
     documents: learned,
     heldOut,

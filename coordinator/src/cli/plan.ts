@@ -39,7 +39,7 @@ export function planCommand(): Command {
 
 function describe(terminal: Terminal, plan: Estimate): string {
   const rows = plan.calls.map((each) => [
-    each.purpose,
+    each.batched ? `${each.purpose} (batch)` : each.purpose,
     each.model,
     formatCount(Math.round(each.calls)),
     formatCount(each.inputTokens),

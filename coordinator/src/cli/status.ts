@@ -1,4 +1,5 @@
 import { CampaignRecord, type WorkerRecord, WorkerRecord as Worker } from "@hindcast/shared";
+import { BatchesValue, type BatchRecord, openBatches } from "@hindcast/shared/node";
 import { Command } from "commander";
 import { runningCluster } from "../local/local-cluster.ts";
 import { isAlive } from "../local/process-identity.ts";
@@ -43,6 +44,7 @@ export function statusCommand(): Command {
             "",
             `workers: ${status.workers.map(({ workerId, slots, state }) => `${workerId} (${slots} slots, ${state})`).join(", ") || "none"}`,
             `backlog: ${status.backlog.queued} tasks queued, ${status.backlog.working} being worked on`,
+            ...status.batches.map(batchLine),
             "",
             terminal.table(
               [
@@ -59,19 +61,28 @@ export function statusCommand(): Command {
     });
 }
 
+/** How long a batch has been open matters: the provider has a day or two. */
+function batchLine({ model, providerId, requests, done, createdAt }: Status["batches"][number]): string {
+  const minutes = Math.round((Date.now() - Date.parse(createdAt)) / 60_000);
+  const progress = done === null ? `${requests} requests` : `${done} of ${requests} requests done`;
+  return `batch: ${model}, ${progress}, open for ${minutes} min (${providerId ?? "not yet submitted"})`;
+}
+
 interface Status {
   cluster: { url: string; startedAt: string } | null;
   processes: { name: string; pid: number; isUp: boolean; restarts: number }[];
   workers: WorkerRecord[];
   backlog: { queued: number; working: number };
+  batches: (Pick<BatchRecord, "id" | "model" | "providerId" | "done" | "createdAt"> & { requests: number })[];
   campaigns: Pick<CampaignRecord, "id" | "name" | "state" | "detail" | "startedAt" | "endedAt">[];
 }
 
 async function readStatus({ bus, cluster }: Session): Promise<Status> {
   const file = cluster?.file() ?? null;
-  const [workers, backlog, campaigns] = await Promise.all([
+  const [workers, backlog, batches, campaigns] = await Promise.all([
     bus.records("WORKERS", Worker).entries(),
     bus.tasks.backlog(pool),
+    bus.records("BATCHES", BatchesValue).entries(),
     bus.records("CAMPAIGNS", CampaignRecord).entries(),
   ]);
   return {
@@ -84,6 +95,16 @@ async function readStatus({ bus, cluster }: Session): Promise<Status> {
     })),
     workers: workers.map(({ value }) => value).toSorted((a, b) => a.workerId.localeCompare(b.workerId)),
     backlog,
+    batches: openBatches(batches.map(({ value }) => value)).map(
+      ({ id, model, providerId, done, createdAt, items }) => ({
+        id,
+        model,
+        providerId,
+        done,
+        createdAt,
+        requests: items.length,
+      }),
+    ),
     campaigns: campaigns
       .toSorted((a, b) => a.key.localeCompare(b.key))
       .map(({ value: { id, name, state, detail, startedAt, endedAt } }) => ({

@@ -1,6 +1,6 @@
 // Checks that need more than one setting.
 import { HindcastError } from "@hindcast/shared";
-import { resolveEmbedder } from "@hindcast/shared/node";
+import { batchProblem, resolveEmbedder } from "@hindcast/shared/node";
 import type { LoadedConfig } from "./load.ts";
 import { selectModels } from "./select-models.ts";
 
@@ -29,7 +29,7 @@ export function checkAcrossFields(loaded: LoadedConfig): void {
       `names a judge twice (${models.judges.join(", ")}); a second vote of one model decides nothing`,
     );
   }
-  problems.push(...missingKeys(loaded), ...embedderProblems(loaded));
+  problems.push(...missingKeys(loaded), ...batchProblems(loaded), ...embedderProblems(loaded));
   if (problems.length > 0) {
     throw new HindcastError({ code: "CONFIG_INVALID", boundary: "config", message: problems.join("; ") });
   }
@@ -57,6 +57,18 @@ function missingKeys({ config, keys, sources }: LoadedConfig): string[] {
       ? []
       : [`${sources.get(path) ?? "default"}: ${path} is ${model}, but its key is missing; ${need.remedy}`];
   });
+}
+
+/** Batches that a model's provider does not have. */
+function batchProblems({ config, keys, sources }: LoadedConfig): string[] {
+  const { purposes } = config.campaign.batch;
+  if (purposes.length === 0) return [];
+  const { generator, judges } = selectModels({ config, keys });
+  const isVoting = purposes.includes("judge");
+  const models = [...(isVoting ? judges : []), ...(purposes.length > Number(isVoting) ? [generator] : [])];
+  const problems = new Set(models.flatMap((model) => batchProblem(model, config.models.geminiDriver) ?? []));
+  const source = sources.get("campaign.batch.purposes") ?? "default";
+  return [...problems].map((problem) => `${source}: campaign.batch.purposes asks for batches, but ${problem}`);
 }
 
 function embedderProblems({ config, keys, sources }: LoadedConfig): string[] {

@@ -40,6 +40,7 @@ export const defaults: HindcastConfig = {
     windowsMax: 12,
     retrievalWhileLearning: true,
     verifyByReplay: true,
+    batch: { purposes: [], fallback: "interactive" },
     limits: {
       stepsMax: 20,
       tokensMax: 400_000,

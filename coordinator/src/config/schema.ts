@@ -1,6 +1,6 @@
 // What a user can set, once: names, bounds and meaning. Files, environment, flags, the JSON Schema for editors and the
 // README's table all follow from this object.
-import { CampaignSettings, EpisodeLimits, RetrievalSettings } from "@hindcast/shared";
+import { BatchSettings, CampaignSettings, EpisodeLimits, RetrievalSettings } from "@hindcast/shared";
 import { EmbeddingDimensions, IndexEmbedder, LogLevel } from "@hindcast/shared/node";
 import { z } from "zod";
 
@@ -71,6 +71,15 @@ const LimitsConfig = z.strictObject({
   formatErrorsMax: limits.formatErrorsMax.describe("Unparsable answers in a row."),
 });
 
+const BatchConfig = z.strictObject({
+  purposes: BatchSettings.shape.purposes.describe(
+    "Calls bought through the providers' batch endpoints, at half the price and hours later; empty: none.",
+  ),
+  fallback: BatchSettings.shape.fallback.describe(
+    "What a call comes to that its batches have not answered: asked alone at the full price, or an error.",
+  ),
+});
+
 const CampaignConfig = z.strictObject({
   environment: campaign.environment.describe("The world in which agents act."),
   documents: z
@@ -87,6 +96,7 @@ const CampaignConfig = z.strictObject({
     "Whether learning episodes see earlier demonstrations.",
   ),
   verifyByReplay: campaign.verifyByReplay.describe("Whether accepted windows are executed again in a fresh sandbox."),
+  batch: BatchConfig.describe("Batches of model calls."),
   limits: LimitsConfig.describe("Bounds of one episode."),
   retrieval: z
     .strictObject({

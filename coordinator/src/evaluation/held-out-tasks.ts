@@ -4,7 +4,7 @@
 import type { Document, EnvironmentKind, GainResult, Instruction, InstructionId, ShellSpec } from "@hindcast/shared";
 import { deriveId, environmentDescription, evaluationTask, type EvaluationTaskInput } from "@hindcast/shared/node";
 import pMap from "p-map";
-import { askGenerator, type CampaignContext } from "../campaign-context.ts";
+import { askGenerator, callsAtOnce, type CampaignContext } from "../campaign-context.ts";
 import type { LearnedInstruction } from "../campaign.ts";
 import { stratifiedSample } from "../sampling.ts";
 import type { InstructionDeduplicator } from "../similarity/instruction-deduplicator.ts";
@@ -77,7 +77,7 @@ async function propose(
   const answers = await pMap(
     inputs,
     async (input) => ({ input, answer: await askGenerator(context, evaluationTask, input) }),
-    { concurrency: callsInFlightMax },
+    { concurrency: callsAtOnce(context, "evaluation-task", callsInFlightMax) },
   );
   const tasks: HeldOutTask[] = [];
   const perCommand = new Map<string, number>();

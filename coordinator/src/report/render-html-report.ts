@@ -147,30 +147,36 @@ function costTable({ costs }: CampaignReport): Html {
         <td class="n">${formatUsd(costUsd)}
        `,
   );
+  const batched = costs.reduce((all, cost) => all + cost.batched, 0);
+  const note =
+    batched === 0
+      ? html``
+      : html`<p>${formatCount(batched)} of the calls were bought in batches, at the batch price.</p>`;
   return html`<table>
-    <thead>
-      <tr>
-        <th>purpose
-        <th>model
-        <th class="n">calls
-        <th class="n">journal
-        <th class="n">input
-        <th class="n">cached
-        <th class="n">output
-        <th class="n">cost
+      <thead>
+        <tr>
+          <th>purpose
+          <th>model
+          <th class="n">calls
+          <th class="n">journal
+          <th class="n">input
+          <th class="n">cached
+          <th class="n">output
+          <th class="n">cost
 
-    <tbody>
-      ${rows}
+      <tbody>
+        ${rows}
 
-    <tfoot>
-      <tr>
-        <td>sum
-        <td>
-        <td class="n">${formatCount(calls)}
-        <td>
-        <td>
-        <td>
-        <td>
-        <td class="n">${formatUsd(sumCost(costs.map(({ costUsd }) => costUsd)))}
-  </table>`;
+      <tfoot>
+        <tr>
+          <td>sum
+          <td>
+          <td class="n">${formatCount(calls)}
+          <td>
+          <td>
+          <td>
+          <td>
+          <td class="n">${formatUsd(sumCost(costs.map(({ costUsd }) => costUsd)))}
+    </table>
+    ${note}`;
 }

@@ -114,8 +114,16 @@ describe("renderReport", () => {
       aReport({
         isOffline: false,
         costs: [
-          { purpose: "act", model: "anthropic:claude-x", calls: 10, journaled: 2, usage: bought, costUsd: 1.25 },
-          { purpose: "judge", model: "openai:local", calls: 5, journaled: 0, usage: bought, costUsd: null },
+          {
+            purpose: "act",
+            model: "anthropic:claude-x",
+            calls: 10,
+            journaled: 2,
+            batched: 0,
+            usage: bought,
+            costUsd: 1.25,
+          },
+          { purpose: "judge", model: "openai:local", calls: 5, journaled: 0, batched: 0, usage: bought, costUsd: null },
         ],
       }),
       { width: 100 },
@@ -146,7 +154,9 @@ describe("renderReport", () => {
         (width, word, unicode, color) => {
           const report = aReport({
             funnel: [{ name: word, total: 1_234_567_890, counts: { [word]: 1_234_567_890 } }],
-            costs: [{ purpose: word, model: word, calls: 1e9, journaled: 1e9, usage: bought, costUsd: null }],
+            costs: [
+              { purpose: word, model: word, calls: 1e9, journaled: 1e9, batched: 0, usage: bought, costUsd: null },
+            ],
             warnings: [word],
           });
           for (const line of renderReport(report, {

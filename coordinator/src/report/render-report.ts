@@ -219,9 +219,12 @@ function costTable({ costs }: CampaignReport, title: string, pen: Pen): string {
     },
     pen,
   );
-  if (unpriced.length === 0) return table;
+  const batched = costs.reduce((all, cost) => all + cost.batched, 0);
+  const inBatches = `${formatCount(batched)} of the calls were bought in batches, at the batch price.`;
+  const notes = batched === 0 ? [] : wrap(inBatches, pen.width);
+  if (unpriced.length === 0) return [table, ...notes].join("\n");
   const note = `Known part: ${formatUsd(known)}. No price is known for ${unpriced.join(", ")}; set one to see the sum.`;
-  return [table, ...wrap(note, pen.width)].join("\n");
+  return [table, ...notes, ...wrap(note, pen.width)].join("\n");
 }
 
 function summaryTable(

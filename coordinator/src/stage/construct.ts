@@ -3,8 +3,9 @@
 import type { ConstructTask, TaskId, Trajectory } from "@hindcast/shared";
 import { stagePool } from "@hindcast/shared";
 import { deriveId } from "@hindcast/shared/node";
+import pMap from "p-map";
 import { type Candidate, constructBackward, rewriteReasonTexts, summarise } from "../backward-construction.ts";
-import type { CampaignContext, StageContext } from "../campaign-context.ts";
+import { callsAtOnce, type CampaignContext, type StageContext } from "../campaign-context.ts";
 import { withoutDuplicateStates } from "../duplicate-states.ts";
 import { acceptedByCommittee } from "../filter.ts";
 import type { EpisodeCandidate } from "../replay-verification.ts";
@@ -64,20 +65,21 @@ export async function constructFrom(
   const windows = windowsWorthAsking(context, trajectory, task.episodeId);
   const summaries = windows.length === 0 ? [] : await summarise(context, trajectory);
 
-  const candidates: Candidate[] = [];
-  for (const window of windows) {
-    for (const kind of context.settings.instructionKinds) {
-      const candidate = await constructBackward(context, { task, trajectory, summaries }, { window, kind });
-      if (candidate === null) context.funnel.count("candidates", "no usable instruction");
-      else candidates.push(candidate);
-    }
-  }
+  const wanted = windows.flatMap((window) => context.settings.instructionKinds.map((kind) => ({ window, kind })));
+  const constructed = await pMap(wanted, (each) => constructBackward(context, { task, trajectory, summaries }, each), {
+    concurrency: callsAtOnce(context, "new-task-instruction", 1),
+  });
+  const candidates = constructed.filter((candidate): candidate is Candidate => candidate !== null);
+  context.funnel.count("candidates", "no usable instruction", wanted.length - candidates.length);
 
-  const accepted: ConstructedPair[] = [];
-  for (const { candidate, ruling } of await acceptedByCommittee(context, candidates)) {
-    const { window, instruction, answer } = candidate;
-    accepted.push({ ...window, instruction, answer, ruling, reasons: await rewriteReasonTexts(context, candidate) });
-  }
+  const accepted: ConstructedPair[] = await pMap(
+    await acceptedByCommittee(context, candidates),
+    async ({ candidate, ruling }) => {
+      const { window, instruction, answer } = candidate;
+      return { ...window, instruction, answer, ruling, reasons: await rewriteReasonTexts(context, candidate) };
+    },
+    { concurrency: callsAtOnce(context, "rewrite-reason", 1) },
+  );
   return { summaries, accepted };
 }
 

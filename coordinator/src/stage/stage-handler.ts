@@ -13,7 +13,16 @@ import {
   type Trajectory,
   type WorkerId,
 } from "@hindcast/shared";
-import type { Bus, Cancellations, Handled, Lease, LeasedTask, Logger, Model, TaskHandler } from "@hindcast/shared/node";
+import type {
+  Bus,
+  Cancellations,
+  Handled,
+  Lease,
+  LeasedTask,
+  Logger,
+  ModelSource,
+  TaskHandler,
+} from "@hindcast/shared/node";
 import type { StageContext } from "../campaign-context.ts";
 import { CostLedger } from "../cost-ledger.ts";
 import { Funnel } from "../funnel.ts";
@@ -26,7 +35,7 @@ import { accountOf, type StageOutput, storeOutput } from "./stage-output.ts";
 
 export interface StageDeps {
   bus: Bus;
-  model: (id: string) => Model;
+  model: ModelSource;
   workerId: WorkerId;
   cancellations: Pick<Cancellations, "signalFor">;
   logger: Logger;
@@ -148,8 +157,8 @@ export class StageHandler implements TaskHandler {
     return {
       id,
       settings,
-      generator: model(settings.models.generator),
-      judges: settings.models.judges.map(model),
+      generator: model(settings.models.generator, settings.batch),
+      judges: settings.models.judges.map((judge) => model(judge, settings.batch)),
       ledger: new CostLedger(leftUsd),
       funnel: new Funnel(),
       warnings: new Set(),

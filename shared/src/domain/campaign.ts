@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { Purpose } from "./usage.ts";
 import { EpisodeLimits } from "./environment-spec.ts";
 import { BlobRef, CampaignId, Timestamp, WorkerId } from "./ids.ts";
 
@@ -18,6 +19,24 @@ export const WindowPolicy = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("bounded"), windowsMax: z.int().positive() }),
 ]);
 export type WindowPolicy = z.infer<typeof WindowPolicy>;
+
+/** What a campaign may buy through the providers' batch endpoints. Episodes never: each step waits for an answer. */
+export const BatchPurpose = Purpose.extract([
+  "self-instruct",
+  "summarise-transition",
+  "new-task-instruction",
+  "rewrite-reason",
+  "judge",
+  "evaluation-task",
+]);
+
+export const BatchSettings = z.strictObject({
+  /** Empty: nothing. */
+  purposes: z.array(BatchPurpose),
+  /** What a request comes to that its batches have not answered (expired, cancelled, failed): asked alone, or an error. */
+  fallback: z.enum(["interactive", "error"]),
+});
+export type BatchSettings = z.infer<typeof BatchSettings>;
 
 /** Everything that decides what a campaign does; stored with it, hashed into every id below it. */
 export const CampaignSettings = z.strictObject({
@@ -39,6 +58,8 @@ export const CampaignSettings = z.strictObject({
   }),
   costUsdMax: z.number().positive().nullable(),
   verifyByReplay: z.boolean(),
+  /** Campaigns of earlier versions do not say. */
+  batch: BatchSettings.default({ purposes: [], fallback: "interactive" }),
 });
 export type CampaignSettings = z.infer<typeof CampaignSettings>;
 

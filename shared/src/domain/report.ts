@@ -43,6 +43,8 @@ export const PurposeCost = z.strictObject({
   model: z.string(),
   calls: z.int().nonnegative(),
   journaled: z.int().nonnegative(),
+  /** Of the calls, those bought through a batch endpoint; reports of earlier versions do not say. */
+  batched: z.int().nonnegative().default(0),
   usage: Usage,
   costUsd: z.number().nonnegative().nullable(),
 });

@@ -51,6 +51,8 @@ export const ModelCall = z.strictObject({
   costUsd: z.number().nonnegative().nullable(),
   /** True when the answer came from the journal and was not paid for again. */
   journaled: z.boolean(),
+  /** Present and true when it was bought through a batch endpoint, at its price. */
+  batched: z.boolean().optional(),
   durationMs: z.number().nonnegative(),
 });
 export type ModelCall = z.infer<typeof ModelCall>;

@@ -22,6 +22,7 @@ export const buckets = {
   journal: "JOURNAL",
   vectors: "VECTORS",
   campaigns: "CAMPAIGNS",
+  batches: "BATCHES",
   blobs: "BLOBS",
   /** Snapshots of indexes: pointers in the key-value bucket, files in the object store of the same name. */
   indexes: "INDEXES",
@@ -67,12 +68,19 @@ export const subjects = {
 export type RetrievalVerb = "search" | "get" | "stats" | "explain" | "health" | "vectors";
 
 /** What a lease can be held on; its key in the LEASES bucket. */
-export type LeaseName = `episode.${string}` | `stage.${string}` | `campaign.${string}` | "admission";
+export type LeaseName =
+  | `episode.${string}`
+  | `stage.${string}`
+  | `campaign.${string}`
+  | `batch.${string}`
+  | "admission";
 
 export const leaseOf = {
   episode: (episode: EpisodeId): LeaseName => `episode.${episode}`,
   stage: (task: TaskId): LeaseName => `stage.${task}`,
   campaign: (campaign: CampaignId): LeaseName => `campaign.${campaign}`,
+  /** The one process that submits and polls a batch of model calls. */
+  batch: (batch: string): LeaseName => `batch.${batch}`,
   /** The one process that admits model calls for the fleet. */
   admission: "admission",
 } as const;

@@ -33,7 +33,7 @@ export interface Bus {
   readonly deadLetters: DeadLetters;
   /** A typed bucket. Names come from `buckets`; `limits.messageBytesMax` holds for values. */
   records<S extends z.ZodType>(
-    bucket: "JOURNAL" | "VECTORS" | "CAMPAIGNS" | "WORKERS" | "INDEXES",
+    bucket: "JOURNAL" | "VECTORS" | "CAMPAIGNS" | "BATCHES" | "WORKERS" | "INDEXES",
     schema: S,
   ): RecordStore<z.output<S>>;
   /** Creates or updates every stream, consumer and bucket. Idempotent; the coordinator's duty at start. */

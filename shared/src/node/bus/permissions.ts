@@ -112,7 +112,7 @@ function client(inbox: string): Permissions {
     streams.demonstrations,
     streams.deadLetters,
     blobStream,
-  ].concat([buckets.campaigns, buckets.workers, buckets.journal].map(bucketStream));
+  ].concat([buckets.campaigns, buckets.workers, buckets.journal, buckets.batches].map(bucketStream));
   return {
     publish: [
       subjects.controls,

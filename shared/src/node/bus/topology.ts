@@ -94,6 +94,7 @@ export function streamDefinitions(options: TopologyOptions): StreamDefinition[] 
     buckets.journal,
     buckets.vectors,
     buckets.campaigns,
+    buckets.batches,
     buckets.indexes,
   ].map(bucketDefinition);
   const objectStreams = [buckets.blobs, buckets.indexes].map(objectDefinition);

@@ -21,7 +21,7 @@ export interface AnthropicOptions {
 }
 
 /** Loaded by the first request: most processes never make one, and loading takes a fifth of a second. */
-const loadSdk = (): Promise<typeof Sdk> => import("@anthropic-ai/sdk");
+export const loadSdk = (): Promise<typeof Sdk> => import("@anthropic-ai/sdk");
 
 const defaultBaseUrl = "https://api.anthropic.com";
 /** The API refuses more breakpoints; the last ones cover the longest prefixes. */
@@ -38,8 +38,7 @@ export function anthropicDriver(options: AnthropicOptions): Driver {
     lane: `anthropic ${baseURL} ${sha256Hex(apiKey).slice(0, 12)} ${model}`,
     async send(request, signal) {
       const sdk = await loadSdk();
-      // Everything that the SDK would otherwise read from the process environment or print is set.
-      client ??= new sdk.Anthropic({ apiKey, baseURL, maxRetries: 0, logLevel: "off", openTelemetry: false });
+      client ??= anthropicClient(sdk, options);
       const stream = client.messages.stream(parametersOf(model, thinking, request), { signal });
       try {
         const message = await stream.finalMessage();
@@ -51,11 +50,18 @@ export function anthropicDriver(options: AnthropicOptions): Driver {
   };
 }
 
-function parametersOf(
+/** Everything that the SDK would otherwise read from the process environment or print is set. */
+export function anthropicClient(sdk: typeof Sdk, { apiKey, baseUrl }: AnthropicOptions): Anthropic {
+  const baseURL = baseUrl ?? defaultBaseUrl;
+  return new sdk.Anthropic({ apiKey, baseURL, maxRetries: 0, logLevel: "off", openTelemetry: false });
+}
+
+/** A request as the service takes it; the same for a call of its own and for one of a batch. */
+export function parametersOf(
   model: string,
   thinking: AnthropicOptions["thinking"],
   request: CompletionRequest,
-): Anthropic.MessageStreamParams {
+): Omit<Anthropic.MessageCreateParamsNonStreaming, "stream"> {
   const parts = request.messages.flatMap(({ content }) => content);
   const breakpoints = new Set(parts.filter(({ cacheable }) => cacheable === true).slice(-cacheBreakpointsMax));
   const block = (part: ContentPart): Anthropic.TextBlockParam => ({
@@ -78,7 +84,7 @@ function parametersOf(
   };
 }
 
-function answerOf(message: Anthropic.Message, headers: Headers | undefined, nowMs: number): DriverAnswer {
+export function answerOf(message: Anthropic.Message, headers: Headers | undefined, nowMs: number): DriverAnswer {
   const { usage } = message;
   const thinking = message.content.map((block) => (block.type === "thinking" ? block.thinking : "")).join("");
   return {
@@ -114,7 +120,7 @@ function stopOf(reason: Anthropic.StopReason | null): StopReason {
   }
 }
 
-function failureOf(
+export function failureOf(
   { APIConnectionError, APIConnectionTimeoutError, APIError }: typeof Sdk,
   error: unknown,
   { apiKey, nowMs }: { apiKey: string; nowMs: number },
@@ -139,11 +145,18 @@ function isSpent(error: APIError): boolean {
 
 function kindOf(error: APIError): FailureKind {
   if (isSpent(error)) return "budget-exhausted";
-  if (error.status === 400 && /prompt is too long|context (?:window|limit)/.test(error.message))
-    return "context-overflow";
+  if (error.status === 400 && isTooLong(error.message)) return "context-overflow";
   if (error.status !== undefined) return kindOfStatus(error.status);
-  // An error event inside a stream that had begun with 200: only the type tells what it is.
-  switch (error.type) {
+  return kindOfType(error.type, error.message);
+}
+
+function isTooLong(message: string): boolean {
+  return /prompt is too long|context (?:window|limit)/.test(message);
+}
+
+/** An error inside a stream that had begun with 200, or of one request of a batch: only the type tells what it is. */
+export function kindOfType(type: string | null | undefined, message: string): FailureKind {
+  switch (type) {
     case "overloaded_error":
       return "overloaded";
     case "rate_limit_error":
@@ -155,8 +168,12 @@ function kindOf(error: APIError): FailureKind {
     case "authentication_error":
     case "permission_error":
       return "unauthorized";
+    case "not_found_error":
+      return "unknown-model";
+    case "request_too_large":
+      return "context-overflow";
     case "invalid_request_error":
-      return "request-invalid";
+      return isTooLong(message) ? "context-overflow" : "request-invalid";
     default:
       return "unavailable";
   }

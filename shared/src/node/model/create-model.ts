@@ -3,6 +3,9 @@
 import { z } from "zod";
 import { HindcastError } from "../../errors.ts";
 import { anthropicDriver } from "./anthropic.ts";
+import { anthropicBatchDriver } from "./batch/anthropic-batches.ts";
+import type { BatchDriver } from "./batch/batch-driver.ts";
+import { geminiBatchDriver } from "./batch/gemini-batches.ts";
 import type { Driver } from "./driver.ts";
 import { geminiLegacyDriver } from "./gemini-legacy.ts";
 import { geminiDriver } from "./gemini.ts";
@@ -35,6 +38,29 @@ export type ModelSettings = z.infer<typeof ModelSettings>;
 
 /** Share `lanes` between all models of a process, so that they know of each other's rate limits. */
 export type ModelDependencies = AttemptOptions;
+
+/** Why models of this id cannot be asked in batches; null where they can. */
+export function batchProblem(id: string, geminiSdk: ModelSettings["gemini"]["driver"]): string | null {
+  if (id.startsWith("anthropic:")) return null;
+  if (!id.startsWith("gemini:")) return `${id} has no batch endpoint; only Anthropic's and Gemini's models have one`;
+  if (geminiSdk === "genai") return null;
+  return `${id} has no batch endpoint in the older SDK @google/generative-ai; choose the maintained @google/genai`;
+}
+
+/**
+ * The batch endpoint of a model.
+ * @throws HindcastError CONFIG_INVALID for one without; otherwise as `createModel`.
+ */
+export function createBatchDriver(id: string, settings: ModelSettings, clock = systemClock): BatchDriver {
+  const problem = batchProblem(id, settings.gemini.driver);
+  if (problem !== null) throw new HindcastError({ code: "CONFIG_INVALID", boundary: "config", message: problem });
+  const model = id.slice(id.indexOf(":") + 1);
+  const { anthropic, gemini } = settings;
+  if (id.startsWith("gemini:")) {
+    return geminiBatchDriver({ model, baseUrl: gemini.baseUrl, apiKey: keyOf(id, gemini.apiKey) });
+  }
+  return anthropicBatchDriver({ ...anthropic, model, now: () => clock.now(), apiKey: keyOf(id, anthropic.apiKey) });
+}
 
 const providers = "anthropic, gemini, openai, offline";
 

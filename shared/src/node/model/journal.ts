@@ -28,6 +28,8 @@ export const JournaledCompletion = z.strictObject({
   costUsd: z.number().nonnegative().nullable(),
   durationMs: z.number().nonnegative(),
   attempts: z.int().nonnegative(),
+  /** Bought through a batch endpoint; entries of earlier versions do not say. */
+  batched: z.boolean().default(false),
 });
 export type JournaledCompletion = z.infer<typeof JournaledCompletion>;
 
@@ -96,7 +98,7 @@ async function fetchOrBuy(
   if (known !== null) return asHit(known, key);
   signal.throwIfAborted();
   const bought = await model.complete(request, signal);
-  const kept = await write(store, key, model.id, bought);
+  const kept = await writeJournaled(store, key, model.id, bought);
   return { ...bought, ...kept, requestHash: key };
 }
 
@@ -104,19 +106,26 @@ function asHit(completion: Completion, key: string): Completion {
   return { ...completion, requestHash: key, journaled: true, costUsd: 0, attempts: 0, durationMs: 0 };
 }
 
+/** The answer under a request hash, as a caller gets it who buys nothing; null where there is none. */
+export async function readJournaled(store: JournalStore, key: string): Promise<Completion | null> {
+  const known = await read(store, key);
+  return known === null ? null : asHit(known, key);
+}
+
 async function read({ records, blobs }: JournalStore, key: string): Promise<Completion | null> {
   const entry = await records.get(key);
   if (entry === null) return null;
-  const { answer, stop, usage, costUsd, resolvedModel, durationMs, attempts } = entry.value;
+  const { answer, stop, usage, costUsd, resolvedModel, durationMs, attempts, batched } = entry.value;
   const words = answer.kind === "inline" ? answer.words : wordsOf(await blobs.get(answer.ref));
-  return { ...words, stop, usage, costUsd, resolvedModel, requestHash: key, journaled: true, durationMs, attempts };
+  const paid = { usage, costUsd, resolvedModel, durationMs, attempts, batched };
+  return { ...words, ...paid, stop, requestHash: key, journaled: true };
 }
 
 /**
  * Stores an answer and returns the words that everybody shall use: another process may have bought the same answer at
  * the same time, and then the first one that was stored is the one that a later run will see.
  */
-async function write(
+export async function writeJournaled(
   store: JournalStore,
   key: string,
   model: string,
@@ -135,8 +144,8 @@ async function write(
 }
 
 async function entryOf(blobs: BlobStore, model: string, bought: Completion): Promise<JournaledCompletion> {
-  const { text, thinking, stop, usage, costUsd, resolvedModel, durationMs, attempts } = bought;
-  const rest = { v: 1 as const, model, resolvedModel, stop, usage, costUsd, durationMs, attempts };
+  const { text, thinking, stop, usage, costUsd, resolvedModel, durationMs, attempts, batched = false } = bought;
+  const rest = { v: 1 as const, model, resolvedModel, stop, usage, costUsd, durationMs, attempts, batched };
   const entry: JournaledCompletion = { ...rest, answer: { kind: "inline", words: { text, thinking } } };
   if (Buffer.byteLength(JSON.stringify(entry)) <= limits.messageBytesMax) return entry;
   return { ...rest, answer: { kind: "blob", ref: await blobs.put(Buffer.from(JSON.stringify({ text, thinking }))) } };

@@ -1,37 +1,71 @@
 // The models of one process: each id is made once, shares what is known of rate limits, and is journaled.
+import { hostname } from "node:os";
+import type { BatchSettings } from "../../domain/campaign.ts";
+import type { WorkerId } from "../../domain/ids.ts";
+import { deriveId } from "../derive-id.ts";
 import type { Bus } from "../bus/bus.ts";
 import type { ConfigOf } from "../config.ts";
 import type { modelVariables } from "../environment-variables.ts";
 import type { Logger } from "../logger.ts";
-import { createModel, ModelSettings } from "./create-model.ts";
+import { createBatchDriver, createModel, ModelSettings } from "./create-model.ts";
 import { journaled, JournaledCompletion } from "./journal.ts";
+import { BatchDesk } from "./batch/batch-desk.ts";
+import { BatchesValue } from "./batch/batch-record.ts";
+import { batching } from "./batch/batching.ts";
 import { Lanes } from "./lanes.ts";
 import type { Model } from "./model.ts";
+import { readPrices } from "./prices.ts";
 
 export interface ModelRegistryOptions {
   config: ConfigOf<typeof modelVariables>;
-  bus: Pick<Bus, "records" | "blobs">;
+  bus: Pick<Bus, "records" | "blobs" | "leases">;
   logger: Logger;
+  /** Lets go of open batches when it aborts; without it, no model answers from batches. */
+  stopping?: AbortSignal;
 }
+
+/** Gives a model by id; with `batch`, one that answers those purposes from batches. */
+export type ModelSource = (id: string, batch?: BatchSettings) => Model;
 
 /**
  * Gives models by id. Offline models are not journaled: their answers follow from their prompts and cost nothing.
- * @throws HindcastError MODEL_UNKNOWN or MODEL_UNAUTHORIZED from the returned function, before anything is spent.
+ * @throws HindcastError MODEL_UNKNOWN, MODEL_UNAUTHORIZED, or CONFIG_INVALID for batches that the provider does not have,
+ * from the returned function, before anything is spent.
  */
-export function createModels({ config, bus, logger }: ModelRegistryOptions): (id: string) => Model {
+export function createModels({ config, bus, logger, stopping }: ModelRegistryOptions): ModelSource {
   const settings = modelSettings(config);
   const store = { records: bus.records("JOURNAL", JournaledCompletion), blobs: bus.blobs };
   const lanes = new Lanes();
   const models = new Map<string, Model>();
-  return (id) => {
-    const known = models.get(id);
+  const single = (id: string): Model =>
+    createModel(id, settings, { lanes, onRetry: (retry) => logger.warn({ event: "model.retry", ...retry }) });
+  const desks = new Map<string, BatchDesk>();
+  const deskOf = (id: string): BatchDesk => {
+    const known = desks.get(id);
     if (known !== undefined) return known;
-    const bare = createModel(id, settings, {
-      lanes,
-      onRetry: (retry) => logger.warn({ event: "model.retry", ...retry }),
+    const desk = new BatchDesk({
+      driver: createBatchDriver(id, settings),
+      single: single(id),
+      prices: readPrices(settings.priceFile),
+      batches: bus.records("BATCHES", BatchesValue),
+      leases: bus.leases,
+      journal: store,
+      owner: deriveId("w", hostname(), process.pid) as WorkerId,
+      onEvent: (event) => logger.info(event),
     });
-    const model = bare.isOffline ? bare : journaled(bare, store);
-    models.set(id, model);
+    stopping?.addEventListener("abort", () => void desk[Symbol.asyncDispose](), { once: true });
+    desks.set(id, desk);
+    return desk;
+  };
+  return (id, batch) => {
+    const isBatched = stopping !== undefined && batch !== undefined && batch.purposes.length > 0;
+    const key = isBatched ? `${id} ${JSON.stringify(batch)}` : id;
+    const known = models.get(key);
+    if (known !== undefined) return known;
+    const bare = single(id);
+    const asked = isBatched ? batching(bare, deskOf(id), batch) : bare;
+    const model = bare.isOffline ? bare : journaled(asked, store);
+    models.set(key, model);
     return model;
   };
 }

@@ -40,6 +40,8 @@ export interface Completion {
   durationMs: number;
   /** Requests that were sent, retries included; 0 from the journal. */
   attempts: number;
+  /** Whether it was bought through the provider's batch endpoint, at its price. @default false */
+  batched?: boolean;
 }
 
 export interface Model {

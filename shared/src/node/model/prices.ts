@@ -57,8 +57,35 @@ export function readPrices(file: string | null): PriceTable {
   }
 }
 
+/**
+ * What a batch endpoint charges of the usual price: half of everything at Anthropic, whose discounts multiply. Google
+ * halves what is read and written afresh; whether it also halves cached tokens it does not say, so they count in full.
+ */
+const batchFactors: Record<string, { fresh: number; cached: number }> = {
+  anthropic: { fresh: 0.5, cached: 0.5 },
+  gemini: { fresh: 0.5, cached: 1 },
+};
+
 /** US dollars for one call of `model` (`provider:model`); null when the price is unknown, 0 for offline models. */
 export function costOf(usage: Usage, model: string, prices: PriceTable, nowMs: number): number | null {
+  return weighedCost(usage, model, { prices, nowMs, fresh: 1, cached: 1 });
+}
+
+/** `costOf` for a call that was bought through the batch endpoint of its provider. */
+export function batchCostOf(usage: Usage, model: string, prices: PriceTable, nowMs: number): number | null {
+  const factors = batchFactors[model.slice(0, model.indexOf(":"))] ?? { fresh: 1, cached: 1 };
+  return weighedCost(usage, model, { prices, nowMs, ...factors });
+}
+
+interface Weights {
+  prices: PriceTable;
+  nowMs: number;
+  /** Shares of the usual price that are asked for tokens read or written afresh, and for those of a cache. */
+  fresh: number;
+  cached: number;
+}
+
+function weighedCost(usage: Usage, model: string, { prices, nowMs, fresh, cached }: Weights): number | null {
   if (model.startsWith("offline:")) return 0;
   const price = priceOf(model, prices);
   if (price === null || isOver(price, nowMs)) return null;
@@ -67,17 +94,17 @@ export function costOf(usage: Usage, model: string, prices: PriceTable, nowMs: n
     price.tiers
       .toSorted((a, b) => b.aboveInputTokens - a.aboveInputTokens)
       .find(({ aboveInputTokens }) => promptTokens > aboveInputTokens) ?? price;
-  const parts: [tokens: number, rate: number | null][] = [
-    [usage.inputTokens, rates.input],
-    [usage.outputTokens, rates.output],
-    [usage.cacheReadTokens, rates.cacheRead],
-    [usage.cacheWriteTokens, rates.cacheWrite5m],
+  const parts: [tokens: number, rate: number | null, share: number][] = [
+    [usage.inputTokens, rates.input, fresh],
+    [usage.outputTokens, rates.output, fresh],
+    [usage.cacheReadTokens, rates.cacheRead, cached],
+    [usage.cacheWriteTokens, rates.cacheWrite5m, cached],
   ];
   let dollarsPerMillion = 0;
-  for (const [tokens, perMillion] of parts) {
+  for (const [tokens, perMillion, share] of parts) {
     if (tokens === 0) continue;
     if (perMillion === null) return null;
-    dollarsPerMillion += tokens * perMillion;
+    dollarsPerMillion += tokens * perMillion * share;
   }
   return dollarsPerMillion / 1_000_000;
 }

@@ -7,7 +7,7 @@ import type { Usage } from "../../domain/usage.ts";
 import { type AttemptOptions, attempting, type Caller, callerOf, failureError } from "./attempts.ts";
 import { type Driver, type DriverAnswer, DriverFailure } from "./driver.ts";
 import type { Completion, CompletionRequest, Model } from "./model.ts";
-import { type PriceTable, costOf } from "./prices.ts";
+import { batchCostOf, costOf, type PriceTable } from "./prices.ts";
 import { requestHashOf } from "./request-hash.ts";
 
 export interface RetryOptions extends AttemptOptions {
@@ -42,11 +42,13 @@ async function complete(call: CallContext, request: CompletionRequest, signal: A
   const isOverflow = outcome instanceof DriverFailure && outcome.kind === "context-overflow";
   if (outcome instanceof DriverFailure && !isOverflow) throw failureError(driver.id, outcome, attempts);
   const answer = outcome instanceof DriverFailure ? overflowAnswer(driver) : outcome;
-  return { ...completionOf(call, request, answer), durationMs: caller.clock.now() - startedAtMs, attempts };
+  const pricing = { driver, prices: call.prices, nowMs: caller.clock.now(), isBatched: false };
+  const asked = { hash: requestHashOf(driver, request), request };
+  return { ...completionOf(pricing, asked, answer), durationMs: caller.clock.now() - startedAtMs, attempts };
 }
 
 /** What every provider demands of a conversation; some SDKs fail on it in their own way before they send anything. */
-function assertSendable(driver: Driver, { messages }: CompletionRequest): void {
+export function assertSendable(driver: Pick<Driver, "id">, { messages }: CompletionRequest): void {
   const isSaid = messages.every(({ content }) => content.some(({ text }) => text !== ""));
   if (messages.at(0)?.role === "user" && messages.at(-1)?.role === "user" && isSaid) return;
   throw new HindcastError({
@@ -56,7 +58,7 @@ function assertSendable(driver: Driver, { messages }: CompletionRequest): void {
   });
 }
 
-function withinCap(answer: DriverAnswer): DriverAnswer {
+export function withinCap(answer: DriverAnswer): DriverAnswer {
   const bytes = Buffer.byteLength(answer.text);
   if (bytes <= limits.modelAnswerBytesMax) return answer;
   throw new DriverFailure({
@@ -66,22 +68,31 @@ function withinCap(answer: DriverAnswer): DriverAnswer {
   });
 }
 
-function completionOf(
-  { driver, caller, prices }: CallContext,
-  request: CompletionRequest,
+export interface Pricing {
+  driver: Pick<Driver, "id" | "provider" | "settings">;
+  prices: PriceTable;
+  nowMs: number;
+  isBatched: boolean;
+}
+
+/** What a driver's answer is to a caller, with its cost. `request` null: only its hash is known (an old batch's). */
+export function completionOf(
+  { driver, prices, nowMs, isBatched }: Pricing,
+  { hash, request }: { hash: string; request: CompletionRequest | null },
   answer: DriverAnswer,
 ): Omit<Completion, "durationMs" | "attempts"> {
   const { text, thinking, stop, resolvedModel } = answer;
-  const nowMs = caller.clock.now();
+  const priceOf = isBatched ? batchCostOf : costOf;
   return {
     text,
     thinking,
     stop,
     usage: answer.usage ?? estimatedUsage(request, answer),
-    costUsd: answer.usage === null ? null : costOf(answer.usage, pricedAs(driver, resolvedModel), prices, nowMs),
+    costUsd: answer.usage === null ? null : priceOf(answer.usage, pricedAs(driver, resolvedModel), prices, nowMs),
     resolvedModel,
-    requestHash: requestHashOf(driver, request),
+    requestHash: hash,
     journaled: false,
+    batched: isBatched,
   };
 }
 
@@ -89,20 +100,24 @@ function completionOf(
  * Anthropic and Google may answer with another model than was asked for, and bill that one. OpenAI-compatible servers
  * name theirs as they like (a path, a LoRA), so the configured id is what a user's price file can know.
  */
-function pricedAs(driver: Driver, resolvedModel: string): string {
+function pricedAs(driver: Pricing["driver"], resolvedModel: string): string {
   if (driver.provider === "openai-compatible") return driver.id;
   return `${driver.id.slice(0, driver.id.indexOf(":"))}:${resolvedModel}`;
 }
 
 /** A prompt that the provider refused to read for its length: nothing was generated and nothing is billed. */
-function overflowAnswer(driver: Driver): DriverAnswer {
+export function overflowAnswer(driver: Pick<Driver, "id">): DriverAnswer {
   const resolvedModel = driver.id.slice(driver.id.indexOf(":") + 1);
   return { text: "", thinking: null, stop: "context-overflow", usage: noUsage, resolvedModel, buckets: [] };
 }
 
 /** Some local servers report no usage. Budgets need a number, so it is estimated; the cost stays unknown. */
-function estimatedUsage(request: CompletionRequest, answer: DriverAnswer): Usage {
-  return { ...noUsage, inputTokens: estimatedInput(request), outputTokens: estimateTokens(answer.text) };
+function estimatedUsage(request: CompletionRequest | null, answer: DriverAnswer): Usage {
+  return {
+    ...noUsage,
+    inputTokens: request === null ? 0 : estimatedInput(request),
+    outputTokens: estimateTokens(answer.text),
+  };
 }
 
 function estimatedInput({ system, messages }: CompletionRequest): number {

@@ -55,7 +55,7 @@ export async function ask<Input, Output>(
 
 /** The record of a call that trajectories and demonstrations keep. */
 export function modelCallOf(model: Model, request: CompletionRequest, completion: Completion): ModelCall {
-  const { resolvedModel, requestHash, usage, costUsd, journaled, durationMs } = completion;
+  const { resolvedModel, requestHash, usage, costUsd, journaled, durationMs, batched = false } = completion;
   return {
     purpose: request.purpose,
     model: model.id,
@@ -64,6 +64,7 @@ export function modelCallOf(model: Model, request: CompletionRequest, completion
     usage,
     costUsd,
     journaled,
+    ...(batched && { batched }),
     durationMs,
   };
 }

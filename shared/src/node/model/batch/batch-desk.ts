@@ -1,0 +1,421 @@
+// Where requests of one model are handed in to be answered in batches. Requests are gathered into groups; a group becomes
+// a batch once the register (batch-record.ts) has it, unless their answers are in the journal or on their way in another
+// batch. Answers go to the journal first and then to whoever waits. Also looks after the batches that other processes,
+// or this one before a crash, have left open.
+import { HindcastError, messageOf } from "../../../errors.ts";
+import { limits } from "../../../limits.ts";
+import { leaseOf } from "../../../protocol/subjects.ts";
+import type { WorkerId } from "../../../domain/ids.ts";
+import type { Lease, LeaseStore, RecordStore } from "../../bus/bus.ts";
+import { type Clock, failureError, systemClock } from "../attempts.ts";
+import { DriverFailure } from "../driver.ts";
+import { type JournalStore, readJournaled, writeJournaled } from "../journal.ts";
+import type { Completion, CompletionRequest, Model } from "../model.ts";
+import type { PriceTable } from "../prices.ts";
+import { requestHashOf } from "../request-hash.ts";
+import { assertSendable, completionOf, overflowAnswer, withinCap } from "../retry.ts";
+import type { BatchDriver, BatchOutcome } from "./batch-driver.ts";
+import type { BatchesValue, BatchItemOutcome, BatchRecord } from "./batch-record.ts";
+import { type HeldBatch, isTooOld, readResults, runBatch, type RunOptions } from "./batch-run.ts";
+import { BatchStore, type Versioned } from "./batch-store.ts";
+import { type BatchTuning, batchTuning } from "./batch-tuning.ts";
+import { RequestGroup } from "./request-group.ts";
+import { WaitingRequest } from "./waiting-request.ts";
+
+/** For logs. */
+export interface BatchEvent {
+  event: "batch.opened" | "batch.resumed" | "batch.closed" | "batch.troubled";
+  model: string;
+  batch: string;
+  requests: number;
+  /** How the requests ended, or what went wrong. */
+  detail: string;
+}
+
+export interface BatchDeskOptions {
+  driver: BatchDriver;
+  /** Answers a request on its own, for those that no batch has answered. */
+  single: Model;
+  prices: PriceTable;
+  batches: RecordStore<BatchesValue>;
+  leases: LeaseStore;
+  journal: JournalStore;
+  /** Who holds the leases; another one in each process. */
+  owner: WorkerId;
+  clock?: Clock;
+  /** Uniform in [0, 1). */
+  random?: () => number;
+  tuning?: Partial<BatchTuning>;
+  onEvent?: (event: BatchEvent) => void;
+}
+
+export class BatchDesk implements AsyncDisposable {
+  readonly #options: BatchDeskOptions;
+  readonly #run: RunOptions;
+  readonly #group: RequestGroup;
+  /** Everything that is waited for here, by hash. */
+  readonly #waiting = new Map<string, WaitingRequest>();
+  /** Waiting requests that are in an open batch, with that batch. */
+  readonly #inBatch = new Map<string, string>();
+  /** Requests that found too many open batches. */
+  #held: WaitingRequest[] = [];
+  /** Batches that this process runs, and when it may try one again that gave trouble. */
+  readonly #running = new Map<string, Promise<void>>();
+  readonly #resting = new Map<string, number>();
+  readonly #stopping = new AbortController();
+  readonly #tending: Promise<void>;
+
+  constructor(options: BatchDeskOptions) {
+    const { driver, batches, clock = systemClock, random = Math.random } = options;
+    this.#options = options;
+    const tuning = { ...batchTuning, ...options.tuning };
+    this.#run = { driver, clock, random, tuning, store: new BatchStore(batches, driver.driver) };
+    this.#group = new RequestGroup(tuning, (requests) => void this.#handIn(requests));
+    this.#tending = this.#tend();
+  }
+
+  /** Waits for an answer from a batch, for up to two days. @throws as `Model.complete` */
+  async ask(request: CompletionRequest, hasFallback: boolean, signal: AbortSignal): Promise<Completion> {
+    signal.throwIfAborted();
+    this.#stopping.signal.throwIfAborted();
+    const { driver } = this.#options.driver;
+    assertSendable(driver, request);
+    const hash = requestHashOf(driver, request);
+    const known = this.#waiting.get(hash);
+    const waiting = known ?? new WaitingRequest(hash, request);
+    if (hasFallback) waiting.hasFallback = true;
+    if (known === undefined) {
+      this.#waiting.set(hash, waiting);
+      waiting.left.addEventListener("abort", () => this.#forget(waiting), { once: true });
+      this.#group.add(waiting);
+    }
+    return await waiting.join(signal);
+  }
+
+  /** Lets go of all batches: they stay open at the provider, for whoever asks for the same requests next. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopping.abort(new Error("the batch desk is closing"));
+    this.#group.close();
+    for (const waiting of this.#waiting.values()) waiting.fail(this.#stopping.signal.reason);
+    await Promise.all([this.#tending, ...this.#running.values()]);
+  }
+
+  #forget(waiting: WaitingRequest): void {
+    const { hash } = waiting;
+    // The same may be waited for anew.
+    if (this.#waiting.get(hash) !== waiting) return;
+    this.#waiting.delete(hash);
+    this.#inBatch.delete(hash);
+  }
+
+  #settle(waiting: WaitingRequest, completion: Completion): void {
+    this.#forget(waiting);
+    waiting.settle(completion);
+  }
+
+  #fail(waiting: WaitingRequest, error: unknown): void {
+    this.#forget(waiting);
+    waiting.fail(error);
+  }
+
+  /** Makes a batch of those whose answer is neither known nor on its way. */
+  async #handIn(requests: readonly WaitingRequest[]): Promise<void> {
+    let left = requests.filter((each) => !each.left.aborted);
+    try {
+      for (let round = 0; round < limits.batchRoundsMax && left.length > 0; round += 1) {
+        const register = await this.#run.store.register();
+        left = await this.#withoutKnown(left, await this.#run.store.openOf(register.value));
+        if (left.length === 0) return;
+        if (register.value.open.length >= this.#run.tuning.openMax) break;
+        if (await this.#open(left, register)) return;
+      }
+      this.#held.push(...left);
+    } catch (error) {
+      for (const waiting of left)
+        this.#fail(waiting, this.#stopping.signal.aborted ? this.#stopping.signal.reason : error);
+    }
+  }
+
+  async #withoutKnown(requests: readonly WaitingRequest[], open: readonly BatchRecord[]): Promise<WaitingRequest[]> {
+    const batchOf = new Map(open.flatMap(({ id, items }) => items.map(({ hash }) => [hash, id] as const)));
+    const fresh: WaitingRequest[] = [];
+    const asked: WaitingRequest[] = [];
+    for (const waiting of requests) {
+      const batch = batchOf.get(waiting.hash);
+      if (batch === undefined) asked.push(waiting);
+      else if (this.#waiting.get(waiting.hash) === waiting) this.#inBatch.set(waiting.hash, batch);
+    }
+    for (let i = 0; i < asked.length; i += limits.batchLookupsAtOnce) {
+      const part = asked.slice(i, i + limits.batchLookupsAtOnce);
+      const answers = await Promise.all(part.map(({ hash }) => readJournaled(this.#options.journal, hash)));
+      for (const [position, waiting] of part.entries()) {
+        const answer = answers[position] ?? null;
+        if (answer === null) fresh.push(waiting);
+        else this.#settle(waiting, answer);
+      }
+    }
+    return fresh;
+  }
+
+  /** @returns false when another process has changed the register meanwhile. */
+  async #open(
+    requests: readonly WaitingRequest[],
+    register: Awaited<ReturnType<BatchStore["register"]>>,
+  ): Promise<boolean> {
+    const { store, clock, tuning } = this.#run;
+    const { leases, owner, driver } = this.#options;
+    const id = store.nextId(
+      register.value,
+      requests.map(({ hash }) => hash),
+    );
+    const lease = await leases.acquire(leaseOf.batch(id), owner, tuning.leaseTtlMs);
+    if (lease === null) return false;
+    const record: BatchRecord = {
+      v: 1,
+      kind: "batch",
+      id,
+      model: driver.driver.id,
+      state: "intent",
+      providerId: null,
+      items: requests.map(({ hash, tries }) => ({ hash, attempt: tries + 1, outcome: "waiting" })),
+      done: null,
+      createdAt: new Date(clock.now()).toISOString(),
+      closedAt: null,
+      detail: null,
+    };
+    const batch = await store.putIntent(record);
+    if (!(await store.admit(register, id))) {
+      await store.drop(id);
+      await lease.release();
+      return false;
+    }
+    for (const { hash } of requests) if (this.#waiting.has(hash)) this.#inBatch.set(hash, id);
+    this.#start("batch.opened", {
+      batch,
+      lease,
+      requests: new Map(requests.map(({ hash, request }) => [hash, request])),
+    });
+    return true;
+  }
+
+  #start(event: "batch.opened" | "batch.resumed", held: HeldBatch): void {
+    const { id } = held.batch.value;
+    this.#tell(event, held.batch.value, held.batch.value.providerId ?? "not yet submitted");
+    const running = this.#conduct(held).finally(() => this.#running.delete(id));
+    this.#running.set(id, running);
+  }
+
+  /** From submission to the last answer. Never throws: what went wrong is told to those whom it concerns. */
+  async #conduct(held: HeldBatch): Promise<void> {
+    const signal = AbortSignal.any([this.#stopping.signal, held.lease.lost]);
+    try {
+      const end = await runBatch(this.#run, held, signal);
+      switch (end.kind) {
+        case "results":
+          return await this.#takeResults(end.batch, signal);
+        case "over":
+          return await this.#close(end.batch.value, end.status.reason, () => outcomeWord[end.status.state]);
+        case "absent":
+          return await this.#close(held.batch.value, "it was never submitted", () => "void");
+        case "refused":
+          return await this.#refused(held, end.failure);
+      }
+    } catch (error) {
+      await this.#troubled(held.batch.value, error, signal);
+    } finally {
+      await held.lease
+        .release()
+        .catch((error: unknown) => this.#tell("batch.troubled", held.batch.value, messageOf(error)));
+    }
+  }
+
+  async #takeResults({ value: record }: Versioned<BatchRecord>, signal: AbortSignal): Promise<void> {
+    const outcomes = new Map<string, BatchItemOutcome>();
+    const onOutcome = async (hash: string, outcome: BatchOutcome): Promise<void> => {
+      outcomes.set(hash, await this.#take(record, hash, outcome));
+    };
+    await readResults(this.#run, record, { onOutcome, signal });
+    await this.#close(record, null, (hash) => outcomes.get(hash) ?? "expired");
+  }
+
+  /** The journal has an answer before anybody is told of it. */
+  async #take(record: BatchRecord, hash: string, outcome: BatchOutcome): Promise<BatchItemOutcome> {
+    const waiting = this.#waiting.get(hash);
+    const attempt = record.items.find((item) => item.hash === hash)?.attempt ?? 1;
+    if (outcome.kind === "expired" || outcome.kind === "cancelled") return outcome.kind;
+    try {
+      const completion = this.#completionOf(record, { hash, attempt, outcome, request: waiting?.request ?? null });
+      const kept = await writeJournaled(this.#options.journal, hash, record.model, completion);
+      if (waiting !== undefined) this.#settle(waiting, { ...completion, ...kept });
+      return "answered";
+    } catch (error) {
+      if (!(error instanceof DriverFailure)) throw error;
+      if (error.isRetried) return "failed";
+      if (waiting !== undefined) this.#fail(waiting, failureError(record.model, error, attempt));
+      return "failed";
+    }
+  }
+
+  /** @throws DriverFailure for what is no answer. */
+  #completionOf(
+    record: BatchRecord,
+    item: {
+      hash: string;
+      attempt: number;
+      outcome: Exclude<BatchOutcome, { kind: "expired" | "cancelled" }>;
+      request: CompletionRequest | null;
+    },
+  ): Completion {
+    const { driver, prices } = this.#options;
+    const nowMs = this.#run.clock.now();
+    const { outcome, hash, attempt, request } = item;
+    const isOverflow = outcome.kind === "failed" && outcome.failure.kind === "context-overflow";
+    if (outcome.kind === "failed" && !isOverflow) throw outcome.failure;
+    const answer = outcome.kind === "answer" ? withinCap(outcome.answer) : overflowAnswer(driver.driver);
+    const completion = completionOf(
+      { driver: driver.driver, prices, nowMs, isBatched: true },
+      { hash, request },
+      answer,
+    );
+    return { ...completion, durationMs: nowMs - Date.parse(record.createdAt), attempts: attempt };
+  }
+
+  /** Writes the end of a batch down; those who still wait for its requests ask again. */
+  async #close(
+    record: BatchRecord,
+    detail: string | null,
+    outcomeOf: (hash: string) => BatchItemOutcome,
+  ): Promise<void> {
+    const items = record.items.map((item) => ({ ...item, outcome: outcomeOf(item.hash) }));
+    // Of those that were answered the journal knows more.
+    const unanswered = items.filter(({ outcome }) => outcome !== "answered");
+    const closed: BatchRecord = {
+      ...record,
+      state: "closed",
+      items: unanswered,
+      detail,
+      closedAt: new Date(this.#run.clock.now()).toISOString(),
+    };
+    await this.#run.store.close(closed);
+    const counts = Map.groupBy(items, ({ outcome }) => outcome);
+    this.#tell("batch.closed", record, [...counts].map(([outcome, { length }]) => `${length} ${outcome}`).join(", "));
+    for (const { hash } of items) {
+      const waiting = this.#waiting.get(hash);
+      if (waiting !== undefined && this.#inBatch.get(hash) === record.id) this.#askAgain(waiting, closed);
+    }
+  }
+
+  /** Into the next batch, as long as there are tries left; a batch that was not submitted has used up none. */
+  #askAgain(waiting: WaitingRequest, closed: BatchRecord | null): void {
+    this.#inBatch.delete(waiting.hash);
+    const item = closed?.items.find(({ hash }) => hash === waiting.hash);
+    if (item !== undefined && item.outcome !== "void") waiting.tries = Math.max(waiting.tries, item.attempt);
+    if (waiting.tries < this.#run.tuning.triesMax) return this.#group.add(waiting);
+    if (waiting.hasFallback) return void this.#askAlone(waiting);
+    const kind = item?.outcome === "expired" ? ("timeout" as const) : ("unavailable" as const);
+    const message = closed?.detail ?? `the request was not answered in its batch (${item?.outcome ?? "unknown"})`;
+    this.#fail(
+      waiting,
+      failureError(this.#options.driver.driver.id, new DriverFailure({ kind, message }), waiting.tries),
+    );
+  }
+
+  async #askAlone(waiting: WaitingRequest): Promise<void> {
+    try {
+      this.#settle(waiting, await this.#options.single.complete(waiting.request, waiting.left));
+    } catch (error) {
+      this.#fail(waiting, error);
+    }
+  }
+
+  /** One request that the provider does not accept refuses the whole batch: halves find it. */
+  async #refused({ batch: { value: record }, requests }: HeldBatch, failure: DriverFailure): Promise<void> {
+    const concerned = record.items.flatMap(({ hash }) => this.#waiting.get(hash) ?? []);
+    for (const { hash } of concerned) this.#inBatch.delete(hash);
+    await this.#close(record, failure.message, () => "void");
+    const isOneOfMany = failure.kind === "request-invalid" || failure.kind === "context-overflow";
+    if (isOneOfMany && (requests?.size ?? 0) > 1) {
+      const half = Math.ceil(concerned.length / 2);
+      await Promise.all([concerned.slice(0, half), concerned.slice(half)].map((part) => this.#handIn(part)));
+      return;
+    }
+    const { id } = this.#options.driver.driver;
+    for (const waiting of concerned) {
+      if (failure.kind !== "context-overflow") this.#fail(waiting, failureError(id, failure, waiting.tries + 1));
+      else await this.#take(record, waiting.hash, { kind: "failed", failure });
+    }
+  }
+
+  /** The batch stays open. Trouble that may pass is waited out; of any other those who wait are told. */
+  async #troubled(record: BatchRecord, error: unknown, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
+    this.#resting.set(record.id, this.#run.clock.now() + this.#run.tuning.pollMsMax);
+    this.#tell("batch.troubled", record, messageOf(error));
+    if (error instanceof HindcastError && error.retryable && !isTooOld(record, this.#run.clock)) return;
+    for (const { hash } of record.items) {
+      const waiting = this.#waiting.get(hash);
+      if (waiting !== undefined && this.#inBatch.get(hash) === record.id) this.#fail(waiting, error);
+    }
+  }
+
+  /** Takes up batches that nobody looks after, notices those that others have closed, and tries held requests again. */
+  async #tend(): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      try {
+        const { value } = await this.#run.store.register();
+        for (const id of value.open) await this.#takeUp(id);
+        await this.#afterOthers(new Set(value.open));
+        const held = this.#held;
+        this.#held = [];
+        if (value.open.length < this.#run.tuning.openMax) for (const waiting of held) this.#group.add(waiting);
+        else this.#held = held;
+      } catch (error) {
+        if (!signal.aborted) this.#tellTrouble(messageOf(error));
+      }
+      await this.#run.clock.sleep(this.#run.tuning.tendMs, signal).catch(() => undefined);
+    }
+  }
+
+  async #takeUp(id: string): Promise<void> {
+    if (this.#stopping.signal.aborted || this.#running.has(id)) return;
+    if ((this.#resting.get(id) ?? 0) > this.#run.clock.now()) return;
+    this.#resting.delete(id);
+    const { leases, owner } = this.#options;
+    const lease: Lease | null = await leases.acquire(leaseOf.batch(id), owner, this.#run.tuning.leaseTtlMs);
+    if (lease === null) return;
+    const batch = await this.#run.store.batch(id);
+    if (batch !== null && batch.value.state !== "closed")
+      return this.#start("batch.resumed", { batch, lease, requests: null });
+    if (batch !== null) await this.#run.store.close(batch.value);
+    await lease.release();
+  }
+
+  /** Requests that waited for a batch which is closed: its answers are in the journal. */
+  async #afterOthers(open: ReadonlySet<string>): Promise<void> {
+    for (const [hash, id] of [...this.#inBatch]) {
+      if (open.has(id) || this.#running.has(id)) continue;
+      const waiting = this.#waiting.get(hash);
+      if (waiting === undefined) continue;
+      const answer = await readJournaled(this.#options.journal, hash);
+      if (answer === null) this.#askAgain(waiting, (await this.#run.store.batch(id))?.value ?? null);
+      else this.#settle(waiting, answer);
+    }
+  }
+
+  #tell(event: BatchEvent["event"], { id, model, items }: BatchRecord, detail: string): void {
+    this.#options.onEvent?.({ event, model, batch: id, requests: items.length, detail });
+  }
+
+  #tellTrouble(detail: string): void {
+    this.#options.onEvent?.({
+      event: "batch.troubled",
+      model: this.#options.driver.driver.id,
+      batch: "",
+      requests: 0,
+      detail,
+    });
+  }
+}
+
+const outcomeWord = { expired: "expired", cancelled: "cancelled", failed: "failed" } as const;

@@ -2,6 +2,8 @@
 // service refuses; token counts are synthetic (see emulator.ts).
 import { type Answer, type Emulator, type Failure, type HttpReply, json, pieces } from "./emulator.ts";
 import { type RecordedRequest, type Wire, startEmulator } from "./emulator.ts";
+import { serveAnthropicBatches } from "./anthropic-batches.ts";
+import { EmulatedBatches } from "./batches.ts";
 import { schemaProblem } from "./output-schema-problem.ts";
 import { PromptCache, countTokens } from "./prompt-cache.ts";
 
@@ -32,7 +34,8 @@ interface Block {
   cache_control?: unknown;
 }
 
-export function startAnthropicEmulator(): Promise<Emulator> {
+export async function startAnthropicEmulator(): Promise<Emulator & { batches: EmulatedBatches }> {
+  const batches = new EmulatedBatches();
   const cache = new PromptCache(cacheMinimumTokens);
   const wire: Wire = {
     refuse: refusalOf,
@@ -40,12 +43,34 @@ export function startAnthropicEmulator(): Promise<Emulator> {
     failure: (_request, failure) => renderFailure(failure),
     errorFrame: ({ body }) =>
       body["stream"] === true ? event("error", errorBody("overloaded_error", "Overloaded")) : null,
+    serve: (request, surroundings) =>
+      serveAnthropicBatches(request, surroundings, {
+        batches,
+        wire,
+        access: accessProblem,
+        error,
+        failure: renderFailure,
+      }),
   };
-  return startEmulator(wire, apiKey);
+  return Object.assign(await startEmulator(wire, apiKey), { batches });
 }
 
-function refusalOf({ method, path, headers, body }: RecordedRequest): HttpReply | null {
+function refusalOf(request: RecordedRequest): HttpReply | null {
+  const { method, path, headers, body } = request;
   if (method !== "POST" || path !== "/v1/messages") return error(404, "not_found_error", "Not found");
+  const access = accessProblem(request);
+  if (access !== null) return access;
+  const version = headers["anthropic-version"] ?? "";
+  if ("malformed" in body) return invalid("The request body is not valid JSON");
+  const problem = fieldProblem(body, version) ?? messagesProblem(body) ?? outputProblem(body);
+  if (problem !== null) return invalid(problem);
+  if (!models.includes(String(body["model"]))) return error(404, "not_found_error", `model: ${String(body["model"])}`);
+  const tokens = countTokens(promptTexts(body));
+  return tokens > contextTokens ? invalid(`prompt is too long: ${tokens} tokens > ${contextTokens} maximum`) : null;
+}
+
+/** What every endpoint asks for first: a key and a version. */
+function accessProblem({ headers }: RecordedRequest): HttpReply | null {
   const key = headers["x-api-key"] ?? headers["authorization"]?.replace(/^Bearer /, "");
   if (key === undefined) return error(401, "authentication_error", "x-api-key or Authorization header is required");
   if (key !== apiKey) return error(401, "authentication_error", `invalid x-api-key: ${key}`);
@@ -53,12 +78,7 @@ function refusalOf({ method, path, headers, body }: RecordedRequest): HttpReply 
   if (version === undefined) return invalid("anthropic-version: header is required");
   if (version !== "2023-06-01" && version !== "2026-10-21")
     return invalid(`anthropic-version: ${version} is not valid`);
-  if ("malformed" in body) return invalid("The request body is not valid JSON");
-  const problem = fieldProblem(body, version) ?? messagesProblem(body) ?? outputProblem(body);
-  if (problem !== null) return invalid(problem);
-  if (!models.includes(String(body["model"]))) return error(404, "not_found_error", `model: ${String(body["model"])}`);
-  const tokens = countTokens(promptTexts(body));
-  return tokens > contextTokens ? invalid(`prompt is too long: ${tokens} tokens > ${contextTokens} maximum`) : null;
+  return null;
 }
 
 function fieldProblem(body: Record<string, unknown>, version: string): string | null {

@@ -68,6 +68,17 @@ export interface Wire {
   failure(request: RecordedRequest, failure: Failure): HttpReply;
   /** The frame by which a stream reports an error; null where the request is unary. */
   errorFrame(request: RecordedRequest): string | null;
+  /** Endpoints that are no single question and answer, e.g. batches; null for a request that is not for them. */
+  serve?(request: RecordedRequest, surroundings: Surroundings): Promise<HttpReply | null>;
+}
+
+export interface Surroundings {
+  /** Of the emulator, without a path. */
+  url: string;
+  /** The request's body as it came. */
+  text: string;
+  /** What the script has for a request that did not come by itself. */
+  reply: (request: RecordedRequest) => Promise<Reply>;
 }
 
 export interface Emulator extends AsyncDisposable {
@@ -90,13 +101,18 @@ export async function startEmulator(wire: Wire, apiKey: string): Promise<Emulato
   const server = createServer((incoming, response) => {
     void serve(incoming, response).catch((error: unknown) => response.destroy(error as Error));
   });
+  const scripted = async (request: RecordedRequest): Promise<Reply> => {
+    const next = script.shift() ?? always;
+    return typeof next === "function" ? await next(request) : next;
+  };
   const serve = async (incoming: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const request = await recordedFrom(incoming);
+    const { request, text } = await recordedFrom(incoming);
     requests.push(request);
+    const served = await wire.serve?.(request, { url: `http://${incoming.headers.host}`, text, reply: scripted });
+    if (served !== undefined && served !== null) return send(response, served);
     const refusal = wire.refuse(request);
     if (refusal !== null) return send(response, refusal);
-    const next = script.shift() ?? always;
-    const reply = typeof next === "function" ? await next(request) : next;
+    const reply = await scripted(request);
     if (reply.kind !== "silence") await send(response, render(wire, request, reply));
   };
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -157,16 +173,18 @@ async function send(response: ServerResponse, { status, headers, frames, isCut }
   else response.end();
 }
 
-async function recordedFrom(incoming: IncomingMessage): Promise<RecordedRequest> {
+async function recordedFrom(incoming: IncomingMessage): Promise<{ request: RecordedRequest; text: string }> {
   const chunks: Buffer[] = [];
   for await (const chunk of incoming) chunks.push(chunk as Buffer);
   const headers = Object.entries(incoming.headers).map(([name, value]) => [name, String(value)] as const);
-  return {
+  const text = Buffer.concat(chunks).toString("utf8");
+  const request = {
     method: incoming.method ?? "",
     path: incoming.url ?? "",
     headers: Object.fromEntries(headers),
-    body: bodyOf(Buffer.concat(chunks).toString("utf8")),
+    body: bodyOf(text),
   };
+  return { request, text };
 }
 
 function bodyOf(text: string): Record<string, unknown> {

@@ -2,6 +2,8 @@
 // service refuses; token counts are synthetic (see emulator.ts).
 import { type Answer, type Emulator, type Failure, type HttpReply, json, pieces } from "./emulator.ts";
 import { type RecordedRequest, type Wire, startEmulator } from "./emulator.ts";
+import { EmulatedBatches } from "./batches.ts";
+import { serveGeminiBatches } from "./gemini-batches.ts";
 import { schemaProblem } from "./output-schema-problem.ts";
 import { PromptCache, countTokens } from "./prompt-cache.ts";
 
@@ -30,7 +32,9 @@ interface Content {
   parts?: { text?: string }[];
 }
 
-export function startGeminiEmulator(): Promise<Emulator> {
+export async function startGeminiEmulator(): Promise<Emulator & { batches: EmulatedBatches }> {
+  const batches = new EmulatedBatches();
+  const files = new Map<string, string>();
   const cache = new PromptCache(cacheMinimumTokens);
   const wire: Wire = {
     refuse: refusalOf,
@@ -38,8 +42,17 @@ export function startGeminiEmulator(): Promise<Emulator> {
     failure: (_request, failure) => renderGeminiFailure(failure),
     errorFrame: (request) =>
       isStreaming(request) ? frame(errorBody(503, "UNAVAILABLE", "The model is overloaded.")) : null,
+    serve: (request, surroundings) =>
+      serveGeminiBatches(request, surroundings, {
+        batches,
+        files,
+        wire: { ...wire, refuse: ({ path, body }) => contentProblem(path, body) },
+        access: geminiKeyProblem,
+        error: geminiError,
+        failure: renderGeminiFailure,
+      }),
   };
-  return startEmulator(wire, geminiApiKey);
+  return Object.assign(await startEmulator(wire, geminiApiKey), { batches });
 }
 
 function refusalOf({ method, path, headers, body }: RecordedRequest): HttpReply | null {
@@ -47,9 +60,14 @@ function refusalOf({ method, path, headers, body }: RecordedRequest): HttpReply 
   const route = /^\/v1(?:beta)?\/models\/([^/:]+):(?:stream)?[gG]enerateContent$/.exec(url.pathname);
   if (method !== "POST" || route === null) return geminiError(404, "NOT_FOUND", `Not found: ${url.pathname}`);
   const keyProblem = geminiKeyProblem(url, headers);
-  if (keyProblem !== null) return keyProblem;
-  if (!models.includes(route[1] ?? "")) {
-    return geminiError(404, "NOT_FOUND", `models/${route[1]} is not found for API version v1.`);
+  return keyProblem ?? contentProblem(path, body);
+}
+
+/** What the service answers to a request that it cannot carry out, whoever asks. */
+function contentProblem(path: string, body: Record<string, unknown>): HttpReply | null {
+  const model = /models\/([^/:]+):/.exec(path)?.[1] ?? "";
+  if (!models.includes(model)) {
+    return geminiError(404, "NOT_FOUND", `models/${model} is not found for API version v1.`);
   }
   if ("malformed" in body) return invalid("Invalid JSON payload received.");
   const problem = fieldProblem(body) ?? contentsProblem(body);

@@ -15,7 +15,7 @@ import type { PriceTable } from "../prices.ts";
 import { requestHashOf } from "../request-hash.ts";
 import { assertSendable, completionOf, overflowAnswer, withinCap } from "../retry.ts";
 import type { BatchDriver, BatchOutcome } from "./batch-driver.ts";
-import type { BatchesValue, BatchItemOutcome, BatchRecord } from "./batch-record.ts";
+import type { BatchesValue, BatchItemOutcome, BatchRecord, BatchRegister } from "./batch-record.ts";
 import { type HeldBatch, isTooOld, readResults, runBatch, type RunOptions } from "./batch-run.ts";
 import { BatchStore, type Versioned } from "./batch-store.ts";
 import { type BatchTuning, batchTuning } from "./batch-tuning.ts";
@@ -59,7 +59,11 @@ export class BatchDesk implements AsyncDisposable {
   readonly #inBatch = new Map<string, string>();
   /** Requests that found too many open batches. */
   #held: WaitingRequest[] = [];
-  /** Batches that this process runs, and when it may try one again that gave trouble. */
+  /**
+   * Batches that are opened, taken up or run here: a lease does not keep a process from itself. And when one that gave
+   * trouble may be tried again.
+   */
+  readonly #mine = new Set<string>();
   readonly #running = new Map<string, Promise<void>>();
   readonly #resting = new Map<string, number>();
   readonly #stopping = new AbortController();
@@ -158,16 +162,28 @@ export class BatchDesk implements AsyncDisposable {
   }
 
   /** @returns false when another process has changed the register meanwhile. */
-  async #open(
-    requests: readonly WaitingRequest[],
-    register: Awaited<ReturnType<BatchStore["register"]>>,
-  ): Promise<boolean> {
-    const { store, clock, tuning } = this.#run;
-    const { leases, owner, driver } = this.#options;
-    const id = store.nextId(
+  async #open(requests: readonly WaitingRequest[], register: Versioned<BatchRegister>): Promise<boolean> {
+    const id = this.#run.store.nextId(
       register.value,
       requests.map(({ hash }) => hash),
     );
+    this.#mine.add(id);
+    let isOpen = false;
+    try {
+      isOpen = await this.#register(id, requests, register);
+    } finally {
+      if (!isOpen) this.#mine.delete(id);
+    }
+    return isOpen;
+  }
+
+  async #register(
+    id: string,
+    requests: readonly WaitingRequest[],
+    register: Versioned<BatchRegister>,
+  ): Promise<boolean> {
+    const { store, clock, tuning } = this.#run;
+    const { leases, owner, driver } = this.#options;
     const lease = await leases.acquire(leaseOf.batch(id), owner, tuning.leaseTtlMs);
     if (lease === null) return false;
     const record: BatchRecord = {
@@ -201,7 +217,7 @@ export class BatchDesk implements AsyncDisposable {
   #start(event: "batch.opened" | "batch.resumed", held: HeldBatch): void {
     const { id } = held.batch.value;
     this.#tell(event, held.batch.value, held.batch.value.providerId ?? "not yet submitted");
-    const running = this.#conduct(held).finally(() => this.#running.delete(id));
+    const running = this.#conduct(held).finally(() => (this.#mine.delete(id), this.#running.delete(id)));
     this.#running.set(id, running);
   }
 
@@ -378,15 +394,19 @@ export class BatchDesk implements AsyncDisposable {
   }
 
   async #takeUp(id: string): Promise<void> {
-    if (this.#stopping.signal.aborted || this.#running.has(id)) return;
+    if (this.#stopping.signal.aborted || this.#mine.has(id)) return;
     if ((this.#resting.get(id) ?? 0) > this.#run.clock.now()) return;
     this.#resting.delete(id);
     const { leases, owner } = this.#options;
     const lease: Lease | null = await leases.acquire(leaseOf.batch(id), owner, this.#run.tuning.leaseTtlMs);
     if (lease === null) return;
     const batch = await this.#run.store.batch(id);
-    if (batch !== null && batch.value.state !== "closed")
-      return this.#start("batch.resumed", { batch, lease, requests: null });
+    if (batch !== null && batch.value.state !== "closed") {
+      this.#mine.add(id);
+      this.#start("batch.resumed", { batch, lease, requests: null });
+      return;
+    }
+    // Its process died between closing it and striking it off.
     if (batch !== null) await this.#run.store.close(batch.value);
     await lease.release();
   }
@@ -394,11 +414,13 @@ export class BatchDesk implements AsyncDisposable {
   /** Requests that waited for a batch which is closed: its answers are in the journal. */
   async #afterOthers(open: ReadonlySet<string>): Promise<void> {
     for (const [hash, id] of [...this.#inBatch]) {
-      if (open.has(id) || this.#running.has(id)) continue;
       const waiting = this.#waiting.get(hash);
-      if (waiting === undefined) continue;
+      if (open.has(id) || this.#mine.has(id) || waiting === undefined) continue;
+      const closed = (await this.#run.store.batch(id))?.value ?? null;
+      // Opened since the register was read.
+      if (closed !== null && closed.state !== "closed") continue;
       const answer = await readJournaled(this.#options.journal, hash);
-      if (answer === null) this.#askAgain(waiting, (await this.#run.store.batch(id))?.value ?? null);
+      if (answer === null) this.#askAgain(waiting, closed);
       else this.#settle(waiting, answer);
     }
   }

@@ -11,7 +11,7 @@ export function geminiSchema(schema: JsonSchema): JsonSchema {
   const [only] = some;
   const shape = some.length === 1 && only !== undefined ? only : some.length > 1 ? { anyOf: some } : {};
   return {
-    ...(typeof type === "string" && { type: type.toUpperCase() }),
+    ...typed([type].flat()),
     ...(Array.isArray(values) && enumerated(values)),
     ...(typeof description === "string" && { description }),
     ...(isSchema(items) && { items: geminiSchema(items) }),
@@ -22,6 +22,15 @@ export function geminiSchema(schema: JsonSchema): JsonSchema {
     ...(Array.isArray(required) && required.length > 0 && { required: required.map(String) }),
     ...shape,
     ...(some.length < choices.length && { nullable: true }),
+  };
+}
+
+/** "a text or null" is written as two types. */
+function typed(types: readonly unknown[]): JsonSchema {
+  const [type] = types.filter((each) => typeof each === "string" && each !== "null");
+  return {
+    ...(typeof type === "string" && { type: type.toUpperCase() }),
+    ...(types.includes("null") && { nullable: true }),
   };
 }
 

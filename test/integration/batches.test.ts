@@ -1,0 +1,236 @@
+// Requirements: 5.6.resume, 5.6.any-order, 5.6.expiry, 5.6.price
+// Batches on the real bus: whatever dies and whoever asks, an answer is bought once and reaches everybody who waits.
+import type { Purpose } from "@hindcast/shared";
+import type { Bus, Completion, CompletionRequest } from "@hindcast/shared/node";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { aRequest, noAbort } from "../conformance/model-fixtures.ts";
+import { type BatchProcess, startBatchProcess } from "../support/batch-process.ts";
+import { startAnthropicEmulator } from "../support/emulators/anthropic.ts";
+import type { EmulatedBatches } from "../support/emulators/batches.ts";
+import type { Emulator, RecordedRequest } from "../support/emulators/emulator.ts";
+import { startGeminiEmulator } from "../support/emulators/gemini.ts";
+import { aNatsServer, type TestNats } from "../support/nats-server.ts";
+
+const asked = (i: number, purpose: Purpose = "judge"): CompletionRequest =>
+  aRequest({ purpose, messages: [{ role: "user", content: [{ kind: "text", text: `question ${i}.` }] }] });
+const requests = (count: number): CompletionRequest[] => Array.from({ length: count }, (_, i) => asked(i));
+const textOf = (i: number): string => `answer to ${i}`;
+const echo = ({ body }: RecordedRequest) => ({
+  kind: "answer" as const,
+  text: textOf(Number(/question (\d+)\./.exec(JSON.stringify(body))?.[1])),
+});
+
+type Provider = Emulator & { batches: EmulatedBatches };
+
+async function aProvider(start: () => Promise<Provider> = startAnthropicEmulator): Promise<Provider> {
+  const emulator = await start();
+  emulator.replyAlways(echo);
+  return emulator;
+}
+
+const askAll = ({ model }: BatchProcess, all: readonly CompletionRequest[]): Promise<Completion[]> =>
+  Promise.all(all.map((request) => model.complete(request, noAbort)));
+
+/** What was paid for more than once. */
+const twice = ({ batches: { bought } }: Provider): string[] => bought.filter((body, i) => bought.indexOf(body) !== i);
+
+describe("answers from batches", () => {
+  let nats: TestNats;
+  let bus: Bus;
+  beforeAll(async () => {
+    nats = await aNatsServer();
+    bus = await nats.coordinator();
+  });
+  afterAll(() => nats[Symbol.asyncDispose]());
+
+  it("come in one batch for all who ask within the quiet time, at half the price, and only once", async () => {
+    await using emulator = await aProvider();
+    await using it = startBatchProcess({ bus, emulator, owner: "w-one" });
+    const answers = await askAll(it, requests(20));
+    expect(answers.map(({ text }) => text)).toEqual(answers.map((_, i) => textOf(i)));
+    expect(emulator.batches.jobs).toHaveLength(1);
+    // Sonnet 5.5 costs $2 and $10 per million tokens; a batch half of it.
+    for (const { usage, costUsd, batched, journaled } of answers) {
+      expect(costUsd).toBeCloseTo((usage.inputTokens * 1 + usage.outputTokens * 5) / 1e6, 12);
+      expect({ batched, journaled }).toEqual({ batched: true, journaled: false });
+    }
+    const again = await askAll(it, requests(20));
+    expect(again.every(({ journaled, costUsd, batched }) => journaled && costUsd === 0 && batched === true)).toBe(true);
+    expect(emulator.batches.bought).toHaveLength(20);
+    const [alone] = await askAll(it, [asked(99, "act")]);
+    expect(alone).toMatchObject({ text: textOf(99), batched: false });
+    expect(emulator.batches.jobs).toHaveLength(1);
+  });
+
+  it.each([
+    ["anthropic:claude-sonnet-5-5", startAnthropicEmulator],
+    ["gemini:gemini-3.8-flash", startGeminiEmulator],
+  ] as const)(
+    "are bought once although the process dies at any of its steps: %s",
+    async (id, start) => {
+      const count = 3;
+      const worldAt = async (dieAt?: number): Promise<number> => {
+        await using emulator = await aProvider(start);
+        const before = await nats.connect("coordinator");
+        const tuning = { tendMs: 60_000 };
+        await using doomed = startBatchProcess({
+          bus: before,
+          emulator,
+          id,
+          owner: "w-before",
+          tuning,
+          ...(dieAt !== undefined && { dieAt }),
+        });
+        const first = askAll(doomed, requests(count)).catch(() => null);
+        await Promise.race([first, doomed.died]);
+        if (dieAt === undefined) return doomed.steps();
+        await before.close();
+        await using heir = startBatchProcess({ bus, emulator, id, owner: "w-after" });
+        const answers = await askAll(heir, requests(count));
+        expect(
+          answers.map(({ text }) => text),
+          `died at step ${dieAt}`,
+        ).toEqual(answers.map((_, i) => textOf(i)));
+        expect(twice(emulator), `died at step ${dieAt}`).toEqual([]);
+        expect(emulator.batches.bought, `died at step ${dieAt}`).toHaveLength(count);
+        return doomed.steps();
+      };
+      const steps = await worldAt();
+      expect(steps).toBeGreaterThan(30);
+      const points = Array.from({ length: steps }, (_, i) => i + 1);
+      for (let i = 0; i < points.length; i += 24) await Promise.all(points.slice(i, i + 24).map(worldAt));
+    },
+    60_000,
+  );
+
+  it("are bought once although several processes ask for the same at the same time", async () => {
+    await using emulator = await aProvider();
+    const owners = ["w-a", "w-b", "w-c"];
+    const processes = await Promise.all(
+      owners.map(async (owner) => startBatchProcess({ bus: await nats.connect("coordinator"), emulator, owner })),
+    );
+    const all = await Promise.all(
+      processes.flatMap((each) => [askAll(each, requests(15)), askAll(each, requests(30).toReversed())]),
+    );
+    for (const answers of all) expect(new Set(answers.map(({ text }) => text)).size).toBe(answers.length);
+    expect(twice(emulator)).toEqual([]);
+    expect(emulator.batches.bought).toHaveLength(30);
+    await Promise.all(processes.map((each) => each[Symbol.asyncDispose]()));
+  });
+
+  it("are asked for again when a part of the batch has expired or failed in passing", async () => {
+    await using emulator = await aProvider();
+    await using it = startBatchProcess({ bus, emulator, owner: "w-expiry" });
+    const seen = new Map<string, number>();
+    emulator.batches.fate = ({ body }) => {
+      const key = JSON.stringify(body["messages"]);
+      const times = (seen.get(key) ?? 0) + 1;
+      seen.set(key, times);
+      if (times > 1) return "answer";
+      return seen.size % 3 === 0
+        ? "expired"
+        : seen.size % 3 === 1
+          ? { kind: "failure", reason: "overloaded" }
+          : "answer";
+    };
+    const answers = await askAll(it, requests(9));
+    expect(answers.map(({ text }) => text)).toEqual(answers.map((_, i) => textOf(i)));
+    expect(emulator.batches.jobs.map(({ requests: { length } }) => length)).toEqual([9, 6]);
+    expect(answers.map(({ attempts }) => attempts).toSorted()).toEqual([1, 1, 1, 2, 2, 2, 2, 2, 2]);
+    expect(twice(emulator)).toEqual([]);
+  });
+
+  it("give way to an error, or to a call of its own, when no batch answers a request", async () => {
+    await using emulator = await aProvider();
+    emulator.batches.fate = () => "expired";
+    await using strict = startBatchProcess({ bus, emulator, owner: "w-strict" });
+    await expect(strict.model.complete(asked(1), noAbort)).rejects.toMatchObject({
+      code: "MODEL_TIMEOUT",
+      retryable: true,
+    });
+    expect(emulator.batches.jobs).toHaveLength(3);
+    await using lenient = startBatchProcess({ bus, emulator, owner: "w-lenient", fallback: "interactive" });
+    expect(await lenient.model.complete(asked(1), noAbort)).toMatchObject({ text: textOf(1), batched: false });
+    expect(emulator.batches.bought).toHaveLength(0);
+  });
+
+  it("fail for one request as it would fail alone, and not for its neighbours", async () => {
+    await using emulator = await aProvider();
+    await using it = startBatchProcess({ bus, emulator, owner: "w-faults" });
+    const wrong = aRequest({ purpose: "judge", output: { kind: "json", name: "x", schema: { type: "no such type" } } });
+    const long = asked(4);
+    emulator.batches.fate = ({ body }) =>
+      JSON.stringify(body).includes("question 4.") ? { kind: "failure", reason: "prompt-too-long" } : "answer";
+    const outcomes = await Promise.allSettled(
+      [asked(1), wrong, long, asked(2)].map((request) => it.model.complete(request, noAbort)),
+    );
+    expect(outcomes).toMatchObject([
+      { status: "fulfilled", value: { text: textOf(1) } },
+      { status: "rejected", reason: { code: "MODEL_REQUEST_INVALID", retryable: false } },
+      { status: "fulfilled", value: { stop: "context-overflow", costUsd: 0 } },
+      { status: "fulfilled", value: { text: textOf(2) } },
+    ]);
+    expect(emulator.batches.jobs).toHaveLength(1);
+  });
+
+  it("are found by halves when the provider refuses a batch for one of its requests", async () => {
+    await using emulator = await aProvider();
+    await using it = startBatchProcess({ bus, emulator, owner: "w-halves" });
+    const refusal = { on: "create" as const, as: { kind: "failure" as const, reason: "prompt-too-long" as const } };
+    // All four, the first two, the first one.
+    emulator.batches.goWrong(refusal);
+    const answers = await askAll(it, requests(4));
+    expect(answers.map(({ text }) => text)).toEqual(answers.map((_, i) => textOf(i)));
+    expect(emulator.batches.jobs.map(({ requests: { length } }) => length)).toEqual([2, 2]);
+  });
+
+  it("survive that the answer to the submission is lost, and that the provider is away for a while", async () => {
+    await using emulator = await aProvider();
+    await using it = startBatchProcess({ bus, emulator, owner: "w-outage" });
+    emulator.batches.goWrong(
+      { on: "create", as: { kind: "failure", reason: "overloaded" } },
+      { on: "create", as: "lost" },
+      { on: "list", as: { kind: "failure", reason: "server-error" } },
+      { on: "poll", as: { kind: "failure", reason: "rate-limit" } },
+      { on: "results", as: "cut" },
+    );
+    const answers = await askAll(it, requests(3));
+    expect(answers.map(({ text }) => text)).toEqual(answers.map((_, i) => textOf(i)));
+    expect(emulator.batches.jobs).toHaveLength(1);
+    expect(twice(emulator)).toEqual([]);
+  });
+
+  it("say at once that the key is wrong or the money spent, having submitted nothing", async () => {
+    await using emulator = await aProvider();
+    await using it = startBatchProcess({ bus, emulator, owner: "w-spent" });
+    emulator.batches.goWrong({ on: "create", as: { kind: "failure", reason: "spend-limit" } });
+    const failed = await Promise.allSettled(requests(2).map((request) => it.model.complete(request, noAbort)));
+    expect(failed).toMatchObject([0, 1].map(() => ({ reason: { code: "MODEL_BUDGET_EXHAUSTED", retryable: false } })));
+    expect(emulator.batches.jobs).toHaveLength(0);
+    expect((await askAll(it, requests(2))).map(({ text }) => text)).toEqual([0, 1].map(textOf));
+  });
+
+  it("are journaled although nobody waits for them any more, and free for who asks later", async () => {
+    await using emulator = await aProvider();
+    await using it = startBatchProcess({ bus, emulator, owner: "w-left" });
+    emulator.batches.isHeld = true;
+    const leaving = new AbortController();
+    const left = it.model.complete(asked(1), leaving.signal);
+    await expect.poll(() => emulator.batches.jobs.length).toBe(1);
+    leaving.abort(new Error("the campaign was cancelled"));
+    await expect(left).rejects.toThrow("the campaign was cancelled");
+    emulator.batches.isHeld = false;
+    await expect.poll(() => it.events.some(({ event }) => event === "batch.closed")).toBe(true);
+    expect(await it.model.complete(asked(1), noAbort)).toMatchObject({ text: textOf(1), journaled: true, costUsd: 0 });
+    expect(emulator.batches.bought).toHaveLength(1);
+  });
+
+  it("wait their turn when as many batches are open as may be", async () => {
+    await using emulator = await aProvider();
+    await using it = startBatchProcess({ bus, emulator, owner: "w-turn", tuning: { requestsMax: 2, openMax: 2 } });
+    const answers = await askAll(it, requests(9));
+    expect(answers.map(({ text }) => text)).toEqual(answers.map((_, i) => textOf(i)));
+    expect(emulator.batches.jobs.every(({ requests: { length } }) => length <= 2)).toBe(true);
+    expect(twice(emulator)).toEqual([]);
+  });
+});

@@ -118,4 +118,11 @@ export const requirements = {
   "5.sim.replay": "a seed replays exactly",
   "5.sim.same-bus": "the simulated server passes the tests of the bus that the real one passes",
   "5.sim.weakened": "fencing off, journal off and ack before commit each break an invariant",
+  "5.6.endpoints": "synthesis and votes go through the batch endpoints of Anthropic and Gemini, through their own SDKs",
+  "5.6.resume": "a batch is resumed by its id whatever dies in between, and no request of it is bought twice",
+  "5.6.any-order": "results are matched by id, in whatever order they come",
+  "5.6.expiry":
+    "requests that expire, are cancelled or fail in passing go into the next batch, a bounded number of times",
+  "5.6.price": "batches cost half, and estimate, ledger and report say what was batched",
+  "5.6.same-data": "a campaign with batches arrives at the same demonstrations as one without",
 } as const;

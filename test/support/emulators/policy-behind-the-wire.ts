@@ -21,15 +21,25 @@ interface Block {
   text?: string;
 }
 
-/** For the Anthropic emulator's `replyAlways`. */
-export async function anthropicAnswer({ body }: RecordedRequest): Promise<Reply> {
-  const system = typeof body["system"] === "string" ? body["system"] : JSON.stringify(body["system"] ?? "");
+/** What an Anthropic request asks for, by the words of its prompt. */
+export function purposeOf(body: RecordedRequest["body"]): Purpose {
+  const system = systemOf(body);
   const found = Object.entries(words).find(([, phrase]) => system.includes(phrase));
   if (found === undefined) throw new Error(`no prompt has this system text: ${system.slice(0, 200)}`);
+  return found[0] as Purpose;
+}
+
+function systemOf(body: RecordedRequest["body"]): string {
+  return typeof body["system"] === "string" ? body["system"] : JSON.stringify(body["system"] ?? "");
+}
+
+/** For the Anthropic emulator's `replyAlways`. */
+export async function anthropicAnswer({ body }: RecordedRequest): Promise<Reply> {
+  const system = systemOf(body);
   const messages = body["messages"] as { role: "user" | "assistant"; content: Block[] }[];
   const { text } = await offline.complete(
     {
-      purpose: found[0] as Purpose,
+      purpose: purposeOf(body),
       system,
       messages: messages.map(({ role, content }) => ({
         role,

@@ -28,8 +28,8 @@ export const JournaledCompletion = z.strictObject({
   costUsd: z.number().nonnegative().nullable(),
   durationMs: z.number().nonnegative(),
   attempts: z.int().nonnegative(),
-  /** Bought through a batch endpoint; entries of earlier versions do not say. */
-  batched: z.boolean().default(false),
+  /** Present and true when it was bought through a batch endpoint. */
+  batched: z.boolean().optional(),
 });
 export type JournaledCompletion = z.infer<typeof JournaledCompletion>;
 
@@ -117,7 +117,7 @@ async function read({ records, blobs }: JournalStore, key: string): Promise<Comp
   if (entry === null) return null;
   const { answer, stop, usage, costUsd, resolvedModel, durationMs, attempts, batched } = entry.value;
   const words = answer.kind === "inline" ? answer.words : wordsOf(await blobs.get(answer.ref));
-  const paid = { usage, costUsd, resolvedModel, durationMs, attempts, batched };
+  const paid = { usage, costUsd, resolvedModel, durationMs, attempts, ...(batched === true && { batched }) };
   return { ...words, ...paid, stop, requestHash: key, journaled: true };
 }
 
@@ -144,8 +144,18 @@ export async function writeJournaled(
 }
 
 async function entryOf(blobs: BlobStore, model: string, bought: Completion): Promise<JournaledCompletion> {
-  const { text, thinking, stop, usage, costUsd, resolvedModel, durationMs, attempts, batched = false } = bought;
-  const rest = { v: 1 as const, model, resolvedModel, stop, usage, costUsd, durationMs, attempts, batched };
+  const { text, thinking, stop, usage, costUsd, resolvedModel, durationMs, attempts, batched } = bought;
+  const rest = {
+    v: 1 as const,
+    model,
+    resolvedModel,
+    stop,
+    usage,
+    costUsd,
+    durationMs,
+    attempts,
+    ...(batched === true && { batched }),
+  };
   const entry: JournaledCompletion = { ...rest, answer: { kind: "inline", words: { text, thinking } } };
   if (Buffer.byteLength(JSON.stringify(entry)) <= limits.messageBytesMax) return entry;
   return { ...rest, answer: { kind: "blob", ref: await blobs.put(Buffer.from(JSON.stringify({ text, thinking }))) } };

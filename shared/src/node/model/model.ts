@@ -40,7 +40,7 @@ export interface Completion {
   durationMs: number;
   /** Requests that were sent, retries included; 0 from the journal. */
   attempts: number;
-  /** Whether it was bought through the provider's batch endpoint, at its price. @default false */
+  /** Present and true when it was bought through the provider's batch endpoint, at its price. */
   batched?: boolean;
 }
 

@@ -92,7 +92,7 @@ export function completionOf(
     resolvedModel,
     requestHash: hash,
     journaled: false,
-    batched: isBatched,
+    ...(isBatched && { batched: true }),
   };
 }
 

@@ -1,0 +1,199 @@
+// Requirements: 5.6.same-data, 5.6.price
+// A campaign whose synthesis and votes are bought in batches, beside the same campaign bought call by call.
+import {
+  BatchPurpose,
+  type BatchSettings,
+  type CampaignId,
+  type CampaignReport,
+  type Demonstration,
+} from "@hindcast/shared";
+import {
+  BatchDesk,
+  BatchesValue,
+  batching,
+  createBatchDriver,
+  createModel,
+  createModels,
+  journaled,
+  JournaledCompletion,
+  type Model,
+  ModelSettings,
+  type ModelSource,
+  openBatches,
+  shippedPrices,
+  silentLogger,
+} from "@hindcast/shared/node";
+import type { Bus } from "@hindcast/shared/node";
+import type { WorkerId } from "@hindcast/shared";
+import { describe, expect, it } from "vitest";
+import { packDocuments, runCampaign } from "../../coordinator/src/campaign-run.ts";
+import { someSettings } from "../support/campaign-context.ts";
+import { startAnthropicEmulator } from "../support/emulators/anthropic.ts";
+import { aNatsServer } from "../support/nats-server.ts";
+import { aDocument } from "../support/scripted-generator.ts";
+import { anthropicScript } from "../support/scripted-wire.ts";
+import { startStages } from "../support/stages.ts";
+import { startWorker } from "../support/worker.ts";
+
+const generator = "anthropic:claude-sonnet-5-5";
+const judges = ["anthropic:claude-sonnet-5-5", "anthropic:claude-haiku-5-5"];
+const never = new AbortController().signal;
+
+interface Outcome {
+  report: CampaignReport;
+  demonstrations: Demonstration[];
+  batches: number[];
+  bought: number;
+  singles: number;
+  openAfterwards: number;
+}
+
+async function run(isBatched: boolean): Promise<Outcome> {
+  await using nats = await aNatsServer();
+  await using emulator = await startAnthropicEmulator();
+  emulator.replyAlways(anthropicScript);
+  const bus = await nats.coordinator();
+  await using worker = await startWorker(nats, { commands: ["do-one", "do-two"] });
+  expect(worker.log).toEqual([]);
+  const { source, desks } = quickModels(bus, emulator);
+  const deps = { bus, model: source, logger: silentLogger };
+  await using _stages = startStages(deps);
+  const settings = {
+    ...someSettings,
+    models: { generator, policy: "offline:rules", judges },
+    batch: { purposes: isBatched ? [...BatchPurpose.options] : [], fallback: "error" as const },
+  };
+  const { report, failure } = await runCampaign(
+    {
+      v: 1,
+      id: "c-0001" as CampaignId,
+      name: "test",
+      settings,
+      documents: await bus.blobs.put(packDocuments([1, 2, 3, 4, 5, 6].map((n) => aDocument(n)))),
+      state: "running",
+      detail: null,
+      report: null,
+      startedAt: new Date().toISOString(),
+      endedAt: null,
+      leader: null,
+    },
+    deps,
+    never,
+  );
+  if (failure !== null) throw failure;
+  const open = openBatches((await bus.records("BATCHES", BatchesValue).entries()).map(({ value }) => value));
+  await Promise.all([...desks.values()].map((desk) => desk[Symbol.asyncDispose]()));
+  return {
+    report,
+    demonstrations: await demonstrationsOf(bus),
+    batches: emulator.batches.jobs.map(({ requests }) => requests.length),
+    bought: emulator.batches.bought.length,
+    singles: emulator.requests.filter(({ method, path }) => method === "POST" && path === "/v1/messages").length,
+    openAfterwards: open.length,
+  };
+}
+
+/** What `createModels` puts together, with batches that are worked on in milliseconds. */
+function quickModels(
+  bus: Bus,
+  { url, apiKey }: { url: string; apiKey: string },
+): { source: ModelSource; desks: Map<string, BatchDesk> } {
+  const settings = ModelSettings.parse({ anthropic: { apiKey, baseUrl: url } });
+  const journal = { records: bus.records("JOURNAL", JournaledCompletion), blobs: bus.blobs };
+  const desks = new Map<string, BatchDesk>();
+  const models = new Map<string, Model>();
+  const made = (id: string, batch?: BatchSettings): Model => {
+    const single = createModel(id, settings);
+    if (single.isOffline) return single;
+    if (batch === undefined || batch.purposes.length === 0) return journaled(single, journal);
+    const desk =
+      desks.get(id) ??
+      new BatchDesk({
+        driver: createBatchDriver(id, settings),
+        single,
+        prices: shippedPrices,
+        batches: bus.records("BATCHES", BatchesValue),
+        leases: bus.leases,
+        journal,
+        owner: "w-campaign" as WorkerId,
+        tuning: { quietMs: 150, quietMsMax: 600, pollMs: 10, pollMsMax: 20, tendMs: 50 },
+      });
+    desks.set(id, desk);
+    return journaled(batching(single, desk, batch), journal);
+  };
+  // One model for all stages, so that equal requests at the same time share a call.
+  const source: ModelSource = (id, batch) => {
+    const key = `${id} ${JSON.stringify(batch)}`;
+    const model = models.get(key) ?? made(id, batch);
+    models.set(key, model);
+    return model;
+  };
+  return { source, desks };
+}
+
+async function demonstrationsOf(bus: Bus): Promise<Demonstration[]> {
+  const last = await bus.demonstrations.lastSequence();
+  const found: Demonstration[] = [];
+  for await (const { sequence, demonstration } of bus.demonstrations.follow(1, never)) {
+    if (demonstration !== null) found.push(demonstration);
+    if (sequence >= last) break;
+  }
+  return found.sort((a, b) => a.id.localeCompare(b.id));
+}
+
+/** Without what differs between any two runs: times, money, and the hashes of requests to another emulator's port. */
+function timeless(value: unknown): unknown {
+  const dropped = new Set([
+    "createdAt",
+    "durationMs",
+    "costUsd",
+    "batched",
+    "journaled",
+    "startedAt",
+    "endedAt",
+    "requestHash",
+  ]);
+  return JSON.parse(JSON.stringify(value, (key, member: unknown) => (dropped.has(key) ? undefined : member)));
+}
+
+const costOf = ({ costs }: CampaignReport): number => costs.reduce((sum, { costUsd }) => sum + (costUsd ?? 0), 0);
+
+describe("a campaign with batches", () => {
+  it("arrives at the same demonstrations for half the money, in few batches, and leaves none open", async () => {
+    const alone = await run(false);
+    const batched = await run(true);
+    expect(batched.demonstrations.length).toBeGreaterThan(10);
+    expect(timeless(batched.demonstrations)).toEqual(timeless(alone.demonstrations));
+    expect(batched.report.funnel).toEqual(alone.report.funnel);
+    expect({ alone: alone.batches, singles: batched.singles }).toEqual({ alone: [], singles: 0 });
+    expect(batched.bought).toBe(alone.singles);
+    expect(costOf(batched.report)).toBeCloseTo(costOf(alone.report) / 2, 9);
+    const row = batched.report.costs.find(({ purpose }) => purpose === "judge");
+    expect(row?.batched).toBe((row?.calls ?? 0) - (row?.journaled ?? 0));
+    expect(alone.report.costs.every((cost) => cost.batched === 0)).toBe(true);
+    // Far fewer batches than calls: groups form across documents, windows and candidates.
+    expect(batched.batches.length).toBeLessThan(batched.bought / 4);
+    expect(batched.openAfterwards).toBe(0);
+  }, 60_000);
+
+  it("is refused before anything is spent when a provider has no batches", async () => {
+    await using nats = await aNatsServer();
+    const bus = await nats.coordinator();
+    const stopping = new AbortController();
+    const config = {
+      anthropicApiKey: null,
+      anthropicBaseUrl: null,
+      geminiApiKey: null,
+      geminiBaseUrl: null,
+      geminiDriver: "genai" as const,
+      openaiApiKey: "some-key",
+      openaiBaseUrl: null,
+      pricesFile: null,
+    };
+    const source = createModels({ config, bus, logger: silentLogger, stopping: stopping.signal });
+    const batch = { purposes: ["judge" as const], fallback: "error" as const };
+    expect(() => source("openai:gpt-oss-120b", batch)).toThrow(/no batch endpoint/);
+    expect(source("openai:gpt-oss-120b").id).toBe("openai:gpt-oss-120b");
+    stopping.abort();
+  });
+});

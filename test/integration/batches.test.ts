@@ -137,7 +137,7 @@ describe("answers from batches", () => {
     const answers = await askAll(it, requests(9));
     expect(answers.map(({ text }) => text)).toEqual(answers.map((_, i) => textOf(i)));
     expect(emulator.batches.jobs.map(({ requests: { length } }) => length)).toEqual([9, 6]);
-    expect(answers.map(({ attempts }) => attempts).toSorted()).toEqual([1, 1, 1, 2, 2, 2, 2, 2, 2]);
+    expect(answers.map(({ attempts }) => attempts).toSorted((a, b) => a - b)).toEqual([1, 1, 1, 2, 2, 2, 2, 2, 2]);
     expect(twice(emulator)).toEqual([]);
   });
 
@@ -225,6 +225,27 @@ describe("answers from batches", () => {
     emulator.batches.isHeld = false;
     await expect.poll(() => it.events.some(({ event }) => event === "batch.closed")).toBe(true);
     expect(await it.model.complete(asked(1), noAbort)).toMatchObject({ text: textOf(1), journaled: true, costUsd: 0 });
+    expect(emulator.batches.bought).toHaveLength(1);
+  });
+
+  it("are left to the next process when one stops, and nobody is told that they failed", async () => {
+    await using emulator = await aProvider();
+    emulator.batches.isHeld = true;
+    const stopping = startBatchProcess({ bus, emulator, owner: "w-stopping" });
+    const leaving = new AbortController();
+    const ends: unknown[] = [];
+    const waiting = stopping.model.complete(asked(1), leaving.signal).catch((error: unknown) => void ends.push(error));
+    await expect.poll(() => emulator.batches.jobs.length).toBe(1);
+    await stopping[Symbol.asyncDispose]();
+    expect(ends).toEqual([]);
+    leaving.abort(new Error("the coordinator is stopping"));
+    await waiting;
+    expect(ends).toMatchObject([{ message: "the coordinator is stopping" }]);
+    emulator.batches.isHeld = false;
+    await using next = startBatchProcess({ bus, emulator, owner: "w-next" });
+    // Taken up before anybody asks: the answers are paid for.
+    await expect.poll(() => next.events.map(({ event }) => event)).toEqual(["batch.resumed", "batch.closed"]);
+    expect(await next.model.complete(asked(1), noAbort)).toMatchObject({ text: textOf(1), journaled: true });
     expect(emulator.batches.bought).toHaveLength(1);
   });
 

@@ -1,6 +1,13 @@
 // Anthropic's Message Batches (`/v1/messages/batches`), as platform.claude.com documents them: the envelope is checked when
 // a batch is created, each request's own parameters only when it is worked on.
-import { EmulatedBatches, type BatchRequest, type Job, type Outcome, scriptedOutcome, withMishap } from "./batches.ts";
+import {
+  type EmulatedBatches,
+  type BatchRequest,
+  type Job,
+  type Outcome,
+  scriptedOutcome,
+  withMishap,
+} from "./batches.ts";
 import { type Failure, type HttpReply, json, type RecordedRequest, type Surroundings, type Wire } from "./emulator.ts";
 
 const requestsMax = 100_000;

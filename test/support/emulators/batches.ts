@@ -137,5 +137,5 @@ export async function withMishap(
 }
 
 function backwards(text: string): string {
-  return [...text].reverse().join("");
+  return text.split("").toReversed().join("");
 }

@@ -1,6 +1,6 @@
 // Google's batch jobs as ai.google.dev documents them: a JSONL file is uploaded, named in `batchGenerateContent`, and
 // answered by another file. Inline requests are not emulated: Hindcast sends none.
-import { EmulatedBatches, type Job, type Outcome, scriptedOutcome, withMishap } from "./batches.ts";
+import { type EmulatedBatches, type Job, type Outcome, scriptedOutcome, withMishap } from "./batches.ts";
 import { type Failure, type HttpReply, json, type RecordedRequest, type Surroundings, type Wire } from "./emulator.ts";
 
 const fileBytesMax = 2 * 1024 ** 3;

@@ -3,19 +3,20 @@
 // batch. Answers go to the journal first and then to whoever waits. Also looks after the batches that other processes,
 // or this one before a crash, have left open.
 import { HindcastError, messageOf } from "../../../errors.ts";
-import { limits } from "../../../limits.ts";
 import { leaseOf } from "../../../protocol/subjects.ts";
 import type { WorkerId } from "../../../domain/ids.ts";
 import type { Lease, LeaseStore, RecordStore } from "../../bus/bus.ts";
 import { type Clock, failureError, systemClock } from "../attempts.ts";
 import { DriverFailure } from "../driver.ts";
-import { type JournalStore, readJournaled, writeJournaled } from "../journal.ts";
+import { type JournalStore, readJournaled } from "../journal.ts";
 import type { Completion, CompletionRequest, Model } from "../model.ts";
 import type { PriceTable } from "../prices.ts";
 import { requestHashOf } from "../request-hash.ts";
-import { assertSendable, completionOf, overflowAnswer, withinCap } from "../retry.ts";
+import { assertSendable } from "../retry.ts";
+import { type AnswerOptions, takeOutcome } from "./batch-answers.ts";
 import type { BatchDriver, BatchOutcome } from "./batch-driver.ts";
-import type { BatchesValue, BatchItemOutcome, BatchRecord, BatchRegister } from "./batch-record.ts";
+import type { BatchesValue, BatchItemOutcome, BatchRecord } from "./batch-record.ts";
+import { openBatch, type OpenOptions } from "./batch-opening.ts";
 import { type HeldBatch, isTooOld, readResults, runBatch, type RunOptions } from "./batch-run.ts";
 import { BatchStore, type Versioned } from "./batch-store.ts";
 import { type BatchTuning, batchTuning } from "./batch-tuning.ts";
@@ -52,6 +53,8 @@ export interface BatchDeskOptions {
 export class BatchDesk implements AsyncDisposable {
   readonly #options: BatchDeskOptions;
   readonly #run: RunOptions;
+  readonly #open: OpenOptions;
+  readonly #answers: AnswerOptions;
   readonly #group: RequestGroup;
   /** Everything that is waited for here, by hash. */
   readonly #waiting = new Map<string, WaitingRequest>();
@@ -72,8 +75,11 @@ export class BatchDesk implements AsyncDisposable {
   constructor(options: BatchDeskOptions) {
     const { driver, batches, clock = systemClock, random = Math.random } = options;
     this.#options = options;
+    const { leases, journal, owner, prices } = options;
     const tuning = { ...batchTuning, ...options.tuning };
     this.#run = { driver, clock, random, tuning, store: new BatchStore(batches, driver.driver) };
+    this.#open = { ...this.#run, leases, journal, owner, claimed: this.#mine };
+    this.#answers = { driver: driver.driver, prices, journal, clock };
     this.#group = new RequestGroup(tuning, (requests) => void this.#handIn(requests));
     this.#tending = this.#tend();
   }
@@ -81,7 +87,6 @@ export class BatchDesk implements AsyncDisposable {
   /** Waits for an answer from a batch, for up to two days. @throws as `Model.complete` */
   async ask(request: CompletionRequest, hasFallback: boolean, signal: AbortSignal): Promise<Completion> {
     signal.throwIfAborted();
-    this.#stopping.signal.throwIfAborted();
     const { driver } = this.#options.driver;
     assertSendable(driver, request);
     const hash = requestHashOf(driver, request);
@@ -96,11 +101,13 @@ export class BatchDesk implements AsyncDisposable {
     return await waiting.join(signal);
   }
 
-  /** Lets go of all batches: they stay open at the provider, for whoever asks for the same requests next. */
+  /**
+   * Lets go of all batches: they stay open at the provider, for whoever asks for the same requests next. Nobody who waits
+   * is told: an error would end campaigns that only this process stops working on.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping.abort(new Error("the batch desk is closing"));
     this.#group.close();
-    for (const waiting of this.#waiting.values()) waiting.fail(this.#stopping.signal.reason);
     await Promise.all([this.#tending, ...this.#running.values()]);
   }
 
@@ -124,94 +131,24 @@ export class BatchDesk implements AsyncDisposable {
 
   /** Makes a batch of those whose answer is neither known nor on its way. */
   async #handIn(requests: readonly WaitingRequest[]): Promise<void> {
-    let left = requests.filter((each) => !each.left.aborted);
+    const wanted = requests.filter(({ left }) => !left.aborted);
+    if (wanted.length === 0 || this.#stopping.signal.aborted) return;
     try {
-      for (let round = 0; round < limits.batchRoundsMax && left.length > 0; round += 1) {
-        const register = await this.#run.store.register();
-        left = await this.#withoutKnown(left, await this.#run.store.openOf(register.value));
-        if (left.length === 0) return;
-        if (register.value.open.length >= this.#run.tuning.openMax) break;
-        if (await this.#open(left, register)) return;
-      }
-      this.#held.push(...left);
+      const { answered, joined, fresh, batch } = await openBatch(this.#open, wanted);
+      for (const { waiting, answer } of answered) this.#settle(waiting, answer);
+      for (const each of joined) this.#join(each.waiting, each.batch);
+      if (batch === null) return void this.#held.push(...fresh);
+      for (const waiting of fresh) this.#join(waiting, batch.batch.value.id);
+      this.#start("batch.opened", batch);
     } catch (error) {
-      for (const waiting of left)
-        this.#fail(waiting, this.#stopping.signal.aborted ? this.#stopping.signal.reason : error);
+      if (this.#stopping.signal.aborted) return;
+      for (const waiting of wanted) this.#fail(waiting, error);
     }
   }
 
-  async #withoutKnown(requests: readonly WaitingRequest[], open: readonly BatchRecord[]): Promise<WaitingRequest[]> {
-    const batchOf = new Map(open.flatMap(({ id, items }) => items.map(({ hash }) => [hash, id] as const)));
-    const fresh: WaitingRequest[] = [];
-    const asked: WaitingRequest[] = [];
-    for (const waiting of requests) {
-      const batch = batchOf.get(waiting.hash);
-      if (batch === undefined) asked.push(waiting);
-      else if (this.#waiting.get(waiting.hash) === waiting) this.#inBatch.set(waiting.hash, batch);
-    }
-    for (let i = 0; i < asked.length; i += limits.batchLookupsAtOnce) {
-      const part = asked.slice(i, i + limits.batchLookupsAtOnce);
-      const answers = await Promise.all(part.map(({ hash }) => readJournaled(this.#options.journal, hash)));
-      for (const [position, waiting] of part.entries()) {
-        const answer = answers[position] ?? null;
-        if (answer === null) fresh.push(waiting);
-        else this.#settle(waiting, answer);
-      }
-    }
-    return fresh;
-  }
-
-  /** @returns false when another process has changed the register meanwhile. */
-  async #open(requests: readonly WaitingRequest[], register: Versioned<BatchRegister>): Promise<boolean> {
-    const id = this.#run.store.nextId(
-      register.value,
-      requests.map(({ hash }) => hash),
-    );
-    this.#mine.add(id);
-    let isOpen = false;
-    try {
-      isOpen = await this.#register(id, requests, register);
-    } finally {
-      if (!isOpen) this.#mine.delete(id);
-    }
-    return isOpen;
-  }
-
-  async #register(
-    id: string,
-    requests: readonly WaitingRequest[],
-    register: Versioned<BatchRegister>,
-  ): Promise<boolean> {
-    const { store, clock, tuning } = this.#run;
-    const { leases, owner, driver } = this.#options;
-    const lease = await leases.acquire(leaseOf.batch(id), owner, tuning.leaseTtlMs);
-    if (lease === null) return false;
-    const record: BatchRecord = {
-      v: 1,
-      kind: "batch",
-      id,
-      model: driver.driver.id,
-      state: "intent",
-      providerId: null,
-      items: requests.map(({ hash, tries }) => ({ hash, attempt: tries + 1, outcome: "waiting" })),
-      done: null,
-      createdAt: new Date(clock.now()).toISOString(),
-      closedAt: null,
-      detail: null,
-    };
-    const batch = await store.putIntent(record);
-    if (!(await store.admit(register, id))) {
-      await store.drop(id);
-      await lease.release();
-      return false;
-    }
-    for (const { hash } of requests) if (this.#waiting.has(hash)) this.#inBatch.set(hash, id);
-    this.#start("batch.opened", {
-      batch,
-      lease,
-      requests: new Map(requests.map(({ hash, request }) => [hash, request])),
-    });
-    return true;
+  /** Unless nobody waits for it any more. */
+  #join(waiting: WaitingRequest, batch: string): void {
+    if (this.#waiting.get(waiting.hash) === waiting) this.#inBatch.set(waiting.hash, batch);
   }
 
   #start(event: "batch.opened" | "batch.resumed", held: HeldBatch): void {
@@ -237,7 +174,9 @@ export class BatchDesk implements AsyncDisposable {
           return await this.#refused(held, end.failure);
       }
     } catch (error) {
-      await this.#troubled(held.batch.value, error, signal);
+      await this.#troubled(held.batch.value, error, signal).catch((again: unknown) =>
+        this.#tellTrouble(messageOf(again)),
+      );
     } finally {
       await held.lease
         .release()
@@ -254,46 +193,19 @@ export class BatchDesk implements AsyncDisposable {
     await this.#close(record, null, (hash) => outcomes.get(hash) ?? "expired");
   }
 
-  /** The journal has an answer before anybody is told of it. */
   async #take(record: BatchRecord, hash: string, outcome: BatchOutcome): Promise<BatchItemOutcome> {
     const waiting = this.#waiting.get(hash);
-    const attempt = record.items.find((item) => item.hash === hash)?.attempt ?? 1;
-    if (outcome.kind === "expired" || outcome.kind === "cancelled") return outcome.kind;
-    try {
-      const completion = this.#completionOf(record, { hash, attempt, outcome, request: waiting?.request ?? null });
-      const kept = await writeJournaled(this.#options.journal, hash, record.model, completion);
-      if (waiting !== undefined) this.#settle(waiting, { ...completion, ...kept });
-      return "answered";
-    } catch (error) {
-      if (!(error instanceof DriverFailure)) throw error;
-      if (error.isRetried) return "failed";
-      if (waiting !== undefined) this.#fail(waiting, failureError(record.model, error, attempt));
-      return "failed";
+    const taken = await takeOutcome(this.#answers, record, { hash, outcome, request: waiting?.request ?? null });
+    switch (taken.kind) {
+      case "answered":
+        if (waiting !== undefined) this.#settle(waiting, taken.completion);
+        return "answered";
+      case "unanswered":
+        return taken.outcome;
+      case "failed":
+        if (waiting !== undefined) this.#fail(waiting, failureError(record.model, taken.failure, waiting.tries + 1));
+        return "failed";
     }
-  }
-
-  /** @throws DriverFailure for what is no answer. */
-  #completionOf(
-    record: BatchRecord,
-    item: {
-      hash: string;
-      attempt: number;
-      outcome: Exclude<BatchOutcome, { kind: "expired" | "cancelled" }>;
-      request: CompletionRequest | null;
-    },
-  ): Completion {
-    const { driver, prices } = this.#options;
-    const nowMs = this.#run.clock.now();
-    const { outcome, hash, attempt, request } = item;
-    const isOverflow = outcome.kind === "failed" && outcome.failure.kind === "context-overflow";
-    if (outcome.kind === "failed" && !isOverflow) throw outcome.failure;
-    const answer = outcome.kind === "answer" ? withinCap(outcome.answer) : overflowAnswer(driver.driver);
-    const completion = completionOf(
-      { driver: driver.driver, prices, nowMs, isBatched: true },
-      { hash, request },
-      answer,
-    );
-    return { ...completion, durationMs: nowMs - Date.parse(record.createdAt), attempts: attempt };
   }
 
   /** Writes the end of a batch down; those who still wait for its requests ask again. */
@@ -367,7 +279,8 @@ export class BatchDesk implements AsyncDisposable {
     if (signal.aborted) return;
     this.#resting.set(record.id, this.#run.clock.now() + this.#run.tuning.pollMsMax);
     this.#tell("batch.troubled", record, messageOf(error));
-    if (error instanceof HindcastError && error.retryable && !isTooOld(record, this.#run.clock)) return;
+    if (isTooOld(record, this.#run.clock)) return await this.#close(record, messageOf(error), () => "failed");
+    if (error instanceof HindcastError && error.retryable) return;
     for (const { hash } of record.items) {
       const waiting = this.#waiting.get(hash);
       if (waiting !== undefined && this.#inBatch.get(hash) === record.id) this.#fail(waiting, error);
@@ -413,7 +326,7 @@ export class BatchDesk implements AsyncDisposable {
 
   /** Requests that waited for a batch which is closed: its answers are in the journal. */
   async #afterOthers(open: ReadonlySet<string>): Promise<void> {
-    for (const [hash, id] of [...this.#inBatch]) {
+    for (const [hash, id] of Array.from(this.#inBatch)) {
       const waiting = this.#waiting.get(hash);
       if (open.has(id) || this.#mine.has(id) || waiting === undefined) continue;
       const closed = (await this.#run.store.batch(id))?.value ?? null;

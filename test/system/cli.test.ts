@@ -144,6 +144,14 @@ describe("hindcast plan", () => {
     const env = { ANTHROPIC_API_KEY: "sk-ant-none" };
     const priced = eventOf(await hindcast(args, { cwd: folder.path, env }));
     expect(priced["costUsd"]).toBeGreaterThan(0);
+    const halved = eventOf(await hindcast([...args, "--batch"], { cwd: folder.path, env }));
+    const dollarsOf = ({ calls }: Record<string, unknown>, isBatched: boolean): number =>
+      (calls as { purpose: string; costUsd: number }[])
+        .filter(({ purpose }) => (purpose !== "act" && purpose !== "retrieval-query") === isBatched)
+        .reduce((sum, { costUsd }) => sum + costUsd, 0);
+    expect(dollarsOf(halved, true)).toBeCloseTo(dollarsOf(priced, true) / 2, 9);
+    expect(dollarsOf(halved, false)).toBe(dollarsOf(priced, false));
+    expect((await hindcast([...args, "--batch"], { cwd: folder.path })).stderr).toContain("offline:rules has no batch");
     const unknown = eventOf(
       await hindcast([...args, "--policy", "anthropic:claude-unheard-of"], { cwd: folder.path, env }),
     );

@@ -1,4 +1,4 @@
-// Requirements: 3.12.config, 3.bad.config
+// Requirements: 3.12.config, 3.bad.config, 5.6.endpoints
 import { CampaignSettings, HindcastError } from "@hindcast/shared";
 import { environmentVariables } from "@hindcast/shared/node";
 import fc from "fast-check";
@@ -32,6 +32,53 @@ const refusal = (inputs: Parameters<typeof load>[0]): HindcastError => {
   }
   throw new Error("it was accepted");
 };
+
+describe("batches in the configuration", () => {
+  const keys = { ANTHROPIC_API_KEY: "some-key", GEMINI_API_KEY: "some-key", OPENAI_API_KEY: "some-key" };
+  const votes = { HINDCAST_BATCH_PURPOSES: "judge" };
+
+  it("are off unless asked for, and go with the campaign", () => {
+    expect(campaignSettings(load()).batch).toEqual({ purposes: [], fallback: "interactive" });
+    const loaded = load({
+      env: { ...keys, HINDCAST_BATCH_PURPOSES: "judge,self-instruct", HINDCAST_BATCH_FALLBACK: "error" },
+    });
+    expect(campaignSettings(loaded).batch).toEqual({ purposes: ["judge", "self-instruct"], fallback: "error" });
+  });
+
+  it("never hold what an episode waits for", () => {
+    expect(refusal({ env: { ...keys, HINDCAST_BATCH_PURPOSES: "act" } }).message).toContain("campaign.batch.purposes");
+  });
+
+  it.each([
+    [
+      "a provider without",
+      { HINDCAST_JUDGES: "openai:gpt-oss-120b,gemini:gemini-3.8-flash" },
+      /openai:gpt-oss-120b has no batch endpoint/,
+    ],
+    [
+      "the older SDK",
+      { HINDCAST_JUDGES: "gemini:gemini-3.8-flash", HINDCAST_GEMINI_DRIVER: "generative-ai" },
+      /choose the maintained @google\/genai/,
+    ],
+    [
+      "offline rules",
+      { HINDCAST_JUDGES: "offline:rules" },
+      /HINDCAST_BATCH_PURPOSES: .* offline:rules has no batch endpoint/,
+    ],
+  ])("are refused for %s, naming the setting", (_what, env, sentence) => {
+    expect(refusal({ env: { ...keys, ...votes, ...env } }).message).toMatch(sentence);
+  });
+
+  it("concern only the models that they are for", () => {
+    const env = {
+      ...keys,
+      ...votes,
+      HINDCAST_GENERATOR: "openai:gpt-oss-120b",
+      HINDCAST_POLICY: "openai:gpt-oss-120b",
+    };
+    expect(load({ env }).config.campaign.batch.purposes).toEqual(["judge"]);
+  });
+});
 
 describe("loadConfig", () => {
   it("gives the defaults where nothing is set, and says so", () => {

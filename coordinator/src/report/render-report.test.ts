@@ -119,7 +119,7 @@ describe("renderReport", () => {
             model: "anthropic:claude-x",
             calls: 10,
             journaled: 2,
-            batched: 0,
+            batched: 6,
             usage: bought,
             costUsd: 1.25,
           },
@@ -130,6 +130,7 @@ describe("renderReport", () => {
     );
     expect(text).toMatch(/judge +openai:local .* unknown$/m);
     expect(text).toMatch(/^sum .* unknown$/m);
+    expect(text).toContain("6 of the calls were bought in batches, at the batch price.");
     expect(text).toContain("Known part: $1.25. No price is known for openai:local");
   });
 

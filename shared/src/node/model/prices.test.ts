@@ -1,17 +1,18 @@
-// Requirements: 3.9.cost, 3.bad.config
+// Requirements: 3.9.cost, 3.bad.config, 5.6.price
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { noUsage, type Usage } from "../../domain/usage.ts";
-import { costOf, type PriceTable, readPrices, shippedPrices } from "./prices.ts";
+import { batchCostOf, costOf, type PriceTable, readPrices, shippedPrices } from "./prices.ts";
 
 const nowMs = Date.parse("2026-11-20T12:00:00Z");
 const usage = (changes: Partial<Usage>): Usage => ({ ...noUsage, ...changes });
 const cost = (changes: Partial<Usage>, model: string, prices: PriceTable = shippedPrices): number | null =>
   costOf(usage(changes), model, prices, nowMs);
 const M = 1_000_000;
+const gemini = "gemini:gemini-3.8-flash";
 
 const folder = mkdtempSync(join(tmpdir(), "hindcast-prices-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -73,6 +74,28 @@ describe("the cost of a call", () => {
         expect(greater).toBeGreaterThanOrEqual(less);
       }),
     );
+  });
+});
+
+describe("the price of a batch", () => {
+  const batched = (some: Partial<Usage>, model: string): number | null =>
+    batchCostOf(usage(some), model, shippedPrices, nowMs);
+
+  it("is half of everything at Anthropic, in the tier that the whole prompt is in", () => {
+    const all = { inputTokens: M, outputTokens: M, cacheReadTokens: M, cacheWriteTokens: M };
+    expect(batched(all, "anthropic:claude-sonnet-5-5")).toBe((2 + 10 + 0.1 + 2.5) / 2);
+    const long = { inputTokens: 120_000 };
+    expect(batched(long, "anthropic:claude-haiku-5-5")).toBe((cost(long, "anthropic:claude-haiku-5-5") ?? 0) / 2);
+  });
+
+  it("is half of what is not cached at Google", () => {
+    const [fresh, cached] = [batched({ inputTokens: M }, gemini), batched({ cacheReadTokens: M }, gemini)];
+    expect(fresh).toBe((cost({ inputTokens: M }, gemini) ?? 0) / 2);
+    expect(cached).toBe(cost({ cacheReadTokens: M }, gemini));
+  });
+
+  it("is unknown where the price is", () => {
+    expect(batched({ inputTokens: M }, "anthropic:no-such-model")).toBeNull();
   });
 });
 

@@ -124,5 +124,6 @@ export const requirements = {
   "5.6.expiry":
     "requests that expire, are cancelled or fail in passing go into the next batch, a bounded number of times",
   "5.6.price": "batches cost half, and estimate, ledger and report say what was batched",
+  "5.6.stages": "stages that wait for batches hold up no others, outlive their coordinator and buy nothing twice",
   "5.6.same-data": "a campaign with batches arrives at the same demonstrations as one without",
 } as const;

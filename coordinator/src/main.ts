@@ -1,15 +1,16 @@
 // The coordinator: creates what the bus needs, leads campaigns, works on their stages, answers `hindcast.control.*`.
 // Several of them share all of it: any answers a request, any works on a stage, and each campaign has one leader.
 import { hostname } from "node:os";
-import { stagePool, type WorkerId } from "@hindcast/shared";
+import type { WorkerId } from "@hindcast/shared";
 import { createModels, deriveId, modelVariables, runService } from "@hindcast/shared/node";
 import { CampaignService } from "./campaign-service.ts";
 import { reconcileDeadLetters } from "./dead-letter-reconciler.ts";
+import { stagePools } from "./stage/stage-pools.ts";
 import { runStageWorker } from "./stage/stage-worker.ts";
 
 /** Tasks wait on disk up to this much; a fuller queue makes the coordinator wait. */
 const tasksBytesMax = 256 * 1024 * 1024;
-const pools = ["shell", stagePool];
+const pools = ["shell", ...stagePools.map(({ pool }) => pool)];
 
 await runService("coordinator", modelVariables, async ({ config, logger: log, shutdown, bus }) => {
   const workerId = deriveId("w", "coordinator", hostname(), process.pid) as WorkerId;

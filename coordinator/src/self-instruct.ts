@@ -1,16 +1,10 @@
 // Documents → instructions (Algorithm 1, `LLM.selfInstruct(d, N)`): N proposals per document, one call each.
-import {
-  type Document,
-  type Instruction,
-  type InstructionId,
-  type ProposeTask,
-  stagePool,
-  type TaskId,
-} from "@hindcast/shared";
+import { type Document, type Instruction, type InstructionId, type ProposeTask, type TaskId } from "@hindcast/shared";
 import { deriveId, environmentDescription, type ProposedTask, selfInstruct } from "@hindcast/shared/node";
 import { pMapIterable } from "p-map";
 import { askGenerator, callsAtOnce, type CampaignContext, type StageContext } from "./campaign-context.ts";
 import type { InstructionDeduplicator } from "./similarity/instruction-deduplicator.ts";
+import { stagePoolOf } from "./stage/stage-pools.ts";
 import { runStage } from "./stage/stage-runner.ts";
 
 /** Documents that are with generators at once; proposals still leave in the documents' order. */
@@ -66,7 +60,7 @@ function proposeTask({ id, settings, ledger }: CampaignContext, document: Docume
     kind: "propose",
     taskId: deriveId("task", id, document.id, "propose") as TaskId,
     campaignId: id,
-    pool: stagePool,
+    pool: stagePoolOf(settings, ["self-instruct"]),
     traceparent: null,
     settings,
     leftUsd: ledger.leftUsd,

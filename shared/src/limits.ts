@@ -26,8 +26,15 @@ export const limits = {
   leaderLookEveryMs: 1_000,
   /** Stage tasks that one coordinator works on at once; nearly all of their time is waiting for models. */
   stageSlotsMax: 32,
+  /**
+   * Those of them that may wait for batches, beside the others: the 256 episodes that a campaign has in flight and as many
+   * documents. Each renews its lease (`leaseRenewMs`) and its message (`workingEveryMs`): 115 small messages a second.
+   */
+  batchedStageSlotsMax: 512,
   /** Leases of one task before it goes to the dead letters. */
   attemptsMax: 5,
+  /** The same for a stage that waits for batches: every restart of its coordinator within that day or two counts as one. */
+  batchedStageAttemptsMax: 50,
   /** nak(delay) occupies a max_ack_pending slot, so it stays short; longer waits go through a schedule. */
   nakDelayMsMax: 10_000,
   /** Publishing against a full stream: wait at most this long between tries (doubling from 50 ms). */

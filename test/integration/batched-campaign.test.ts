@@ -1,35 +1,13 @@
 // Requirements: 5.6.same-data, 5.6.price
 // A campaign whose synthesis and votes are bought in batches, beside the same campaign bought call by call.
-import {
-  BatchPurpose,
-  type BatchSettings,
-  type CampaignId,
-  type CampaignReport,
-  type Demonstration,
-} from "@hindcast/shared";
-import {
-  BatchDesk,
-  BatchesValue,
-  batching,
-  createBatchDriver,
-  createModel,
-  createModels,
-  journaled,
-  JournaledCompletion,
-  type Model,
-  ModelSettings,
-  type ModelSource,
-  openBatches,
-  shippedPrices,
-  silentLogger,
-} from "@hindcast/shared/node";
-import type { Bus } from "@hindcast/shared/node";
-import type { WorkerId } from "@hindcast/shared";
+import { BatchPurpose, type CampaignId, type CampaignReport, type Demonstration } from "@hindcast/shared";
+import { BatchesValue, type Bus, createModels, openBatches, silentLogger } from "@hindcast/shared/node";
 import { describe, expect, it } from "vitest";
 import { packDocuments, runCampaign } from "../../coordinator/src/campaign-run.ts";
 import { someSettings } from "../support/campaign-context.ts";
 import { startAnthropicEmulator } from "../support/emulators/anthropic.ts";
 import { aNatsServer } from "../support/nats-server.ts";
+import { quickModels } from "../support/quick-models.ts";
 import { aDocument } from "../support/scripted-generator.ts";
 import { anthropicScript } from "../support/scripted-wire.ts";
 import { startStages } from "../support/stages.ts";
@@ -55,8 +33,8 @@ async function run(isBatched: boolean): Promise<Outcome> {
   const bus = await nats.coordinator();
   await using worker = await startWorker(nats, { commands: ["do-one", "do-two"] });
   expect(worker.log).toEqual([]);
-  const { source, desks } = quickModels(bus, emulator);
-  const deps = { bus, model: source, logger: silentLogger };
+  await using models = quickModels(bus, emulator);
+  const deps = { bus, model: models.source, logger: silentLogger };
   await using _stages = startStages(deps);
   const settings = {
     ...someSettings,
@@ -82,7 +60,6 @@ async function run(isBatched: boolean): Promise<Outcome> {
   );
   if (failure !== null) throw failure;
   const open = openBatches((await bus.records("BATCHES", BatchesValue).entries()).map(({ value }) => value));
-  await Promise.all([...desks.values()].map((desk) => desk[Symbol.asyncDispose]()));
   return {
     report,
     demonstrations: await demonstrationsOf(bus),
@@ -91,44 +68,6 @@ async function run(isBatched: boolean): Promise<Outcome> {
     singles: emulator.requests.filter(({ method, path }) => method === "POST" && path === "/v1/messages").length,
     openAfterwards: open.length,
   };
-}
-
-/** What `createModels` puts together, with batches that are worked on in milliseconds. */
-function quickModels(
-  bus: Bus,
-  { url, apiKey }: { url: string; apiKey: string },
-): { source: ModelSource; desks: Map<string, BatchDesk> } {
-  const settings = ModelSettings.parse({ anthropic: { apiKey, baseUrl: url } });
-  const journal = { records: bus.records("JOURNAL", JournaledCompletion), blobs: bus.blobs };
-  const desks = new Map<string, BatchDesk>();
-  const models = new Map<string, Model>();
-  const made = (id: string, batch?: BatchSettings): Model => {
-    const single = createModel(id, settings);
-    if (single.isOffline) return single;
-    if (batch === undefined || batch.purposes.length === 0) return journaled(single, journal);
-    const desk =
-      desks.get(id) ??
-      new BatchDesk({
-        driver: createBatchDriver(id, settings),
-        single,
-        prices: shippedPrices,
-        batches: bus.records("BATCHES", BatchesValue),
-        leases: bus.leases,
-        journal,
-        owner: "w-campaign" as WorkerId,
-        tuning: { quietMs: 150, quietMsMax: 600, pollMs: 10, pollMsMax: 20, tendMs: 50 },
-      });
-    desks.set(id, desk);
-    return journaled(batching(single, desk, batch), journal);
-  };
-  // One model for all stages, so that equal requests at the same time share a call.
-  const source: ModelSource = (id, batch) => {
-    const key = `${id} ${JSON.stringify(batch)}`;
-    const model = models.get(key) ?? made(id, batch);
-    models.set(key, model);
-    return model;
-  };
-  return { source, desks };
 }
 
 async function demonstrationsOf(bus: Bus): Promise<Demonstration[]> {

@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
-import { stagePool, type WorkerId } from "@hindcast/shared";
+import { batchedStagePool, stagePool, type WorkerId } from "@hindcast/shared";
 import { type Bus, type BusOptions, connectBus } from "@hindcast/shared/node";
 import { findNatsServer } from "../../coordinator/src/local/nats-binary.ts";
 import { type NatsServer, startNatsServer } from "../../coordinator/src/local/nats-server.ts";
@@ -71,7 +71,7 @@ export async function aNatsServer(workers: readonly WorkerId[] = testWorkers): P
     connect,
     coordinator: async ({ tasksBytesMax = 64 * 1024 * 1024, onStatus } = {}) => {
       const bus = await connect("coordinator", onStatus === undefined ? {} : { onStatus });
-      await bus.ensureTopology({ pools: [testPool, stagePool], replicas: 1, tasksBytesMax });
+      await bus.ensureTopology({ pools: [testPool, stagePool, batchedStagePool], replicas: 1, tasksBytesMax });
       return bus;
     },
     [Symbol.asyncDispose]: async () => {

@@ -1,7 +1,6 @@
 // The inner loops of Algorithm 1 for one episode: for each window of what happened, the instruction that it
 // accomplishes; of those, the ones that the committee accepts, with their reasons in the new instruction's words.
 import type { ConstructTask, TaskId, Trajectory } from "@hindcast/shared";
-import { stagePool } from "@hindcast/shared";
 import { deriveId } from "@hindcast/shared/node";
 import pMap from "p-map";
 import { type Candidate, constructBackward, rewriteReasonTexts, summarise } from "../backward-construction.ts";
@@ -13,7 +12,11 @@ import type { Episode } from "../rollout.ts";
 import { rejectedByRule } from "../rules.ts";
 import { chooseWindows, subTrajectory, type Window } from "../windows.ts";
 import type { ConstructedPair, ConstructOutput } from "./stage-output.ts";
+import { stagePoolOf } from "./stage-pools.ts";
 import { runStage } from "./stage-runner.ts";
+
+/** Of the calls that it makes. */
+const purposes = ["summarise-transition", "new-task-instruction", "judge", "rewrite-reason"] as const;
 
 /** A candidate that every judge accepted. */
 export interface JudgedCandidate extends EpisodeCandidate, Pick<ConstructedPair, "ruling" | "reasons"> {}
@@ -45,7 +48,7 @@ function constructTask({ id, settings, ledger }: CampaignContext, { task }: Epis
     kind: "construct",
     taskId: deriveId("task", id, task.episodeId, "construct") as TaskId,
     campaignId: id,
-    pool: stagePool,
+    pool: stagePoolOf(settings, purposes),
     traceparent: task.traceparent,
     settings,
     leftUsd: ledger.leftUsd,

@@ -4,7 +4,6 @@ import {
   type ConstructTask,
   HindcastError,
   leaseOf,
-  limits,
   messageOf,
   type StageEnded,
   type StageTask,
@@ -32,6 +31,7 @@ import { propose } from "../self-instruct.ts";
 import { collectTrajectory } from "../trajectory-collector.ts";
 import { constructFrom } from "./construct.ts";
 import { accountOf, type StageOutput, storeOutput } from "./stage-output.ts";
+import { stageLeaseTtlMs } from "./stage-pools.ts";
 
 export interface StageDeps {
   bus: Bus;
@@ -86,7 +86,7 @@ export class StageHandler implements TaskHandler {
   /** @returns null when another coordinator holds the task. */
   async #holding<T>(task: StageTask, work: (hold: Hold) => Promise<T>): Promise<T | null> {
     const { bus, workerId, logger } = this.#deps;
-    const lease = await bus.leases.acquire(leaseOf.stage(task.taskId), workerId, limits.coordinatorLeaseTtlMs);
+    const lease = await bus.leases.acquire(leaseOf.stage(task.taskId), workerId, stageLeaseTtlMs(task.pool));
     if (lease === null) return null;
     try {
       return await work({ lease, fencingToken: lease.token });

@@ -1,8 +1,9 @@
 // A coordinator's share of the stages: it leases their tasks from the queue that all coordinators work on, its own
 // campaigns' among them, so that a lone coordinator takes the same path as many.
-import { CampaignRecord, limits, stagePool } from "@hindcast/shared";
+import { CampaignRecord } from "@hindcast/shared";
 import { Cancellations, runLeaseLoop } from "@hindcast/shared/node";
 import { type StageDeps, StageHandler } from "./stage-handler.ts";
+import { stagePools } from "./stage-pools.ts";
 
 /** Runs until `drain` aborts; what is under way then is handed back, because the journal makes going on elsewhere free. */
 export async function runStageWorker(deps: Omit<StageDeps, "cancellations">, drain: AbortSignal): Promise<void> {
@@ -10,16 +11,10 @@ export async function runStageWorker(deps: Omit<StageDeps, "cancellations">, dra
   const cancellations = new Cancellations();
   const over = new AbortController();
   const following = cancellations.follow(bus.records("CAMPAIGNS", CampaignRecord), over.signal);
-  const working = runLeaseLoop({
-    bus,
-    pool: stagePool,
-    slots: limits.stageSlotsMax,
-    workingEveryMs: limits.stageWorkingEveryMs,
-    handler: new StageHandler({ ...deps, cancellations }),
-    logger,
-    drain,
-    abort: drain,
-  });
+  const handler = new StageHandler({ ...deps, cancellations });
+  const working = Promise.all(
+    stagePools.map((share) => runLeaseLoop({ bus, ...share, handler, logger, drain, abort: drain })),
+  );
   try {
     await Promise.race([working, following.then(() => working)]);
   } finally {

@@ -6,6 +6,8 @@ export type Pool = string;
 
 /** The pool whose tasks coordinators lease from each other: no world, only models. */
 export const stagePool: Pool = "stage";
+/** Their pool for stages that wait for batches of model calls, which may take a day. */
+export const batchedStagePool: Pool = "stage-batched";
 
 export const streams = {
   tasks: "TASKS",

@@ -1,8 +1,9 @@
 // A coordinator as its `main.ts` composes it, in a simulated process.
-import { stagePool, type WorkerId } from "@hindcast/shared";
+import type { WorkerId } from "@hindcast/shared";
 import { type Bus, type Model, silentLogger } from "@hindcast/shared/node";
 import { CampaignService } from "../../../coordinator/src/campaign-service.ts";
 import { reconcileDeadLetters } from "../../../coordinator/src/dead-letter-reconciler.ts";
+import { stagePools } from "../../../coordinator/src/stage/stage-pools.ts";
 import { runStageWorker } from "../../../coordinator/src/stage/stage-worker.ts";
 
 export interface CoordinatorOptions {
@@ -18,7 +19,7 @@ export async function runCoordinator(
   drain: AbortSignal,
 ): Promise<void> {
   const logger = silentLogger;
-  const pools = [pool, stagePool];
+  const pools = [pool, ...stagePools.map((stage) => stage.pool)];
   await bus.ensureTopology({ pools, replicas: 1, tasksBytesMax: 256 * 1024 * 1024 });
   const reconciling = reconcileDeadLetters({ bus, pools, logger }, drain);
   const deps = { bus, model, logger, workerId };

@@ -13,7 +13,15 @@ import {
 } from "@nats-io/jetstream";
 import { nanos } from "@nats-io/transport-node";
 import { limits } from "../../limits.ts";
-import { buckets, type Pool, stagePool, streams, subjects, taskConsumer } from "../../protocol/subjects.ts";
+import {
+  batchedStagePool,
+  buckets,
+  type Pool,
+  stagePool,
+  streams,
+  subjects,
+  taskConsumer,
+} from "../../protocol/subjects.ts";
 import { apiCodes, toBusError } from "./bus-errors.ts";
 import type { TopologyOptions } from "./bus.ts";
 import type { Connection } from "./connection.ts";
@@ -138,7 +146,7 @@ export function consumerDefinition(
     ack_policy: AckPolicy.Explicit,
     deliver_policy: DeliverPolicy.All,
     ack_wait: nanos(pool === stagePool ? limits.stageAckWaitMs : limits.ackWaitMs),
-    max_deliver: limits.attemptsMax,
+    max_deliver: pool === batchedStagePool ? limits.batchedStageAttemptsMax : limits.attemptsMax,
     // A delayed nak holds a slot, so there are twice as many slots as tasks that can be worked on.
     max_ack_pending: 2 * limits.workersMax * limits.slotsPerWorkerMax,
     // Parked pulls; not editable later, and a pull beyond it is refused.

@@ -22,7 +22,7 @@ function aDelivery(log: string[], deliveryCount = 1): LeasedTask {
 async function runWith(
   deliveries: LeasedTask[],
   handler: Partial<TaskHandler>,
-  drain = new AbortController(),
+  { drain = new AbortController(), ...options }: { drain?: AbortController; attemptsMax?: number } = {},
 ): Promise<AbortSignal> {
   await runLeaseLoop({
     bus: {
@@ -36,6 +36,7 @@ async function runWith(
     },
     pool: "shell",
     slots: 1,
+    ...options,
     handler: { handle: () => Promise.resolve({ kind: "done" }), giveUp: () => Promise.resolve(), ...handler },
     logger: silentLogger,
     drain: drain.signal,
@@ -73,6 +74,12 @@ describe("runLeaseLoop", () => {
     }
   });
 
+  it("gives up after as many deliveries as the pool has", async () => {
+    const log: string[] = [];
+    await runWith([aDelivery(log, 5), aDelivery(log, 6)], { handle: failing(true) }, { attemptsMax: 6 });
+    expect(log).toEqual(["handed back after 10000", "dead letter"]);
+  });
+
   it("leaves a message alone whose terminal record could not be written", async () => {
     const log: string[] = [];
     await runWith([aDelivery(log)], { handle: failing(false), giveUp: () => Promise.reject(new Error("held")) });
@@ -83,7 +90,7 @@ describe("runLeaseLoop", () => {
     const log: string[] = [];
     const drain = new AbortController();
     const handle = (): Promise<Handled> => (drain.abort(), failing(false)());
-    await runWith([aDelivery(log, 5)], { handle }, drain);
+    await runWith([aDelivery(log, 5)], { handle }, { drain });
     expect(log).toEqual(["handed back after 0"]);
   });
 
@@ -95,7 +102,7 @@ describe("runLeaseLoop", () => {
       listeners = Math.max(listeners, getEventListeners(drain.signal, "abort").length);
       return Promise.resolve({ kind: "done" });
     };
-    await runWith(deliveries, { handle }, drain);
+    await runWith(deliveries, { handle }, { drain });
     expect(listeners).toBeLessThanOrEqual(1);
   });
 });

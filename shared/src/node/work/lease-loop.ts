@@ -37,6 +37,8 @@ export interface LeaseLoopOptions {
   slots: number;
   /** Time between two heartbeats of a task, a third of its pool's ack_wait. @default limits.workingEveryMs */
   workingEveryMs?: number;
+  /** Deliveries of a task, its pool's max_deliver. @default limits.attemptsMax */
+  attemptsMax?: number;
   handler: TaskHandler;
   logger: Logger;
   /** Stop pulling, let handlers hand back. */
@@ -86,6 +88,7 @@ async function workOn(leased: LeasedTask, options: LeaseLoopOptions): Promise<vo
       handler,
       log,
       isStopping: abort.aborted || drain.aborted,
+      attemptsMax: options.attemptsMax ?? limits.attemptsMax,
     });
   } finally {
     clearInterval(heartbeat);
@@ -95,11 +98,20 @@ async function workOn(leased: LeasedTask, options: LeaseLoopOptions): Promise<vo
 async function settleFailure(
   leased: LeasedTask,
   error: HindcastError,
-  { handler, log, isStopping }: { handler: TaskHandler; log: Logger; isStopping: boolean },
+  {
+    handler,
+    log,
+    isStopping,
+    attemptsMax,
+  }: Pick<LeaseLoopOptions, "handler"> & {
+    log: Logger;
+    isStopping: boolean;
+    attemptsMax: number;
+  },
 ): Promise<void> {
   try {
     if (isStopping) return leased.handBack(0);
-    const isLast = leased.deliveryCount >= limits.attemptsMax;
+    const isLast = leased.deliveryCount >= attemptsMax;
     if (error.retryable && !isLast) {
       log.warn({ event: "lease.retry", code: error.code, err: error }, "will be tried again");
       return leased.handBack(Math.min(500 * 2 ** leased.deliveryCount, limits.nakDelayMsMax));

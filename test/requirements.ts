@@ -112,6 +112,9 @@ export const requirements = {
   "5.4.leader": "a campaign has one leader by lease; another one goes on when it stops, dies or freezes",
   "5.4.memory": "a campaign is run again holding only the tasks that it waits for",
   "5.4.shared-stages": "coordinators share the stages through the work queue, and a stage that fails costs its item",
+  "5.chaos.checked": "the checker of the runs with real faults sees what is wrong",
+  "5.chaos.cluster":
+    "real processes and three real servers under random faults lose nothing, double nothing and pay nothing twice",
   "5.sim.invariants":
     "simulated campaigns hold I1 to I7, pay nothing twice and end as the undisturbed one, under seeded faults of every kind",
   "5.sim.lost-between-servers": "a delivery that is lost while its connection holds is noticed and asked for again",

@@ -49,6 +49,11 @@ const verbs = {
     await prepare({ native: false, broker: false, sandbox: false });
     return runInForeground(["test/simulation/main.ts", ...rest]);
   },
+  /** Real processes and servers under random kills and faults; the options are the program's own. */
+  chaos: async () => {
+    await prepare({ native: true, broker: true, sandbox: true });
+    return runInForeground(["test/chaos/main.ts", ...rest]);
+  },
 };
 
 if (!Object.hasOwn(verbs, verb)) {

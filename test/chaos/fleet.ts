@@ -4,17 +4,17 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { natsBinaryOptions } from "../../coordinator/src/local/binary-options.ts";
-import { Broker } from "../../coordinator/src/local/broker.ts";
 import type { LocalClusterOptions } from "../../coordinator/src/local/local-cluster.ts";
 import { processSpecs } from "../../coordinator/src/local/process-specs.ts";
 import type { ProcessSpec } from "../../coordinator/src/local/supervised-process.ts";
+import type { Servers } from "./servers.ts";
 
 const restartDelayMs = 200;
 const stopMsMax = 45_000;
 
 export interface FleetOptions {
   folder: string;
+  servers: Servers;
   coordinators: number;
   agents: number;
   slots: number;
@@ -83,25 +83,12 @@ export class Member {
 }
 
 export interface Fleet extends AsyncDisposable {
-  broker: Broker;
+  servers: Servers;
   members: Member[];
-  credentialsDirectory: string;
 }
 
-export async function startFleet({
-  folder,
-  coordinators,
-  agents,
-  slots,
-  modelEnvironment,
-}: FleetOptions): Promise<Fleet> {
-  const credentialsDirectory = join(folder, "credentials");
+export function startFleet({ folder, servers, coordinators, agents, slots, modelEnvironment }: FleetOptions): Fleet {
   mkdirSync(join(folder, "logs"), { recursive: true });
-  const natsBinary = natsBinaryOptions(process.env, console.error);
-  const broker = await Broker.start(
-    { directory: join(folder, "nats"), credentialsDirectory, agents, natsBinary },
-    () => undefined,
-  );
   const options: LocalClusterOptions = {
     dataDirectory: folder,
     parts: ["coordinator", "index", "agents"],
@@ -109,21 +96,19 @@ export async function startFleet({
     agents,
     slots,
     logLevel: "info",
-    natsBinary,
+    natsBinary: { configured: undefined, cacheDirectory: "", log: () => undefined },
     environment: process.env,
-    modelEnvironment,
+    modelEnvironment: { ...modelEnvironment, HINDCAST_STREAM_REPLICAS: String(servers.replicas) },
     indexEnvironment: {},
     onEvent: () => undefined,
   };
-  const { stages } = processSpecs(options, { url: broker.url, credentialsDirectory });
+  const { stages } = processSpecs(options, servers);
   const members = stages.flat().map((spec) => new Member(spec));
   return {
-    broker,
+    servers,
     members,
-    credentialsDirectory,
     [Symbol.asyncDispose]: async () => {
       await Promise.all(members.map((member) => member.stop()));
-      await broker.stop();
     },
   };
 }

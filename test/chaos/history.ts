@@ -1,7 +1,7 @@
 // Reads the whole of what a server holds, with the server's own times: what the checker judges.
 import { jetstream, type JetStreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
-import { decode, EpisodeEnded, type LeaseName, streams, TaskResult, TrajectoryRecord } from "@hindcast/shared";
+import { decode, type EpisodeEnded, type LeaseName, streams, TaskResult, TrajectoryRecord } from "@hindcast/shared";
 import { JournaledCompletion } from "@hindcast/shared/node";
 import type { z } from "zod";
 
@@ -33,7 +33,13 @@ export interface ServerAccess {
 }
 
 export async function readHistory({ servers, user, password, inboxPrefix }: ServerAccess): Promise<History> {
-  const nats = await connect({ servers, user, pass: password, inboxPrefix, maxReconnectAttempts: -1 });
+  const nats = await connect({
+    servers: servers.split(","),
+    user,
+    pass: password,
+    inboxPrefix,
+    maxReconnectAttempts: -1,
+  });
   try {
     const manager = await jetstream(nats).jetstreamManager();
     const leases = await manager.streams.info("KV_LEASES", { subjects_filter: ">" });

@@ -1,8 +1,9 @@
 // Whoever does the harm: one fault after another at random members, all of it decided by a seed and written down.
 import { setTimeout as pause } from "node:timers/promises";
 import type { Fleet, Member } from "./fleet.ts";
+import type { ServerFault } from "./servers.ts";
 
-export type FaultKind = "kill" | "kill-server" | "stop-long" | "stop-short" | "terminate";
+export type FaultKind = "kill" | "stop-long" | "stop-short" | "terminate" | ServerFault;
 
 export interface Fault {
   kind: FaultKind;
@@ -23,14 +24,17 @@ export interface NemesisOptions {
   onFault: (fault: Fault, done: number) => void;
 }
 
-/** In percent. A pause is longer than lease and ack_wait, so that what wakes up is a zombie; it overlaps other faults. */
-const shares: [FaultKind, number][] = [
+type MemberFault = Exclude<FaultKind, ServerFault>;
+
+/** Weights. A long pause outlasts lease and ack_wait, so that what wakes up is a zombie. */
+const shares: [MemberFault, number][] = [
   ["kill", 78],
   ["terminate", 8],
   ["stop-short", 6],
   ["stop-long", 2],
-  ["kill-server", 6],
 ];
+/** Three servers have six ways of being harmed, each of which takes a while to come back from. */
+const serversShareOf = { one: 6, three: 40 } as const;
 const shortPauseMs = 3_000;
 const longPauseMs = 40_000;
 
@@ -38,22 +42,50 @@ export async function torment(fleet: Fleet, options: NemesisOptions): Promise<Fa
   const { random, faults, everyMs, onFault } = options;
   const history: Fault[] = [];
   const paused = new Map<Member, Promise<void>>();
+  const servers = new ServerNemesis(fleet, random);
   while (history.length < faults) {
     await pause(Math.min(-Math.log(1 - random()) * everyMs, 5 * everyMs));
-    const kind = drawn(random);
-    const fault = kind === "kill-server" ? killServer(fleet) : strike(kind, pick(fleet, paused, random), paused);
+    const kind = drawn(random, fleet.servers.replicas === 1 ? serversShareOf.one : serversShareOf.three);
+    const fault = kind === null ? servers.strike() : strike(kind, pick(fleet, paused, random), paused);
     if (fault === null) continue;
     history.push(fault);
     onFault(fault, history.length);
   }
-  await Promise.all(paused.values());
+  await Promise.all([...paused.values(), servers.untilWhole()]);
   return history;
 }
 
-function drawn(random: () => number): FaultKind {
-  let left = random() * 100;
+/** Null: the servers' turn. */
+function drawn(random: () => number, serversShare: number): MemberFault | null {
+  let left = random() * (shares.reduce((sum, [, share]) => sum + share, 0) + serversShare);
   for (const [kind, share] of shares) if ((left -= share) < 0) return kind;
-  return "kill";
+  return null;
+}
+
+/** One fault at a time: two of three servers down at once is an outage by definition, and no promise covers it. */
+class ServerNemesis {
+  readonly #fleet: Fleet;
+  readonly #random: () => number;
+  #striking: Promise<void> | null = null;
+
+  constructor(fleet: Fleet, random: () => number) {
+    this.#fleet = fleet;
+    this.#random = random;
+  }
+
+  strike(): Fault | null {
+    const { servers } = this.#fleet;
+    const kind = servers.faults[Math.floor(this.#random() * servers.faults.length)];
+    if (this.#striking !== null || kind === undefined) return null;
+    this.#striking = servers.strike(kind, this.#random).finally(() => (this.#striking = null));
+    // Its failure ends the run where it is waited for.
+    this.#striking.catch(() => undefined);
+    return { kind, member: "nats-server", part: "servers", at: Date.now(), pausedMs: null };
+  }
+
+  async untilWhole(): Promise<void> {
+    await this.#striking;
+  }
 }
 
 function pick(fleet: Fleet, paused: Map<Member, Promise<void>>, random: () => number): Member | null {
@@ -61,12 +93,7 @@ function pick(fleet: Fleet, paused: Map<Member, Promise<void>>, random: () => nu
   return candidates[Math.floor(random() * candidates.length)] ?? null;
 }
 
-function killServer({ broker }: Fleet): Fault {
-  process.kill(broker.pid, "SIGKILL");
-  return { kind: "kill-server", member: "nats-server", part: "broker", at: Date.now(), pausedMs: null };
-}
-
-function strike(kind: FaultKind, member: Member | null, paused: Map<Member, Promise<void>>): Fault | null {
+function strike(kind: MemberFault, member: Member | null, paused: Map<Member, Promise<void>>): Fault | null {
   if (member === null) return null;
   const at = Date.now();
   const fault = { kind, member: member.name, part: member.part, at };

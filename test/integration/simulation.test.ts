@@ -27,7 +27,7 @@ const broken = (reports: SimulationReport[]): object[] =>
 describe("a simulated campaign", { timeout: 240_000 }, () => {
   it("without faults ends with its demonstrations and everything at rest", async () => {
     const report = await simulate({ seed: 1, documents, isUndisturbed: true });
-    expect(report).toMatchObject({ violations: [], faults: {}, tasks: 4 });
+    expect(report).toMatchObject({ violations: [], faults: {}, tasks: 6 });
     expect(report.demonstrations).toHaveLength(12);
   });
 

@@ -160,6 +160,7 @@ export class NatsServer implements AsyncDisposable {
       jetstreamDirectory: join(this.#options.directory, "jetstream"),
       fileStoreBytesMax,
       users: [...this.#users.values()],
+      cluster: null,
     });
   }
 

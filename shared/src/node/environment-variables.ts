@@ -157,6 +157,15 @@ export const modelVariables = {
   ),
 } as const;
 
+/** What only the coordinator reads. */
+export const coordinatorVariables = {
+  streamReplicas: variable(
+    "HINDCAST_STREAM_REPLICAS",
+    WholeNumber.pipe(z.int().min(1).max(5)).default(1),
+    "Copies of every stream: 1 on a single NATS server, 3 in a cluster.",
+  ),
+} as const;
+
 /** What the command line reads to run a cluster on this machine. */
 export const localVariables = {
   natsServer: variable(
@@ -178,5 +187,6 @@ export const environmentVariables: EnvironmentVariables = {
   ...workerVariables,
   ...indexVariables,
   ...modelVariables,
+  ...coordinatorVariables,
   ...localVariables,
 };

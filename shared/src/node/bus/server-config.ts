@@ -18,6 +18,16 @@ export interface ServerConfig {
   /** Bytes that JetStream may use on disk. */
   fileStoreBytesMax: number;
   users: readonly ServerUser[];
+  /** Null: a single server. */
+  cluster: ClusterConfig | null;
+}
+
+export interface ClusterConfig {
+  name: string;
+  /** Where the others reach this server. */
+  port: number;
+  /** `nats://host:port` of the servers that this one calls. */
+  routes: readonly string[];
 }
 
 export const accountName = "HINDCAST";
@@ -37,7 +47,7 @@ jetstream {
   # By default acknowledged messages reach the disk within two minutes; a single server must not lose any.
   sync_interval: always
 }
-
+${config.cluster === null ? "" : cluster(config.host, config.cluster)}
 accounts {
   ${accountName} {
     jetstream: enabled
@@ -50,6 +60,18 @@ ${config.users.map(user).join("\n")}
   }
 }
 system_account: SYS
+`;
+}
+
+/** Routes are exactly those that are named: what servers tell each other of routes would lead around a proxy. */
+function cluster(host: string, { name, port, routes }: ClusterConfig): string {
+  return `
+cluster {
+  name: ${text(name)}
+  listen: ${text(`${host}:${port}`)}
+  no_advertise: true
+  routes: ${list(routes)}
+}
 `;
 }
 

@@ -1,0 +1,149 @@
+// One run: a fleet is started, works, is harmed, comes to rest and is judged.
+import { readFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { type Bus, connectBus } from "@hindcast/shared/node";
+import { workerIds } from "../../coordinator/src/local/broker.ts";
+import { seededRandom } from "../../coordinator/src/sampling.ts";
+import { machine } from "../load/statistics.ts";
+import { judge, type Verdict } from "./checker.ts";
+import { startFleet } from "./fleet.ts";
+import { type History, readHistory, type ServerAccess } from "./history.ts";
+import { type Fault, torment } from "./nemesis.ts";
+import { startPolicy } from "./policy.ts";
+import { type Recovery, recoveryOf } from "./recovery.ts";
+import { levelsOf, type Levels } from "./resources.ts";
+import { oneServer, type Servers, threeServers } from "./servers.ts";
+import { untilReady, workOn } from "./workload.ts";
+
+export interface RunOptions {
+  folder: string;
+  seed: number;
+  faults: number;
+  everyMs: number;
+  servers: 1 | 3;
+  coordinators: number;
+  agents: number;
+  slots: number;
+  campaignsAtOnce: number;
+  show: (line: string) => void;
+}
+
+export interface Report extends Verdict {
+  machine: string;
+  at: string;
+  seconds: number;
+  seed: number;
+  servers: number;
+  processes: string;
+  faults: Record<string, number>;
+  campaigns: number;
+  tasksPerMinute: number;
+  purchases: number;
+  recovery: Recovery;
+  /** At the beginning and at the end, when nothing is worked on. */
+  levels: { before: Levels; after: Levels };
+}
+
+/** What a lease and a redelivery may still take after the last fault. */
+const quietMsMax = 90_000;
+
+export async function runChaos(options: RunOptions): Promise<Report> {
+  const { folder, coordinators, agents, slots, show } = options;
+  await using policy = await startPolicy();
+  await using servers = await startServers(options);
+  const modelEnvironment = {
+    OPENAI_API_KEY: policy.emulator.apiKey,
+    HINDCAST_OPENAI_BASE_URL: `${policy.emulator.url}/v1`,
+  };
+  await using fleet = startFleet({ folder, servers, coordinators, agents, slots, modelEnvironment });
+  const access = accessOf(servers);
+  const bus = await connect(access);
+  try {
+    await untilReady(bus);
+    const before = levelsOf(fleet.members);
+    const startedAt = Date.now();
+    const { campaigns, faults } = await workAndHarm(bus, { ...options, fleet });
+    const workedMs = Date.now() - startedAt;
+    show("waiting until everything is at rest");
+    const history = await untilAtRest(access);
+    const verdict = await judge(bus, { campaigns, history, policy });
+    return {
+      machine: machine(cpus()),
+      at: new Date(startedAt).toISOString(),
+      seconds: Math.round(workedMs / 1_000),
+      seed: options.seed,
+      servers: options.servers,
+      processes: `${coordinators} coordinators, ${agents} agents × ${slots} slots, 1 retrieval replica`,
+      faults: countsOf(faults),
+      campaigns: campaigns.length,
+      tasksPerMinute: (verdict.tasks * 60_000) / workedMs,
+      purchases: policy.purchases.length,
+      ...verdict,
+      recovery: recoveryOf(history, faults, workerOf(agents)),
+      levels: { before, after: levelsOf(fleet.members) },
+    };
+  } finally {
+    await bus.close();
+  }
+}
+
+function startServers({ folder, agents, servers, show }: RunOptions): Promise<Servers> {
+  return servers === 3 ? threeServers(folder, agents) : oneServer(folder, agents, show);
+}
+
+async function workAndHarm(
+  bus: Bus,
+  { fleet, seed, faults: count, everyMs, campaignsAtOnce, show }: RunOptions & { fleet: ReturnType<typeof startFleet> },
+): Promise<{ campaigns: Awaited<ReturnType<typeof workOn>>; faults: Fault[] }> {
+  const enough = new AbortController();
+  const chance = seededRandom("chaos", seed);
+  let ended = 0;
+  const working = workOn({
+    bus,
+    atOnce: campaignsAtOnce,
+    seed,
+    enough: enough.signal,
+    onEnd: () => void (ended += 1),
+  });
+  const tormenting = torment(fleet, {
+    random: () => chance.next(),
+    faults: count,
+    everyMs,
+    onFault: ({ kind, member }, done) =>
+      show(`${done}/${count} faults, ${ended} campaigns ended, last: ${kind} ${member}`),
+  }).finally(() => enough.abort());
+  const [campaigns, faults] = await Promise.all([working, tormenting]);
+  return { campaigns, faults };
+}
+
+async function untilAtRest(access: ServerAccess): Promise<History> {
+  const deadline = Date.now() + quietMsMax;
+  for (;;) {
+    const history = await readHistory(access);
+    const isAtRest = history.openLeases.length === 0 && history.tasksLeft === 0;
+    if (isAtRest || Date.now() > deadline) return history;
+    await pause(2_000);
+  }
+}
+
+function accessOf({ url, credentialsDirectory }: Servers): ServerAccess {
+  const user = "coordinator";
+  const password = readFileSync(join(credentialsDirectory, user), "utf8");
+  return { servers: url, user, password, inboxPrefix: `_INBOX_${user}` };
+}
+
+function connect({ servers, user, password, inboxPrefix }: ServerAccess): Promise<Bus> {
+  return connectBus({ servers, credentials: { user, password }, name: "chaos", inboxPrefix });
+}
+
+const countsOf = (faults: Fault[]): Record<string, number> =>
+  Object.fromEntries(
+    [...Map.groupBy(faults, ({ kind, part }) => `${kind} ${part}`)].map(([key, all]) => [key, all.length]),
+  );
+
+function workerOf(agents: number): (member: string) => string | null {
+  const ids = workerIds(agents);
+  return (member) => ids[Number(/^rollout-agent-(\d+)$/.exec(member)?.[1] ?? 0) - 1] ?? null;
+}

@@ -18,7 +18,11 @@ function arrange({
   lease = "free",
   put = "stored",
   step = () => Promise.resolve(),
-}: { lease?: "free" | "held" | "unreleasable"; put?: "stored" | "already"; step?: () => Promise<void> } = {}): {
+}: {
+  lease?: "free" | "held" | "followed" | "unreleasable";
+  put?: "stored" | "already";
+  step?: () => Promise<void>;
+} = {}): {
   handler: RolloutHandler;
   written: EpisodeEnded[];
   lost: AbortController;
@@ -30,6 +34,7 @@ function arrange({
   const held = {
     token: 3,
     lost: lost.signal,
+    renew: () => Promise.resolve(lease !== "followed"),
     release: () => (lease === "unreleasable" ? Promise.reject(new Error("no server")) : Promise.resolve()),
   } as Lease;
   const records = new MemoryRecords();
@@ -73,6 +78,12 @@ describe("RolloutHandler", () => {
     expect(await handler.handle(leased, task, never)).toEqual({ kind: "done" });
     expect(second).toEqual([{ kind: "left" }]);
     expect(written).toHaveLength(1);
+  });
+
+  it("writes nothing once a successor holds the lease, though it was not told", async () => {
+    const { handler, written } = arrange({ lease: "followed" });
+    expect(await handler.handle(leased, task, never)).toEqual({ kind: "left" });
+    expect(written).toEqual([]);
   });
 
   it("writes nothing and says nothing of the message once it has lost the lease", async () => {

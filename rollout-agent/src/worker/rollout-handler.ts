@@ -44,6 +44,8 @@ export class RolloutHandler {
       const end = await this.#run({ task, deliveryCount, fencingToken }, lease, signal);
       if (end === "lost") return { kind: "left" };
       if (end === "handed-back") return { kind: "handed-back", delayMs: 0 };
+      // A compare-and-set: who was followed since the last renewal, by a successor of its own name too, finds out here.
+      if (!(await lease.renew())) return { kind: "left" };
       await this.#write(task, fencingToken, { ...end, durationMs: performance.now() - startedAt });
       return { kind: "done" };
     } finally {

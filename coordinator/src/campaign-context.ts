@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { type ErrorCode, HindcastError, limits } from "@hindcast/shared";
 import type { CampaignId, CampaignSettings, DocumentId, Progress, Purpose } from "@hindcast/shared";
-import { type Asked, ask, type Bus, type Logger, type Model, type Prompt } from "@hindcast/shared/node";
+import { type Asked, ask, type Bus, type Logger, type Model, type Prompt, type WaitTime } from "@hindcast/shared/node";
 import type { CostLedger } from "./cost-ledger.ts";
 import type { Funnel } from "./funnel.ts";
 import type { SeededRandom } from "./sampling.ts";
@@ -34,6 +34,8 @@ export interface StageContext {
   readonly logger: Logger;
   readonly signal: AbortSignal;
   report(stage: Progress["stage"], done: number, total: number, note?: string): void;
+  /** How long its calls have waited to be admitted, which is nobody's failure. */
+  readonly waiting: Pick<WaitTime, "totalMs">;
 }
 
 /** What the leader of one campaign works with. */
@@ -69,14 +71,16 @@ export async function askFor<Input, Output>(
 
 /**
  * Asks the generator, which nothing can stand in for: an outage that may pass is waited out, for half an hour at most.
- * @throws HindcastError of boundary `model` when it does not pass, or cannot (a wrong key).
+ * Time that a call waits to be admitted is not part of the outage: admission has a patience of its own.
+ * @throws HindcastError of boundary `model` when it does not pass, or cannot (a wrong key, a lane paused for a day).
  */
 export async function askGenerator<Input, Output>(
   context: StageContext,
   prompt: Prompt<Input, Output>,
   input: Input,
 ): Promise<Asked<Output>> {
-  const { generator, logger, warnings, signal } = context;
+  const { generator, logger, warnings, waiting, signal } = context;
+  const now = (): number => performance.now() - waiting.totalMs;
   let awaySince: number | null = null;
   for (let waitMs = outageDelayMs; ; waitMs = Math.min(2 * waitMs, outageDelayMsMax)) {
     try {
@@ -86,8 +90,8 @@ export async function askGenerator<Input, Output>(
       const { code, message, retryable } = error;
       if (faultsOfOneRequest.includes(code)) return { ok: false, problem: "invalid", detail: message, calls: [] };
       // Counted from the first failure: an answer from a batch may take a day without anything being wrong.
-      awaySince ??= performance.now();
-      if (!retryable || performance.now() - awaySince > generatorOutageMsMax) throw error;
+      awaySince ??= now();
+      if (!retryable || code === "MODEL_LANE_PAUSED" || now() - awaySince > generatorOutageMsMax) throw error;
       warnings.add(`the generator was away for a while (${code}); the campaign waited for it`);
       logger.warn({ event: "generator.away", code, err: error, waitMs });
       context.report("waiting", 0, 0, `the generator does not answer (${code}); trying again for up to 30 minutes`);

@@ -4,8 +4,9 @@
 import { gunzipSync, gzipSync } from "node:zlib";
 import { Document, HindcastError, toHindcastError } from "@hindcast/shared";
 import type { CampaignRecord, CampaignReport, DocumentId } from "@hindcast/shared";
-import type { Bus, Logger, ModelSource } from "@hindcast/shared/node";
+import type { Bus, Logger, Model, ModelSource } from "@hindcast/shared/node";
 import { z } from "zod";
+import { CampaignAccount } from "./campaign-account.ts";
 import type { CampaignContext } from "./campaign-context.ts";
 import { synthesise } from "./campaign.ts";
 import { CostLedger } from "./cost-ledger.ts";
@@ -23,6 +24,8 @@ export interface CampaignDeps {
   bus: Bus;
   model: ModelSource;
   logger: Logger;
+  /** Whether a campaign with a dollar limit may use models of unknown price. */
+  allowUnknownPrices?: boolean;
 }
 
 /** What a campaign came to. One that stopped early has a failure beside the report of what it did until then. */
@@ -108,8 +111,11 @@ function openContext(
 ): CampaignContext {
   const { id, settings } = record;
   const sources = new Map<string, string>(documents.map((document) => [document.id, document.source]));
-  const generator = model(settings.models.generator, settings.batch);
-  const judges = settings.models.judges.map((judge) => model(judge, settings.batch));
+  const report = progressOf(bus, id);
+  const account = new CampaignAccount(id, report);
+  const charged = (name: string): Model => account.charge(model(name, settings.batch));
+  const generator = charged(settings.models.generator);
+  const judges = settings.models.judges.map(charged);
   return {
     id,
     settings,
@@ -125,7 +131,8 @@ function openContext(
     isOffline: [generator, ...judges, model(settings.models.policy)].every(({ isOffline }) => isOffline),
     sourceOf: (document: DocumentId | null) => (document === null ? "unknown" : (sources.get(document) ?? "unknown")),
     signal,
-    report: progressOf(bus, id),
+    report,
+    waiting: account,
   };
 }
 

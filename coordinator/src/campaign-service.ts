@@ -8,6 +8,7 @@ import {
   type WorkerId,
 } from "@hindcast/shared";
 import type { StartCampaign } from "@hindcast/shared";
+import { unpriced } from "./admission/visit.ts";
 import { CampaignLeadership } from "./campaign-leadership.ts";
 import { CampaignRecords } from "./campaign-records.ts";
 import type { CampaignDeps } from "./campaign-run.ts";
@@ -64,14 +65,16 @@ export class CampaignService implements AsyncDisposable {
 
   /** Whoever leads it sees the new record. */
   async #begin(request: StartCampaign): Promise<CampaignRecord> {
-    this.#assertModelsExist(request.settings);
+    this.#assertModelsUsable(request.settings);
     return await this.#records.create(request);
   }
 
-  /** Creating a model checks its name, its key and its batch endpoint: before anything is spent. */
-  #assertModelsExist({ models: { generator, policy, judges }, batch }: CampaignRecord["settings"]): void {
-    this.#deps.model(policy);
-    for (const id of [generator, ...judges]) this.#deps.model(id, batch);
+  /** Creating a model checks its name, its key and its batch endpoint, and a dollar limit needs prices: before anything is spent. */
+  #assertModelsUsable({ models: { generator, policy, judges }, batch, costUsdMax }: CampaignRecord["settings"]): void {
+    const models = [this.#deps.model(policy), ...[generator, ...judges].map((id) => this.#deps.model(id, batch))];
+    for (const { id, isPriced = true } of models) {
+      if (costUsdMax !== null && !isPriced && this.#deps.allowUnknownPrices !== true) throw unpriced(id);
+    }
   }
 
   /** Its leader, wherever it is, sees the state and stops; what that one queues at the last moment ends as cancelled. */

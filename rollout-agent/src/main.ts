@@ -3,9 +3,12 @@ import { hostname } from "node:os";
 import { CampaignRecord, HindcastError } from "@hindcast/shared";
 import type { EnvironmentKind, WorkerId } from "@hindcast/shared";
 import {
+  AdmissionClientMetrics,
   Cancellations,
   createModels,
   deriveId,
+  FleetAdmission,
+  holderOf,
   modelVariables,
   runLeaseLoop,
   runService,
@@ -47,9 +50,16 @@ await runService("rollout-agent", { ...workerVariables, ...modelVariables }, asy
   shutdown.defer("announcement", () => announcing);
 
   const shared = { bus, workerId, environments, logger, drain: draining };
+  const admission = new FleetAdmission({
+    bus,
+    holder: holderOf(workerId),
+    logger,
+    metrics: new AdmissionClientMetrics(registry),
+  });
+  shutdown.defer("admission client", () => admission[Symbol.asyncDispose]());
   const rollouts = new RolloutHandler({
     ...shared,
-    model: createModels({ config, bus, logger }),
+    model: createModels({ config, bus, logger, admission }),
     cancellations,
     metrics,
   });

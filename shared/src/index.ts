@@ -13,6 +13,7 @@ export * from "./domain/usage.ts";
 export * from "./domain/verdict.ts";
 export * from "./errors.ts";
 export * from "./limits.ts";
+export * from "./protocol/admission.ts";
 export * from "./protocol/control.ts";
 export * from "./protocol/envelope.ts";
 export * from "./protocol/partition.ts";

@@ -142,6 +142,29 @@ export const limits = {
   vectorCacheBytesMax: 64 * MiB,
   /** Reads and writes of the VECTORS bucket that are under way at once: each is a round trip of its own. */
   vectorLookupsAtOnce: 64,
+  /** A request for admission is held back this long before it is told what it waits for, and asks on. */
+  admissionWaitMs: 20_000,
+  /** Longest wait for admission: of a paused lane a day, for every other reason half an hour. */
+  admissionPauseMsMax: 86_400_000,
+  admissionStallMsMax: 1_800_000,
+  /** Requests for admission that may wait at once: every slot of the largest fleet, and as many calls of campaigns. */
+  admissionWaitingMax: 16_000,
+  /** Unsettled reservations of one budget; their record (about 60 bytes each) must fit a message. */
+  admissionOpenMax: 2_000,
+  /** Holders of reservations say so this often; after this silence they are taken for dead. */
+  admissionRenewMs: 10_000,
+  admissionHolderTtlMs: 35_000,
+  /** Lease on admitting for the fleet: what a crash costs until another coordinator takes over. */
+  admissionLeaseMs: 6_000,
+  /** How often whoever does not admit looks whether it should, and waiting lanes are looked at again at the latest. */
+  admissionElectionMs: 1_000,
+  admissionLookMs: 250,
+  /** A settlement is tried again for this long; afterwards the reservation expires and is charged in full. */
+  admissionSettleMsMax: 60_000,
+  /** Lanes are written down at most this often. */
+  admissionSaveMs: 1_000,
+  /** Lanes of one fleet: providers times keys times model families. */
+  admissionLanesMax: 256,
   /** Times a judge that abstained is asked again before the ruling is reported open. */
   judgeRoundsMax: 3,
   /** Documents: one file, one folder, one chunk. */

@@ -118,6 +118,8 @@ function documentsOf(campaign: number): Document[] {
 function settings(seed: number): CampaignSettings {
   return {
     environment: "shell",
+    priority: "normal",
+    weight: 1,
     documentsMax: documentsPerCampaign,
     tasksPerDocument: 1,
     seed,

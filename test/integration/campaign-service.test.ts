@@ -1,4 +1,4 @@
-// Requirements: 3.4.outcomes, 3.3.dead-letters, 3.bad.two-campaigns, 3.bad.unknown-version
+// Requirements: 5.5.budget, 3.4.outcomes, 3.3.dead-letters, 3.bad.two-campaigns, 3.bad.unknown-version
 import { gunzipSync } from "node:zlib";
 import {
   CampaignListReply,
@@ -112,6 +112,14 @@ describe("the campaign service", () => {
       value: { v: 1, kind: "campaign.list" },
     });
     expect(listed).toEqual([record]);
+  });
+
+  it("refuses a dollar limit where a model's price is unknown, before anything is spent", async () => {
+    const generator: Model = Object.assign(scriptedGenerator(), { isPriced: false });
+    await using _service = await aService(generator);
+    await expect(start({ costUsdMax: 1 })).rejects.toMatchObject({ code: "MODEL_PRICE_UNKNOWN" });
+    expect(await campaigns.entries()).toEqual([]);
+    expect((await start()).state).toBe("running");
   });
 
   it("keeps the report of a campaign that spent its budget, and takes back what is still queued", async () => {

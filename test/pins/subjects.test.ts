@@ -81,6 +81,7 @@ describe("the names on the bus", () => {
       retrievalPartitions: subjects.retrievalPartitions,
       control: subjects.control("campaign"),
       controls: subjects.controls,
+      admission: subjects.admission("reserve"),
       progress: subjects.progress(c),
     }).toEqual({
       task: "hindcast.task.shell.c-1.task-1",
@@ -108,6 +109,7 @@ describe("the names on the bus", () => {
       retrievalPartitions: "hindcast.retrieval.partition.>",
       control: "hindcast.control.campaign",
       controls: "hindcast.control.*",
+      admission: "hindcast.admission.reserve",
       progress: "hindcast.progress.c-1",
     });
     expect(streams).toEqual({
@@ -127,6 +129,8 @@ describe("the names on the bus", () => {
       batches: "BATCHES",
       blobs: "BLOBS",
       indexes: "INDEXES",
+      budgets: "BUDGETS",
+      lanes: "LANES",
     });
     expect(taskConsumer("shell")).toBe("workers-shell");
     expect(retrievalServiceName).toBe("hindcast-retrieval");
@@ -151,6 +155,7 @@ describe("docs/protocol.md", () => {
       subjects.demonstration("<environment>", d),
       subjects.deadLetter("<stream>", 0).replace(/0$/, "<sequence>"),
       subjects.control("<verb>"),
+      subjects.admission("reserve").replace(/reserve$/, "<verb>"),
       subjects.retrievalSearch,
       subjects.retrievalGet,
       subjects.retrievalStats,

@@ -20,6 +20,8 @@ export const someSettings: CampaignSettings = {
   models: { generator: "offline:rules", policy: "offline:rules", judges: ["offline:rules", "offline:rules-strict"] },
   evaluation: { documentDisjointPercent: 20, tasksPerKindMax: 0 },
   costUsdMax: null,
+  priority: "normal",
+  weight: 1,
   verifyByReplay: true,
   batch: { purposes: [], fallback: "interactive" },
 };
@@ -43,6 +45,7 @@ export function aContext(partial: Partial<CampaignContext> & { generator: Model;
     sourceOf: () => "manual.md",
     signal: new AbortController().signal,
     report: () => undefined,
+    waiting: { totalMs: 0 },
     ...partial,
   };
 }

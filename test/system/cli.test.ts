@@ -97,6 +97,7 @@ describe("hindcast init", () => {
       "cluster",
       "models",
       "index",
+      "admission",
       "campaign",
     ]);
     writeFileSync(path, "campaign:\n  seed: 9\n");

@@ -18,6 +18,7 @@ const usageCodes: readonly ErrorCode[] = [
   "CONFIG_UNKNOWN_KEY",
   "MODEL_UNKNOWN",
   "MODEL_UNAUTHORIZED",
+  "MODEL_PRICE_UNKNOWN",
   "DOCUMENTS_EMPTY",
   "DOCUMENTS_UNREADABLE",
 ];

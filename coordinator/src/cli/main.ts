@@ -10,6 +10,7 @@ import { exitCodeOf, exitCodes } from "./exit-codes.ts";
 import { exportCommand } from "./export.ts";
 import { initCommand } from "./init.ts";
 import { Interrupted } from "./interruption.ts";
+import { lanesCommand } from "./lanes.ts";
 import { planCommand } from "./plan.ts";
 import { runCommand } from "./run.ts";
 import { searchCommand } from "./search.ts";
@@ -40,6 +41,7 @@ for (const create of [
   runCommand,
   upCommand,
   statusCommand,
+  lanesCommand,
   campaignsCommand,
   showCommand,
   searchCommand,

@@ -3,7 +3,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { HindcastError } from "@hindcast/shared";
-import { type Bus, connectBus, indexVariables, modelVariables } from "@hindcast/shared/node";
+import { admissionVariables, type Bus, connectBus, indexVariables, modelVariables } from "@hindcast/shared/node";
 import { natsBinaryOptions } from "../local/binary-options.ts";
 import type { ClusterPart } from "../local/cluster-file.ts";
 import { type ClusterAccess, type ClusterEvent, runningCluster, startLocalCluster } from "../local/local-cluster.ts";
@@ -69,6 +69,7 @@ export async function openCluster(context: CommandContext, options: SessionOptio
       natsBinary: natsBinaryOptions(context.env, (line) => terminal.line(line)),
       environment: context.env,
       modelEnvironment: modelEnvironment(context),
+      admissionEnvironment: admissionEnvironment(context),
       indexEnvironment: indexEnvironment(context),
       onEvent: (event) => printClusterEvent(context, event),
     },
@@ -135,6 +136,19 @@ function modelEnvironment({ loaded }: CommandContext): Record<string, string> {
     [modelVariables.pricesFile.name]: pricesFile,
   };
   return withoutNulls(settings);
+}
+
+/** What the operator decides about admission, for the coordinator. */
+function admissionEnvironment({ loaded }: CommandContext): Record<string, string> {
+  const { fleetUsdMax, lanes, allowUnknownPrices, ...bounds } = loaded.config.admission;
+  return withoutNulls({
+    [admissionVariables.fleetUsdMax.name]: fleetUsdMax?.toString() ?? null,
+    [admissionVariables.lanes.name]: lanes.join(","),
+    [admissionVariables.concurrencyMin.name]: String(bounds.concurrencyMin),
+    [admissionVariables.concurrencyStart.name]: String(bounds.concurrencyStart),
+    [admissionVariables.concurrencyMax.name]: String(bounds.concurrencyMax),
+    [admissionVariables.allowUnknownPrices.name]: allowUnknownPrices ? "1" : "0",
+  });
 }
 
 /** The embedder, and access to its provider alone: an index that asks nobody gets no key. */

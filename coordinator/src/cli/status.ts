@@ -1,8 +1,17 @@
-import { CampaignRecord, type WorkerRecord, WorkerRecord as Worker } from "@hindcast/shared";
+import {
+  AdmissionStatus,
+  AdmissionStatusRequest,
+  CampaignRecord,
+  HindcastError,
+  subjects,
+  type WorkerRecord,
+  WorkerRecord as Worker,
+} from "@hindcast/shared";
 import { BatchesValue, type BatchRecord, openBatches } from "@hindcast/shared/node";
 import { Command } from "commander";
 import { runningCluster } from "../local/local-cluster.ts";
 import { isAlive } from "../local/process-identity.ts";
+import { admissionLines } from "./admission-lines.ts";
 import { commandContext } from "./command-context.ts";
 import { type Session, withSession } from "./session.ts";
 
@@ -45,6 +54,7 @@ export function statusCommand(): Command {
             `workers: ${status.workers.map(({ workerId, slots, state }) => `${workerId} (${slots} slots, ${state})`).join(", ") || "none"}`,
             `backlog: ${status.backlog.queued} tasks queued, ${status.backlog.working} being worked on`,
             ...status.batches.map(batchLine),
+            ...admissionLines(status.admission, terminal),
             "",
             terminal.table(
               [
@@ -74,16 +84,19 @@ interface Status {
   workers: WorkerRecord[];
   backlog: { queued: number; working: number };
   batches: (Pick<BatchRecord, "id" | "model" | "providerId" | "done" | "createdAt"> & { requests: number })[];
+  /** Null: nobody admits requests to providers at the moment. */
+  admission: Pick<AdmissionStatus, "lanes" | "budgets"> | null;
   campaigns: Pick<CampaignRecord, "id" | "name" | "state" | "detail" | "startedAt" | "endedAt">[];
 }
 
 async function readStatus({ bus, cluster }: Session): Promise<Status> {
   const file = cluster?.file() ?? null;
-  const [workers, backlog, batches, campaigns] = await Promise.all([
+  const [workers, backlog, batches, campaigns, admission] = await Promise.all([
     bus.records("WORKERS", Worker).entries(),
     bus.tasks.backlog(pool),
     bus.records("BATCHES", BatchesValue).entries(),
     bus.records("CAMPAIGNS", CampaignRecord).entries(),
+    admissionStatus(bus),
   ]);
   return {
     cluster: file === null ? null : { url: file.url, startedAt: file.startedAt },
@@ -105,6 +118,7 @@ async function readStatus({ bus, cluster }: Session): Promise<Status> {
         requests: items.length,
       }),
     ),
+    admission,
     campaigns: campaigns
       .toSorted((a, b) => a.key.localeCompare(b.key))
       .map(({ value: { id, name, state, detail, startedAt, endedAt } }) => ({
@@ -116,4 +130,20 @@ async function readStatus({ bus, cluster }: Session): Promise<Status> {
         endedAt,
       })),
   };
+}
+
+async function admissionStatus(bus: Session["bus"]): Promise<Status["admission"]> {
+  try {
+    const { lanes, budgets } = await bus.request({
+      subject: subjects.admission("status"),
+      request: AdmissionStatusRequest,
+      reply: AdmissionStatus,
+      value: { v: 1, kind: "admission.status" },
+      timeoutMs: 2_000,
+    });
+    return { lanes, budgets };
+  } catch (error) {
+    if (error instanceof HindcastError && error.retryable) return null;
+    throw error;
+  }
 }

@@ -6,7 +6,7 @@ import { selectModels } from "./select-models.ts";
 
 /** @throws CONFIG_INVALID with all of them. */
 export function checkAcrossFields(loaded: LoadedConfig): void {
-  const { campaign, cluster, models } = loaded.config;
+  const { admission, campaign, cluster, models } = loaded.config;
   const problems: string[] = [];
   const refuse = (path: string, sentence: string): void => {
     problems.push(`${loaded.sources.get(path) ?? "default"}: ${path} ${sentence}`);
@@ -19,6 +19,13 @@ export function checkAcrossFields(loaded: LoadedConfig): void {
   }
   if (campaign.limits.observationBytesMax > campaign.limits.outputBytesMax) {
     refuse("campaign.limits.observationBytesMax", "is above outputBytesMax, so it could never be reached; lower it");
+  }
+  const { concurrencyMin, concurrencyStart, concurrencyMax } = admission;
+  if (concurrencyMin > concurrencyStart || concurrencyStart > concurrencyMax) {
+    refuse(
+      "admission.concurrencyStart",
+      `is ${concurrencyStart}, not between concurrencyMin (${concurrencyMin}) and concurrencyMax (${concurrencyMax})`,
+    );
   }
   if (cluster.natsUrl === null && cluster.natsUser !== null) {
     refuse("cluster.natsUser", "is set without cluster.natsUrl; the cluster started here makes its own credentials");

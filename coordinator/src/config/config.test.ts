@@ -209,6 +209,12 @@ describe("settings", () => {
     const shared = Object.values(environmentVariables).map((entry) => entry.name);
     expect(names.filter((name) => shared.includes(name)).toSorted()).toMatchInlineSnapshot(`
       [
+        "HINDCAST_ADMISSION_ALLOW_UNKNOWN_PRICES",
+        "HINDCAST_ADMISSION_CONCURRENCY_MAX",
+        "HINDCAST_ADMISSION_CONCURRENCY_MIN",
+        "HINDCAST_ADMISSION_CONCURRENCY_START",
+        "HINDCAST_ADMISSION_FLEET_USD_MAX",
+        "HINDCAST_ADMISSION_LANES",
         "HINDCAST_ANTHROPIC_BASE_URL",
         "HINDCAST_GEMINI_BASE_URL",
         "HINDCAST_GEMINI_DRIVER",

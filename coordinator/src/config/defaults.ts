@@ -28,6 +28,14 @@ export const defaults: HindcastConfig = {
     pricesFile: null,
   },
   index: { embedder: "hash-v1", embeddingDimensions: null },
+  admission: {
+    fleetUsdMax: null,
+    lanes: [],
+    concurrencyMin: 1,
+    concurrencyStart: 20,
+    concurrencyMax: 100,
+    allowUnknownPrices: false,
+  },
   campaign: {
     environment: "shell",
     documents: [],
@@ -35,6 +43,8 @@ export const defaults: HindcastConfig = {
     tasksPerDocument: 3,
     seed: 1,
     costUsdMax: null,
+    priority: "normal",
+    weight: 1,
     instructionKinds: ["new-task", "replicate"],
     windowPolicy: "bounded",
     windowsMax: 12,

@@ -1,7 +1,7 @@
 // What a user can set, once: names, bounds and meaning. Files, environment, flags, the JSON Schema for editors and the
 // README's table all follow from this object.
 import { BatchSettings, CampaignSettings, EpisodeLimits, RetrievalSettings } from "@hindcast/shared";
-import { EmbeddingDimensions, IndexEmbedder, LogLevel } from "@hindcast/shared/node";
+import { EmbeddingDimensions, IndexEmbedder, LaneRule, LogLevel } from "@hindcast/shared/node";
 import { z } from "zod";
 
 /** `provider:model`. */
@@ -57,6 +57,22 @@ const IndexConfig = z.strictObject({
   ),
 });
 
+const concurrency = z.int().min(1).max(10_000);
+
+const AdmissionConfig = z.strictObject({
+  fleetUsdMax: z.number().positive().nullable().describe("Dollars that all campaigns may spend together."),
+  lanes: z
+    .array(LaneRule)
+    .max(256)
+    .describe("Known limits of providers: `anthropic:claude-sonnet-5 rpm=50 itpm=30000 otpm=8000 concurrency=2-40`."),
+  concurrencyMin: concurrency.describe("Requests at once to which a lane is cut back at most."),
+  concurrencyStart: concurrency.describe("Requests at once with which a lane begins."),
+  concurrencyMax: concurrency.describe("Requests at once that a lane may grow to."),
+  allowUnknownPrices: z
+    .boolean()
+    .describe("Admit models of unknown price although there is a dollar limit; their cost is then not counted."),
+});
+
 const LimitsConfig = z.strictObject({
   stepsMax: limits.stepsMax.describe("Steps of one episode."),
   tokensMax: limits.tokensMax.describe("Tokens of one episode."),
@@ -89,6 +105,10 @@ const CampaignConfig = z.strictObject({
   tasksPerDocument: campaign.tasksPerDocument.describe("Tasks proposed per document (N of the paper)."),
   seed: campaign.seed.describe("Seed of every choice."),
   costUsdMax: campaign.costUsdMax.describe("Dollars after which the campaign stops buying; none: no limit."),
+  priority: campaign.priority.unwrap().describe("Before campaigns of a lower one wherever model calls wait."),
+  weight: campaign.weight
+    .unwrap()
+    .describe("Share of a provider's limits beside other campaigns of the same priority."),
   instructionKinds: campaign.instructionKinds.describe("Kinds of backward construction."),
   windowPolicy: z.enum(["faithful", "bounded"]).describe("Every window, or a sample of at most windowsMax."),
   windowsMax: z.int().positive().max(10_000).describe("Windows per trajectory under the bounded policy."),
@@ -121,6 +141,7 @@ export const HindcastConfig = z.strictObject({
   cluster: ClusterConfig.describe("The processes on this machine."),
   models: ModelsConfig.describe("Which models do what."),
   index: IndexConfig.describe("How demonstrations are found."),
+  admission: AdmissionConfig.describe("What the fleet may ask of providers, and spend."),
   campaign: CampaignConfig.describe("What is learned from, and how."),
 });
 export type HindcastConfig = z.infer<typeof HindcastConfig>;

@@ -3,7 +3,7 @@ import { isUsableEnd } from "@hindcast/shared";
 import type { EpisodeEnded, GainResult } from "@hindcast/shared";
 import pMap from "p-map";
 import type { CampaignContext } from "../campaign-context.ts";
-import { collectAndCharge, rolloutTask } from "../rollout.ts";
+import { collectAndCharge, paidFor, rolloutTask } from "../rollout.ts";
 import { gainOf, type PairedEpisode } from "./gain-statistics.ts";
 import type { HeldOutTask } from "./held-out-tasks.ts";
 import { caughtUpIndex } from "./index-state.ts";
@@ -35,7 +35,7 @@ export async function measureGain(context: CampaignContext, tasks: readonly Held
 }
 
 async function runArm(context: CampaignContext, task: HeldOutTask, arm: "off" | "on"): Promise<PairedEpisode> {
-  const ended = await context.tasks.run(
+  const result = await context.tasks.run(
     rolloutTask(context, {
       instruction: task.instruction,
       environment: task.environment,
@@ -45,6 +45,7 @@ async function runArm(context: CampaignContext, task: HeldOutTask, arm: "off" | 
       retrieval: arm === "on" ? context.settings.retrieval : null,
     }),
   );
+  const ended = paidFor(result);
   if (isUsableEnd(ended.reason)) await collectAndCharge(context, ended);
   return { verdict: verdictOf(ended), steps: ended.steps };
 }

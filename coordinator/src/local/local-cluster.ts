@@ -37,6 +37,8 @@ export interface LocalClusterOptions {
   environment: ProcessEnvironment;
   /** Environment of the processes that call models: keys and endpoints. */
   modelEnvironment: Record<string, string>;
+  /** What the operator decides about admission, for the coordinator. */
+  admissionEnvironment?: Record<string, string>;
   /** The embedder and what it takes to reach it, for the index. */
   indexEnvironment: Record<string, string>;
   onEvent: (event: ClusterEvent) => void;

@@ -35,6 +35,7 @@ export function processSpecs(
     spec(i === 0 ? "coordinator" : `coordinator-${i + 1}`, "coordinator", "coordinator/src/main.ts", {
       ...bus("coordinator"),
       ...options.modelEnvironment,
+      ...options.admissionEnvironment,
     }),
   );
   const index = spec("index-core", "index", "index-core/ts/main.ts", {

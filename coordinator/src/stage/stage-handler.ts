@@ -19,9 +19,11 @@ import type {
   Lease,
   LeasedTask,
   Logger,
+  Model,
   ModelSource,
   TaskHandler,
 } from "@hindcast/shared/node";
+import { CampaignAccount } from "../campaign-account.ts";
 import type { StageContext } from "../campaign-context.ts";
 import { CostLedger } from "../cost-ledger.ts";
 import { Funnel } from "../funnel.ts";
@@ -154,18 +156,23 @@ export class StageHandler implements TaskHandler {
   #contextOf(task: StageTask, signal: AbortSignal): StageContext {
     const { campaignId: id, settings, leftUsd } = task;
     const { bus, model, logger } = this.#deps;
+    const report = progressOf(bus, id);
+    const account = new CampaignAccount(id, report);
+    const charged = (name: string): Model => account.charge(model(name, settings.batch));
     return {
       id,
       settings,
-      generator: model(settings.models.generator, settings.batch),
-      judges: settings.models.judges.map((judge) => model(judge, settings.batch)),
+      generator: charged(settings.models.generator),
+      judges: settings.models.judges.map(charged),
+      // Admission keeps the limit call by call; what comes from batches is not admitted and shows here.
       ledger: new CostLedger(leftUsd),
       funnel: new Funnel(),
       warnings: new Set(),
       random: seededRandom(settings.seed, id),
       logger: logger.child({ campaignId: id, taskId: task.taskId }),
       signal,
-      report: progressOf(bus, id),
+      report,
+      waiting: account,
     };
   }
 

@@ -1,10 +1,11 @@
 // One attempt at a rollout task: open a world, continue what an earlier attempt left or begin, run the episode, close.
 import type { EpisodeEnded, RolloutTask, Trajectory, WorkerId } from "@hindcast/shared";
-import type { Bus, Logger, Model } from "@hindcast/shared/node";
+import { type Bus, type Logger, type Model, onAccount } from "@hindcast/shared/node";
 import type { Environment, EnvironmentProvider } from "../environment/environment.ts";
 import { ModelPolicy } from "../policy/model-policy.ts";
 import { BusRetriever } from "../retrieval/bus-retriever.ts";
 import { noRetriever } from "../retrieval/retriever.ts";
+import { AdmissionWait } from "./admission-wait.ts";
 import { EpisodeRecorder } from "./episode-recorder.ts";
 import { runEpisode } from "./episode.ts";
 import { findBeginning } from "./resume.ts";
@@ -40,10 +41,11 @@ export async function runAttempt(
   const { task } = hold;
   await using worlds = new WorldOpener(deps, hold);
   const { environment, recorder, trajectory, attempt } = await begin(deps, hold, worlds, signal);
-  const model = deps.model(task.model);
+  const wait = new AdmissionWait(deps.logger.child({ episodeId: task.episodeId }));
+  const model = onAccount(deps.model(task.model), { campaignId: task.campaignId, observer: wait });
   const retriever = task.retrieval === null ? noRetriever : new BusRetriever(deps.bus, model);
   const outcome = await runEpisode(
-    { task, environment, policy: new ModelPolicy(model), retriever, recorder, trajectory, drain: deps.drain },
+    { task, environment, policy: new ModelPolicy(model), retriever, recorder, trajectory, drain: deps.drain, wait },
     signal,
   );
   if (outcome.kind === "handed-back") return "handed-back";

@@ -10,13 +10,30 @@ export class Deadline implements Disposable {
   readonly signal: AbortSignal;
   readonly #outer: AbortSignal;
   readonly #passed = new AbortController();
-  readonly #timer: NodeJS.Timeout;
+  #timer: NodeJS.Timeout | undefined;
+  #leftMs: number;
+  #startedAt = 0;
+  #stopped = 0;
+  #isOver = false;
 
   constructor(ms: number, outer: AbortSignal) {
     this.#outer = outer;
+    this.#leftMs = ms;
     this.signal = AbortSignal.any([outer, this.#passed.signal]);
-    const passed = (): void => this.#passed.abort(new Error("the episode's wall time is up"));
-    this.#timer = setTimeout(passed, Math.min(Math.ceil(ms), timerMsMax));
+    this.#start();
+  }
+
+  /** Stops the clock, for waiting that is not the episode's fault; as often as it is started again. */
+  stop(): void {
+    this.#stopped += 1;
+    if (this.#stopped > 1) return;
+    clearTimeout(this.#timer);
+    this.#leftMs -= performance.now() - this.#startedAt;
+  }
+
+  goOn(): void {
+    this.#stopped -= 1;
+    if (this.#stopped === 0) this.#start();
   }
 
   /** The time is up, and nothing else stopped the episode. */
@@ -25,6 +42,14 @@ export class Deadline implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#isOver = true;
     clearTimeout(this.#timer);
+  }
+
+  #start(): void {
+    if (this.#isOver) return;
+    this.#startedAt = performance.now();
+    const passed = (): void => this.#passed.abort(new Error("the episode's wall time is up"));
+    this.#timer = setTimeout(passed, Math.max(0, Math.min(Math.ceil(this.#leftMs), timerMsMax)));
   }
 }

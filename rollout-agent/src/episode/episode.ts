@@ -5,6 +5,7 @@ import type { EndReason, Evaluation, RolloutTask, Step, Trajectory, Turn } from 
 import type { Environment } from "../environment/environment.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { Retriever } from "../retrieval/retriever.ts";
+import type { AdmissionWait } from "./admission-wait.ts";
 import { Deadline } from "./deadline.ts";
 import type { EpisodeRecorder } from "./episode-recorder.ts";
 import { LimitGovernor } from "./limit-governor.ts";
@@ -19,6 +20,8 @@ export interface EpisodeContext {
   trajectory: Trajectory;
   /** Aborts when the worker drains: finish the running step, then hand back. */
   drain: AbortSignal;
+  /** What the model calls wait for admission: no time of the episode's. */
+  wait?: AdmissionWait;
 }
 
 export type EpisodeOutcome =
@@ -38,8 +41,9 @@ type Stop = { reason: EndReason; detail: string; closing: Turn | null };
 /** @throws HindcastError when Hindcast or its surroundings fail; whatever the policy does is an outcome. */
 export async function runEpisode(context: EpisodeContext, signal: AbortSignal): Promise<EpisodeOutcome> {
   const { task, trajectory, drain } = context;
-  const governor = new LimitGovernor(task.limits, trajectory.steps);
+  const governor = new LimitGovernor(task.limits, trajectory.steps, () => context.wait?.totalMs ?? 0);
   using deadline = new Deadline(governor.timeLeftMs, signal);
+  context.wait?.holds(deadline);
   let stop: Stop | null = null;
   while (stop === null) {
     if (drain.aborted) return { kind: "handed-back", stepsDone: trajectory.steps.length };
@@ -52,17 +56,18 @@ export async function runEpisode(context: EpisodeContext, signal: AbortSignal): 
 
 /** Retrieve, act, step, record. @returns why the episode stops here, or null. */
 async function takeStep(
-  { task, environment, policy, retriever, recorder, trajectory }: EpisodeContext,
+  { task, environment, policy, retriever, recorder, trajectory, wait }: EpisodeContext,
   governor: LimitGovernor,
   deadline: Deadline,
 ): Promise<Stop | null> {
   const { signal } = deadline;
+  const now = (): number => performance.now() - (wait?.totalMs ?? 0);
   try {
     signal.throwIfAborted();
-    const startedAt = performance.now();
+    const startedAt = now();
     const retrieval = await retriever.demonstrationsFor(task, trajectory, signal);
     governor.addCalls(retrieval.calls);
-    const retrievedAt = performance.now();
+    const retrievedAt = now();
 
     const stepsLeft = task.limits.stepsMax - trajectory.steps.length;
     const answer = await policy.act({ task, trajectory, retrieved: retrieval.demonstrations, stepsLeft }, signal);
@@ -74,7 +79,7 @@ async function takeStep(
       retrieved: retrieval.demonstrations.map(({ reference }) => reference),
     };
     if (turn.action.kind === "stop") return { reason: "submitted", detail: "", closing: turn };
-    const actedAt = performance.now();
+    const actedAt = now();
 
     const state = await environment.step(turn.action, signal);
     governor.outputBytes += state.outputBytes;
@@ -82,7 +87,7 @@ async function takeStep(
     const timings = {
       retrieveMs: retrievedAt - startedAt,
       actMs: actedAt - retrievedAt,
-      environmentMs: performance.now() - actedAt,
+      environmentMs: now() - actedAt,
     };
     const step: Step = { index: trajectory.steps.length + 1, turn, observed, timings };
     await recorder.step(step);

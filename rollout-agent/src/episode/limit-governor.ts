@@ -15,13 +15,18 @@ export class LimitGovernor {
   readonly #limits: EpisodeLimits;
   readonly #startedAt = performance.now();
   readonly #earlierMs: number;
+  readonly #waitedMs: () => number;
   usage: Usage = noUsage;
   costUsd: number | null = 0;
   outputBytes = 0;
 
-  /** @param inherited steps of earlier attempts that stand. */
-  constructor(limits: EpisodeLimits, inherited: Trajectory["steps"]) {
+  /**
+   * @param inherited steps of earlier attempts that stand.
+   * @param waitedMs time of this attempt that is not the episode's.
+   */
+  constructor(limits: EpisodeLimits, inherited: Trajectory["steps"], waitedMs: () => number = () => 0) {
     this.#limits = limits;
+    this.#waitedMs = waitedMs;
     for (const { turn, observed } of inherited) {
       this.addCalls(turn.calls);
       if (observed.observation.kind !== "shell") continue;
@@ -40,7 +45,8 @@ export class LimitGovernor {
   }
 
   get timeLeftMs(): number {
-    return Math.max(0, this.#limits.wallTimeMs - this.#earlierMs - (performance.now() - this.#startedAt));
+    const spentMs = performance.now() - this.#startedAt - this.#waitedMs();
+    return Math.max(0, this.#limits.wallTimeMs - this.#earlierMs - spentMs);
   }
 
   /** The first limit that is used up, looked at before each step. */

@@ -1,4 +1,4 @@
-// Requirements: 3.3.fencing, 3.4.outcomes, 3.3.write-once
+// Requirements: 5.5.budget, 3.3.fencing, 3.4.outcomes, 3.3.write-once
 import { type EpisodeEnded, HindcastError, type WorkerId } from "@hindcast/shared";
 import { type Bus, Cancellations, type Lease, type LeasedTask, silentLogger } from "@hindcast/shared/node";
 import { Registry } from "prom-client";
@@ -104,6 +104,13 @@ describe("RolloutHandler", () => {
     const { handler, written } = arrange({ lease: "unreleasable" });
     expect(await handler.handle(leased, task, never)).toEqual({ kind: "done" });
     expect(written).toMatchObject([{ reason: "submitted", fencingToken: 3 }]);
+  });
+
+  it("ends an episode whose campaign can pay no more, and says so in its record", async () => {
+    const spent = { code: "CAMPAIGN_BUDGET_EXHAUSTED", boundary: "campaign", message: "$1 of $1 are spent" } as const;
+    const { handler, written } = arrange({ step: () => Promise.reject(new HindcastError(spent)) });
+    expect(await handler.handle(leased, task, never)).toEqual({ kind: "done" });
+    expect(written).toMatchObject([{ reason: "cancelled", error: { code: "CAMPAIGN_BUDGET_EXHAUSTED" } }]);
   });
 
   it("counts an episode only when its terminal record was stored", async () => {

@@ -83,6 +83,8 @@ export class RolloutHandler {
       }
       if (cancelled.aborted) return endWithout("cancelled", deliveryCount, null);
       if (isUnavailable(error)) return endWithout("unavailable", deliveryCount, error);
+      // The coordinator reads it from the record and ends the campaign; nobody else could pay for this task either.
+      if (isExhausted(error)) return endWithout("cancelled", deliveryCount, error);
       throw error;
     }
   }
@@ -153,6 +155,10 @@ function isUnavailable(error: unknown): error is HindcastError {
     error instanceof HindcastError &&
     (error.code === "ENVIRONMENT_SETUP_FAILED" || error.code === "ENVIRONMENT_UNAVAILABLE")
   );
+}
+
+function isExhausted(error: unknown): error is HindcastError {
+  return error instanceof HindcastError && error.code === "CAMPAIGN_BUDGET_EXHAUSTED";
 }
 
 function heldElsewhere(task: RolloutTask, cause: unknown): HindcastError {

@@ -57,6 +57,10 @@ export const CampaignSettings = z.strictObject({
     tasksPerKindMax: z.int().nonnegative(),
   }),
   costUsdMax: z.number().positive().nullable(),
+  /** Before campaigns of a lower one on every lane of a provider. */
+  priority: z.enum(["high", "normal", "low"]).default("normal"),
+  /** Share of a lane beside other campaigns of the same priority. */
+  weight: z.int().min(1).max(100).default(1),
   verifyByReplay: z.boolean(),
   /** Campaigns of earlier versions do not say. */
   batch: BatchSettings.default({ purposes: [], fallback: "interactive" }),

@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { WorkerId } from "../domain/ids.ts";
 import { limits } from "../limits.ts";
+import { LaneRule } from "./admission/lane-rules.ts";
 import { EmbeddingDimensions, IndexEmbedder } from "./model/embedding/embedding-models.ts";
 
 export interface EnvironmentVariable<S extends z.ZodType = z.ZodType> {
@@ -166,6 +167,54 @@ export const coordinatorVariables = {
   ),
 } as const;
 
+/** What a coordinator reads to admit requests to providers for the whole fleet. */
+export const admissionVariables = {
+  fleetUsdMax: variable(
+    "HINDCAST_ADMISSION_FLEET_USD_MAX",
+    z
+      .string()
+      .regex(/^\d{1,9}(\.\d{1,6})?$/, "expected an amount in dollars")
+      .transform(Number)
+      .nullable()
+      .default(null),
+    "Dollars that all campaigns may spend together; unset: no limit.",
+  ),
+  lanes: variable(
+    "HINDCAST_ADMISSION_LANES",
+    z
+      .string()
+      .default("")
+      .transform((text) =>
+        text
+          .split(",")
+          .map((rule) => rule.trim())
+          .filter((rule) => rule !== ""),
+      )
+      .pipe(z.array(LaneRule).max(limits.admissionLanesMax)),
+    "Known limits of lanes, separated by commas: provider:family rpm=N itpm=N otpm=N concurrency=MIN-MAX.",
+  ),
+  concurrencyMin: variable(
+    "HINDCAST_ADMISSION_CONCURRENCY_MIN",
+    WholeNumber.pipe(z.int().min(1).max(10_000)).default(1),
+    "Requests at once to which a lane is cut back at most.",
+  ),
+  concurrencyStart: variable(
+    "HINDCAST_ADMISSION_CONCURRENCY_START",
+    WholeNumber.pipe(z.int().min(1).max(10_000)).default(20),
+    "Requests at once with which a lane begins.",
+  ),
+  concurrencyMax: variable(
+    "HINDCAST_ADMISSION_CONCURRENCY_MAX",
+    WholeNumber.pipe(z.int().min(1).max(10_000)).default(100),
+    "Requests at once that a lane may grow to.",
+  ),
+  allowUnknownPrices: variable(
+    "HINDCAST_ADMISSION_ALLOW_UNKNOWN_PRICES",
+    Flag.default(false),
+    "Admit models of unknown price although there is a dollar limit; their cost is then not counted.",
+  ),
+} as const;
+
 /** What the command line reads to run a cluster on this machine. */
 export const localVariables = {
   natsServer: variable(
@@ -188,5 +237,6 @@ export const environmentVariables: EnvironmentVariables = {
   ...indexVariables,
   ...modelVariables,
   ...coordinatorVariables,
+  ...admissionVariables,
   ...localVariables,
 };

@@ -28,6 +28,10 @@ export const buckets = {
   blobs: "BLOBS",
   /** Snapshots of indexes: pointers in the key-value bucket, files in the object store of the same name. */
   indexes: "INDEXES",
+  /** Dollars settled and reserved, by campaign and of the fleet. */
+  budgets: "BUDGETS",
+  /** What is known of each lane of a provider. */
+  lanes: "LANES",
 } as const;
 
 export const subjects = {
@@ -63,9 +67,13 @@ export const subjects = {
   /** Core request/reply to the coordinator: one subject per verb of `protocol/control.ts`. */
   control: (verb: string): string => `hindcast.control.${verb}`,
   controls: "hindcast.control.*",
+  /** Core request/reply to the one process that admits: one subject per verb of `protocol/admission.ts`. */
+  admission: (verb: AdmissionVerb): string => `hindcast.admission.${verb}`,
   /** Core publish, lossy by intent: what a progress bar shows. */
   progress: (campaign: CampaignId): string => `hindcast.progress.${campaign}`,
 } as const;
+
+export type AdmissionVerb = "reserve" | "settle" | "renew" | "status" | "resume";
 
 export type RetrievalVerb = "search" | "get" | "stats" | "explain" | "health" | "vectors";
 

@@ -33,7 +33,7 @@ export interface Bus {
   readonly deadLetters: DeadLetters;
   /** A typed bucket. Names come from `buckets`; `limits.messageBytesMax` holds for values. */
   records<S extends z.ZodType>(
-    bucket: "JOURNAL" | "VECTORS" | "CAMPAIGNS" | "BATCHES" | "WORKERS" | "INDEXES",
+    bucket: "JOURNAL" | "VECTORS" | "CAMPAIGNS" | "BATCHES" | "WORKERS" | "INDEXES" | "BUDGETS" | "LANES",
     schema: S,
   ): RecordStore<z.output<S>>;
   /** Creates or updates every stream, consumer and bucket. Idempotent; the coordinator's duty at start. */
@@ -221,6 +221,8 @@ export interface Endpoint<Q extends z.ZodType, R extends z.ZodType> {
   queue: string;
   request: Q;
   reply: R;
+  /** Requests that are worked on at once; further ones are refused as BUS_FULL. @default limits.requestsInFlightMax */
+  inFlightMax?: number;
   handle: (request: z.output<Q>, signal: AbortSignal) => Promise<z.input<R>>;
 }
 

@@ -59,7 +59,7 @@ class NatsBus implements Bus {
   }
 
   records<S extends z.ZodType>(
-    bucket: "JOURNAL" | "VECTORS" | "CAMPAIGNS" | "BATCHES" | "WORKERS" | "INDEXES",
+    bucket: "JOURNAL" | "VECTORS" | "CAMPAIGNS" | "BATCHES" | "WORKERS" | "INDEXES" | "BUDGETS" | "LANES",
     schema: S,
   ): RecordStore<z.output<S>> {
     return new BucketRecordStore(this.#connection, bucket, schema);

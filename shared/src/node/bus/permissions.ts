@@ -33,6 +33,8 @@ const writeBlobs = writeObjects(buckets.blobs);
 /** One token more: partitions are asked by the index's own replicas alone, who know how to merge their answers. */
 const retrieval = "hindcast.retrieval.*";
 const progress = "hindcast.progress.>";
+/** What whoever sends requests to a provider says to the one who admits them. */
+const admitted = (["reserve", "settle", "renew"] as const).map(subjects.admission);
 
 export function permissionsOf(options: RoleOptions): Permissions {
   const inbox = `${options.inboxPrefix}.>`;
@@ -78,6 +80,8 @@ function rolloutAgent(worker: WorkerId, pools: readonly Pool[], inbox: string): 
       ...followStream(bucketStream(buckets.campaigns)),
       retrieval,
       progress,
+      ...admitted,
+      messageGet(bucketStream(buckets.budgets)),
     ],
     subscribe: [inbox],
     allowResponses: false,
@@ -116,6 +120,8 @@ function client(inbox: string): Permissions {
   return {
     publish: [
       subjects.controls,
+      subjects.admission("status"),
+      subjects.admission("resume"),
       retrieval,
       "$SRV.>",
       ...writeBlobs,

@@ -94,15 +94,17 @@ export class Responder implements AsyncDisposable {
   /** One for all: making one for each request costs ten microseconds and the garbage collector more. */
   readonly #signal: AbortSignal;
   readonly #answer: (message: Msg, signal: AbortSignal) => Promise<void>;
+  readonly #inFlightMax: number;
 
   constructor(
     connection: Connection,
-    at: { subject: string; queue: string },
+    at: { subject: string; queue: string; inFlightMax?: number },
     answer: (message: Msg, signal: AbortSignal) => Promise<void>,
   ) {
     this.#connection = connection;
     this.#signal = AbortSignal.any([this.#stop.signal, connection.closing]);
     this.#answer = answer;
+    this.#inFlightMax = at.inFlightMax ?? limits.requestsInFlightMax;
     this.#subscription = connection.nats.subscribe(at.subject, {
       queue: at.queue,
       callback: (error, message) => {
@@ -124,7 +126,9 @@ export class Responder implements AsyncDisposable {
   }
 
   #take(message: Msg): void {
-    if (this.#running.size >= limits.requestsInFlightMax) return respondError(message, overloaded(message.subject));
+    if (this.#running.size >= this.#inFlightMax) {
+      return respondError(message, overloaded(message.subject, this.#inFlightMax));
+    }
     const work = this.#answer(message, this.#signal)
       .catch((error: unknown) => this.#connection.report(`error ${message.subject}: ${messageOf(error)}`))
       .finally(() => this.#running.delete(work));
@@ -132,11 +136,11 @@ export class Responder implements AsyncDisposable {
   }
 }
 
-function overloaded(subject: string): HindcastError {
+function overloaded(subject: string, inFlightMax: number): HindcastError {
   return new HindcastError({
     code: "BUS_FULL",
     boundary: "bus",
-    message: `${subject} already works on ${limits.requestsInFlightMax} requests; try again`,
+    message: `${subject} already works on ${inFlightMax} requests; try again`,
     retryable: true,
   });
 }

@@ -104,6 +104,8 @@ export function streamDefinitions(options: TopologyOptions): StreamDefinition[] 
     buckets.campaigns,
     buckets.batches,
     buckets.indexes,
+    buckets.budgets,
+    buckets.lanes,
   ].map(bucketDefinition);
   const objectStreams = [buckets.blobs, buckets.indexes].map(objectDefinition);
   return [...messageStreams, ...bucketStreams, ...objectStreams].map((definition) => ({

@@ -4,9 +4,9 @@
 import type * as Sdk from "@anthropic-ai/sdk";
 import type Anthropic from "@anthropic-ai/sdk";
 import type { APIError } from "@anthropic-ai/sdk";
-import { sha256Hex } from "../derive-id.ts";
 import { type Driver, type DriverAnswer, DriverFailure, type FailureKind } from "./driver.ts";
 import { kindOfStatus, redact, transportFailure } from "./driver.ts";
+import { laneIdOf } from "./lane-id.ts";
 import type { CompletionRequest, ContentPart, StopReason } from "./model.ts";
 import { bucketsOf, retryAfterMs, shouldRetry } from "./rate-limit-headers.ts";
 
@@ -35,7 +35,7 @@ export function anthropicDriver(options: AnthropicOptions): Driver {
     id: `anthropic:${model}`,
     provider: "anthropic",
     settings: { baseUrl: options.baseUrl, thinking },
-    lane: `anthropic ${baseURL} ${sha256Hex(apiKey).slice(0, 12)} ${model}`,
+    lane: laneIdOf({ provider: "anthropic", baseUrl: baseURL, apiKey, model }),
     async send(request, signal) {
       const sdk = await loadSdk();
       client ??= anthropicClient(sdk, options);

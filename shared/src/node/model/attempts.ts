@@ -4,8 +4,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { HindcastError, toHindcastError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
+import type { Admission, AdmissionRequest, AttemptResult } from "./admission.ts";
 import { DriverFailure, failureRules } from "./driver.ts";
-import { type Lane, Lanes, type Need } from "./lanes.ts";
+import { Lanes } from "./lanes.ts";
+import { LocalAdmission } from "./local-admission.ts";
 import type { RateLimitBucket } from "./rate-limit-headers.ts";
 
 export interface Clock {
@@ -35,6 +37,8 @@ export interface RetryEvent {
 }
 
 export interface AttemptOptions {
+  /** Gives every request its ticket. @default that of this process alone, over `lanes` */
+  admission?: Admission;
   /** Share one between all models of a process. */
   lanes?: Lanes;
   clock?: Clock;
@@ -50,7 +54,8 @@ export interface AttemptOptions {
 export interface Caller {
   /** `provider:model`. */
   id: string;
-  lane: Lane;
+  lane: string;
+  admission: Admission;
   clock: Clock;
   random: () => number;
   attemptTimeoutMs: number;
@@ -58,19 +63,21 @@ export interface Caller {
 }
 
 export function callerOf({ id, lane }: { id: string; lane: string }, options: AttemptOptions): Caller {
+  const [clock, random] = [options.clock ?? systemClock, options.random ?? Math.random];
   return {
     id,
-    lane: (options.lanes ?? new Lanes()).of(lane),
-    clock: options.clock ?? systemClock,
-    random: options.random ?? Math.random,
+    lane,
+    admission: options.admission ?? new LocalAdmission(options.lanes ?? new Lanes(), clock, random),
+    clock,
+    random,
     attemptTimeoutMs: options.attemptTimeoutMs ?? limits.modelCallTimeoutMs,
     onRetry: options.onRetry ?? (() => undefined),
   };
 }
 
 const backoffBaseMs = 500;
-/** After a told wait, callers of a lane spread over this long, so that they do not all come at once. */
-const stampedeSpreadMs = 1_000;
+/** Times that one call waits for a lane whose money is spent: each is a pause of a quarter of an hour or more. */
+const pausesMax = 1_000;
 
 /** Delay before attempt `attempt + 1` where the provider names none: half of a capped exponential, plus jitter. */
 export function backoffMs(attempt: number, random: () => number): number {
@@ -81,29 +88,37 @@ export function backoffMs(attempt: number, random: () => number): number {
 interface Answered {
   /** Rate limits that the answer's headers report. */
   buckets: RateLimitBucket[];
+  /** What was used; null or absent: as estimated. */
+  used?: Pick<AttemptResult, "usage" | "costUsd">;
 }
 
+/** What a request is estimated to take. */
+export type CallNeed = Omit<AdmissionRequest, "model" | "lane">;
+
 /**
- * Sends until there is an answer or a failure that no further attempt would mend.
- * @throws HindcastError MODEL_RATE_LIMITED when the lane stays closed for longer than one wait may take.
+ * Sends until there is an answer or a failure that no further attempt would mend. Every attempt is admitted first.
+ * @throws HindcastError what `Admission.admit` throws.
  */
 export async function attempting<A extends Answered>(
   caller: Caller,
-  need: Need,
+  need: CallNeed,
   send: (signal: AbortSignal) => Promise<A>,
   signal: AbortSignal,
 ): Promise<{ outcome: A | DriverFailure; attempts: number }> {
-  let invalidAnswers = 0;
+  let [invalidAnswers, pauses] = [0, 0];
   for (let attempt = 1; ; attempt++) {
-    await waitForLane(caller, need, signal);
-    const outcome = await attemptOnce(caller, send, signal);
+    const outcome = await attemptOnce(caller, need, send, signal);
     if (!(outcome instanceof DriverFailure)) return { outcome, attempts: attempt };
     if (outcome.kind === "answer-invalid") invalidAnswers++;
-    const isLast = attempt >= limits.modelAttemptsMax || invalidAnswers >= limits.modelInvalidAnswersMax;
-    if (!outcome.isRetried || isLast || outcome.kind === "context-overflow") return { outcome, attempts: attempt };
+    // The lane is paused now: the next admission waits until it is not.
+    const isPause = outcome.kind === "budget-exhausted" && caller.admission.isPausing && pauses++ < pausesMax;
+    const isLast = attempt - pauses >= limits.modelAttemptsMax || invalidAnswers >= limits.modelInvalidAnswersMax;
+    const isFinal = !outcome.isRetried || isLast || outcome.kind === "context-overflow";
+    if (isFinal && !isPause) return { outcome, attempts: attempt };
     caller.onRetry({ model: caller.id, failure: outcome, attempt });
-    if (outcome.retryAfterMs === null) await caller.clock.sleep(backoffMs(attempt, caller.random), signal);
-    else caller.lane.closeUntil(caller.clock.now() + outcome.retryAfterMs);
+    if (outcome.retryAfterMs === null && !isPause) {
+      await caller.clock.sleep(backoffMs(attempt, caller.random), signal);
+    }
   }
 }
 
@@ -121,43 +136,44 @@ export function failureError(id: string, failure: DriverFailure, attempts: numbe
   });
 }
 
-/** Waits until the lane is open; a lane that stays closed longer than one wait may take is an error, not a stall. */
-async function waitForLane({ id, lane, clock, random }: Caller, need: Need, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  let waitedMs = 0;
-  for (let wait = lane.waitMs(need, clock.now()); wait > 0; wait = lane.waitMs(need, clock.now())) {
-    if (waitedMs + wait > limits.modelRetryDelayMsMax + stampedeSpreadMs) {
-      throw new HindcastError({
-        code: "MODEL_RATE_LIMITED",
-        boundary: "model",
-        message: `${id} is rate-limited for another ${Math.ceil(wait / 1_000)} s. ${failureRules["rate-limited"].remedy}`,
-        retryable: true,
-      });
-    }
-    // Whole milliseconds: fractions would add up to a wait that is longer or shorter than was told.
-    const delay = wait + Math.floor(random() * Math.min(stampedeSpreadMs, wait));
-    await clock.sleep(delay, signal);
-    waitedMs += delay;
-  }
-}
-
+// oxlint-disable-next-line max-params -- who sends what under which signal
 async function attemptOnce<A extends Answered>(
-  { lane, attemptTimeoutMs }: Caller,
+  { id, lane, admission, clock, attemptTimeoutMs }: Caller,
+  need: CallNeed,
   send: (signal: AbortSignal) => Promise<A>,
   signal: AbortSignal,
 ): Promise<A | DriverFailure> {
+  const ticket = await admission.admit({ model: id, lane, ...need }, signal);
+  const startedAtMs = clock.now();
+  const settle = (result: Omit<AttemptResult, "durationMs">): void =>
+    ticket.settle({ ...result, durationMs: Math.max(0, clock.now() - startedAtMs) });
   const timeout = AbortSignal.timeout(attemptTimeoutMs);
   try {
     const answer = await send(AbortSignal.any([signal, timeout]));
-    lane.learn(answer.buckets);
+    const used = answer.used ?? { usage: null, costUsd: null };
+    settle({ kind: "answered", ...used, retryAfterMs: null, detail: "", buckets: answer.buckets });
     return answer;
   } catch (error) {
+    const failure = timeout.aborted
+      ? new DriverFailure({ kind: "timeout", message: `no complete answer within ${attemptTimeoutMs} ms` })
+      : error;
+    settle(signal.aborted || !(failure instanceof DriverFailure) ? abortedResult : failedResult(failure));
     signal.throwIfAborted();
-    if (timeout.aborted) {
-      return new DriverFailure({ kind: "timeout", message: `no complete answer within ${attemptTimeoutMs} ms` });
-    }
-    if (!(error instanceof DriverFailure)) throw toHindcastError(error, "model");
-    lane.learn(error.buckets);
-    return error;
+    if (!(failure instanceof DriverFailure)) throw toHindcastError(failure, "model");
+    return failure;
   }
+}
+
+const abortedResult: Omit<AttemptResult, "durationMs"> = {
+  kind: "aborted",
+  usage: null,
+  costUsd: null,
+  retryAfterMs: null,
+  detail: "",
+  buckets: [],
+};
+
+function failedResult(failure: DriverFailure): Omit<AttemptResult, "durationMs"> {
+  const { kind, retryAfterMs, buckets, message, mayBeBilled } = failure;
+  return { kind, usage: null, costUsd: mayBeBilled ? null : 0, retryAfterMs, detail: message, buckets };
 }

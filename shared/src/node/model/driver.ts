@@ -86,6 +86,8 @@ export interface DriverFailureOptions {
   retryAfterMs?: number | null;
   /** The provider's own word on whether to try again (`x-should-retry`); overrules the table. */
   shouldRetry?: boolean | null;
+  /** Whether tokens may have been bought although no answer came. @default unless an HTTP status refused the request */
+  mayBeBilled?: boolean;
   buckets?: RateLimitBucket[];
 }
 
@@ -95,6 +97,7 @@ export class DriverFailure extends Error {
   readonly status: number | null;
   readonly retryAfterMs: number | null;
   readonly isRetried: boolean;
+  readonly mayBeBilled: boolean;
   readonly buckets: RateLimitBucket[];
 
   constructor(options: DriverFailureOptions) {
@@ -103,6 +106,7 @@ export class DriverFailure extends Error {
     this.status = options.status ?? null;
     this.retryAfterMs = options.retryAfterMs ?? null;
     this.isRetried = options.shouldRetry ?? failureRules[options.kind].isRetried;
+    this.mayBeBilled = options.mayBeBilled ?? (this.status === null || this.status < 400);
     this.buckets = options.buckets ?? [];
   }
 }
@@ -146,11 +150,23 @@ export function transportFailure(error: unknown, secret: string | null): DriverF
   const isGarbled = chainOf(error).some(
     (link) => link instanceof SyntaxError || /JSON|ended without/.test(link.message),
   );
+  const isUnsent = chainOf(error).some((link) => "code" in link && unsentCodes.has(String(link.code)));
   return new DriverFailure({
     kind: isGarbled ? "answer-invalid" : "unavailable",
     message: redact(words.join(": ") || String(error), secret),
+    mayBeBilled: !isUnsent,
   });
 }
+
+/** No connection came about, so nothing can have been bought. */
+const unsentCodes = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "UND_ERR_CONNECT_TIMEOUT",
+]);
 
 const causesMax = 5;
 

@@ -1,10 +1,9 @@
 // Gemini through `@google/generative-ai`, which Google has ended support for; kept for installations that depend on it
 // and chosen by `driver: "generative-ai"`. Unary only: its stream aggregation loses parts.
 import { GoogleGenerativeAI, GoogleGenerativeAIFetchError } from "@google/generative-ai";
-import { sha256Hex } from "../derive-id.ts";
 import { type Driver, DriverFailure, transportFailure } from "./driver.ts";
 import { contentsOf, geminiAnswer, geminiFailure, geminiSeed } from "./gemini-wire.ts";
-import { type GeminiOptions, geminiBaseUrl } from "./gemini.ts";
+import { type GeminiOptions, geminiBaseUrl, geminiLane } from "./gemini.ts";
 import type { CompletionRequest } from "./model.ts";
 
 export function geminiLegacyDriver({ apiKey, model, baseUrl }: GeminiOptions): Driver {
@@ -16,7 +15,7 @@ export function geminiLegacyDriver({ apiKey, model, baseUrl }: GeminiOptions): D
     id: `gemini:${model}`,
     provider: "gemini",
     settings: { baseUrl, driver: "generative-ai" },
-    lane: `gemini ${baseUrl ?? geminiBaseUrl} ${sha256Hex(apiKey).slice(0, 12)} ${model}`,
+    lane: geminiLane({ apiKey, model, baseUrl }),
     async send(request, signal) {
       try {
         const { response } = await client.generateContent(

@@ -2,7 +2,7 @@
 // run into the HTTP client's header timeout. The SDK does not retry as long as it is given no `retryOptions`.
 import type * as Sdk from "@google/genai";
 import type { GoogleGenAI } from "@google/genai";
-import { sha256Hex } from "../derive-id.ts";
+import { laneIdOf } from "./lane-id.ts";
 import { type Driver, type DriverFailure, transportFailure } from "./driver.ts";
 import { GeminiErrorBody, contentsOf, geminiAnswer, geminiFailure, geminiSeed } from "./gemini-wire.ts";
 
@@ -60,7 +60,7 @@ export function geminiClient(sdk: typeof Sdk, { apiKey, baseUrl }: Omit<GeminiOp
 }
 
 export function geminiLane({ apiKey, model, baseUrl }: GeminiOptions): string {
-  return `gemini ${baseUrl ?? geminiBaseUrl} ${sha256Hex(apiKey).slice(0, 12)} ${model}`;
+  return laneIdOf({ provider: "gemini", baseUrl: baseUrl ?? geminiBaseUrl, apiKey, model });
 }
 
 /** Classifies whatever the SDK throws. */

@@ -69,7 +69,8 @@ export function journaled(model: Model, store: JournalStore): Model {
     return board(flight, signal);
   };
   const settings = model.settings === undefined ? {} : { settings: model.settings };
-  return { id: model.id, provider: model.provider, isOffline: model.isOffline, ...settings, complete };
+  const priced = model.isPriced === undefined ? {} : { isPriced: model.isPriced };
+  return { id: model.id, provider: model.provider, isOffline: model.isOffline, ...settings, ...priced, complete };
 }
 
 /** Waits for a shared call; a caller that aborts leaves alone, the last one takes the call down. */

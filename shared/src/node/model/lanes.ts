@@ -1,5 +1,6 @@
 // What this process knows of each provider's rate limits. A lane that is known to be closed makes callers wait before
-// they send, instead of each finding out by a 429. Other processes are not told: that is the fleet's admission.
+// they send, instead of each finding out by a 429. Other processes are not told: that is the fleet's admission
+// (../admission), beside which this is for programs that stand alone.
 import { limits } from "../../limits.ts";
 import { type RateLimitBucket, waitMs } from "./rate-limit-headers.ts";
 
@@ -28,10 +29,15 @@ export class Lane {
    */
   waitMs(need: Need, nowMs: number): number {
     const refills = this.#buckets
-      .map((bucket) => waitMs(bucket, need[bucket.unit], nowMs))
+      .map((bucket) => waitMs(bucket, amountOf(need, bucket.unit), nowMs))
       .filter((wait) => wait <= limits.modelRetryDelayMsMax);
     return Math.max(0, this.#closedUntilMs - nowMs, ...refills);
   }
+}
+
+/** Output is not known before; the provider's own 429 says when it is too much. */
+function amountOf(need: Need, unit: RateLimitBucket["unit"]): number {
+  return unit === "output-tokens" ? 0 : need[unit === "input-tokens" ? "tokens" : unit];
 }
 
 /** The lanes of a process, by name. As many as there are configured models, so nothing is ever evicted. */

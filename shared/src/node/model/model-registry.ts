@@ -7,6 +7,7 @@ import type { Bus } from "../bus/bus.ts";
 import type { ConfigOf } from "../config.ts";
 import type { modelVariables } from "../environment-variables.ts";
 import type { Logger } from "../logger.ts";
+import type { Admission } from "./admission.ts";
 import { createBatchDriver, createModel, ModelSettings } from "./create-model.ts";
 import { journaled, JournaledCompletion } from "./journal.ts";
 import { BatchDesk } from "./batch/batch-desk.ts";
@@ -22,6 +23,8 @@ export interface ModelRegistryOptions {
   logger: Logger;
   /** Lets go of open batches when it aborts; without it, no model answers from batches. */
   stopping?: AbortSignal;
+  /** Gives every request its ticket. @default each process for itself */
+  admission?: Admission;
 }
 
 /** Gives a model by id; with `batch`, one that answers those purposes from batches. */
@@ -32,13 +35,17 @@ export type ModelSource = (id: string, batch?: BatchSettings) => Model;
  * @throws HindcastError MODEL_UNKNOWN, MODEL_UNAUTHORIZED, or CONFIG_INVALID for batches that the provider does not have,
  * from the returned function, before anything is spent.
  */
-export function createModels({ config, bus, logger, stopping }: ModelRegistryOptions): ModelSource {
+export function createModels({ config, bus, logger, admission, stopping }: ModelRegistryOptions): ModelSource {
   const settings = modelSettings(config);
   const store = { records: bus.records("JOURNAL", JournaledCompletion), blobs: bus.blobs };
   const lanes = new Lanes();
   const models = new Map<string, Model>();
   const single = (id: string): Model =>
-    createModel(id, settings, { lanes, onRetry: (retry) => logger.warn({ event: "model.retry", ...retry }) });
+    createModel(id, settings, {
+      lanes,
+      ...(admission === undefined ? {} : { admission }),
+      onRetry: (retry) => logger.warn({ event: "model.retry", ...retry }),
+    });
   const desks = new Map<string, BatchDesk>();
   const deskOf = (id: string): BatchDesk => {
     const known = desks.get(id);

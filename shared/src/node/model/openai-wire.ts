@@ -2,9 +2,9 @@
 import type * as Sdk from "openai";
 import type OpenAI from "openai";
 import type { APIError } from "openai";
-import { sha256Hex } from "../derive-id.ts";
 import { DriverFailure, type FailureKind } from "./driver.ts";
 import { kindOfStatus, redact, transportFailure } from "./driver.ts";
+import { laneIdOf } from "./lane-id.ts";
 import { bucketsOf, retryAfterMs, shouldRetry } from "./rate-limit-headers.ts";
 
 export interface OpenAiEndpoint {
@@ -35,7 +35,7 @@ export function openAiClient(sdk: typeof Sdk, { apiKey, baseUrl }: OpenAiEndpoin
 }
 
 export function openAiLane({ apiKey, model, baseUrl }: OpenAiEndpoint): string {
-  return `openai ${baseUrl ?? defaultBaseUrl} ${sha256Hex(apiKey ?? "").slice(0, 12)} ${model}`;
+  return laneIdOf({ provider: "openai", baseUrl: baseUrl ?? defaultBaseUrl, apiKey: apiKey ?? "", model });
 }
 
 /** Classifies whatever the SDK throws. */

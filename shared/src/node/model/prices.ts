@@ -109,6 +109,25 @@ function weighedCost(usage: Usage, model: string, { prices, nowMs, fresh, cached
   return dollarsPerMillion / 1_000_000;
 }
 
+/**
+ * The most that a call can cost: every token at the dearest rate of its kind that any tier has. Null: unknown.
+ * @param promptTokens an upper bound, not an estimate.
+ */
+export function costMax(
+  { promptTokens, outputTokens }: { promptTokens: number; outputTokens: number },
+  model: string,
+  prices: PriceTable,
+  nowMs: number,
+): number | null {
+  if (model.startsWith("offline:")) return 0;
+  const price = priceOf(model, prices);
+  if (price === null || isOver(price, nowMs)) return null;
+  const all = [price, ...price.tiers];
+  const input = Math.max(...all.flatMap((rates) => [rates.input, rates.cacheRead ?? 0, rates.cacheWrite5m ?? 0]));
+  const output = Math.max(...all.map((rates) => rates.output));
+  return (promptTokens * input + outputTokens * output) / 1_000_000;
+}
+
 /** The price of exactly this model or, for a snapshot (`-20260915`, `-001`), of the model it is a snapshot of. */
 function priceOf(model: string, { models }: PriceTable): Price | null {
   const named = (name: string): Price | null => (Object.hasOwn(models, name) ? (models[name] ?? null) : null);

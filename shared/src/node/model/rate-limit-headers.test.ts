@@ -72,7 +72,7 @@ describe("the buckets of an answer", () => {
       "anthropic-ratelimit-input-tokens-reset": "2026-11-20T12:01:00Z",
     });
     expect(bucketsOf(anthropic, nowMs)).toEqual([
-      { unit: "tokens", limit: 40_000, remaining: 1_000, reportedAtMs: nowMs, resetAtMs: nowMs + 60_000 },
+      { unit: "input-tokens", limit: 40_000, remaining: 1_000, reportedAtMs: nowMs, resetAtMs: nowMs + 60_000 },
     ]);
     const openai = headers({
       "x-ratelimit-limit-requests": "60",

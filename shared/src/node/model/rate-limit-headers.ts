@@ -4,7 +4,8 @@
 
 /** A token bucket as reported at `reportedAtMs` (epoch); it refills steadily and is full again at `resetAtMs`. */
 export interface RateLimitBucket {
-  unit: "requests" | "tokens";
+  /** `tokens`: input and output together. */
+  unit: "requests" | "tokens" | "input-tokens" | "output-tokens";
   limit: number;
   remaining: number;
   reportedAtMs: number;
@@ -31,11 +32,11 @@ export function shouldRetry(headers: Headers | undefined): boolean | null {
 /** The buckets that an answer's headers report, in either dialect. */
 export function bucketsOf(headers: Headers | undefined, nowMs: number): RateLimitBucket[] {
   if (headers === undefined) return [];
-  const anthropic = ["requests", "tokens", "input-tokens"].map((name) =>
-    bucket(headers, nowMs, (field) => `anthropic-ratelimit-${name}-${field}`),
+  const anthropic = (["requests", "input-tokens", "output-tokens"] as const).map((unit) =>
+    bucket(headers, nowMs, { unit, nameOf: (field) => `anthropic-ratelimit-${unit}-${field}` }),
   );
-  const openai = ["requests", "tokens"].map((name) =>
-    bucket(headers, nowMs, (field) => `x-ratelimit-${field}-${name}`),
+  const openai = (["requests", "tokens"] as const).map((unit) =>
+    bucket(headers, nowMs, { unit, nameOf: (field) => `x-ratelimit-${field}-${unit}` }),
   );
   return [...anthropic, ...openai].filter((found) => found !== null);
 }
@@ -60,13 +61,17 @@ export function goDurationMs(text: string): number | null {
   return [...parts].reduce((sum, [, count, unit]) => sum + Number(count) * units[unit as keyof typeof units], 0);
 }
 
-function bucket(headers: Headers, nowMs: number, nameOf: (field: string) => string): RateLimitBucket | null {
+function bucket(
+  headers: Headers,
+  nowMs: number,
+  { unit, nameOf }: { unit: RateLimitBucket["unit"]; nameOf: (field: string) => string },
+): RateLimitBucket | null {
   const limit = numberOf(headers.get(nameOf("limit")));
   const remaining = numberOf(headers.get(nameOf("remaining")));
   const resetAtMs = resetOf(headers.get(nameOf("reset")), nowMs);
   if (limit === null || limit === 0 || remaining === null || resetAtMs === null) return null;
   return {
-    unit: nameOf("limit").includes("requests") ? "requests" : "tokens",
+    unit,
     limit,
     remaining: Math.min(remaining, limit),
     reportedAtMs: nowMs,

@@ -4,10 +4,11 @@ import { limits } from "../../limits.ts";
 import { estimateTokens } from "../../tokens.ts";
 import { noUsage } from "../../domain/usage.ts";
 import type { Usage } from "../../domain/usage.ts";
-import { type AttemptOptions, attempting, type Caller, callerOf, failureError } from "./attempts.ts";
+import type { AttemptResult } from "./admission.ts";
+import { type AttemptOptions, attempting, type Caller, callerOf, failureError, type CallNeed } from "./attempts.ts";
 import { type Driver, type DriverAnswer, DriverFailure } from "./driver.ts";
 import type { Completion, CompletionRequest, Model } from "./model.ts";
-import { batchCostOf, costOf, type PriceTable } from "./prices.ts";
+import { batchCostOf, costMax, costOf, type PriceTable } from "./prices.ts";
 import { requestHashOf } from "./request-hash.ts";
 
 export interface RetryOptions extends AttemptOptions {
@@ -22,9 +23,12 @@ export function retrying(driver: Driver, options: RetryOptions): Model {
     provider: driver.provider,
     isOffline: false,
     settings: driver.settings,
+    isPriced: costMax(noTokens, driver.id, options.prices, call.caller.clock.now()) !== null,
     complete: (request, signal) => complete(call, request, signal),
   };
 }
+
+const noTokens = { promptTokens: 0, outputTokens: 0 };
 
 interface CallContext {
   driver: Driver;
@@ -36,9 +40,11 @@ async function complete(call: CallContext, request: CompletionRequest, signal: A
   const { driver, caller } = call;
   assertSendable(driver, request);
   const startedAtMs = caller.clock.now();
-  const need = { requests: 1, tokens: estimatedInput(request) };
-  const send = async (abort: AbortSignal): Promise<DriverAnswer> => withinCap(await driver.send(request, abort));
-  const { outcome, attempts } = await attempting(caller, need, send, signal);
+  const send = async (abort: AbortSignal): Promise<DriverAnswer & { used: Used }> => {
+    const answer = withinCap(await driver.send(request, abort));
+    return { ...answer, used: usedBy(call, answer) };
+  };
+  const { outcome, attempts } = await attempting(caller, needOf(call, request), send, signal);
   const isOverflow = outcome instanceof DriverFailure && outcome.kind === "context-overflow";
   if (outcome instanceof DriverFailure && !isOverflow) throw failureError(driver.id, outcome, attempts);
   const answer = outcome instanceof DriverFailure ? overflowAnswer(driver) : outcome;
@@ -96,6 +102,38 @@ export function completionOf(
   };
 }
 
+type Used = Pick<AttemptResult, "usage" | "costUsd">;
+
+/** Cache reads count towards hardly any provider's input limit. */
+function usedBy(call: CallContext, answer: DriverAnswer): Used {
+  const { usage } = answer;
+  if (usage === null) return { usage: null, costUsd: null };
+  const inputTokens = usage.inputTokens + usage.cacheWriteTokens;
+  return { usage: { inputTokens, outputTokens: usage.outputTokens }, costUsd: costOfAnswer(call, answer) };
+}
+
+function costOfAnswer({ driver, caller, prices }: CallContext, { usage, resolvedModel }: DriverAnswer): number | null {
+  return usage === null ? null : costOf(usage, pricedAs(driver, resolvedModel), prices, caller.clock.now());
+}
+
+/** What a provider may add to a prompt for structured output, roles and turns. */
+const promptTokensAdded = 1_000;
+
+/**
+ * Rates are kept by estimates, which real usage corrects. Dollars are kept by bounds, because what is spent cannot be
+ * taken back: no tokenizer makes more tokens than a text has bytes.
+ */
+function needOf({ driver, caller, prices }: CallContext, request: CompletionRequest): CallNeed {
+  const schema = request.output.kind === "json" ? Buffer.byteLength(JSON.stringify(request.output.schema)) : 0;
+  const promptTokens = bytesOf(request) + schema + promptTokensAdded;
+  return {
+    account: request.account ?? null,
+    inputTokens: estimatedInput(request),
+    outputTokens: request.outputTokensMax,
+    usdMax: costMax({ promptTokens, outputTokens: request.outputTokensMax }, driver.id, prices, caller.clock.now()),
+  };
+}
+
 /**
  * Anthropic and Google may answer with another model than was asked for, and bill that one. OpenAI-compatible servers
  * name theirs as they like (a path, a LoRA), so the configured id is what a user's price file can know.
@@ -120,7 +158,14 @@ function estimatedUsage(request: CompletionRequest | null, answer: DriverAnswer)
   };
 }
 
-function estimatedInput({ system, messages }: CompletionRequest): number {
-  const parts = messages.flatMap(({ content }) => content.map(({ text }) => text));
-  return [system, ...parts].reduce((sum, text) => sum + estimateTokens(text), 0);
+function estimatedInput(request: CompletionRequest): number {
+  return textsOf(request).reduce((sum, text) => sum + estimateTokens(text), 0);
+}
+
+function bytesOf(request: CompletionRequest): number {
+  return textsOf(request).reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+}
+
+function textsOf({ system, messages }: CompletionRequest): string[] {
+  return [system, ...messages.flatMap(({ content }) => content.map(({ text }) => text))];
 }

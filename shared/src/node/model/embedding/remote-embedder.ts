@@ -1,10 +1,11 @@
 // Turns an embedding driver (one request) into an Embedder: batches, attempts (../attempts.ts), checks and cost.
 import { limits } from "../../../limits.ts";
 import { noUsage } from "../../../domain/usage.ts";
+import type { AttemptResult } from "../admission.ts";
 import { type AttemptOptions, attempting, type Caller, callerOf, failureError } from "../attempts.ts";
 import { DriverFailure } from "../driver.ts";
 import type { RateLimitBucket } from "../rate-limit-headers.ts";
-import { type PriceTable, costOf } from "../prices.ts";
+import { type PriceTable, costMax, costOf } from "../prices.ts";
 import { type Batch, batchesOf, cutToBytes, eachAtOnce, refuseEmpty, tokensOf } from "./batches.ts";
 import type { EmbeddingDriver } from "./driver.ts";
 import type { BatchEmbedder, EmbeddingPurpose, OnBatch } from "./embedder.ts";
@@ -81,10 +82,17 @@ interface BatchContext extends CallContext {
 async function embedBatch(call: BatchContext, batch: Batch, signal: AbortSignal): Promise<void> {
   const { driver, caller, purpose } = call;
   const startedAtMs = caller.clock.now();
-  const need = { requests: 1, tokens: batch.texts.reduce((sum, text) => sum + tokensOf(text), 0) };
+  const inputTokens = batch.texts.reduce((sum, text) => sum + tokensOf(text), 0);
+  const promptTokens = batch.texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+  const usdMax = costMax({ promptTokens, outputTokens: 0 }, driver.id, call.prices, startedAtMs);
+  const need = { account: null, inputTokens, outputTokens: 0, usdMax };
   const send = async (abort: AbortSignal): Promise<Checked> => {
-    const { vectors, inputTokens, buckets } = await driver.send(batch.texts, purpose, abort);
-    return { vectors: checked(driver, batch, vectors, buckets), inputTokens, buckets };
+    const answer = await driver.send(batch.texts, purpose, abort);
+    const used = {
+      usage: answer.inputTokens === null ? null : { inputTokens: answer.inputTokens, outputTokens: 0 },
+      costUsd: costOfAnswer(call, answer.inputTokens),
+    };
+    return { ...answer, vectors: checked(driver, batch, answer.vectors, answer.buckets), used };
   };
   const { outcome, attempts } = await attempting(caller, need, send, signal);
   if (outcome instanceof DriverFailure) {
@@ -97,7 +105,7 @@ async function embedBatch(call: BatchContext, batch: Batch, signal: AbortSignal)
     embedder: call.name,
     purpose,
     texts: batch.texts.length,
-    inputTokens: outcome.inputTokens ?? need.tokens,
+    inputTokens: outcome.inputTokens ?? inputTokens,
     costUsd: costOfAnswer(call, outcome.inputTokens),
     attempts,
     durationMs: caller.clock.now() - startedAtMs,
@@ -122,6 +130,7 @@ interface Checked {
   vectors: Float32Array[];
   inputTokens: number | null;
   buckets: RateLimitBucket[];
+  used: Pick<AttemptResult, "usage" | "costUsd">;
 }
 
 // oxlint-disable-next-line max-params -- whose answer to what, and what came with it

@@ -1,0 +1,152 @@
+// Admission for the whole fleet by one of its coordinators: whoever holds the lease answers `hindcast.admission.*`, and
+// starts from the budgets and lanes that the one before has written down.
+import {
+  AdmissionDone,
+  AdmissionRenew,
+  AdmissionReply,
+  AdmissionReserve,
+  AdmissionResume,
+  AdmissionSettle,
+  AdmissionSettled,
+  AdmissionStatus,
+  AdmissionStatusRequest,
+  type AdmissionVerb,
+  BudgetRecord,
+  LaneRecord,
+  leaseOf,
+  limits,
+  messageOf,
+  subjects,
+  type WorkerId,
+} from "@hindcast/shared";
+import { type Bus, type Lease, type Logger, systemClock } from "@hindcast/shared/node";
+import type { AdmissionMetrics } from "./admission-metrics.ts";
+import { BudgetBook } from "./budget-book.ts";
+import { TermsOfCampaigns } from "./campaign-terms.ts";
+import { Desk } from "./desk.ts";
+import type { AdmissionSettings } from "./settings.ts";
+
+export interface AdmissionDeps {
+  bus: Bus;
+  /** Names this process among those that may admit. */
+  id: WorkerId;
+  settings: AdmissionSettings;
+  logger: Logger;
+  metrics: AdmissionMetrics;
+}
+
+/** Admits whenever it is this process's turn, until `signal` aborts. */
+export async function runAdmission(deps: AdmissionDeps, signal: AbortSignal): Promise<void> {
+  const { bus, id, logger } = deps;
+  while (!signal.aborted) {
+    try {
+      const lease = await bus.leases.acquire(leaseOf.admission, id, limits.admissionLeaseMs);
+      if (lease !== null) await admitUnder(lease, deps, signal);
+    } catch (error) {
+      if (!signal.aborted) logger.warn({ event: "admission.failed", err: error }, messageOf(error));
+    }
+    await systemClock.sleep(limits.admissionElectionMs, signal).catch(() => undefined);
+  }
+}
+
+async function admitUnder(lease: Lease, deps: AdmissionDeps, outer: AbortSignal): Promise<void> {
+  const { logger } = deps;
+  const over = new AbortController();
+  const signal = AbortSignal.any([outer, lease.lost, over.signal]);
+  try {
+    await using _service = await openService(deps, { signal, onFenced: (error) => over.abort(error) });
+    logger.info({ event: "admission.begun" }, "this coordinator admits for the fleet");
+    await new Promise<void>((resolve) => {
+      if (signal.aborted) resolve();
+      signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+    logger.info({ event: "admission.ended", reason: messageOf(signal.reason) });
+  } finally {
+    await lease.release().catch((error: unknown) => logger.warn({ event: "admission.unreleased", err: error }));
+  }
+}
+
+async function openService(
+  { bus, settings, logger, metrics }: AdmissionDeps,
+  { signal, onFenced }: { signal: AbortSignal; onFenced: (error: unknown) => void },
+): Promise<AsyncDisposable> {
+  const book = new BudgetBook(bus.records("BUDGETS", BudgetRecord));
+  const lanes = bus.records("LANES", LaneRecord);
+  const terms = new TermsOfCampaigns(bus);
+  await book.open();
+  const desk = new Desk({ settings, book, terms, logger, metrics, onFenced });
+  for (const { key, value } of await lanes.entries()) desk.admitter.restore(key, value, Date.now());
+  desk.inherit();
+  terms.follow(signal).catch((error: unknown) => signal.aborted || onFenced(error));
+
+  const saved = new Map<string, string>();
+  const save = async (): Promise<void> => {
+    for (const { lane, record } of desk.admitter.records(Date.now())) {
+      const text = JSON.stringify(record);
+      if (saved.get(lane) === text) continue;
+      saved.set(lane, text);
+      await lanes.put(lane, record);
+    }
+  };
+  const keep = async (): Promise<void> => {
+    while (!signal.aborted) {
+      await systemClock.sleep(limits.admissionSaveMs, signal).catch(() => undefined);
+      if (!signal.aborted) await Promise.all([desk.sweep(), save()]);
+    }
+  };
+  const keeping = keep().catch((error: unknown) => onFenced(error));
+  const endpoints = await serveDesk(bus, desk);
+  return {
+    [Symbol.asyncDispose]: async () => {
+      desk.close();
+      await Promise.all(endpoints.map((endpoint) => endpoint[Symbol.asyncDispose]()));
+      await keeping;
+    },
+  };
+}
+
+/** Every request is answered by the one process that holds the lease; the queue is for the moment of a change. */
+async function serveDesk(bus: Bus, desk: Desk): Promise<AsyncDisposable[]> {
+  const at = (verb: AdmissionVerb): { subject: string; queue: string; inFlightMax: number } => ({
+    subject: subjects.admission(verb),
+    queue: "admission",
+    inFlightMax: limits.admissionWaitingMax,
+  });
+  const done = { v: 1, kind: "admission.done" } as const;
+  return [
+    await bus.serve({
+      ...at("settle"),
+      request: AdmissionSettle,
+      reply: AdmissionSettled,
+      handle: async (request) => ({
+        v: 1 as const,
+        kind: "admission.settled" as const,
+        isKnown: await desk.settle(request),
+      }),
+    }),
+    await bus.serve({
+      ...at("renew"),
+      request: AdmissionRenew,
+      reply: AdmissionDone,
+      handle: async ({ holder }) => (desk.saw(holder), done),
+    }),
+    await bus.serve({
+      ...at("status"),
+      request: AdmissionStatusRequest,
+      reply: AdmissionStatus,
+      handle: async () => ({ v: 1 as const, kind: "admission.status" as const, ...desk.status() }),
+    }),
+    await bus.serve({
+      ...at("resume"),
+      request: AdmissionResume,
+      reply: AdmissionDone,
+      handle: async ({ lane }) => (desk.resume(lane), done),
+    }),
+    await bus.serve({
+      ...at("reserve"),
+      request: AdmissionReserve,
+      reply: AdmissionReply,
+      handle: (request) => desk.reserve(request),
+    }),
+  ];
+}

@@ -1,0 +1,43 @@
+import { type CampaignId, CampaignRecord } from "@hindcast/shared";
+import type { Bus, RecordStore } from "@hindcast/shared/node";
+
+/** On what terms a campaign is admitted. */
+export interface CampaignTerms {
+  /** 0 goes first. */
+  priority: number;
+  weight: number;
+  costUsdMax: number | null;
+}
+
+const priorities = { high: 0, normal: 1, low: 2 } as const;
+/** What is asked for nobody's account, and for campaigns that are not stored. */
+const plain: CampaignTerms = { priority: priorities.normal, weight: 1, costUsdMax: null };
+
+/** Follows the campaigns; one that was stored a moment ago is looked up, because its limit must hold from its first call. */
+export class TermsOfCampaigns {
+  readonly #campaigns: RecordStore<CampaignRecord>;
+  readonly #known = new Map<string, CampaignTerms>();
+
+  constructor(bus: Pick<Bus, "records">) {
+    this.#campaigns = bus.records("CAMPAIGNS", CampaignRecord);
+  }
+
+  async follow(signal: AbortSignal): Promise<void> {
+    for await (const { key, value } of this.#campaigns.watch(signal)) {
+      if (value === null) this.#known.delete(key);
+      else this.#known.set(key, termsOf(value));
+    }
+  }
+
+  async of(campaign: CampaignId | null): Promise<CampaignTerms> {
+    if (campaign === null) return plain;
+    const known = this.#known.get(campaign);
+    if (known !== undefined) return known;
+    const record = await this.#campaigns.get(campaign);
+    return record === null ? plain : termsOf(record.value);
+  }
+}
+
+function termsOf({ settings }: CampaignRecord): CampaignTerms {
+  return { priority: priorities[settings.priority], weight: settings.weight, costUsdMax: settings.costUsdMax };
+}

@@ -116,11 +116,22 @@ export const requirements = {
   "5.chaos.cluster":
     "real processes and three real servers under random faults lose nothing, double nothing and pay nothing twice",
   "5.sim.invariants":
-    "simulated campaigns hold I1 to I7, pay nothing twice and end as the undisturbed one, under seeded faults of every kind",
+    "simulated campaigns hold I1 to I7, pay nothing twice, no dollar over a limit, and end as the undisturbed one, under seeded faults of every kind",
   "5.sim.lost-between-servers": "a delivery that is lost while its connection holds is noticed and asked for again",
   "5.sim.replay": "a seed replays exactly",
   "5.sim.same-bus": "the simulated server passes the tests of the bus that the real one passes",
-  "5.sim.weakened": "fencing off, journal off and ack before commit each break an invariant",
+  "5.sim.weakened": "fencing off, journal off, ack before commit and reservations off each break an invariant",
+  "5.5.aimd":
+    "concurrency is found by trying: doubling, then small steps, cut by overloads once per episode; Retry-After never freezes it",
+  "5.5.budget":
+    "dollar budgets per campaign and per fleet hold exactly, under contention and across the death of whoever admits",
+  "5.5.fair": "priorities first, then campaigns in turn by weight; everybody is admitted in the end or told why",
+  "5.5.fallback": "where nobody admits, lanes are used by shares, budgets wait, and both recover by themselves",
+  "5.5.lanes":
+    "token buckets per provider, key and model family are shared by the fleet; a broken lane or a straggler holds nobody else",
+  "5.5.pause":
+    "spend limits and daily quotas pause a lane with a visible reason; waiting for it costs no episode its time or its attempts",
+  "5.5.takeover": "another coordinator admits from what is stored; late settlements of dead holders move no dollars",
   "5.6.endpoints": "synthesis and votes go through the batch endpoints of Anthropic and Gemini, through their own SDKs",
   "5.6.resume": "a batch is resumed by its id whatever dies in between, and no request of it is bought twice",
   "5.6.any-order": "results are matched by id, in whatever order they come",

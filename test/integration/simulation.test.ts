@@ -34,6 +34,9 @@ describe("a simulated campaign", { timeout: 240_000 }, () => {
   it("holds its invariants under faults of every kind, and comes to the same demonstrations", async () => {
     const reports = await reportsOf(100);
     expect(broken(reports)).toEqual([]);
+    // Some had a limit in their way, and some had one that was enough.
+    const ends = new Set(reports.filter(({ costUsdMax }) => costUsdMax !== null).map(({ end }) => end));
+    expect([...ends].sort()).toEqual(["failed", "finished"]);
     const kinds = new Set(reports.flatMap(({ faults }) => Object.keys(faults)));
     // One or two are rare in so few runs.
     expect(kinds.size).toBeGreaterThan(faultKinds.length - 3);
@@ -55,6 +58,7 @@ describe("a simulated campaign", { timeout: 240_000 }, () => {
     [{ weakening: "fencing off", only: ["pause", "redelivery"] }, "I4", 12],
     [{ weakening: "journal off", only: ["crash"] }, "bought twice", 6],
     [{ weakening: "ack before commit", only: ["crash"], struck: "w-" }, "I1", 6],
+    [{ weakening: "reservations off", only: ["crash"], costUsdMax: 0.1 }, "over budget", 6],
   ])("is caught when a safeguard is taken out: %j breaks %s", async (settings, invariant, seeds) => {
     const reports = await reportsOf(seeds, settings);
     const found = new Set(reports.flatMap(({ violations }) => violations.map((violation) => violation.invariant)));

@@ -80,8 +80,12 @@ async function together(count: number): Promise<{ bytesPerEpisode: number; cpuMs
   const started = process.cpuUsage();
   for (let n = 1; n <= agents; n++) {
     cluster.start(`w-${n}`, (bus, drain) => {
-      const model = provider.modelsOf(bus);
-      return runAgent({ bus, workerId: `w-${n}` as WorkerId, pool, slots: count / agents, environments, model }, drain);
+      // Nobody admits here: what episodes cost is measured, each process admits its own calls.
+      const models = (): ReturnType<typeof provider.modelsOf> => provider.modelsOf(bus);
+      return runAgent(
+        { bus, workerId: `w-${n}` as WorkerId, pool, slots: count / agents, environments, models },
+        drain,
+      );
     });
   }
   const stream = (name: string): ReturnType<typeof cluster.server.jetstream.stream> =>

@@ -4,6 +4,7 @@ import {
   decode,
   Demonstration,
   type EpisodeEnded,
+  leaseOf,
   streams,
   subjects,
   TaskResult,
@@ -17,7 +18,18 @@ import { headerOf } from "./server/wire.ts";
 import type { Witness } from "./witness.ts";
 
 export interface Violation {
-  invariant: "I1" | "I2" | "I3" | "I4" | "I5" | "I6" | "I7" | "bought twice" | "another outcome" | "failure";
+  invariant:
+    | "I1"
+    | "I2"
+    | "I3"
+    | "I4"
+    | "I5"
+    | "I6"
+    | "I7"
+    | "bought twice"
+    | "over budget"
+    | "another outcome"
+    | "failure";
   detail: string;
 }
 
@@ -65,7 +77,10 @@ export class ServerState {
     for (const consumer of this.#server.jetstream.consumers.get(streams.tasks)?.values() ?? []) {
       if (consumer.pending.size > 0) words.push(`${consumer.pending.size} deliveries are not acknowledged`);
     }
-    const leases = live(this.stream("KV_LEASES"));
+    // Somebody always admits.
+    const leases = live(this.stream("KV_LEASES")).filter(
+      ({ subject }) => subject !== `$KV.LEASES.${leaseOf.admission}`,
+    );
     if (leases.length > 0) words.push(`leases are held: ${leases.map(({ subject }) => subject).join(", ")}`);
     const running = this.campaigns.filter(({ state }) => state === "running");
     if (running.length > 0) words.push(`${running.length} campaigns are running`);
@@ -103,7 +118,7 @@ export function violationsOf(state: ServerState, witness: Witness, leaseChanges:
   const { results, records } = state;
   const accepted = results.filter((result): result is EpisodeEnded => result.kind === "episode.ended");
   return [
-    ...eachTaskEndsOnce(results, witness),
+    ...eachTaskEndsOnce(state, witness),
     ...accepted.flatMap((ended) => trajectoryIsWhole(ended, records)),
     ...accepted.flatMap((ended) => writtenAlone(ended, records)),
     ...accepted.flatMap((ended) => writtenUnderItsToken(ended, records, { witness, changes: leaseChanges })),
@@ -114,16 +129,20 @@ export function violationsOf(state: ServerState, witness: Witness, leaseChanges:
   ];
 }
 
-/** I1, I2. */
-function eachTaskEndsOnce(results: TaskResult[], witness: Witness): Violation[] {
+/** I1, I2. What is still queued when a campaign ends early is taken back. */
+function eachTaskEndsOnce({ results, campaigns }: ServerState, witness: Witness): Violation[] {
   const counts = new Map<string, number>();
   for (const { taskId } of results) counts.set(taskId, (counts.get(taskId) ?? 0) + 1);
   const stored = new Map<string, number>();
   for (const { result } of witness.results) stored.set(result.taskId, (stored.get(result.taskId) ?? 0) + 1);
-  const lost = [...witness.tasks.keys()].filter((task) => !counts.has(task));
+  const early = new Set(campaigns.filter(({ state }) => state === "failed").map(({ id }) => id));
+  const lost = [...witness.tasks.values()].filter((task) => !counts.has(task.taskId) && !early.has(task.campaignId));
   const doubled = [...counts, ...stored].filter(([, count]) => count > 1);
   return [
-    ...lost.map((task): Violation => ({ invariant: "I1", detail: `${task} was accepted and has no terminal record` })),
+    ...lost.map(({ taskId }): Violation => ({
+      invariant: "I1",
+      detail: `${taskId} was accepted and has no terminal record`,
+    })),
     ...doubled.map(([task, count]): Violation => ({
       invariant: "I2",
       detail: `${task} has ${count} terminal records`,

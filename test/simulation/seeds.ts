@@ -7,7 +7,7 @@ import type { SimulationOptions, SimulationReport } from "./simulate.ts";
 export type SeedRequest = { seed: number } & RunSettings;
 
 /** What is the same for all seeds of a series. */
-export type RunSettings = Pick<SimulationOptions, "weakening" | "documents" | "only" | "struck">;
+export type RunSettings = Pick<SimulationOptions, "weakening" | "documents" | "only" | "struck" | "costUsdMax">;
 
 export interface SeedsOptions extends RunSettings {
   first: number;

@@ -5,6 +5,7 @@ import {
   CampaignReply,
   CampaignReport,
   type CampaignId,
+  type CampaignRecord,
   type CampaignSettings,
   ControlRequest,
   decode,
@@ -12,6 +13,7 @@ import {
   subjects,
   type WorkerId,
 } from "@hindcast/shared";
+import type { Admission, Bus, Model } from "@hindcast/shared/node";
 import { LeaseRecord } from "../../shared/src/node/bus/lease-store.ts";
 import { packDocuments } from "../../coordinator/src/campaign-run.ts";
 import { someSettings } from "../support/campaign-context.ts";
@@ -20,6 +22,7 @@ import { aDocument } from "../support/scripted-generator.ts";
 import { type Program, SimulatedCluster } from "./cluster.ts";
 import { type LeaseChange, ServerState, type Violation, violationsOf } from "./invariants.ts";
 import { type FaultKind, Nemesis } from "./nemesis.ts";
+import type { Random } from "./random.ts";
 import type { StoredMessage } from "./server/stream.ts";
 import { currentProcess } from "./time/process.ts";
 import { isOutcome, type Weakening, Witness } from "./witness.ts";
@@ -43,6 +46,8 @@ export interface SimulationOptions {
   agents?: number;
   coordinators?: number;
   documents?: number | undefined;
+  /** Dollar limit of the campaign; by default the seed gives some of them one. */
+  costUsdMax?: number | undefined;
   /** Demonstrations of the undisturbed run, when this one is to be compared with it. */
   expected?: readonly string[];
 }
@@ -51,6 +56,11 @@ export interface SimulationReport {
   seed: number;
   faults: Partial<Record<FaultKind, number>>;
   violations: Violation[];
+  /** Null: no limit. */
+  costUsdMax: number | null;
+  billedUsd: number;
+  /** How the campaign ended. */
+  end: CampaignRecord["state"];
   tasks: number;
   purchases: number;
   virtualMs: number;
@@ -67,6 +77,7 @@ const bootMs = 3_000;
 const faultsMs = 120_000;
 /** Longer than anything that is still on its way to an end: redeliveries, retries, the reconciler's rounds. */
 const restMs = 1_200_000;
+const limitsUsd = [0.02, 0.6] as const;
 const settings: CampaignSettings = {
   ...someSettings,
   // Long enough that no fault shows as an episode out of time.
@@ -82,6 +93,8 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   const witness = new Witness(weakening);
   const provider = new SimulatedProvider(cluster.random.fork(), wordsFor);
   provider.isJournalOn = weakening !== "journal off";
+  provider.isReserving = weakening !== "reservations off";
+  const costUsdMax = options.costUsdMax ?? (isPlain(options) ? limitOf(cluster.random.fork()) : null);
   const programOf = (name: string): Program => programs.get(name)!;
   const { only = null, struck = "" } = options;
   const nemesis = new Nemesis({ cluster, provider, programOf, struck, random: cluster.random.fork() }, only);
@@ -97,7 +110,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     await cluster.scheduler.run(() => false, cluster.scheduler.now + bootMs);
     const state = new ServerState(cluster.server);
     const leaseChanges = watchLeases(state);
-    await cluster.perform("user", (bus) => startCampaign(bus, options.documents ?? 3));
+    await cluster.perform("user", (bus) => startCampaign(bus, { pages: options.documents ?? 3, costUsdMax }));
     if (options.isUndisturbed !== true) {
       nemesis.start();
       await cluster.scheduler.run(() => !state.isRunning, cluster.scheduler.now + faultsMs);
@@ -112,12 +125,16 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     const warnings = await cluster.perform("reader", (bus) => warningsOf(bus, state));
     for (const warning of warnings) cluster.trace.note(`warning: ${warning}`);
     violations.push(...outcomeDiffers(state, demonstrations, { expected: options.expected, warnings }));
+    violations.push(...budgetIsOverdrawn(state, { costUsdMax, billedUsd: provider.billedUsd }));
     violations.push(...cluster.failures.map((detail): Violation => ({ invariant: "failure", detail })));
     for (const { invariant, detail } of violations) cluster.trace.note(`VIOLATION ${invariant} ${detail}`);
     return {
       seed,
       faults: Object.fromEntries(nemesis.counts),
       violations,
+      costUsdMax,
+      billedUsd: provider.billedUsd,
+      end: state.campaigns[0]!.state,
       tasks: witness.tasks.size,
       purchases: provider.purchases.length,
       virtualMs: cluster.elapsedMs,
@@ -146,27 +163,41 @@ function programsOf(
     onOpen: (id) => cluster.trace.note(`${currentProcess()?.name} opens world ${id}`),
     onClose: (id) => cluster.trace.note(`${currentProcess()?.name} closes world ${id}`),
   });
+  const modelsOn = (bus: Bus) => (admission: Admission) => {
+    const models = provider.modelsOf(bus, admission);
+    return (id: string): Model => witness.watchedModel(models(id));
+  };
   for (let n = 1; n <= coordinators; n++) {
     programs.set(`coordinator-${n}`, (raw, drain) => {
       const bus = witness.watched(raw);
-      const models = provider.modelsOf(bus);
       const workerId = `w-coordinator-${n}` as WorkerId;
-      return runCoordinator({ bus, workerId, pool, model: (id) => witness.watchedModel(models(id)) }, drain);
+      return runCoordinator({ bus, workerId, pool, models: modelsOn(bus) }, drain);
     });
   }
   for (let n = 1; n <= agents; n++) {
     programs.set(`w-${n}`, (raw, drain) => {
       const bus = witness.watched(raw);
-      const models = provider.modelsOf(bus);
-      const model = (id: string): ReturnType<typeof models> => witness.watchedModel(models(id));
-      return runAgent({ bus, workerId: `w-${n}` as WorkerId, pool, slots: 2, environments, model }, drain);
+      const workerId = `w-${n}` as WorkerId;
+      return runAgent({ bus, workerId, pool, slots: 2, environments, models: modelsOn(bus) }, drain);
     });
   }
   programs.set("retrieval", runRetrieval);
   return programs;
 }
 
-async function startCampaign(bus: Parameters<Program>[0], pages: number): Promise<void> {
+/** Neither the run that others are compared with nor one that shows a certain fault. */
+const isPlain = ({ isUndisturbed = false, weakening = null, only = null }: SimulationOptions): boolean =>
+  !isUndisturbed && weakening === null && only === null;
+
+/** For about every third campaign: between what stops it at its first calls and more than it needs. */
+function limitOf(random: Random): number | null {
+  return random.chance(0.35) ? random.between(...limitsUsd) : null;
+}
+
+async function startCampaign(
+  bus: Parameters<Program>[0],
+  { pages, costUsdMax }: { pages: number; costUsdMax: number | null },
+): Promise<void> {
   const documents = Array.from({ length: pages }, (_, n) => aDocument(n + 1));
   const ref = await bus.blobs.put(packDocuments(documents));
   for (const n of [1, 2, 3]) await bus.demonstrations.put(aDemonstration(n, { campaignId: earlier }));
@@ -174,7 +205,7 @@ async function startCampaign(bus: Parameters<Program>[0], pages: number): Promis
     subject: subjects.control("start"),
     request: ControlRequest,
     reply: CampaignReply,
-    value: { v: 1, kind: "campaign.start", name: "simulated", settings, documents: ref },
+    value: { v: 1, kind: "campaign.start", name: "simulated", settings: { ...settings, costUsdMax }, documents: ref },
   });
 }
 
@@ -209,6 +240,23 @@ async function warningsOf(bus: Parameters<Program>[0], state: ServerState): Prom
     warnings.push(...CampaignReport.parse(json).warnings);
   }
   return warnings.filter((warning) => !warning.startsWith("the retrieval service did not say"));
+}
+
+/** Not one dollar more than the limit, and no other reason to end early than the limit. */
+function budgetIsOverdrawn(
+  state: ServerState,
+  { costUsdMax, billedUsd }: Pick<SimulationReport, "costUsdMax" | "billedUsd">,
+): Violation[] {
+  const violations: Violation[] = [];
+  if (costUsdMax !== null && billedUsd > costUsdMax) {
+    violations.push({ invariant: "over budget", detail: `$${billedUsd} of $${costUsdMax} were billed` });
+  }
+  for (const { id, state: end, detail } of state.campaigns) {
+    const isExhausted = costUsdMax !== null && detail?.includes("CAMPAIGN_BUDGET_EXHAUSTED") === true;
+    if (end === "finished" || end === "running" || isExhausted) continue;
+    violations.push({ invariant: "failure", detail: `${id} is ${end}: ${detail}` });
+  }
+  return violations;
 }
 
 /** Unless Hindcast itself gave an episode up, faults must not show in what was learned. */

@@ -5,7 +5,7 @@ import type { Bus, Completion, Lease, LeasedTask, Model } from "@hindcast/shared
 import { currentProcess } from "./time/process.ts";
 
 /** A safeguard that is taken out, to show that the invariants notice. */
-export const weakenings = ["fencing off", "journal off", "ack before commit"] as const;
+export const weakenings = ["fencing off", "journal off", "ack before commit", "reservations off"] as const;
 export type Weakening = (typeof weakenings)[number];
 
 export interface AcquiredLease {

@@ -1,6 +1,14 @@
 // A rollout agent as its `main.ts` composes it, in a simulated process.
 import { CampaignRecord, type WorkerId } from "@hindcast/shared";
-import { type Bus, Cancellations, type Model, runLeaseLoop, silentLogger } from "@hindcast/shared/node";
+import {
+  type Admission,
+  type Bus,
+  Cancellations,
+  FleetAdmission,
+  type Model,
+  runLeaseLoop,
+  silentLogger,
+} from "@hindcast/shared/node";
 import { Registry } from "prom-client";
 import type { EnvironmentProvider } from "../../../rollout-agent/src/environment/environment.ts";
 import { AgentMetrics } from "../../../rollout-agent/src/metrics.ts";
@@ -8,6 +16,7 @@ import { announce } from "../../../rollout-agent/src/worker/announcement.ts";
 import { ReplayHandler } from "../../../rollout-agent/src/worker/replay-handler.ts";
 import { RolloutHandler } from "../../../rollout-agent/src/worker/rollout-handler.ts";
 import { TaskDispatcher } from "../../../rollout-agent/src/worker/task-dispatcher.ts";
+import { holderHere } from "./holder.ts";
 
 export interface AgentOptions {
   bus: Bus;
@@ -15,21 +24,23 @@ export interface AgentOptions {
   pool: string;
   slots: number;
   environments: EnvironmentProvider;
-  model: (id: string) => Model;
+  models: (admission: Admission) => (id: string) => Model;
 }
 
 /** Works until `drain` aborts and everything that it held is finished or handed back. */
 export async function runAgent(options: AgentOptions, drain: AbortSignal): Promise<void> {
-  const { bus, workerId, pool, slots, environments, model } = options;
+  const { bus, workerId, pool, slots, environments, models } = options;
   const logger = silentLogger;
   const cancellations = new Cancellations();
   const following = cancellations.follow(bus.records("CAMPAIGNS", CampaignRecord), drain);
   const announcing = announce({ bus, workerId, slots, pool, logger }, drain);
   const shared = { bus, workerId, environments: () => environments, logger, drain };
+  const admission = new FleetAdmission({ bus, holder: holderHere(workerId), logger });
   const metrics = new AgentMetrics(new Registry());
-  const rollouts = new RolloutHandler({ ...shared, model, cancellations, metrics });
+  const rollouts = new RolloutHandler({ ...shared, model: models(admission), cancellations, metrics });
   const handler = new TaskDispatcher(rollouts, new ReplayHandler(shared));
   const abort = new AbortController().signal;
   await Promise.all([following, announcing, runLeaseLoop({ bus, pool, slots, handler, logger, drain, abort })]);
+  await admission[Symbol.asyncDispose]();
   await bus.close();
 }

@@ -1,18 +1,25 @@
-// The provider of model answers: one for the whole simulated fleet, behind the real retries, lanes and journal. It keeps
-// the books on what was bought, and breaks as providers do: 429 and 529 storms, timeouts, answers cut in the middle.
+// The provider of model answers: one for the whole simulated fleet, behind the real admission, retries and journal. It
+// keeps the books on what was bought, and breaks as providers do: 429 and 529 storms, timeouts, answers cut in the middle.
 import { setTimeout as delay } from "node:timers/promises";
-import type { Bus, CompletionRequest, Model } from "@hindcast/shared/node";
-import { noUsage } from "@hindcast/shared";
+import type { Admission, Bus, CompletionRequest, Model } from "@hindcast/shared/node";
+import { noUsage, type Usage } from "@hindcast/shared";
 import { type Driver, type DriverAnswer, DriverFailure } from "../../../shared/src/node/model/driver.ts";
 import { journaled, JournaledCompletion, type JournalStore } from "../../../shared/src/node/model/journal.ts";
-import { Lanes } from "../../../shared/src/node/model/lanes.ts";
-import { shippedPrices } from "../../../shared/src/node/model/prices.ts";
+import { laneIdOf } from "../../../shared/src/node/model/lane-id.ts";
+import { costOf, PriceTable } from "../../../shared/src/node/model/prices.ts";
 import { requestHashOf } from "../../../shared/src/node/model/request-hash.ts";
 import { retrying } from "../../../shared/src/node/model/retry.ts";
 import type { Random } from "../random.ts";
 import { currentProcess } from "../time/process.ts";
 
 export type ProviderFault = "429" | "529" | "timeout" | "cut answer";
+
+/** A call costs about a cent: most of what it could have cost at most, so that a limit that is not kept shows. */
+const price = { input: 1, output: 1, cacheRead: null, cacheWrite5m: null };
+const prices = PriceTable.parse({
+  asOf: "2026-01-01",
+  models: Object.fromEntries(["generator", "policy", "judge-1", "judge-2"].map((name) => [`sim:${name}`, price])),
+});
 
 export interface Purchase {
   key: string;
@@ -28,23 +35,33 @@ export class SimulatedProvider {
   fault: () => ProviderFault | null = () => null;
   latencyMs: () => number;
   isJournalOn = true;
+  /** Whether calls are admitted with the most that they may cost. */
+  isReserving = true;
+  /** What it bills: every request that it took on, whatever became of the answer. */
+  billedUsd = 0;
+  readonly #random: Random;
   readonly #words: (request: CompletionRequest) => Promise<string>;
 
   constructor(random: Random, words: (request: CompletionRequest) => Promise<string>) {
     this.latencyMs = () => random.between(100, 1_500);
+    this.#random = random.fork();
     this.#words = words;
   }
 
   /** The models of one process, as `createModels` makes them, with this provider's driver in the vendor's place. */
-  modelsOf(bus: Pick<Bus, "records" | "blobs">): (id: string) => Model {
+  modelsOf(bus: Pick<Bus, "records" | "blobs">, admission?: Admission): (id: string) => Model {
     const looked = new Map<string, number>();
     const store = this.#watchedJournal(bus, looked);
-    const lanes = new Lanes();
+    const admitted = admission === undefined || this.isReserving ? admission : unreserved(admission);
     const models = new Map<string, Model>();
     return (id) => {
       const known = models.get(id);
       if (known !== undefined) return known;
-      const bare = retrying(this.#driver(id, looked), { lanes, prices: shippedPrices, attemptTimeoutMs: 30_000 });
+      const bare = retrying(this.#driver(id, looked), {
+        ...(admitted === undefined ? {} : { admission: admitted }),
+        prices,
+        attemptTimeoutMs: 30_000,
+      });
       const model = this.isJournalOn ? journaled(bare, store) : bare;
       models.set(id, model);
       return model;
@@ -67,26 +84,39 @@ export class SimulatedProvider {
       id,
       provider: "openai-compatible",
       settings: {},
-      lane: id,
+      lane: laneIdOf({ provider: "openai", baseUrl: "sim", apiKey: "", model: id.slice("sim:".length) }),
       send: async (request, signal) => {
         const process = currentProcess()!;
         const fault = this.fault();
+        const usage = this.#usageOf(request);
+        if (fault !== "429" && fault !== "529") this.billedUsd += costOf(usage, id, prices, process.scheduler.now) ?? 0;
         if (fault === "timeout") await delay(2 ** 30, undefined, { signal });
         await delay(this.latencyMs(), undefined, { signal });
         if (fault !== null) throw failure(fault);
         const key = requestHashOf(driver, request);
         const boughtAt = process.scheduler.now;
         this.purchases.push({ key, buyer: process.name, lookedAt: looked.get(key) ?? 0, boughtAt });
-        return answer(id, await this.#words(request));
+        return { ...answer, text: await this.#words(request), usage, resolvedModel: id };
       },
     };
     return driver;
   }
+
+  /** A token for each byte that was sent, and any number of those that may come back. */
+  #usageOf({ system, messages, outputTokensMax }: CompletionRequest): Usage {
+    const texts = [system, ...messages.flatMap(({ content }) => content.map(({ text }) => text))];
+    const inputTokens = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+    return { ...noUsage, inputTokens, outputTokens: Math.round(outputTokensMax * this.#random.fraction()) };
+  }
 }
 
-function answer(id: string, text: string): DriverAnswer {
-  const usage = { ...noUsage, inputTokens: 10, outputTokens: 5 };
-  return { text, thinking: null, stop: "end", usage, resolvedModel: id, buckets: [] };
+const answer = { thinking: null, stop: "end", buckets: [] } satisfies Partial<DriverAnswer>;
+
+function unreserved(admission: Admission): Admission {
+  return {
+    isPausing: admission.isPausing,
+    admit: (request, signal) => admission.admit({ ...request, usdMax: 0 }, signal),
+  };
 }
 
 function failure(fault: Exclude<ProviderFault, never>): DriverFailure {

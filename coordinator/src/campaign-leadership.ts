@@ -7,6 +7,7 @@ import {
   type CampaignLeader,
   type CampaignRecord,
   type HindcastError,
+  isOver,
   leaseOf,
   limits,
   messageOf,
@@ -17,6 +18,7 @@ import { type Lease, pause } from "@hindcast/shared/node";
 import pMap from "p-map";
 import type { CampaignRecords } from "./campaign-records.ts";
 import { type CampaignDeps, runCampaign } from "./campaign-run.ts";
+import { Steering } from "./steering.ts";
 
 /** Campaigns whose leases are looked at at once. */
 const looksInFlightMax = 8;
@@ -28,7 +30,7 @@ export class CampaignLeadership {
   readonly #open = new Set<CampaignId>();
   /** Whose leases are being looked at just now. */
   readonly #looked = new Set<CampaignId>();
-  readonly #led = new Map<CampaignId, { controller: AbortController; done: Promise<void> }>();
+  readonly #led = new Map<CampaignId, { controller: AbortController; steering: Steering; done: Promise<void> }>();
 
   constructor(deps: CampaignDeps & { workerId: WorkerId }, records: CampaignRecords) {
     this.#deps = deps;
@@ -58,13 +60,15 @@ export class CampaignLeadership {
     try {
       for await (const { value } of this.#records.watch(signal)) {
         if (value === null) continue;
+        this.#led.get(value.id)?.steering.follow(value);
         if (value.state === "running") {
           if (this.#open.has(value.id)) continue;
           this.#open.add(value.id);
           await this.#tryToLead(value.id, signal);
         } else {
           this.#open.delete(value.id);
-          this.#led.get(value.id)?.controller.abort(new Error(`campaign ${value.id} is ${value.state}`));
+          if (isOver(value.state))
+            this.#led.get(value.id)?.controller.abort(new Error(`campaign ${value.id} is ${value.state}`));
         }
       }
     } catch (error) {
@@ -82,9 +86,9 @@ export class CampaignLeadership {
       if ((await bus.leases.holder(name)) !== null || signal.aborted) return;
       const lease = await bus.leases.acquire(name, workerId, limits.coordinatorLeaseTtlMs);
       if (lease === null) return;
-      const controller = new AbortController();
-      const done = this.#lead(id, lease, controller.signal).finally(() => this.#led.delete(id));
-      this.#led.set(id, { controller, done });
+      const [controller, steering] = [new AbortController(), new Steering()];
+      const done = this.#lead(id, lease, { signal: controller.signal, steering }).finally(() => this.#led.delete(id));
+      this.#led.set(id, { controller, steering, done });
     } catch (error) {
       logger.warn({ event: "campaign.unclaimed", campaignId: id, err: error }, messageOf(error));
     } finally {
@@ -92,7 +96,11 @@ export class CampaignLeadership {
     }
   }
 
-  async #lead(id: CampaignId, lease: Lease, signal: AbortSignal): Promise<void> {
+  async #lead(
+    id: CampaignId,
+    lease: Lease,
+    { signal, steering }: { signal: AbortSignal; steering: Steering },
+  ): Promise<void> {
     const { workerId, logger } = this.#deps;
     const leader = { workerId, token: lease.token };
     const log = { campaignId: id, token: leader.token };
@@ -103,7 +111,8 @@ export class CampaignLeadership {
         return;
       }
       logger.info({ event: "campaign.led", ...log, name: record.name });
-      await this.#runToEnd(record, leader, AbortSignal.any([signal, lease.lost]));
+      steering.begin(record);
+      await this.#runToEnd(record, leader, { signal: AbortSignal.any([signal, lease.lost]), steering });
     } catch (error) {
       // The record stays `running`: it is taken up again, here or elsewhere.
       logger.error({ event: "campaign.unsettled", ...log, err: error }, messageOf(error));
@@ -115,16 +124,20 @@ export class CampaignLeadership {
     }
   }
 
-  async #runToEnd(record: CampaignRecord, leader: CampaignLeader, signal: AbortSignal): Promise<void> {
+  async #runToEnd(
+    record: CampaignRecord,
+    leader: CampaignLeader,
+    { signal, steering }: { signal: AbortSignal; steering: Steering },
+  ): Promise<void> {
     try {
-      const { report, failure } = await runCampaign(record, this.#deps, signal);
+      const { report, failure } = await runCampaign(record, this.#deps, signal, steering);
       const blob = await this.#deps.bus.blobs.put(gzipSync(JSON.stringify(report)));
       signal.throwIfAborted();
       if (failure === null) await this.#end(record.id, { state: "finished", report: blob, detail: null }, leader);
       else await this.#fail(record.id, failure, blob, leader);
     } catch (error) {
-      // Letting go is not an end: the record stays `running`, and cancelling has written its own.
-      if (signal.aborted) return;
+      // Letting go is not an end: the record stays as it is, and cancelling has written its own.
+      if (signal.aborted || steering.rest.aborted) return;
       await this.#fail(record.id, toHindcastError(error, "campaign"), null, leader);
     }
   }
@@ -139,7 +152,7 @@ export class CampaignLeadership {
     this.#deps.logger.error({ event: "campaign.failed", campaignId: id, code: failure.code, err: failure });
     const end = { state: "failed", detail: `${failure.message} (${failure.code})`, report } as const;
     const ended = await this.#end(id, end, leader);
-    if (ended.state !== "running") await this.#deps.bus.tasks.purge(id);
+    if (isOver(ended.state)) await this.#deps.bus.tasks.purge(id);
   }
 
   async #end(

@@ -1,8 +1,14 @@
 // The stored records of campaigns and the only ways in which they change: each is a compare-and-set, so two
 // coordinators that want different things of one campaign see each other.
-import { CampaignRecord, HindcastError } from "@hindcast/shared";
-import type { CampaignId, CampaignLeader, StartCampaign } from "@hindcast/shared";
+import { isDeepStrictEqual } from "node:util";
+import { CampaignRecord, HindcastError, isOver } from "@hindcast/shared";
+import type { CampaignId, CampaignLeader, CampaignTuning, StartCampaign } from "@hindcast/shared";
 import type { Bus, RecordStore } from "@hindcast/shared/node";
+
+export interface CampaignChange {
+  before: CampaignRecord;
+  after: CampaignRecord;
+}
 
 export type CampaignEnd = Pick<CampaignRecord, "state" | "detail" | "report">;
 
@@ -17,12 +23,19 @@ export class CampaignRecords {
     return (await this.#store.entries()).map(({ value }) => value);
   }
 
+  /** @throws CAMPAIGN_NOT_FOUND */
+  async stateOf(id: CampaignId): Promise<CampaignRecord["state"]> {
+    const stored = await this.#store.get(id);
+    if (stored === null) throw notFound(id);
+    return stored.value.state;
+  }
+
   watch(signal: AbortSignal): AsyncIterable<{ key: string; value: CampaignRecord | null }> {
     return this.#store.watch(signal);
   }
 
   /** Ids count up, so that people can say them; `create` fails for the second of two that took the same number. */
-  async create({ name, settings, documents }: Omit<StartCampaign, "v" | "kind">): Promise<CampaignRecord> {
+  async create({ name, settings, documents }: Omit<StartCampaign, "v" | "kind" | "by">): Promise<CampaignRecord> {
     // A record that cannot be read, of a newer version say, is not among the entries but holds its number.
     for (let number = (await this.list()).length + 1; ; number += 1) {
       const record: CampaignRecord = {
@@ -37,6 +50,8 @@ export class CampaignRecords {
         startedAt: new Date().toISOString(),
         endedAt: null,
         leader: null,
+        resumed: 0,
+        tuning: {},
       };
       try {
         await this.#store.create(record.id, record);
@@ -60,15 +75,47 @@ export class CampaignRecords {
   }
 
   /**
-   * Ends a running campaign; one that has ended stays as it is.
+   * Ends a running or paused campaign; one that has ended stays as it is.
    * @param leader ends it only if it still leads it; null: by request, whoever leads.
    * @throws CAMPAIGN_NOT_FOUND
    */
   async end(id: CampaignId, end: CampaignEnd, leader: CampaignLeader | null): Promise<CampaignRecord> {
     return await this.#change(id, (record) => {
-      if (record.state !== "running" || (leader !== null && !isLedBy(record, leader))) return null;
+      if (isOver(record.state) || (leader !== null && !isLedBy(record, leader))) return null;
       return { ...record, ...end, endedAt: new Date().toISOString() };
     });
+  }
+
+  /** @throws CAMPAIGN_NOT_FOUND, CAMPAIGN_ENDED */
+  async pause(id: CampaignId): Promise<CampaignChange> {
+    return await this.#steer(id, "paused", (record) => ({ ...record, state: "paused" }));
+  }
+
+  /** @throws CAMPAIGN_NOT_FOUND, CAMPAIGN_ENDED */
+  async resume(id: CampaignId): Promise<CampaignChange> {
+    return await this.#steer(id, "resumed", (record) =>
+      record.state === "running" ? record : { ...record, state: "running", resumed: record.resumed + 1 },
+    );
+  }
+
+  /** @throws CAMPAIGN_NOT_FOUND, CAMPAIGN_ENDED */
+  async retune(id: CampaignId, tuning: CampaignTuning): Promise<CampaignChange> {
+    return await this.#steer(id, "retuned", (record) => ({ ...record, tuning: { ...record.tuning, ...tuning } }));
+  }
+
+  async #steer(
+    id: CampaignId,
+    verb: string,
+    next: (record: CampaignRecord) => CampaignRecord,
+  ): Promise<CampaignChange> {
+    let before: CampaignRecord | null = null;
+    const after = await this.#change(id, (record) => {
+      if (isOver(record.state)) throw ended(record, verb);
+      before = record;
+      const changed = next(record);
+      return isDeepStrictEqual(changed, record) ? null : changed;
+    });
+    return { before: before ?? after, after };
   }
 
   /** Stores what `next` makes of the record, again from the start when it changed meanwhile; null leaves it alone. */
@@ -94,6 +141,14 @@ function isLedBy({ state, leader }: CampaignRecord, { workerId, token }: Campaig
 
 function isConflict(error: unknown): boolean {
   return error instanceof HindcastError && error.code === "BUS_CONFLICT";
+}
+
+function ended({ id, state }: CampaignRecord, verb: string): HindcastError {
+  return new HindcastError({
+    code: "CAMPAIGN_ENDED",
+    boundary: "campaign",
+    message: `campaign ${id} is ${state}, and only one that is running or paused can be ${verb}`,
+  });
 }
 
 function notFound(id: CampaignId): HindcastError {

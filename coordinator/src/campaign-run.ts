@@ -4,7 +4,7 @@
 import { gunzipSync, gzipSync } from "node:zlib";
 import { Document, HindcastError, toHindcastError } from "@hindcast/shared";
 import type { CampaignRecord, CampaignReport, DocumentId } from "@hindcast/shared";
-import type { Bus, Logger, Model, ModelSource } from "@hindcast/shared/node";
+import { type Bus, CallGate, type Logger, type Model, type ModelSource } from "@hindcast/shared/node";
 import { z } from "zod";
 import { CampaignAccount } from "./campaign-account.ts";
 import type { CampaignContext } from "./campaign-context.ts";
@@ -15,9 +15,11 @@ import { splitDocuments } from "./evaluation/held-out-documents.ts";
 import { proposeHeldOutTasks } from "./evaluation/held-out-tasks.ts";
 import { caughtUpIndex } from "./evaluation/index-state.ts";
 import { Funnel } from "./funnel.ts";
+import { Permits } from "./permits.ts";
 import { progressOf } from "./progress.ts";
 import { seededRandom } from "./sampling.ts";
 import { InstructionDeduplicator } from "./similarity/instruction-deduplicator.ts";
+import { Steering } from "./steering.ts";
 import { TaskRunner } from "./task-runner.ts";
 
 export interface CampaignDeps {
@@ -34,17 +36,19 @@ export interface CampaignOutcome {
   failure: HindcastError | null;
 }
 
-/** @throws the reason when `outer` aborts; such a campaign can be run again from the top. */
+/** @throws the reason when `outer` aborts or it was brought to rest; it can be run again from the top. */
 export async function runCampaign(
   record: CampaignRecord,
   deps: CampaignDeps,
   outer: AbortSignal,
+  steering = new Steering(),
 ): Promise<CampaignOutcome> {
   const startedAt = performance.now();
   const over = new AbortController();
-  const signal = AbortSignal.any([outer, over.signal]);
+  using gate = new CallGate(steering.rest);
+  const signal = AbortSignal.any([outer, over.signal, gate.quiet]);
   const documents = await readDocuments(deps.bus, record);
-  const context = openContext(record, deps, { documents, signal });
+  const context = openContext(record, { ...deps, model: gate.guard(deps.model) }, { documents, signal, steering });
   const following = context.tasks.follow(record.id);
   try {
     const learning = learnAndMeasure(context, documents);
@@ -107,7 +111,7 @@ export function packDocuments(documents: readonly Document[]): Uint8Array {
 function openContext(
   record: CampaignRecord,
   { bus, model, logger }: CampaignDeps,
-  { documents, signal }: { documents: readonly Document[]; signal: AbortSignal },
+  { documents, signal, steering }: { documents: readonly Document[]; signal: AbortSignal; steering: Steering },
 ): CampaignContext {
   const { id, settings } = record;
   const sources = new Map<string, string>(documents.map((document) => [document.id, document.source]));
@@ -116,14 +120,19 @@ function openContext(
   const charged = (name: string): Model => account.charge(model(name, settings.batch));
   const generator = charged(settings.models.generator);
   const judges = settings.models.judges.map(charged);
+  const rollouts = new Permits(() => steering.tuning.episodesInFlightMax ?? Infinity);
+  steering.onTuning = () => rollouts.look();
   return {
     id,
     settings,
     bus,
     generator,
     judges,
-    tasks: new TaskRunner(bus, signal),
-    ledger: new CostLedger(settings.costUsdMax),
+    tasks: new TaskRunner(bus, signal, rollouts),
+    ledger: new CostLedger(() => {
+      const { costUsdMax } = steering.tuning;
+      return costUsdMax === undefined ? settings.costUsdMax : costUsdMax;
+    }),
     funnel: new Funnel(),
     random: seededRandom(settings.seed, id),
     logger: logger.child({ campaignId: id }),

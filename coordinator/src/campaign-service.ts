@@ -2,6 +2,8 @@
 import {
   type CampaignId,
   type CampaignRecord,
+  type Change,
+  CommandVerb,
   ControlReply,
   ControlRequest,
   subjects,
@@ -12,13 +14,15 @@ import { unpriced } from "./admission/visit.ts";
 import { CampaignLeadership } from "./campaign-leadership.ts";
 import { CampaignRecords } from "./campaign-records.ts";
 import type { CampaignDeps } from "./campaign-run.ts";
+import { type Audited, audited } from "./control/auditing.ts";
+import { carryOut } from "./control/commands.ts";
 
 /** Only one coordinator answers a control request. */
 const controlQueue = "coordinators";
-const verbs = ["start", "cancel", "list"] as const;
+const verbs = ["start", "list", ...CommandVerb.options];
 
 export class CampaignService implements AsyncDisposable {
-  readonly #deps: CampaignDeps;
+  readonly #deps: CampaignDeps & { workerId: WorkerId };
   readonly #records: CampaignRecords;
   readonly #leadership: CampaignLeadership;
   readonly #endpoints: AsyncDisposable[] = [];
@@ -39,7 +43,7 @@ export class CampaignService implements AsyncDisposable {
         queue: controlQueue,
         request: ControlRequest,
         reply: ControlReply,
-        handle: (request) => this.#answer(request),
+        handle: (request, _signal, user) => this.#answer(request, user),
       });
       this.#endpoints.push(endpoint);
     }
@@ -52,15 +56,30 @@ export class CampaignService implements AsyncDisposable {
     await this.#leading;
   }
 
-  async #answer(request: ControlRequest): Promise<ControlReply> {
-    switch (request.kind) {
-      case "campaign.start":
-        return { v: 1, kind: "campaign", campaign: await this.#begin(request) };
-      case "campaign.cancel":
-        return { v: 1, kind: "campaign", campaign: await this.#cancel(request.campaignId) };
-      case "campaign.list":
-        return { v: 1, kind: "campaigns", campaigns: await this.#records.list() };
+  async #answer(request: ControlRequest, user: string | null): Promise<ControlReply> {
+    if (request.kind === "campaign.list") {
+      return { v: 1, kind: "campaigns", campaigns: await this.#records.list() };
     }
+    const { result, changes, sequence } = await audited(this.#deps, { request, user }, () => this.#change(request));
+    return result === null
+      ? { v: 1, kind: "changes", changes, auditSequence: sequence }
+      : { v: 1, kind: "campaign", campaign: result };
+  }
+
+  async #change(request: Audited): Promise<{ result: CampaignRecord | null; changes: Change[] }> {
+    const { bus } = this.#deps;
+    const records = this.#records;
+    if (request.kind === "command") {
+      return { result: null, changes: await carryOut({ bus, records, cancel: (id) => this.#cancel(id) }, request) };
+    }
+    const isStart = request.kind === "campaign.start";
+    const before = isStart ? "absent" : await records.stateOf(request.campaignId);
+    const campaign = isStart ? await this.#begin(request) : await this.#cancel(request.campaignId);
+    const { id, state } = campaign;
+    return {
+      result: campaign,
+      changes: [{ what: `campaign ${id}`, campaignId: id, before, after: state, problem: null }],
+    };
   }
 
   /** Whoever leads it sees the new record. */

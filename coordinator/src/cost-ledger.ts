@@ -4,10 +4,11 @@ import type { ModelCall, PurposeCost, Usage } from "@hindcast/shared";
 /** Every model call of a campaign, the agents' included, by purpose and model; and the place that says when to stop. */
 export class CostLedger {
   readonly #rows = new Map<string, PurposeCost>();
-  readonly #costUsdMax: number | null;
+  readonly #limit: () => number | null;
 
-  constructor(costUsdMax: number | null) {
-    this.#costUsdMax = costUsdMax;
+  /** @param costUsdMax the limit, or what says it each time, because it may be changed on the way; null: none. */
+  constructor(costUsdMax: number | null | (() => number | null)) {
+    this.#limit = typeof costUsdMax === "function" ? costUsdMax : () => costUsdMax;
   }
 
   add(calls: readonly ModelCall[]): void {
@@ -48,7 +49,8 @@ export class CostLedger {
 
   /** What is left of the campaign's limit; null: there is none. */
   get leftUsd(): number | null {
-    return this.#costUsdMax === null ? null : Math.max(0, this.#costUsdMax - this.knownCostUsd);
+    const costUsdMax = this.#limit();
+    return costUsdMax === null ? null : Math.max(0, costUsdMax - this.knownCostUsd);
   }
 
   /** What is known to be spent; calls of unknown price are not in it (the report shows them as unknown). */
@@ -58,11 +60,12 @@ export class CostLedger {
 
   /** @throws CAMPAIGN_BUDGET_EXHAUSTED once the known cost has reached the campaign's limit. */
   assertWithinBudget(): void {
-    if (this.#costUsdMax === null || this.knownCostUsd < this.#costUsdMax) return;
+    const costUsdMax = this.#limit();
+    if (costUsdMax === null || this.knownCostUsd < costUsdMax) return;
     throw new HindcastError({
       code: "CAMPAIGN_BUDGET_EXHAUSTED",
       boundary: "campaign",
-      message: `$${this.knownCostUsd.toFixed(4)} of $${this.#costUsdMax} are spent; raise the limit (--max-usd) to go on`,
+      message: `$${this.knownCostUsd.toFixed(4)} of $${costUsdMax} are spent; raise the limit (--max-usd) to go on`,
     });
   }
 

@@ -1,8 +1,9 @@
 // Runs tasks on the fleet: publishes each once and gives its terminal record. Running the same task again, after a
 // crash of this process or a lost acknowledgement, finds the record that already stands. Nothing is kept of a campaign
 // but the tasks that are waited for, so its size does not matter here.
-import type { CampaignId, Task, TaskResult } from "@hindcast/shared";
-import type { Bus } from "@hindcast/shared/node";
+import { type CampaignId, limits, type Task, type TaskResult } from "@hindcast/shared";
+import { type Bus, pause } from "@hindcast/shared/node";
+import { Permits } from "./permits.ts";
 
 type ResultKind = {
   rollout: "episode.ended";
@@ -16,10 +17,13 @@ export class TaskRunner {
   readonly #bus: Pick<Bus, "tasks" | "results">;
   readonly #signal: AbortSignal;
   readonly #waiting = new Map<string, PromiseWithResolvers<TaskResult>>();
+  readonly #rollouts: Permits;
 
-  constructor(bus: Pick<Bus, "tasks" | "results">, signal: AbortSignal) {
+  /** @param rollouts how many episodes may be queued or worked on at once. */
+  constructor(bus: Pick<Bus, "tasks" | "results">, signal: AbortSignal, rollouts = new Permits(() => Infinity)) {
     this.#bus = bus;
     this.#signal = signal;
+    this.#rollouts = rollouts;
   }
 
   /** Follows the campaign's terminal records; runs beside `run` until the signal aborts. */
@@ -59,6 +63,24 @@ export class TaskRunner {
     const stored = await this.#bus.results.get(task.campaignId, task.taskId);
     if (stored !== null) return waiting.resolve(stored);
     beforePublishing();
-    await this.#bus.tasks.publish(task, this.#signal);
+    if (task.kind !== "rollout") return await this.#offer(task, waiting);
+    using _permit = await this.#rollouts.take(this.#signal);
+    await this.#offer(task, waiting);
+    await waiting.promise;
+  }
+
+  /** Puts it on the queue, where it may be already. */
+  async #offer(task: Task, waiting: PromiseWithResolvers<TaskResult>): Promise<void> {
+    const settled = new AbortController();
+    void waiting.promise.then(
+      () => settled.abort(),
+      () => settled.abort(),
+    );
+    // One that is queued already may just be put aside by an agent that was told of a pause: until it is done, or
+    // queued by us, it is offered again.
+    while ((await this.#bus.tasks.publish(task, this.#signal)) === "duplicate" && !settled.signal.aborted) {
+      await pause(limits.offerAgainEveryMs, AbortSignal.any([this.#signal, settled.signal]));
+      if (settled.signal.aborted) return;
+    }
   }
 }

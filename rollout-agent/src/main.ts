@@ -23,6 +23,7 @@ import { announce } from "./worker/announcement.ts";
 import { ReplayHandler } from "./worker/replay-handler.ts";
 import { RolloutHandler } from "./worker/rollout-handler.ts";
 import { TaskDispatcher } from "./worker/task-dispatcher.ts";
+import { WorkerControl } from "./worker/worker-control.ts";
 
 const pool = "shell";
 
@@ -46,7 +47,10 @@ await runService("rollout-agent", { ...workerVariables, ...modelVariables }, asy
   cancellations
     .follow(bus.records("CAMPAIGNS", CampaignRecord), draining)
     .catch((error: unknown) => shutdown.fail(error));
-  const announcing = announce({ bus, workerId, slots: config.slots, pool, logger }, draining);
+  const worker = new WorkerControl({ workerId, pool, slots: config.slots, logger });
+  const endpoint = await worker.serve(bus);
+  shutdown.defer("control", () => endpoint[Symbol.asyncDispose]());
+  const announcing = announce({ bus, worker, logger }, draining);
   shutdown.defer("announcement", () => announcing);
 
   const shared = { bus, workerId, environments, logger, drain: draining };
@@ -61,10 +65,11 @@ await runService("rollout-agent", { ...workerVariables, ...modelVariables }, asy
     ...shared,
     model: createModels({ config, bus, logger, admission }),
     cancellations,
+    cordon: () => worker.cordon,
     metrics,
   });
   const handler = new TaskDispatcher(rollouts, new ReplayHandler(shared));
-  const loop = runLeaseLoop({ bus, pool, slots: config.slots, handler, logger, drain: draining, abort: aborted });
+  const loop = runLeaseLoop({ bus, pool, slots: worker, handler, logger, drain: draining, abort: aborted });
   loop.catch((error: unknown) => shutdown.fail(error));
   shutdown.defer("lease loop", () => loop);
 });

@@ -14,6 +14,7 @@ export * from "./domain/verdict.ts";
 export * from "./errors.ts";
 export * from "./limits.ts";
 export * from "./protocol/admission.ts";
+export * from "./protocol/audit.ts";
 export * from "./protocol/control.ts";
 export * from "./protocol/envelope.ts";
 export * from "./protocol/partition.ts";

@@ -62,6 +62,15 @@ export const limits = {
   trajectoryAgeMsMax: 30 * 86_400_000,
   advisoryAgeMsMax: 14 * 86_400_000,
   deadLetterAgeMsMax: 30 * 86_400_000,
+  /** The audit log outlasts what it speaks of: the same question is asked after a year. */
+  auditAgeMsMax: 365 * 86_400_000,
+  /** Campaigns, workers or dead letters that one command changes: as many as there may be workers, in one message. */
+  changesMax: 1_000,
+  /** Agents that are asked at once by a command that is for all of them, and how long one of them may take. */
+  workersAskedAtOnce: 32,
+  workerCommandTimeoutMs: 3_000,
+  /** How often a task that was queued already is offered again: a paused agent may have just put it aside. */
+  offerAgainEveryMs: 2_000,
   /** Requests one endpoint works on at once; further ones are refused as BUS_FULL, which callers may retry. */
   requestsInFlightMax: 256,
   /** Searches that one retrieval replica works on or holds back for `minSequence`; more are INDEX_OVERLOADED at once. */

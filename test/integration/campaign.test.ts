@@ -45,6 +45,8 @@ async function aRecord(id = "c-0001", partial: Partial<CampaignRecord["settings"
     startedAt: new Date().toISOString(),
     endedAt: null,
     leader: null,
+    resumed: 0,
+    tuning: {},
   };
 }
 

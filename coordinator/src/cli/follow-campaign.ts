@@ -1,4 +1,4 @@
-import { CampaignRecord, Progress, subjects } from "@hindcast/shared";
+import { CampaignRecord, isOver, Progress, subjects } from "@hindcast/shared";
 import type { Bus } from "@hindcast/shared/node";
 import { ProgressView } from "../report/progress-view.ts";
 import type { CommandContext } from "./command-context.ts";
@@ -12,10 +12,14 @@ export async function followCampaign(
   const { interruption } = context;
   const over = new AbortController();
   const signal = AbortSignal.any([interruption.asked, over.signal]);
+  let { state } = campaign;
   const showing = showProgress(context, bus, campaign, signal);
   try {
     for await (const { key, value } of bus.records("CAMPAIGNS", CampaignRecord).watch(signal)) {
-      if (key === campaign.id && value !== null && value.state !== "running") return value;
+      if (key !== campaign.id || value === null) continue;
+      if (isOver(value.state)) return value;
+      if (value.state !== state) showState(context, value);
+      state = value.state;
     }
   } catch (error) {
     if (!interruption.asked.aborted) throw error;
@@ -25,6 +29,15 @@ export async function followCampaign(
     context.terminal.status("");
   }
   return null;
+}
+
+function showState({ terminal }: CommandContext, { id, state }: CampaignRecord): void {
+  terminal.event({ event: `campaign.${state === "paused" ? "paused" : "resumed"}`, campaignId: id });
+  terminal.note(
+    state === "paused"
+      ? `campaign ${id} is paused; \`hindcast ctl resume ${id}\` lets it go on`
+      : `campaign ${id} goes on`,
+  );
 }
 
 /** Progress is lossy by intent: only what was heard last of each stage is shown. */

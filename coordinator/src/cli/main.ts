@@ -4,6 +4,7 @@ import { HindcastError, messageOf } from "@hindcast/shared";
 import { Command, CommanderError } from "commander";
 import { campaignsCommand } from "./campaigns.ts";
 import { configCommand } from "./config.ts";
+import { ctlCommand } from "./ctl.ts";
 import { deadLettersCommand } from "./dead-letters.ts";
 import { doctorCommand } from "./doctor.ts";
 import { exitCodeOf, exitCodes } from "./exit-codes.ts";
@@ -47,6 +48,7 @@ for (const create of [
   searchCommand,
   exportCommand,
   deadLettersCommand,
+  ctlCommand,
 ]) {
   program.addCommand(withParentSettings(create()));
 }

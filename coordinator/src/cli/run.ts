@@ -9,6 +9,7 @@ import {
   CampaignReport,
   ControlRequest,
   HindcastError,
+  isOver,
   subjects,
   type BlobRef,
   type CampaignRecord,
@@ -98,14 +99,18 @@ async function tryToStartOrContinue(
   });
   const unfinished = campaigns.find(
     (each) =>
-      each.state === "running" &&
+      !isOver(each.state) &&
       each.name === wanted.name &&
       each.documents.sha256 === documents.sha256 &&
       isDeepStrictEqual(each.settings, settings),
   );
   if (unfinished !== undefined) {
     terminal.event({ event: "campaign.continued", campaignId: unfinished.id });
-    terminal.line(`campaign ${unfinished.id} goes on where it was interrupted`);
+    terminal.line(
+      unfinished.state === "paused"
+        ? `campaign ${unfinished.id} is paused; \`hindcast ctl resume ${unfinished.id}\` lets it go on`
+        : `campaign ${unfinished.id} goes on where it was interrupted`,
+    );
     return unfinished;
   }
   const { campaign } = await bus.request({

@@ -12,16 +12,17 @@ import {
   type Trajectory,
   type WorkerId,
 } from "@hindcast/shared";
-import type {
-  Bus,
-  Cancellations,
-  Handled,
-  Lease,
-  LeasedTask,
-  Logger,
-  Model,
-  ModelSource,
-  TaskHandler,
+import {
+  type Bus,
+  CallGate,
+  type Cancellations,
+  type Handled,
+  type Lease,
+  type LeasedTask,
+  type Logger,
+  type Model,
+  type ModelSource,
+  type TaskHandler,
 } from "@hindcast/shared/node";
 import { CampaignAccount } from "../campaign-account.ts";
 import type { StageContext } from "../campaign-context.ts";
@@ -39,7 +40,7 @@ export interface StageDeps {
   bus: Bus;
   model: ModelSource;
   workerId: WorkerId;
-  cancellations: Pick<Cancellations, "signalFor">;
+  cancellations: Pick<Cancellations, "signalFor" | "pauseOf" | "isPaused">;
   logger: Logger;
 }
 
@@ -100,24 +101,34 @@ export class StageHandler implements TaskHandler {
     }
   }
 
-  /** A lost lease and a cancelled campaign are ends of their own; what else breaks is the lease loop's to judge. */
+  /** A lost lease, a cancelled and a paused campaign are ends of their own; what else breaks is the lease loop's to judge. */
   async #handleHolding(task: StageTask, hold: Hold, signal: AbortSignal): Promise<Handled> {
     const { lost } = hold.lease;
-    const cancelled = this.#deps.cancellations.signalFor(task.campaignId);
+    const { cancellations } = this.#deps;
+    const cancelled = cancellations.signalFor(task.campaignId);
+    const paused = cancellations.pauseOf(task.campaignId);
+    if (paused.aborted && (await cancellations.isPaused(task.campaignId))) return { kind: "parked" };
+    // A pause that is over by now closes nothing.
+    using gate = new CallGate(paused.aborted ? new AbortController().signal : paused);
     try {
-      await this.#run(task, hold, AbortSignal.any([signal, lost, cancelled]));
+      await this.#run(task, { hold, gate }, AbortSignal.any([signal, lost, cancelled, gate.quiet]));
       return { kind: "done" };
     } catch (error) {
       if (lost.aborted) return { kind: "left" };
+      if (!cancelled.aborted && gate.quiet.aborted) {
+        return (await cancellations.isPaused(task.campaignId))
+          ? { kind: "parked" }
+          : { kind: "handed-back", delayMs: 0 };
+      }
       if (!cancelled.aborted) throw error;
       await this.#commit(hold, task, { outcome: "cancelled", output: null, error: null, durationMs: 0 });
       return { kind: "done" };
     }
   }
 
-  async #run(task: StageTask, hold: Hold, signal: AbortSignal): Promise<void> {
+  async #run(task: StageTask, { hold, gate }: { hold: Hold; gate: CallGate }, signal: AbortSignal): Promise<void> {
     const startedAt = performance.now();
-    const context = this.#contextOf(task, signal);
+    const context = this.#contextOf(task, gate, signal);
     const end = await this.#work(task, context).catch(async (error: unknown): Promise<End> => {
       signal.throwIfAborted();
       if (!isFinal(error)) throw error;
@@ -153,9 +164,10 @@ export class StageHandler implements TaskHandler {
     });
   }
 
-  #contextOf(task: StageTask, signal: AbortSignal): StageContext {
+  #contextOf(task: StageTask, gate: CallGate, signal: AbortSignal): StageContext {
     const { campaignId: id, settings, leftUsd } = task;
-    const { bus, model, logger } = this.#deps;
+    const { bus, logger } = this.#deps;
+    const model = gate.guard(this.#deps.model);
     const report = progressOf(bus, id);
     const account = new CampaignAccount(id, report);
     const charged = (name: string): Model => account.charge(model(name, settings.batch));

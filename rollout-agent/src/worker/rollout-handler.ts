@@ -7,6 +7,8 @@ import type { AgentMetrics } from "../metrics.ts";
 
 export interface RolloutDeps extends AttemptDeps {
   cancellations: Cancellations;
+  /** Aborted while this worker is drained by command. @default never */
+  cordon?: () => AbortSignal;
   metrics: AgentMetrics;
 }
 
@@ -43,6 +45,7 @@ export class RolloutHandler {
     try {
       const end = await this.#run({ task, deliveryCount, fencingToken }, lease, signal);
       if (end === "lost") return { kind: "left" };
+      if (end === "parked") return { kind: "parked" };
       if (end === "handed-back") return { kind: "handed-back", delayMs: 0 };
       // A compare-and-set: who was followed since the last renewal, by a successor of its own name too, finds out here.
       if (!(await lease.renew())) return { kind: "left" };
@@ -66,13 +69,18 @@ export class RolloutHandler {
   }
 
   /** Cancelling and an unavailable world are ends of their own; everything else that breaks is the lease loop's to judge. */
-  async #run(hold: Hold, lease: Lease, signal: AbortSignal): Promise<EpisodeEnd | "handed-back" | "lost"> {
+  async #run(hold: Hold, lease: Lease, signal: AbortSignal): Promise<EpisodeEnd | "handed-back" | "parked" | "lost"> {
     const { task, deliveryCount } = hold;
     const cancelled = this.#deps.cancellations.signalFor(task.campaignId);
     if (cancelled.aborted) return endWithout("cancelled", deliveryCount, null);
+    const paused = this.#deps.cancellations.pauseOf(task.campaignId);
+    const isParked = async (): Promise<boolean> =>
+      paused.aborted && (await this.#deps.cancellations.isPaused(task.campaignId));
     try {
+      if (await isParked()) return "parked";
       const inner = AbortSignal.any([signal, lease.lost, cancelled]);
-      return await runAttempt(this.#deps, hold, inner);
+      const end = await runAttempt({ ...this.#deps, drain: this.#yielding(paused) }, hold, inner);
+      return end === "handed-back" && (await isParked()) ? "parked" : end;
     } catch (error) {
       if (lease.lost.aborted) {
         this.#deps.logger.warn(
@@ -87,6 +95,12 @@ export class RolloutHandler {
       if (isExhausted(error)) return endWithout("cancelled", deliveryCount, error);
       throw error;
     }
+  }
+
+  /** When to finish the running step and stop. A pause that is aborted already is over by now: nobody is to wait for it. */
+  #yielding(paused: AbortSignal): AbortSignal {
+    const { drain, cordon } = this.#deps;
+    return AbortSignal.any([drain, ...(cordon === undefined ? [] : [cordon()]), ...(paused.aborted ? [] : [paused])]);
   }
 
   /** A lease that cannot be given up runs out by itself; that must not undo what was done under it. */

@@ -71,8 +71,25 @@ export type CampaignSettings = z.infer<typeof CampaignSettings>;
 export const CampaignLeader = z.strictObject({ workerId: WorkerId, token: z.int().positive() });
 export type CampaignLeader = z.infer<typeof CampaignLeader>;
 
-export const CampaignState = z.enum(["running", "finished", "cancelled", "failed"]);
+export const CampaignState = z.enum(["running", "paused", "finished", "cancelled", "failed"]);
 export type CampaignState = z.infer<typeof CampaignState>;
+
+/** Whether nothing will be done for the campaign any more. */
+export function isOver(state: CampaignState): boolean {
+  return state !== "running" && state !== "paused";
+}
+
+/**
+ * What of a campaign may change while it runs: nothing here decides an id. It stands beside the settings, which stay
+ * what the campaign was started with; a key that is absent is as the settings say.
+ */
+export const CampaignTuning = z.strictObject({
+  /** Dollars after which the campaign stops buying; null: no limit. */
+  costUsdMax: z.number().positive().nullable().optional(),
+  /** Episodes that are queued or worked on at once; null: as many as the coordinator's own cap. */
+  episodesInFlightMax: z.int().positive().nullable().optional(),
+});
+export type CampaignTuning = z.infer<typeof CampaignTuning>;
 
 /** A campaign as stored: enough to start it again from the beginning on any coordinator and arrive at the same end. */
 export const CampaignRecord = z.strictObject({
@@ -91,5 +108,8 @@ export const CampaignRecord = z.strictObject({
   endedAt: Timestamp.nullable(),
   /** Who took it up last; only that one may end it by having run it. Records of earlier versions name nobody. */
   leader: CampaignLeader.nullable().default(null),
+  /** How often it was resumed: a leader that began at a lower count starts over, because its queue was emptied since. */
+  resumed: z.int().nonnegative().default(0),
+  tuning: CampaignTuning.default({}),
 });
 export type CampaignRecord = z.infer<typeof CampaignRecord>;

@@ -51,6 +51,7 @@ export * from "./model/create-model.ts";
 export * from "./model/model-registry.ts";
 export * from "./model/scripted.ts";
 export * from "./service-process.ts";
+export * from "./work/call-gate.ts";
 export * from "./work/cancellations.ts";
 export * from "./work/lease-loop.ts";
 export * from "./work/wait.ts";

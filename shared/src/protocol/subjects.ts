@@ -16,6 +16,7 @@ export const streams = {
   demonstrations: "DEMONSTRATIONS",
   advisories: "ADVISORIES",
   deadLetters: "DEAD_LETTERS",
+  audit: "AUDIT",
 } as const;
 
 export const buckets = {
@@ -69,6 +70,11 @@ export const subjects = {
   controls: "hindcast.control.*",
   /** Core request/reply to the one process that admits: one subject per verb of `protocol/admission.ts`. */
   admission: (verb: AdmissionVerb): string => `hindcast.admission.${verb}`,
+  /** Core request/reply to one agent; only coordinators may ask. */
+  workerControl: (worker: WorkerId): string => `hindcast.worker.${worker}.control`,
+  /** What was asked of the cluster, by verb. */
+  audit: (verb: string): string => `hindcast.audit.${verb}`,
+  audits: "hindcast.audit.>",
   /** Core publish, lossy by intent: what a progress bar shows. */
   progress: (campaign: CampaignId): string => `hindcast.progress.${campaign}`,
 } as const;

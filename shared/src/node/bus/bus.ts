@@ -4,6 +4,7 @@ import type { z } from "zod";
 import type { CampaignId, DemonstrationId, EpisodeId, TaskId, WorkerId } from "../../domain/ids.ts";
 import type { BlobRef } from "../../domain/ids.ts";
 import type { Demonstration } from "../../domain/demonstration.ts";
+import type { AuditRecord } from "../../protocol/audit.ts";
 import type { LeaseName, Pool } from "../../protocol/subjects.ts";
 import type { Task } from "../../protocol/task.ts";
 import type { TaskResult } from "../../protocol/result.ts";
@@ -31,6 +32,7 @@ export interface Bus {
   /** Files of index snapshots. */
   readonly indexBlobs: IndexBlobStore;
   readonly deadLetters: DeadLetters;
+  readonly audit: AuditLog;
   /** A typed bucket. Names come from `buckets`; `limits.messageBytesMax` holds for values. */
   records<S extends z.ZodType>(
     bucket: "JOURNAL" | "VECTORS" | "CAMPAIGNS" | "BATCHES" | "WORKERS" | "INDEXES" | "BUDGETS" | "LANES",
@@ -200,6 +202,13 @@ export interface DeadLetters {
   reconcile(pools: Pool[]): Promise<number>;
 }
 
+export interface AuditLog {
+  /** @returns its sequence. @throws BUS_FULL, BUS_UNAVAILABLE: what cannot be recorded must not be done. */
+  append(record: AuditRecord): Promise<number>;
+  /** All that is stored now, in order. */
+  read(): AsyncIterable<{ sequence: number; record: AuditRecord }>;
+}
+
 export interface Question {
   subject: string;
   payload: Uint8Array;
@@ -223,7 +232,8 @@ export interface Endpoint<Q extends z.ZodType, R extends z.ZodType> {
   reply: R;
   /** Requests that are worked on at once; further ones are refused as BUS_FULL. @default limits.requestsInFlightMax */
   inFlightMax?: number;
-  handle: (request: z.output<Q>, signal: AbortSignal) => Promise<z.input<R>>;
+  /** @param user NATS user of the asking side, by the inbox that it is confined to; null on a server without users. */
+  handle: (request: z.output<Q>, signal: AbortSignal, user: string | null) => Promise<z.input<R>>;
 }
 
 export interface MicroService {

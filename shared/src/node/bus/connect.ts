@@ -2,6 +2,7 @@ import type { z } from "zod";
 import { HindcastError } from "../../errors.ts";
 import { encode } from "../../protocol/envelope.ts";
 import { buckets } from "../../protocol/subjects.ts";
+import { JetStreamAuditLog } from "./audit-log.ts";
 import { ObjectBlobStore } from "./blob-store.ts";
 import type {
   Bus,
@@ -43,6 +44,7 @@ class NatsBus implements Bus {
   readonly blobs: ObjectBlobStore;
   readonly indexBlobs: ObjectBlobStore;
   readonly deadLetters: JetStreamDeadLetters;
+  readonly audit: JetStreamAuditLog;
   readonly #connection: Connection;
   #topology: TopologyOptions | undefined;
 
@@ -56,6 +58,7 @@ class NatsBus implements Bus {
     this.blobs = new ObjectBlobStore(connection);
     this.indexBlobs = new ObjectBlobStore(connection, buckets.indexes);
     this.deadLetters = new JetStreamDeadLetters(connection);
+    this.audit = new JetStreamAuditLog(connection);
   }
 
   records<S extends z.ZodType>(

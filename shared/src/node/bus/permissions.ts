@@ -83,8 +83,8 @@ function rolloutAgent(worker: WorkerId, pools: readonly Pool[], inbox: string): 
       ...admitted,
       messageGet(bucketStream(buckets.budgets)),
     ],
-    subscribe: [inbox],
-    allowResponses: false,
+    subscribe: [subjects.workerControl(worker), inbox],
+    allowResponses: true,
   };
 }
 
@@ -115,6 +115,7 @@ function client(inbox: string): Permissions {
     streams.results,
     streams.demonstrations,
     streams.deadLetters,
+    streams.audit,
     blobStream,
   ].concat([buckets.campaigns, buckets.workers, buckets.journal, buckets.batches].map(bucketStream));
   return {

@@ -151,12 +151,17 @@ export function serve<Q extends z.ZodType, R extends z.ZodType>(
 ): AsyncDisposable {
   return new Responder(connection, endpoint, async (message, signal) => {
     try {
-      const value = await endpoint.handle(decode(endpoint.request, message.data), signal);
+      const value = await endpoint.handle(decode(endpoint.request, message.data), signal, askingUser(message.reply));
       message.respond(encode(endpoint.reply, value, limits.replyBytesMax));
     } catch (error) {
       respondError(message, toHindcastError(error, "bus"));
     }
   });
+}
+
+/** Whoever gives another's inbox gets no answer: a user may only listen below its own. */
+function askingUser(inbox: string | undefined): string | null {
+  return /^_INBOX_([^.]+)\./.exec(inbox ?? "")?.[1] ?? null;
 }
 
 /** Lossy by intent: a reader that is slow misses the oldest, a message that cannot be read is reported and skipped. */

@@ -95,6 +95,7 @@ export function streamDefinitions(options: TopologyOptions): StreamDefinition[] 
       subjects: [subjects.deadLetters],
       max_age: nanos(limits.deadLetterAgeMsMax),
     },
+    { ...base, name: streams.audit, subjects: [subjects.audits], max_age: nanos(limits.auditAgeMsMax) },
   ];
   const bucketStreams = [
     buckets.leases,

@@ -19,6 +19,11 @@ export type Handled =
   /** Not finished, nothing wrong: another worker may go on, at once or after a pause. */
   | { kind: "handed-back"; delayMs: number }
   /**
+   * Not finished, and nobody is to go on for now: remove the message. What it has done stands, and whoever resumes the
+   * campaign queues it again, so that a pause uses up no delivery.
+   */
+  | { kind: "parked" }
+  /**
    * Another delivery of it is being worked on. Nothing is said of the message: the other holder's heartbeats keep it,
    * and if that holder dies it comes again. Handing back would use up a delivery and start it a third time.
    */
@@ -31,10 +36,20 @@ export interface TaskHandler {
   giveUp(leased: LeasedTask, error: HindcastError): Promise<void>;
 }
 
+/** How many tasks a worker takes, where that may change. */
+export interface Slots {
+  /** 0: none for now. */
+  readonly now: number;
+  /** Aborts at the next change; then there is a fresh one. */
+  readonly changed: AbortSignal;
+  /** Is told how many tasks are held. */
+  held(count: number): void;
+}
+
 export interface LeaseLoopOptions {
   bus: Pick<Bus, "tasks">;
   pool: string;
-  slots: number;
+  slots: number | Slots;
   /** Time between two heartbeats of a task, a third of its pool's ack_wait. @default limits.workingEveryMs */
   workingEveryMs?: number;
   /** Deliveries of a task, its pool's max_deliver. @default limits.attemptsMax */
@@ -49,18 +64,30 @@ export interface LeaseLoopOptions {
 
 /** @returns when the worker drained: every task that it held is finished or handed back. */
 export async function runLeaseLoop(options: LeaseLoopOptions): Promise<void> {
-  const { bus, pool, slots, drain, logger } = options;
+  const { bus, pool, drain, logger } = options;
+  const slots = typeof options.slots === "number" ? fixed(options.slots) : options.slots;
   const inFlight = new Set<Promise<void>>();
+  let changed = slots.changed;
+  let wake = AbortSignal.any([drain, changed]);
   let retryMs = pullRetryMs;
   while (!drain.aborted) {
-    if (inFlight.size >= slots) {
-      await firstOf(inFlight, drain);
+    if (slots.changed !== changed) {
+      changed = slots.changed;
+      wake = AbortSignal.any([drain, changed]);
+    }
+    const free = slots.now - inFlight.size;
+    if (free <= 0) {
+      await firstOf(inFlight, wake);
       continue;
     }
     try {
-      for (const leased of await bus.tasks.lease(pool, slots - inFlight.size, pullWaitMs, drain)) {
-        const work = workOn(leased, options).finally(() => inFlight.delete(work));
+      for (const leased of await bus.tasks.lease(pool, free, pullWaitMs, wake)) {
+        const work = workOn(leased, options).finally(() => {
+          inFlight.delete(work);
+          slots.held(inFlight.size);
+        });
         inFlight.add(work);
+        slots.held(inFlight.size);
       }
       retryMs = pullRetryMs;
     } catch (error) {
@@ -73,6 +100,10 @@ export async function runLeaseLoop(options: LeaseLoopOptions): Promise<void> {
   await Promise.all(inFlight);
 }
 
+function fixed(now: number): Slots {
+  return { now, changed: new AbortController().signal, held: () => undefined };
+}
+
 /** The redelivery table of docs/protocol.md. Never rejects: a task's fault is not the loop's. */
 async function workOn(leased: LeasedTask, options: LeaseLoopOptions): Promise<void> {
   const { handler, logger, abort, drain, workingEveryMs = limits.workingEveryMs } = options;
@@ -80,7 +111,7 @@ async function workOn(leased: LeasedTask, options: LeaseLoopOptions): Promise<vo
   const heartbeat = setInterval(() => leased.working(), workingEveryMs);
   try {
     const handled = await handler.handle(leased, abort);
-    if (handled.kind === "done") await leased.done();
+    if (handled.kind === "done" || handled.kind === "parked") await leased.done();
     else if (handled.kind === "handed-back") leased.handBack(Math.min(handled.delayMs, limits.nakDelayMsMax));
     log.debug({ event: "lease.ended", handled: handled.kind });
   } catch (error) {

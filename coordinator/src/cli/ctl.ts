@@ -1,0 +1,132 @@
+// `hindcast ctl`: commands to a running cluster. The coordinator carries them out and keeps the log of them; this only
+// asks, from whatever machine, over NATS.
+import { hostname, userInfo } from "node:os";
+import { type Change, ChangesReply, type CommandVerb, ControlRequest, HindcastError, subjects } from "@hindcast/shared";
+import { Command } from "commander";
+import { printableLine } from "../report/text-width.ts";
+import { commandContext } from "./command-context.ts";
+import { ctlLogCommand } from "./ctl-log.ts";
+import { exitCodes } from "./exit-codes.ts";
+import { withSession } from "./session.ts";
+
+interface Verb {
+  name: CommandVerb;
+  description: string;
+  /** What commander calls an argument; null: the verb takes none. */
+  target: string;
+  /** What `--all` is; null: the verb is for one at a time. */
+  all: string | null;
+  help?: string;
+}
+
+const verbs: readonly Verb[] = [
+  {
+    name: "pause",
+    target: "[campaign]",
+    all: "every running campaign",
+    description: "stop buying for a campaign; running steps are finished, what is done stands",
+  },
+  {
+    name: "resume",
+    target: "[campaign-or-worker]",
+    all: "every paused campaign and every drained worker",
+    description: "let a paused campaign or a drained worker go on where it stopped",
+  },
+  {
+    name: "drain",
+    target: "[worker]",
+    all: "every worker",
+    description: "let a worker finish its steps, hand its tasks back and take no more until it is resumed",
+  },
+  {
+    name: "cancel",
+    target: "<campaign>",
+    all: null,
+    description: "end a campaign now; its sandboxes are gone within seconds, what was learned stays",
+  },
+  {
+    name: "requeue",
+    target: "[dead-letter-task-or-campaign]",
+    all: "every dead letter",
+    description: "put dead letters back into their queue: one by number or task, or all of a campaign",
+  },
+];
+
+export function ctlCommand(): Command {
+  const command = new Command("ctl")
+    .description("pause, resume, drain, cancel, retune and requeue on a running cluster, also from another machine")
+    .addHelpText(
+      "after",
+      "\nElsewhere than on the cluster's machine: --set cluster.natsUrl=nats://… (and cluster.natsUser, " +
+        "cluster.natsPasswordFile).\nEvery command is idempotent and stands in `hindcast ctl log`.",
+    );
+  for (const verb of verbs) command.addCommand(verbCommand(verb));
+  return command.addCommand(retuneCommand()).addCommand(ctlLogCommand());
+}
+
+function verbCommand({ name, target: argument, all, description }: Verb): Command {
+  const verb = new Command(name).argument(argument, "as `hindcast status` shows it").description(description);
+  if (all !== null) verb.option("--all", all);
+  return verb.action(async (target: string | undefined, { all: isAll }: { all?: boolean }, command: Command) => {
+    // `requeue <campaign> --all` says the same as without it.
+    if (target === undefined && isAll !== true) throw nobodyNamed(name, argument, all);
+    if (target !== undefined && isAll === true && name !== "requeue") {
+      throw usage(`${name} is for "${target}" or for --all, not for both`);
+    }
+    await ask(command, { verb: name, target: target ?? null, values: {} });
+  });
+}
+
+function retuneCommand(): Command {
+  return new Command("retune")
+    .argument("<campaign-or-worker>", "as `hindcast status` shows it")
+    .argument("<key=value...>", "e.g. costUsdMax=20 episodesInFlightMax=8 of a campaign, slots=2 of a worker")
+    .description("change limits while it runs; `none` lifts one")
+    .action(async (target: string, pairs: string[], _options: unknown, command: Command) => {
+      await ask(command, { verb: "retune", target, values: Object.fromEntries(pairs.map(keyAndValue)) });
+    });
+}
+
+async function ask(
+  command: Command,
+  { verb, target, values }: { verb: CommandVerb; target: string | null; values: Record<string, string> },
+): Promise<void> {
+  const context = commandContext(command);
+  const { terminal } = context;
+  const { changes, auditSequence } = await withSession(context, { parts: [], mayStart: false }, ({ bus }) =>
+    bus.request({
+      subject: subjects.control(verb),
+      request: ControlRequest,
+      reply: ChangesReply,
+      value: { v: 1, kind: "command", verb, target, arguments: values, by: whoAsks() },
+    }),
+  );
+  terminal.result({ event: `ctl.${verb}`, changes, auditSequence }, () =>
+    changes.length === 0 ? `there is nothing to ${verb}` : changes.map(lineOf).join("\n"),
+  );
+  if (changes.some(({ problem }) => problem !== null)) process.exitCode = exitCodes.partial;
+}
+
+function lineOf({ what, before, after, problem }: Change): string {
+  if (problem !== null) return printableLine(`${what} stays ${before}: ${problem}`);
+  return printableLine(before === after ? `${what} is ${after} already` : `${what}: ${before} -> ${after}`);
+}
+
+function keyAndValue(pair: string): [key: string, value: string] {
+  const [key = "", ...value] = pair.split("=");
+  if (key === "" || value.length === 0) throw usage(`expected key=value such as costUsdMax=20, got "${key}"`);
+  return [key, value.join("=")];
+}
+
+/** For the log only; nobody relies on it. */
+function whoAsks(): string {
+  return `${userInfo().username}@${hostname()}`.slice(0, 200);
+}
+
+function nobodyNamed(verb: string, argument: string, all: string | null): HindcastError {
+  return usage(`${verb} whom? Name ${argument.replaceAll(/[[\]<>]/g, "a ").trim()}, or give --all for ${all ?? "all"}`);
+}
+
+function usage(message: string): HindcastError {
+  return new HindcastError({ code: "CONFIG_INVALID", boundary: "config", message });
+}

@@ -140,4 +140,13 @@ export const requirements = {
   "5.6.price": "batches cost half, and estimate, ledger and report say what was batched",
   "5.6.stages": "stages that wait for batches hold up no others, outlive their coordinator and buy nothing twice",
   "5.6.same-data": "a campaign with batches arrives at the same demonstrations as one without",
+  "5.7.audit":
+    "every control request is on record with who, what, before and after, and what was refused; no secret is",
+  "5.7.cancel": "cancelling frees the sandboxes within seconds, in the middle of a command or of a model call",
+  "5.7.cli": "`hindcast ctl` works from another machine over NATS, idempotently, with --json and exit codes",
+  "5.7.drain": "a worker is drained and resumed by command: its tasks go on elsewhere at their last step",
+  "5.7.pause":
+    "a paused campaign asks nothing of any model, and goes on at its last step to the result of an undisturbed run",
+  "5.7.requeue": "dead letters are put back by number, task or campaign",
+  "5.7.retune": "limits that decide no id change while it runs; all others are refused by name",
 } as const;

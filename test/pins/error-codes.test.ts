@@ -15,6 +15,7 @@ it("are these, with these numbers in Nats-Service-Error-Code", () => {
       "BUS_UNAVAILABLE": 503,
       "CAMPAIGN_BUDGET_EXHAUSTED": 500,
       "CAMPAIGN_CANCELLED": 500,
+      "CAMPAIGN_ENDED": 409,
       "CAMPAIGN_NOT_FOUND": 404,
       "CONFIG_INVALID": 500,
       "CONFIG_UNKNOWN_KEY": 500,

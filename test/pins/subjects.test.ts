@@ -82,6 +82,9 @@ describe("the names on the bus", () => {
       control: subjects.control("campaign"),
       controls: subjects.controls,
       admission: subjects.admission("reserve"),
+      workerControl: subjects.workerControl(w),
+      audit: subjects.audit("pause"),
+      audits: subjects.audits,
       progress: subjects.progress(c),
     }).toEqual({
       task: "hindcast.task.shell.c-1.task-1",
@@ -110,6 +113,9 @@ describe("the names on the bus", () => {
       control: "hindcast.control.campaign",
       controls: "hindcast.control.*",
       admission: "hindcast.admission.reserve",
+      workerControl: "hindcast.worker.w-1.control",
+      audit: "hindcast.audit.pause",
+      audits: "hindcast.audit.>",
       progress: "hindcast.progress.c-1",
     });
     expect(streams).toEqual({
@@ -119,6 +125,7 @@ describe("the names on the bus", () => {
       demonstrations: "DEMONSTRATIONS",
       advisories: "ADVISORIES",
       deadLetters: "DEAD_LETTERS",
+      audit: "AUDIT",
     });
     expect(buckets).toEqual({
       leases: "LEASES",
@@ -156,6 +163,8 @@ describe("docs/protocol.md", () => {
       subjects.deadLetter("<stream>", 0).replace(/0$/, "<sequence>"),
       subjects.control("<verb>"),
       subjects.admission("reserve").replace(/reserve$/, "<verb>"),
+      subjects.workerControl(w),
+      subjects.audit("<verb>"),
       subjects.retrievalSearch,
       subjects.retrievalGet,
       subjects.retrievalStats,

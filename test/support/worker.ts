@@ -12,9 +12,11 @@ import {
 import { Registry } from "prom-client";
 import type { EnvironmentProvider } from "../../rollout-agent/src/environment/environment.ts";
 import { AgentMetrics } from "../../rollout-agent/src/metrics.ts";
+import { announce } from "../../rollout-agent/src/worker/announcement.ts";
 import { ReplayHandler } from "../../rollout-agent/src/worker/replay-handler.ts";
 import { RolloutHandler } from "../../rollout-agent/src/worker/rollout-handler.ts";
 import { TaskDispatcher } from "../../rollout-agent/src/worker/task-dispatcher.ts";
+import { WorkerControl } from "../../rollout-agent/src/worker/worker-control.ts";
 import type { StepWords } from "./builders.ts";
 import { type TestNats, testPool } from "./nats-server.ts";
 import { ScriptedModel } from "./scripted-model.ts";
@@ -79,12 +81,22 @@ export async function startWorker(
   });
   const shared = { bus: watched, workerId, environments: () => provider, logger: silentLogger, drain: drain.signal };
   const metrics = new AgentMetrics(new Registry());
-  const rollouts = new RolloutHandler({ ...shared, model: () => options.model ?? model, cancellations, metrics });
+  const control = new WorkerControl({ workerId, pool: testPool, slots: 2, logger: silentLogger });
+  const endpoint = await control.serve(bus);
+  const announcing = announce({ bus, worker: control, logger: silentLogger }, drain.signal);
+  const cordon = (): AbortSignal => control.cordon;
+  const rollouts = new RolloutHandler({
+    ...shared,
+    model: () => options.model ?? model,
+    cancellations,
+    metrics,
+    cordon,
+  });
   const handler = new TaskDispatcher(rollouts, new ReplayHandler(shared));
   const loop = runLeaseLoop({
     bus,
     pool: testPool,
-    slots: 2,
+    slots: control,
     handler,
     logger: silentLogger,
     drain: drain.signal,
@@ -96,7 +108,8 @@ export async function startWorker(
     drain,
     [Symbol.asyncDispose]: async () => {
       drain.abort();
-      await loop;
+      await Promise.all([loop, announcing]);
+      await endpoint[Symbol.asyncDispose]();
       over.abort();
       await Promise.allSettled([following]);
       await bus.close();

@@ -9,10 +9,7 @@ export interface AnnouncementOptions {
 }
 
 /** Says every `heartbeatMs` that this worker is there, and at once what changed of it, until it drains. */
-export async function announce(
-  { bus, worker, logger }: AnnouncementOptions,
-  draining: AbortSignal,
-): Promise<void> {
+export async function announce({ bus, worker, logger }: AnnouncementOptions, draining: AbortSignal): Promise<void> {
   const workers = bus.records("WORKERS", WorkerRecord);
   const { workerId } = worker.record;
   while (!draining.aborted) {

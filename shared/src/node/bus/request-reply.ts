@@ -19,7 +19,7 @@ export function errorNumber(code: ErrorCode): number {
   if (code.startsWith("PROTOCOL_") || code === "INDEX_INVALID") return 400;
   if (code === "BUS_FORBIDDEN") return 403;
   if (code.endsWith("_NOT_FOUND")) return 404;
-  if (code === "BUS_CONFLICT") return 409;
+  if (code === "BUS_CONFLICT" || code === "CAMPAIGN_ENDED") return 409;
   if (code === "BUS_FULL" || code.endsWith("_OVERLOADED") || code.endsWith("_RATE_LIMITED")) return 429;
   if (code.endsWith("_UNAVAILABLE") || code.endsWith("_NOT_READY") || code.endsWith("_CLOSED")) return 503;
   if (code.endsWith("_TIMEOUT")) return 504;

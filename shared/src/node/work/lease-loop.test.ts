@@ -53,6 +53,7 @@ describe("runLeaseLoop", () => {
     [{ kind: "done" }, ["done"]],
     [{ kind: "handed-back", delayMs: 0 }, ["handed back after 0"]],
     [{ kind: "left" }, []],
+    [{ kind: "parked" }, ["done"]],
   ])("says of a message what its task's handling calls for: %j", async (handled, said) => {
     const log: string[] = [];
     await runWith([aDelivery(log)], { handle: () => Promise.resolve(handled) });
@@ -92,6 +93,59 @@ describe("runLeaseLoop", () => {
     const handle = (): Promise<Handled> => (drain.abort(), failing(false)());
     await runWith([aDelivery(log, 5)], { handle }, { drain });
     expect(log).toEqual(["handed back after 0"]);
+  });
+
+  it("takes as many as its slots are at the moment, and none while there are none", async () => {
+    let [changed, now] = [new AbortController(), 1];
+    const held: number[] = [];
+    const slots = {
+      get now() {
+        return now;
+      },
+      get changed() {
+        return changed.signal;
+      },
+      held: (count: number) => void held.push(count),
+    };
+    const drain = new AbortController();
+    const asked: number[] = [];
+    const finish: (() => void)[] = [];
+    const become = (next: number): void => {
+      const before = changed;
+      [changed, now] = [new AbortController(), next];
+      before.abort();
+    };
+    const running = runLeaseLoop({
+      bus: {
+        tasks: {
+          lease: (_pool: string, count: number) => {
+            asked.push(count);
+            return Promise.resolve(Array.from({ length: count }, () => aDelivery([])));
+          },
+        } as never,
+      },
+      pool: "shell",
+      slots,
+      handler: {
+        handle: () => new Promise((resolve) => finish.push(() => resolve({ kind: "done" }))),
+        giveUp: () => Promise.resolve(),
+      },
+      logger: silentLogger,
+      drain: drain.signal,
+      abort: new AbortController().signal,
+    });
+    await expect.poll(() => asked).toEqual([1]);
+    become(3);
+    await expect.poll(() => asked).toEqual([1, 2]);
+    become(0);
+    for (const each of finish.splice(0)) each();
+    await expect.poll(() => held.at(-1)).toBe(0);
+    expect(asked).toEqual([1, 2]);
+    become(2);
+    await expect.poll(() => asked).toEqual([1, 2, 2]);
+    drain.abort();
+    for (const each of finish.splice(0)) each();
+    await running;
   });
 
   it("leaves no listener on the drain signal behind, however many tasks it worked on", async () => {

@@ -1,4 +1,4 @@
-// Requirements: 5.4.memory
+// Requirements: 5.4.memory, 5.7.pause
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import type { ReplayEnded, ReplayTask, TaskId } from "@hindcast/shared";
@@ -67,5 +67,30 @@ describe("TaskRunner", () => {
     }
     over.abort(new Error("over"));
     await expect(following).rejects.toThrow("over");
+  });
+
+  it("offers a task again that was queued already, because a paused agent may have put that one aside", async () => {
+    const result = Promise.withResolvers<ReplayEnded>();
+    const answers = ["duplicate", "duplicate", "queued"];
+    const bus = {
+      results: {
+        get: () => Promise.resolve(null),
+        watch: async function* () {
+          yield await result.promise;
+        },
+      },
+      // Only what is queued in the end is worked on.
+      tasks: {
+        publish: () => {
+          const answer = answers.shift();
+          if (answer === "queued") result.resolve(resultOf(1));
+          return Promise.resolve(answer);
+        },
+      },
+    } as unknown as Pick<Bus, "tasks" | "results">;
+    const runner = new TaskRunner(bus, new AbortController().signal);
+    void runner.follow(taskOf(1).campaignId).catch(() => undefined);
+    expect(await runner.run(taskOf(1))).toMatchObject({ taskId: "task-1" });
+    expect(answers).toEqual([]);
   });
 });

@@ -170,6 +170,16 @@ describe("pause and resume", () => {
     expect(await bus.deadLetters.list()).toEqual([]);
   });
 
+  it("take back what nobody works on yet, and queue it again", async () => {
+    await using _coordinator = await aCoordinator();
+    const campaign = await start();
+    await expect.poll(() => bus.tasks.backlog(testPool), { timeout: 10_000 }).toEqual({ queued: 2, working: 0 });
+    await ctl("pause", campaign.id);
+    await untilIdle();
+    await ctl("resume", campaign.id);
+    await expect.poll(() => bus.tasks.backlog(testPool), { timeout: 10_000 }).toEqual({ queued: 2, working: 0 });
+  });
+
   it("let a model call that is under way be answered, and begin no other", async () => {
     const [asked, answering] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const generator = scriptedGenerator();

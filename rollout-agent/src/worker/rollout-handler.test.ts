@@ -1,4 +1,4 @@
-// Requirements: 5.5.budget, 3.3.fencing, 3.4.outcomes, 3.3.write-once
+// Requirements: 5.5.budget, 3.3.fencing, 3.4.outcomes, 3.3.write-once, 5.7.pause
 import { type EpisodeEnded, HindcastError, type WorkerId } from "@hindcast/shared";
 import { type Bus, Cancellations, type Lease, type LeasedTask, silentLogger } from "@hindcast/shared/node";
 import { Registry } from "prom-client";
@@ -7,7 +7,7 @@ import { aRolloutTask } from "../../../test/support/builders.ts";
 import { MemoryRecords, ScriptedEnvironment } from "../../../test/support/scripted.ts";
 import { scriptedPolicy } from "../../../test/support/worker.ts";
 import { AgentMetrics } from "../metrics.ts";
-import { RolloutHandler } from "./rollout-handler.ts";
+import { type RolloutDeps, RolloutHandler } from "./rollout-handler.ts";
 
 const never = new AbortController().signal;
 const task = aRolloutTask();
@@ -18,10 +18,12 @@ function arrange({
   lease = "free",
   put = "stored",
   step = () => Promise.resolve(),
+  cancellations = new Cancellations(),
 }: {
   lease?: "free" | "held" | "followed" | "unreleasable";
   put?: "stored" | "already";
   step?: () => Promise<void>;
+  cancellations?: RolloutDeps["cancellations"];
 } = {}): {
   handler: RolloutHandler;
   written: EpisodeEnded[];
@@ -55,7 +57,7 @@ function arrange({
     model: () => scriptedPolicy(["do-one"]),
     logger: silentLogger,
     drain: never,
-    cancellations: new Cancellations(),
+    cancellations,
     metrics: new AgentMetrics(registry),
   });
   return { handler, written, lost, registry };
@@ -111,6 +113,31 @@ describe("RolloutHandler", () => {
     const { handler, written } = arrange({ step: () => Promise.reject(new HindcastError(spent)) });
     expect(await handler.handle(leased, task, never)).toEqual({ kind: "done" });
     expect(written).toMatchObject([{ reason: "cancelled", error: { code: "CAMPAIGN_BUDGET_EXHAUSTED" } }]);
+  });
+
+  /** `heard`: what this agent was told; `stored`: what is so. */
+  function aPause(stored: boolean): { heard: AbortController; cancellations: RolloutDeps["cancellations"] } {
+    const heard = new AbortController();
+    const isPaused = (): Promise<boolean> => Promise.resolve(stored);
+    return { heard, cancellations: { signalFor: () => never, pauseOf: () => heard.signal, isPaused } };
+  }
+
+  it("puts a paused campaign's task aside after the running step, writing no end", async () => {
+    const { heard, cancellations } = aPause(true);
+    let steps = 0;
+    const step = (): Promise<void> => ((steps += 1), heard.abort(), Promise.resolve());
+    const { handler, written } = arrange({ cancellations, step });
+    expect(await handler.handle(leased, task, never)).toEqual({ kind: "parked" });
+    expect(await handler.handle(leased, task, never)).toEqual({ kind: "parked" });
+    expect({ steps, written }).toEqual({ steps: 1, written: [] });
+  });
+
+  it("hands back what it was stopped in by a pause that is over, and is not stopped by one that was over before", async () => {
+    const { heard, cancellations } = aPause(false);
+    const { handler, written } = arrange({ cancellations, step: () => (heard.abort(), Promise.resolve()) });
+    expect(await handler.handle(leased, task, never)).toEqual({ kind: "handed-back", delayMs: 0 });
+    expect(await handler.handle(leased, task, never)).toEqual({ kind: "done" });
+    expect(written).toMatchObject([{ reason: "submitted" }]);
   });
 
   it("counts an episode only when its terminal record was stored", async () => {

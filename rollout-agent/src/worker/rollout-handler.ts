@@ -6,7 +6,7 @@ import { type AttemptDeps, type EpisodeEnd, type Hold, runAttempt } from "../epi
 import type { AgentMetrics } from "../metrics.ts";
 
 export interface RolloutDeps extends AttemptDeps {
-  cancellations: Cancellations;
+  cancellations: Pick<Cancellations, "signalFor" | "pauseOf" | "isPaused">;
   /** Aborted while this worker is drained by command. @default never */
   cordon?: () => AbortSignal;
   metrics: AgentMetrics;

@@ -71,7 +71,7 @@ describe("TaskRunner", () => {
 
   it("offers a task again that was queued already, because a paused agent may have put that one aside", async () => {
     const result = Promise.withResolvers<ReplayEnded>();
-    const answers = ["duplicate", "duplicate", "queued"];
+    const answers = ["duplicate", "queued"];
     const bus = {
       results: {
         get: () => Promise.resolve(null),

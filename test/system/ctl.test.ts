@@ -19,6 +19,8 @@ const quietMs = 1_500;
 const longCommand = "sleep 57.25";
 /** The promise is seconds; this machine is shared. */
 const freedWithinMs = 10_000;
+/** Until a command has started, asked and is answered. */
+const commandWithinMs = 30_000;
 const manual = `# git settings
 
 Set the pager that git uses:
@@ -108,6 +110,13 @@ function read(pid: number, file: "status" | "cmdline"): string {
   }
 }
 
+/** When a coordinator was asked to cancel, by its log. */
+function askedAt(folder: string): number {
+  const lines = readFileSync(join(folder, ".hindcast/logs/coordinator.log"), "utf8").trim().split("\n");
+  const entries = lines.map((line) => JSON.parse(line) as { event: string; verb?: string; at?: string });
+  return Date.parse(entries.find(({ event, verb }) => event === "control" && verb === "cancel")?.at ?? "");
+}
+
 describe("hindcast ctl", () => {
   it(
     "pauses a campaign in mid-episode from elsewhere and resumes it to the same bytes, buying nothing twice",
@@ -192,9 +201,13 @@ describe("hindcast ctl", () => {
       await expect
         .poll(() => sandboxes().map((pid) => read(pid, "cmdline").replaceAll("\0", " ").trim()), { timeout: 10_000 })
         .toContain(longCommand);
+      const freed = expect
+        .poll(() => sandboxes(), { timeout: commandWithinMs + freedWithinMs, interval: 20 })
+        .toEqual([])
+        .then(() => Date.now());
       const cancelled = await remotely(elsewhere.path, folder.path, "ctl", "cancel", "c-0001");
       expect(cancelled).toMatchObject({ code: 0, stdout: "campaign c-0001: running -> cancelled\n" });
-      await expect.poll(() => sandboxes(), { timeout: freedWithinMs, interval: 20 }).toEqual([]);
+      expect((await freed) - askedAt(folder.path)).toBeLessThan(freedWithinMs);
       expect((await run.done).code).toBe(1);
     },
   );

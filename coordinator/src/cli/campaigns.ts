@@ -2,6 +2,7 @@ import { CampaignId, CampaignRecord, CampaignReply, ControlRequest, HindcastErro
 import { Command } from "commander";
 import { commandContext } from "./command-context.ts";
 import { withSession } from "./session.ts";
+import { whoAsks } from "./who-asks.ts";
 
 export function campaignsCommand(): Command {
   return new Command("campaigns")
@@ -48,7 +49,7 @@ async function cancel(text: string, _options: unknown, command: Command): Promis
       subject: subjects.control("cancel"),
       request: ControlRequest,
       reply: CampaignReply,
-      value: { v: 1, kind: "campaign.cancel", campaignId: id.data },
+      value: { v: 1, kind: "campaign.cancel", campaignId: id.data, by: whoAsks() },
     }),
   );
   const { terminal } = context;

@@ -1,13 +1,14 @@
 // `hindcast ctl log`: who asked the cluster for what, when, and what came of it.
-import type { AuditIntent, AuditOutcome, Change } from "@hindcast/shared";
+import { type AuditIntent, type AuditOutcome, type Change, HindcastError } from "@hindcast/shared";
 import type { AuditLog } from "@hindcast/shared/node";
-import { HindcastError } from "@hindcast/shared";
 import { Command } from "commander";
 import { printableLine } from "../report/text-width.ts";
 import { commandContext } from "./command-context.ts";
 import { withSession } from "./session.ts";
 
 const shownDefault = 100;
+/** Requests under way at once whose outcome is still to be read. */
+const undecidedMax = 256;
 
 interface Entry extends Omit<AuditIntent, "v" | "kind"> {
   number: number;
@@ -80,9 +81,6 @@ async function readEntries(
     campaign === null || outcome !== "unknown" || target === campaign;
   return [...entries.values()].filter(ofCampaign).slice(-limit);
 }
-
-/** Requests under way at once whose outcome is still to be read. */
-const undecidedMax = 256;
 
 function askedText({ verb, target, arguments: values }: Entry): string {
   const given = Object.entries(values).map(([key, value]) => `${key}=${value}`);

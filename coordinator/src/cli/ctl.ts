@@ -1,6 +1,5 @@
 // `hindcast ctl`: commands to a running cluster. The coordinator carries them out and keeps the log of them; this only
 // asks, from whatever machine, over NATS.
-import { hostname, userInfo } from "node:os";
 import { type Change, ChangesReply, type CommandVerb, ControlRequest, HindcastError, subjects } from "@hindcast/shared";
 import { Command } from "commander";
 import { printableLine } from "../report/text-width.ts";
@@ -8,6 +7,7 @@ import { commandContext } from "./command-context.ts";
 import { ctlLogCommand } from "./ctl-log.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { withSession } from "./session.ts";
+import { whoAsks } from "./who-asks.ts";
 
 interface Verb {
   name: CommandVerb;
@@ -16,7 +16,6 @@ interface Verb {
   target: string;
   /** What `--all` is; null: the verb is for one at a time. */
   all: string | null;
-  help?: string;
 }
 
 const verbs: readonly Verb[] = [
@@ -116,11 +115,6 @@ function keyAndValue(pair: string): [key: string, value: string] {
   const [key = "", ...value] = pair.split("=");
   if (key === "" || value.length === 0) throw usage(`expected key=value such as costUsdMax=20, got "${key}"`);
   return [key, value.join("=")];
-}
-
-/** For the log only; nobody relies on it. */
-function whoAsks(): string {
-  return `${userInfo().username}@${hostname()}`.slice(0, 200);
 }
 
 function nobodyNamed(verb: string, argument: string, all: string | null): HindcastError {

@@ -28,6 +28,7 @@ import { exitCodes } from "./exit-codes.ts";
 import { followCampaign } from "./follow-campaign.ts";
 import { readDocuments } from "./read-documents.ts";
 import { type Session, withSession } from "./session.ts";
+import { whoAsks } from "./who-asks.ts";
 
 /** Times that an unanswered request to start is followed by another look. */
 const startTriesMax = 3;
@@ -117,7 +118,7 @@ async function tryToStartOrContinue(
     subject: subjects.control("start"),
     request: ControlRequest,
     reply: CampaignReply,
-    value: { v: 1, kind: "campaign.start", name: wanted.name, settings, documents },
+    value: { v: 1, kind: "campaign.start", name: wanted.name, settings, documents, by: whoAsks() },
   });
   terminal.event({ event: "campaign.started", campaignId: campaign.id, name: campaign.name });
   terminal.line(`campaign ${campaign.id} has begun`);
@@ -140,7 +141,7 @@ async function interrupted(
     subject: subjects.control("cancel"),
     request: ControlRequest,
     reply: CampaignReply,
-    value: { v: 1, kind: "campaign.cancel", campaignId: campaign.id },
+    value: { v: 1, kind: "campaign.cancel", campaignId: campaign.id, by: whoAsks() },
   });
   terminal.event({ event: "campaign.cancelled", campaignId: campaign.id });
   terminal.note(`interrupted; campaign ${campaign.id} is cancelled. A new one buys no answered model call again`);

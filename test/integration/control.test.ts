@@ -262,7 +262,7 @@ describe("drain and retune of a worker", () => {
     {
       await using _worker = await startWorker(nats, { commands });
       await expect.poll(() => workerState("w-1")).toBe("running");
-      expect(await ctl("retune", "w-1", { slots: "1" })).toMatchObject([{ after: "running, 1 slots" }]);
+      expect(await ctl("retune", "w-1", { slots: "1" })).toMatchObject([{ after: "running, 1 slot" }]);
       await expect(ctl("retune", "w-1", { slots: "99" })).rejects.toMatchObject({ code: "CONFIG_INVALID" });
       await expect(ctl("drain", "w-11")).rejects.toMatchObject({
         code: "BUS_NOT_FOUND",

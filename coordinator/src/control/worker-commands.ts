@@ -12,7 +12,7 @@ import type { Bus } from "@hindcast/shared/node";
 import pMap from "p-map";
 import { unchanged } from "./targets.ts";
 
-const stateOf = ({ state, slots }: WorkerRecord): string => `${state}, ${slots} slots`;
+const stateOf = ({ state, slots }: WorkerRecord): string => `${state}, ${slots} ${slots === 1 ? "slot" : "slots"}`;
 
 /** Asks agents, each of which answers for itself. One that does not answer is a problem of its own, not of the others. */
 export async function commandWorkers(

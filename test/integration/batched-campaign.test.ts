@@ -54,6 +54,8 @@ async function run(isBatched: boolean): Promise<Outcome> {
       startedAt: new Date().toISOString(),
       endedAt: null,
       leader: null,
+      resumed: 0,
+      tuning: {},
     },
     deps,
     never,

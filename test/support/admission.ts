@@ -92,6 +92,8 @@ export async function aCampaign(
     detail: null,
     report: null,
     leader: null,
+    resumed: 0,
+    tuning: {},
     ...times,
   });
   return id as CampaignId;

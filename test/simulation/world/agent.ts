@@ -16,6 +16,7 @@ import { announce } from "../../../rollout-agent/src/worker/announcement.ts";
 import { ReplayHandler } from "../../../rollout-agent/src/worker/replay-handler.ts";
 import { RolloutHandler } from "../../../rollout-agent/src/worker/rollout-handler.ts";
 import { TaskDispatcher } from "../../../rollout-agent/src/worker/task-dispatcher.ts";
+import { WorkerControl } from "../../../rollout-agent/src/worker/worker-control.ts";
 import { holderHere } from "./holder.ts";
 
 export interface AgentOptions {
@@ -33,14 +34,23 @@ export async function runAgent(options: AgentOptions, drain: AbortSignal): Promi
   const logger = silentLogger;
   const cancellations = new Cancellations();
   const following = cancellations.follow(bus.records("CAMPAIGNS", CampaignRecord), drain);
-  const announcing = announce({ bus, workerId, slots, pool, logger }, drain);
+  const worker = new WorkerControl({ workerId, pool, slots, logger });
+  const endpoint = await worker.serve(bus);
+  const announcing = announce({ bus, worker, logger }, drain);
   const shared = { bus, workerId, environments: () => environments, logger, drain };
   const admission = new FleetAdmission({ bus, holder: holderHere(workerId), logger });
   const metrics = new AgentMetrics(new Registry());
-  const rollouts = new RolloutHandler({ ...shared, model: models(admission), cancellations, metrics });
+  const rollouts = new RolloutHandler({
+    ...shared,
+    model: models(admission),
+    cancellations,
+    cordon: () => worker.cordon,
+    metrics,
+  });
   const handler = new TaskDispatcher(rollouts, new ReplayHandler(shared));
   const abort = new AbortController().signal;
-  await Promise.all([following, announcing, runLeaseLoop({ bus, pool, slots, handler, logger, drain, abort })]);
+  await Promise.all([following, announcing, runLeaseLoop({ bus, pool, slots: worker, handler, logger, drain, abort })]);
+  await endpoint[Symbol.asyncDispose]();
   await admission[Symbol.asyncDispose]();
   await bus.close();
 }

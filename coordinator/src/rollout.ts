@@ -96,7 +96,9 @@ export async function collectAndCharge(context: CampaignContext, ended: EpisodeE
     charge(context, ended, trajectory);
     return trajectory;
   } catch (error) {
-    if (!(error instanceof HindcastError && error.code === "BUS_CONFLICT")) throw error;
+    const isIncomplete =
+      error instanceof HindcastError && (error.code === "BUS_CONFLICT" || error.code === "BUS_NOT_FOUND");
+    if (!isIncomplete) throw error;
     context.warnings.add(`episodes whose stored steps are incomplete were left out: ${error.message}`);
     return null;
   }

@@ -8,7 +8,7 @@ import { collectTrajectory } from "./trajectory-collector.ts";
 describe("collectTrajectory", () => {
   const bytes = new Uint8Array([1]);
   const trajectories = {
-    append: () => Promise.resolve(),
+    append: () => Promise.resolve(bytes),
     read: () => Promise.resolve([anEpisodeStarted(), aStepRecorded(1)].map((record) => ({ record, bytes }))),
   };
   const digest = trajectoryDigest([bytes]);

@@ -58,6 +58,25 @@ export const limits = {
   readBatchBytesMax: 8 * MiB,
   /** Chunk of a blob in the object store (its own default). */
   blobChunkBytes: 128 * KiB,
+  /**
+   * Content that is stored in parts, so that what two images share is stored once. A part's name takes 44 bytes in its
+   * blob's record: at parts of 40 KiB on average 32 MiB fit a message.
+   */
+  sharedBlobBytesMax: 32 * MiB,
+  sharedPartBytesMin: 8 * KiB,
+  sharedPartBytesMax: 128 * KiB,
+  /** Parts that a process remembers to have put: some 4 MiB, and 600 MiB of content. */
+  knownPartsMax: 16_384,
+  /**
+   * A blob that is put again when it is older than this counts as new. The garbage collection removes nothing younger
+   * than twice this: so long may a record take to be written after the blobs that it names.
+   */
+  blobRenewMs: 43_200_000,
+  blobGarbageAgeMsMin: 86_400_000,
+  /** A snapshot that is no larger unpacked is stored whole: its parts would be few and change together. */
+  wholeSnapshotBytesMax: 64 * KiB,
+  /** Observations with more text than this lie in a blob, and their record names it. */
+  observationInlineBytesMax: 32 * KiB,
   /** Stream retention: trajectories are raw material, advisories and dead letters are for the operator. */
   trajectoryAgeMsMax: 30 * 86_400_000,
   advisoryAgeMsMax: 14 * 86_400_000,

@@ -55,7 +55,7 @@ async function anEpisode(n: number): Promise<TrajectoryRecord[]> {
       read: (...args) => bus.trajectories.read(...args),
       append: async (record) => {
         const startedAt = performance.now();
-        await bus.trajectories.append(record);
+        const bytes = await bus.trajectories.append(record);
         const now = performance.now();
         if (record.kind === "step.recorded") {
           samples.publish.push(now - startedAt);
@@ -63,6 +63,7 @@ async function anEpisode(n: number): Promise<TrajectoryRecord[]> {
           records.push(record);
         }
         last = now;
+        return bytes;
       },
     },
     blobs: {

@@ -187,7 +187,7 @@ describe("docs/protocol.md", () => {
           : "1, newest kept"
         : "–",
       stream.discard,
-      stream.max_age === undefined ? "–" : `${seconds(stream.max_age) / 86_400} d`,
+      (stream.max_age ?? 0) === 0 ? "–" : `${seconds(stream.max_age) / 86_400} d`,
     ]);
     expect(table("Stream").map((row) => row.slice(0, 5))).toEqual(rows);
     expect(definitions.every((stream) => stream.storage === "file" && stream.num_replicas === 3)).toBe(true);

@@ -1,5 +1,5 @@
 // Scripted twins of the seams of an episode: they do what a test says, in memory, and note the order of what happened.
-import type { BlobRef, Sha256, TrajectoryRecord } from "@hindcast/shared";
+import { type BlobRef, encode, type Sha256, TrajectoryRecord } from "@hindcast/shared";
 import { sha256Hex } from "@hindcast/shared/node";
 import type {
   Environment,
@@ -107,10 +107,12 @@ export class MemoryRecords {
   }
 
   readonly trajectories = {
-    append: async (record: TrajectoryRecord): Promise<void> => {
+    append: async (record: TrajectoryRecord): Promise<Uint8Array> => {
       await Promise.resolve();
+      const bytes = encode(TrajectoryRecord, record);
       this.log.push(record.kind === "episode.started" ? "record start" : `record ${record.step.index}`);
       this.records.push(record);
+      return bytes;
     },
     read: (): Promise<[]> => Promise.resolve([]),
   };

@@ -1,9 +1,10 @@
 // Writes an attempt's records, one after the other, each acknowledged by the stream before the next is made.
-import { encode, limits, TrajectoryRecord } from "@hindcast/shared";
+import { limits } from "@hindcast/shared";
 import type { BlobRef, EpisodeStarted, Observed, RolloutTask, Sha256, Step, WorkerId } from "@hindcast/shared";
 import { type Bus, trajectoryDigest } from "@hindcast/shared/node";
 import type { EnvironmentState } from "../environment/environment.ts";
 import { fitEffects } from "./fit-effects.ts";
+import { putImage } from "./snapshot-images.ts";
 
 export interface RecorderOptions {
   bus: Pick<Bus, "trajectories" | "blobs">;
@@ -30,10 +31,7 @@ export class EpisodeRecorder {
 
   /** @throws PROTOCOL_TOO_LARGE before anything is sent when the step does not fit a message. */
   async step(step: Step): Promise<void> {
-    const record: TrajectoryRecord = { ...this.#head(), kind: "step.recorded", step };
-    const bytes = encode(TrajectoryRecord, record);
-    await this.#options.bus.trajectories.append(record);
-    this.#stepBytes.push(bytes);
+    this.#stepBytes.push(await this.#options.bus.trajectories.append({ ...this.#head(), kind: "step.recorded", step }));
   }
 
   /** Stores the state's image as a blob and gives the record's form of it. */
@@ -41,7 +39,7 @@ export class EpisodeRecorder {
     const { snapshot, observation, stateHash, effects, effectsOmitted } = state;
     const image = await snapshot(signal);
     const ref: BlobRef | null =
-      image === null || image.length > limits.snapshotBytesMax ? null : await this.#options.bus.blobs.put(image);
+      image === null || image.length > limits.snapshotBytesMax ? null : await putImage(this.#options.bus.blobs, image);
     return { observation, stateHash, effects: fitEffects(effects), effectsOmitted, snapshot: ref };
   }
 

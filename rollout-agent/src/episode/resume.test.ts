@@ -17,7 +17,7 @@ async function beginningWith(
   step.step.observed.snapshot = { sha256: sha256Hex("image") as Sha256, bytes: 1 };
   const records = [anEpisodeStarted(), step].map((record) => ({ record, bytes: new Uint8Array() }));
   const bus = {
-    trajectories: { read: () => Promise.resolve(records), append: () => Promise.resolve() },
+    trajectories: { read: () => Promise.resolve(records), append: () => Promise.resolve(new Uint8Array()) },
     blobs: {
       put: () => Promise.reject(new Error("nothing is stored here")),
       get: () => (image instanceof Error ? Promise.reject(image) : Promise.resolve(Buffer.from(image))),

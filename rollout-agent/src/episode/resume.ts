@@ -2,6 +2,7 @@ import { HindcastError, observedAt } from "@hindcast/shared";
 import type { BlobRef, Observed, RolloutTask, Sha256, Trajectory } from "@hindcast/shared";
 import { type AssembledTrajectory, type Bus, newestAttempt } from "@hindcast/shared/node";
 import type { Environment } from "../environment/environment.ts";
+import { getImage } from "./snapshot-images.ts";
 
 export interface Beginning {
   attempt: number;
@@ -40,7 +41,7 @@ async function isRestored(
   signal: AbortSignal,
 ): Promise<boolean> {
   try {
-    const state = await environment.restore(await bus.blobs.get(snapshot), signal);
+    const state = await environment.restore(await getImage(bus.blobs, snapshot), signal);
     return state.stateHash === stateHash;
   } catch (error) {
     signal.throwIfAborted();

@@ -4,6 +4,7 @@ import type { HindcastError, ReplayEnded, ReplayTask, WorkerId } from "@hindcast
 import { HindcastError as Failure } from "@hindcast/shared";
 import type { Bus, Handled, LeasedTask, Logger } from "@hindcast/shared/node";
 import type { Environment, EnvironmentProvider, EnvironmentState } from "../environment/environment.ts";
+import { getImage } from "../episode/snapshot-images.ts";
 
 export interface ReplayDeps {
   bus: Bus;
@@ -64,8 +65,9 @@ export class ReplayHandler {
 
   async #start(task: ReplayTask, environment: Environment, signal: AbortSignal): Promise<EnvironmentState | null> {
     try {
-      if (task.snapshot !== null)
-        return await environment.restore(await this.#deps.bus.blobs.get(task.snapshot), signal);
+      if (task.snapshot !== null) {
+        return await environment.restore(await getImage(this.#deps.bus.blobs, task.snapshot), signal);
+      }
       return task.from === 0 ? await environment.reset(signal) : null;
     } catch (error) {
       if (error instanceof Failure && !error.retryable) return null;

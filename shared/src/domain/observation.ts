@@ -23,6 +23,13 @@ export type NoticeObservation = z.infer<typeof NoticeObservation>;
 export const Observation = z.discriminatedUnion("kind", [ShellObservation, NoticeObservation]);
 export type Observation = z.infer<typeof Observation>;
 
+/**
+ * Text as a record holds it: in place, or, where it is large, as a blob of its UTF-8 bytes that the record names. Large
+ * texts that come again (a log shown twice) are stored once.
+ */
+export const ObservationContent = z.union([z.string(), z.strictObject({ blob: BlobRef })]);
+export type ObservationContent = z.infer<typeof ObservationContent>;
+
 /** One change of the world between two observations; texts are null for binary or long files. */
 export const Effect = z.strictObject({
   change: z.enum(["created", "modified", "removed"]),

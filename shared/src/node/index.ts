@@ -39,6 +39,7 @@ export * from "./prompt/prompt.ts";
 export * from "./trajectory-assembly.ts";
 export * from "./bus/connect.ts";
 export * from "./bus/permissions.ts";
+export * from "./bus/retention.ts";
 export * from "./bus/server-config.ts";
 export * from "./prompt/evaluation-task.ts";
 export * from "./prompt/judge.ts";

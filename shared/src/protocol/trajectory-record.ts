@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { CampaignId, EpisodeId, TaskId, Timestamp, WorkerId } from "../domain/ids.ts";
-import { Observed } from "../domain/observation.ts";
+import { NoticeObservation, ObservationContent, Observed, ShellObservation } from "../domain/observation.ts";
 import { Step } from "../domain/trajectory.ts";
 
 const head = {
@@ -33,3 +33,16 @@ export type StepRecorded = z.infer<typeof StepRecorded>;
 
 export const TrajectoryRecord = z.discriminatedUnion("kind", [EpisodeStarted, StepRecorded]);
 export type TrajectoryRecord = z.infer<typeof TrajectoryRecord>;
+
+/** `Observed` as a stream holds it: large text is outside. Whoever reads the log gets it back inside. */
+export const StoredObserved = Observed.extend({
+  observation: z.discriminatedUnion("kind", [ShellObservation.extend({ text: ObservationContent }), NoticeObservation]),
+});
+export type StoredObserved = z.infer<typeof StoredObserved>;
+
+/** What lies in TRAJECTORIES; a record without large text is the same as a `TrajectoryRecord`, byte for byte. */
+export const StoredTrajectoryRecord = z.discriminatedUnion("kind", [
+  EpisodeStarted.extend({ initial: StoredObserved }),
+  StepRecorded.extend({ step: Step.extend({ observed: StoredObserved }) }),
+]);
+export type StoredTrajectoryRecord = z.infer<typeof StoredTrajectoryRecord>;

@@ -6,7 +6,7 @@ import type { Connection } from "./connection.ts";
 import { follow } from "./follower.ts";
 import { store } from "./store.ts";
 import { lastMessage, readAll } from "./stored.ts";
-import { bucketStream } from "./topology.ts";
+import { bucketStream } from "./stream-names.ts";
 
 /** `bytes` null: deleted or expired, and the revision is that of the marker. */
 export interface BucketEntry {

@@ -9,6 +9,7 @@ import type { LeaseName, Pool } from "../../protocol/subjects.ts";
 import type { Task } from "../../protocol/task.ts";
 import type { TaskResult } from "../../protocol/result.ts";
 import type { TrajectoryRecord } from "../../protocol/trajectory-record.ts";
+import type { Retention } from "./retention.ts";
 
 export interface BusOptions {
   servers: string;
@@ -33,6 +34,7 @@ export interface Bus {
   readonly indexBlobs: IndexBlobStore;
   readonly deadLetters: DeadLetters;
   readonly audit: AuditLog;
+  readonly storage: Storage;
   /** A typed bucket. Names come from `buckets`; `limits.messageBytesMax` holds for values. */
   records<S extends z.ZodType>(
     bucket: "JOURNAL" | "VECTORS" | "CAMPAIGNS" | "BATCHES" | "WORKERS" | "INDEXES" | "BUDGETS" | "LANES",
@@ -62,6 +64,8 @@ export interface TopologyOptions {
   replicas: number;
   /** Bytes after which TASKS refuses new tasks (backpressure). */
   tasksBytesMax: number;
+  /** @default `defaultRetention` */
+  retention?: Retention;
 }
 
 export interface TaskQueue {
@@ -95,8 +99,12 @@ export interface LeasedTask {
 }
 
 export interface TrajectoryLog {
-  /** Resolves when the server has stored the record; message id `<episode>:<attempt>:<token>:<n>` makes a retry harmless. */
-  append(record: TrajectoryRecord): Promise<void>;
+  /**
+   * Resolves when the server has stored the record; message id `<episode>:<attempt>:<token>:<n>` makes a retry harmless.
+   * Text above `limits.observationInlineBytesMax` is stored beside it, as a blob, and read back with it.
+   * @returns the bytes as stored, of which the digest is made.
+   */
+  append(record: TrajectoryRecord): Promise<Uint8Array>;
   /** All records of an episode by (attempt, order of storage), with each record's stored bytes for the digest. */
   read(campaign: CampaignId, episode: EpisodeId): Promise<{ record: TrajectoryRecord; bytes: Uint8Array }[]>;
 }
@@ -107,6 +115,8 @@ export interface ResultStore {
   get(campaign: CampaignId, task: TaskId): Promise<TaskResult | null>;
   /** Every result of the campaign that is stored now, in the order of storage. */
   list(campaign: CampaignId): Promise<TaskResult[]>;
+  /** The same, one after the other, for campaigns whose results do not fit into memory. */
+  each(campaign: CampaignId): AsyncIterable<TaskResult>;
   /** Every result of the campaign: those stored already, then new ones, until `signal` aborts. */
   watch(campaign: CampaignId, signal: AbortSignal): AsyncIterable<TaskResult>;
 }
@@ -137,6 +147,15 @@ export interface DemonstrationLog {
   /** Replays from `fromSequence`, then follows; `demonstration` is null for a retirement. Ordered, recreated on gaps. */
   follow(fromSequence: number, signal: AbortSignal): AsyncIterable<DemonstrationEntry>;
   lastSequence(): Promise<number>;
+  /** Names of the demonstrations that are not retired, without reading any of them. */
+  names(signal: AbortSignal): AsyncIterable<DemonstrationName>;
+  /** Null when it was retired or cannot be read. */
+  get(name: DemonstrationName): Promise<Demonstration | null>;
+}
+
+export interface DemonstrationName {
+  id: DemonstrationId;
+  environment: string;
 }
 
 export interface DemonstrationEntry {
@@ -149,8 +168,12 @@ export interface DemonstrationEntry {
 }
 
 export interface BlobStore {
-  /** Content-addressed and idempotent. @throws PROTOCOL_TOO_LARGE above `limits.blobBytesMax`. */
-  put(bytes: Uint8Array): Promise<BlobRef>;
+  /**
+   * Content-addressed and idempotent. `inParts` stores once what the content shares with others that were put so: for
+   * images that differ little from each other.
+   * @throws PROTOCOL_TOO_LARGE above `limits.blobBytesMax`, in parts above `limits.sharedBlobBytesMax`.
+   */
+  put(bytes: Uint8Array, options?: { inParts?: boolean }): Promise<BlobRef>;
   /** Checks the digest. @throws BUS_NOT_FOUND */
   get(ref: BlobRef): Promise<Uint8Array>;
 }
@@ -207,6 +230,37 @@ export interface AuditLog {
   append(record: AuditRecord): Promise<number>;
   /** All that is stored now, in order. */
   read(): AsyncIterable<{ sequence: number; record: AuditRecord }>;
+}
+
+/** What everything takes, and how some of it is given back. */
+export interface Storage {
+  usage(): Promise<StreamUsage[]>;
+  /** Removes the steps and terminal records of a campaign. @returns how many messages. Its blobs are garbage then. */
+  forget(campaign: CampaignId): Promise<number>;
+  /**
+   * Removes blobs older than `ageMs` (at least `limits.blobGarbageAgeMsMin`) that nothing on the server names. Safe while
+   * campaigns run and beside another collection.
+   */
+  collectGarbage(options: { ageMs: number; isDryRun: boolean }): Promise<GarbageCollected>;
+}
+
+export interface StreamUsage {
+  stream: string;
+  messages: number;
+  bytes: number;
+  /** Null: no limit. */
+  bytesMax: number | null;
+  ageMsMax: number | null;
+}
+
+export interface GarbageCollected {
+  /** Blobs and their bytes before compression and framing. */
+  blobs: number;
+  bytes: number;
+  /** Unnamed, but too young to be sure. */
+  young: number;
+  removed: number;
+  removedBytes: number;
 }
 
 export interface Question {

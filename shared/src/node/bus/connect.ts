@@ -24,6 +24,7 @@ import { BucketRecordStore } from "./record-store.ts";
 import { ask, request, serve, subscribe } from "./request-reply.ts";
 import { JetStreamResultStore } from "./result-store.ts";
 import { JetStreamTaskQueue } from "./task-queue.ts";
+import { StorageKeeper } from "./storage-keeper.ts";
 import { ensureTopology, keepTopology } from "./topology.ts";
 import { JetStreamTrajectoryLog } from "./trajectory-log.ts";
 
@@ -45,6 +46,7 @@ class NatsBus implements Bus {
   readonly indexBlobs: ObjectBlobStore;
   readonly deadLetters: JetStreamDeadLetters;
   readonly audit: JetStreamAuditLog;
+  readonly storage: StorageKeeper;
   readonly #connection: Connection;
   #topology: TopologyOptions | undefined;
 
@@ -59,6 +61,7 @@ class NatsBus implements Bus {
     this.indexBlobs = new ObjectBlobStore(connection, buckets.indexes);
     this.deadLetters = new JetStreamDeadLetters(connection);
     this.audit = new JetStreamAuditLog(connection);
+    this.storage = new StorageKeeper(connection, this.blobs);
   }
 
   records<S extends z.ZodType>(

@@ -5,11 +5,12 @@ import { Demonstration } from "../../domain/demonstration.ts";
 import { HindcastError, messageOf } from "../../errors.ts";
 import { decode, encode } from "../../protocol/envelope.ts";
 import { streams, subjects } from "../../protocol/subjects.ts";
-import type { DemonstrationEntry, DemonstrationLog } from "./bus.ts";
+import type { DemonstrationEntry, DemonstrationLog, DemonstrationName } from "./bus.ts";
 import type { Connection } from "./connection.ts";
 import { follow, type FollowedMessage } from "./follower.ts";
 import { patiently } from "./patience.ts";
 import { store } from "./store.ts";
+import { lastMessage, newestMessage } from "./stored.ts";
 
 export class JetStreamDemonstrationLog implements DemonstrationLog {
   readonly #connection: Connection;
@@ -29,6 +30,22 @@ export class JetStreamDemonstrationLog implements DemonstrationLog {
   async *follow(fromSequence: number, signal: AbortSignal): AsyncGenerator<DemonstrationEntry> {
     const source = { stream: streams.demonstrations, filter: subjects.demonstrations, fromSequence };
     for await (const message of follow(this.#connection, source, signal)) yield toEntry(message);
+  }
+
+  async *names(signal: AbortSignal): AsyncGenerator<DemonstrationName> {
+    const last = await lastMessage(this.#connection, streams.demonstrations, subjects.demonstrations);
+    if (last === null) return;
+    const source = { stream: streams.demonstrations, filter: subjects.demonstrations, fromSequence: 1 };
+    for await (const message of follow(this.#connection, { ...source, headersOnly: true }, signal)) {
+      if (message.header("Nats-Msg-Size") !== "0") yield nameOf(message.subject);
+      if (message.sequence >= last.sequence) return;
+    }
+  }
+
+  async get({ environment, id }: DemonstrationName): Promise<Demonstration | null> {
+    const subject = subjects.demonstration(environment, id);
+    const message = await newestMessage(this.#connection, streams.demonstrations, subject);
+    return message === null ? null : toEntry(message).demonstration;
   }
 
   async lastSequence(): Promise<number> {
@@ -52,9 +69,13 @@ export class JetStreamDemonstrationLog implements DemonstrationLog {
   }
 }
 
+function nameOf(subject: string): DemonstrationName {
+  const [environment = "", id = ""] = subject.split(".").slice(2);
+  return { id: id as DemonstrationId, environment };
+}
+
 function toEntry(message: FollowedMessage): DemonstrationEntry {
-  const [environment = "", id = ""] = message.subject.split(".").slice(2);
-  const entry = { sequence: message.sequence, id: id as DemonstrationId, environment };
+  const entry = { sequence: message.sequence, ...nameOf(message.subject) };
   if (message.bytes.length === 0) return { ...entry, demonstration: null, problem: null };
   try {
     return { ...entry, demonstration: decode(Demonstration, message.bytes), problem: null };

@@ -17,6 +17,14 @@ export interface FollowedMessage {
   header(name: string): string;
 }
 
+export interface FollowedSource {
+  stream: string;
+  filter: string;
+  fromSequence: number;
+  /** Messages come without their bytes; the header `Nats-Msg-Size` says how many there are. */
+  headersOnly?: boolean;
+}
+
 const pullExpiresMs = 20_000;
 const heartbeatMs = 5_000;
 const inactiveMs = 60_000;
@@ -27,7 +35,7 @@ const inactiveMs = 60_000;
  */
 export async function* follow(
   connection: Connection,
-  source: { stream: string; filter: string; fromSequence: number },
+  source: FollowedSource,
   signal: AbortSignal,
 ): AsyncGenerator<FollowedMessage> {
   const stop = AbortSignal.any([signal, connection.closing]);
@@ -50,11 +58,7 @@ export async function* follow(
   }
 }
 
-async function createConsumer(
-  connection: Connection,
-  source: { stream: string; filter: string; fromSequence: number },
-  signal: AbortSignal,
-): Promise<string> {
+async function createConsumer(connection: Connection, source: FollowedSource, signal: AbortSignal): Promise<string> {
   const name = `follow-${randomUUID()}`;
   const config = {
     name,
@@ -62,6 +66,7 @@ async function createConsumer(
     deliver_policy: DeliverPolicy.StartSequence,
     opt_start_seq: source.fromSequence,
     ack_policy: AckPolicy.None,
+    headers_only: source.headersOnly ?? false,
     mem_storage: true,
     num_replicas: 1,
     inactive_threshold: nanos(inactiveMs),

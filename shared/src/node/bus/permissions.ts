@@ -5,7 +5,7 @@
 // the worker. Write-once results, and the coordinator's comparison of the fencing token, bound what that can do.
 import type { WorkerId } from "../../domain/ids.ts";
 import { buckets, type Pool, streams, subjects, taskConsumer } from "../../protocol/subjects.ts";
-import { blobStream, bucketStream, indexStream } from "./topology.ts";
+import { blobStream, bucketStream, indexStream } from "./stream-names.ts";
 
 export type Role = "coordinator" | "rollout-agent" | "index-core" | "client";
 
@@ -128,7 +128,7 @@ function client(inbox: string): Permissions {
       ...writeBlobs,
       ...readable.flatMap(readRange),
       ...readable.flatMap(followStream),
-      ...readable.map((stream) => `$JS.API.STREAM.INFO.${stream}`),
+      ...[...readable, streams.advisories].map((stream) => `$JS.API.STREAM.INFO.${stream}`),
       `$JS.API.CONSUMER.INFO.${streams.tasks}.*`,
     ],
     subscribe: [progress, inbox],

@@ -37,11 +37,15 @@ export class JetStreamResultStore implements ResultStore {
 
   async list(campaign: CampaignId): Promise<TaskResult[]> {
     const results: TaskResult[] = [];
+    for await (const result of this.each(campaign)) results.push(result);
+    return results;
+  }
+
+  async *each(campaign: CampaignId): AsyncGenerator<TaskResult> {
     for await (const message of readAll(this.#connection, streams.results, subjects.resultsOfCampaign(campaign))) {
       const result = this.#read(message.subject, message.bytes);
-      if (result !== null) results.push(result);
+      if (result !== null) yield result;
     }
-    return results;
   }
 
   async *watch(campaign: CampaignId, signal: AbortSignal): AsyncGenerator<TaskResult> {

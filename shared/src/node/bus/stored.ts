@@ -27,6 +27,27 @@ export async function lastMessage(
   return await fromLeader(connection, stream, { last_by_subj: subject });
 }
 
+/** As `lastMessage`, but from any replica, which may lag for a moment: for readers that decide nothing. */
+export async function newestMessage(
+  connection: Connection,
+  stream: string,
+  subject: string,
+): Promise<StoredMessage | null> {
+  return await patiently(connection, `read ${subject} from ${stream}`, async () => {
+    const conversation = converse(
+      connection,
+      `$JS.API.DIRECT.GET.${stream}`,
+      { last_by_subj: subject },
+      {
+        messagesMax: 1,
+        idleMs: limits.busTryTimeoutMs,
+      },
+    );
+    for await (const message of conversation) return fromDirect(message);
+    return null;
+  });
+}
+
 /** The message at a stream sequence, or null. */
 export async function messageAt(
   connection: Connection,

@@ -26,6 +26,8 @@ import { apiCodes, toBusError } from "./bus-errors.ts";
 import type { TopologyOptions } from "./bus.ts";
 import type { Connection } from "./connection.ts";
 import { patiently } from "./patience.ts";
+import { defaultRetention, keptStreams, limitsOf, streamOf } from "./retention.ts";
+import { bucketStream, objectStream } from "./stream-names.ts";
 
 export type StreamDefinition = Partial<StreamConfig> & { name: string };
 
@@ -36,11 +38,6 @@ const streamMessageBytesMax = limits.messageBytesMax + 8 * 1024;
 /** Smallest marker lifetime the server takes; a marker tells watchers that a key expired. */
 const markerTtlMs = 1_000;
 
-export const bucketStream = (bucket: string): string => `KV_${bucket}`;
-export const objectStream = (bucket: string): string => `OBJ_${bucket}`;
-export const blobStream = objectStream(buckets.blobs);
-/** Snapshots of indexes. Apart from the other blobs, because they are removed when they are outdated. */
-export const indexStream = objectStream(buckets.indexes);
 export const advisorySubjects = ["MAX_DELIVERIES", "MSG_TERMINATED"].map(
   (event) => `$JS.EVENT.ADVISORY.CONSUMER.${event}.${streams.tasks}.*`,
 );
@@ -72,7 +69,6 @@ export function streamDefinitions(options: TopologyOptions): StreamDefinition[] 
       name: streams.trajectories,
       subjects: [subjects.trajectories],
       compression: StoreCompression.S2,
-      max_age: nanos(limits.trajectoryAgeMsMax),
     },
     { ...base, ...writeOnce, name: streams.results, subjects: [subjects.results] },
     {
@@ -87,15 +83,9 @@ export function streamDefinitions(options: TopologyOptions): StreamDefinition[] 
       name: streams.advisories,
       subjects: advisorySubjects,
       discard: DiscardPolicy.Old,
-      max_age: nanos(limits.advisoryAgeMsMax),
-    },
-    {
-      ...base,
-      name: streams.deadLetters,
-      subjects: [subjects.deadLetters],
-      max_age: nanos(limits.deadLetterAgeMsMax),
     },
     { ...base, name: streams.audit, subjects: [subjects.audits], max_age: nanos(limits.auditAgeMsMax) },
+    { ...base, name: streams.deadLetters, subjects: [subjects.deadLetters] },
   ];
   const bucketStreams = [
     buckets.leases,
@@ -111,8 +101,17 @@ export function streamDefinitions(options: TopologyOptions): StreamDefinition[] 
   const objectStreams = [buckets.blobs, buckets.indexes].map(objectDefinition);
   return [...messageStreams, ...bucketStreams, ...objectStreams].map((definition) => ({
     ...definition,
+    ...retentionOf(definition.name, options),
     num_replicas: options.replicas,
   }));
+}
+
+/** A full stream refuses, so that nothing is lost silently; of advisories alone the oldest give way. */
+function retentionOf(name: string, { retention = defaultRetention }: TopologyOptions): Partial<StreamConfig> {
+  const kept = keptStreams.find((candidate) => streamOf[candidate] === name);
+  if (kept === undefined) return {};
+  const { ageMs, bytes } = limitsOf(kept, retention[kept]);
+  return { max_age: nanos(ageMs), max_bytes: bytes };
 }
 
 /** The layout of a NATS key-value bucket (ADR-8) with history 1, without which a marker's TTL is a floor for all. */

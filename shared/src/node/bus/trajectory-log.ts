@@ -1,26 +1,32 @@
 import type { CampaignId, EpisodeId } from "../../domain/ids.ts";
 import { decode, encode } from "../../protocol/envelope.ts";
 import { streams, subjects } from "../../protocol/subjects.ts";
-import { TrajectoryRecord } from "../../protocol/trajectory-record.ts";
+import { StoredTrajectoryRecord, type TrajectoryRecord } from "../../protocol/trajectory-record.ts";
+import { ObjectBlobStore } from "./blob-store.ts";
 import type { TrajectoryLog } from "./bus.ts";
 import type { Connection } from "./connection.ts";
+import { withTextInside, withTextOutside } from "./observation-text.ts";
 import { store } from "./store.ts";
 import { readAll } from "./stored.ts";
 
 export class JetStreamTrajectoryLog implements TrajectoryLog {
   readonly #connection: Connection;
+  readonly #blobs: ObjectBlobStore;
 
   constructor(connection: Connection) {
     this.#connection = connection;
+    this.#blobs = new ObjectBlobStore(connection);
   }
 
-  async append(record: TrajectoryRecord): Promise<void> {
+  async append(record: TrajectoryRecord): Promise<Uint8Array> {
+    const bytes = encode(StoredTrajectoryRecord, await withTextOutside(this.#blobs, record));
     await store(this.#connection, {
       stream: streams.trajectories,
       subject: subjects.trajectory(record.workerId, record.campaignId, record.episodeId, record.attempt),
-      bytes: encode(TrajectoryRecord, record),
+      bytes,
       messageId: recordMessageId(record),
     });
+    return bytes;
   }
 
   async read(campaign: CampaignId, episode: EpisodeId): Promise<{ record: TrajectoryRecord; bytes: Uint8Array }[]> {
@@ -28,12 +34,12 @@ export class JetStreamTrajectoryLog implements TrajectoryLog {
     const records: { record: TrajectoryRecord; bytes: Uint8Array }[] = [];
     const seen = new Set<string>();
     for await (const message of readAll(this.#connection, streams.trajectories, filter)) {
-      const record = decode(TrajectoryRecord, message.bytes);
+      const stored = decode(StoredTrajectoryRecord, message.bytes);
       // A retry after an outage longer than the server's duplicate window is stored twice; the first copy counts.
-      const key = recordMessageId(record);
+      const key = recordMessageId(stored);
       if (seen.has(key)) continue;
       seen.add(key);
-      records.push({ record, bytes: message.bytes });
+      records.push({ record: await withTextInside(this.#blobs, stored), bytes: message.bytes });
     }
     return records.toSorted((a, b) => a.record.attempt - b.record.attempt);
   }
@@ -43,7 +49,7 @@ export class JetStreamTrajectoryLog implements TrajectoryLog {
  * `<episode>:<attempt>:<token>:<n>`; n is 0 for the start and the index of the step otherwise. Without the token the
  * server would take a new owner's record for a repetition of what a zombie wrote under the same attempt.
  */
-function recordMessageId(record: TrajectoryRecord): string {
+function recordMessageId(record: StoredTrajectoryRecord): string {
   const n = record.kind === "episode.started" ? 0 : record.step.index;
   return `${record.episodeId}:${record.attempt}:${record.fencingToken}:${n}`;
 }

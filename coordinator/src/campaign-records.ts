@@ -52,6 +52,7 @@ export class CampaignRecords {
         leader: null,
         resumed: 0,
         tuning: {},
+        forgottenAt: null,
       };
       try {
         await this.#store.create(record.id, record);
@@ -116,6 +117,24 @@ export class CampaignRecords {
       return isDeepStrictEqual(changed, record) ? null : changed;
     });
     return { before: before ?? after, after };
+  }
+
+  /**
+   * Marks an ended campaign as forgotten, before anything of it is removed.
+   * @throws CAMPAIGN_NOT_FOUND, CONFIG_INVALID while it runs
+   */
+  async forget(id: CampaignId): Promise<CampaignRecord> {
+    const record = await this.#change(id, (stored) =>
+      !isOver(stored.state) || stored.forgottenAt !== null
+        ? null
+        : { ...stored, forgottenAt: new Date().toISOString() },
+    );
+    if (isOver(record.state)) return record;
+    throw new HindcastError({
+      code: "CONFIG_INVALID",
+      boundary: "config",
+      message: `campaign ${id} is ${record.state}; \`hindcast campaigns cancel ${id}\` ends it`,
+    });
   }
 
   /** Stores what `next` makes of the record, again from the start when it changed meanwhile; null leaves it alone. */

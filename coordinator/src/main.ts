@@ -13,11 +13,13 @@ import {
   holderOf,
   modelVariables,
   runService,
+  storageVariables,
 } from "@hindcast/shared/node";
 import { AdmissionMetrics } from "./admission/admission-metrics.ts";
 import { runAdmission } from "./admission/admission-service.ts";
 import { admissionSettings } from "./admission/settings.ts";
 import { CampaignService } from "./campaign-service.ts";
+import { retentionOf } from "./config/retention.ts";
 import { reconcileDeadLetters } from "./dead-letter-reconciler.ts";
 import { stagePools } from "./stage/stage-pools.ts";
 import { runStageWorker } from "./stage/stage-worker.ts";
@@ -25,12 +27,12 @@ import { runStageWorker } from "./stage/stage-worker.ts";
 /** Tasks wait on disk up to this much; a fuller queue makes the coordinator wait. */
 const tasksBytesMax = 256 * 1024 * 1024;
 const pools = ["shell", ...stagePools.map(({ pool }) => pool)];
-const variables = { ...coordinatorVariables, ...modelVariables, ...admissionVariables };
+const variables = { ...coordinatorVariables, ...modelVariables, ...admissionVariables, ...storageVariables };
 
 await runService("coordinator", variables, async ({ config, logger: log, shutdown, registry, bus }) => {
   const workerId = deriveId("w", "coordinator", hostname(), process.pid) as WorkerId;
   const logger = log.child({ workerId });
-  await bus.ensureTopology({ pools, replicas: config.streamReplicas, tasksBytesMax });
+  await bus.ensureTopology({ pools, replicas: config.streamReplicas, tasksBytesMax, retention: retentionOf(config) });
   const reconciling = reconcileDeadLetters({ bus, pools, logger }, shutdown.draining);
   shutdown.defer("reconciler", () => reconciling);
 

@@ -56,6 +56,7 @@ async function run(isBatched: boolean): Promise<Outcome> {
       leader: null,
       resumed: 0,
       tuning: {},
+      forgottenAt: null,
     },
     deps,
     never,

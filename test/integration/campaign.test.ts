@@ -47,6 +47,7 @@ async function aRecord(id = "c-0001", partial: Partial<CampaignRecord["settings"
     leader: null,
     resumed: 0,
     tuning: {},
+    forgottenAt: null,
   };
 }
 

@@ -94,6 +94,7 @@ export async function aCampaign(
     leader: null,
     resumed: 0,
     tuning: {},
+    forgottenAt: null,
     ...times,
   });
   return id as CampaignId;

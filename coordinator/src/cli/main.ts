@@ -9,6 +9,8 @@ import { deadLettersCommand } from "./dead-letters.ts";
 import { doctorCommand } from "./doctor.ts";
 import { exitCodeOf, exitCodes } from "./exit-codes.ts";
 import { exportCommand } from "./export.ts";
+import { forgetCommand } from "./forget.ts";
+import { gcCommand } from "./gc.ts";
 import { initCommand } from "./init.ts";
 import { Interrupted } from "./interruption.ts";
 import { lanesCommand } from "./lanes.ts";
@@ -49,6 +51,8 @@ for (const create of [
   exportCommand,
   deadLettersCommand,
   ctlCommand,
+  gcCommand,
+  forgetCommand,
 ]) {
   program.addCommand(withParentSettings(create()));
 }

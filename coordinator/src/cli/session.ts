@@ -3,7 +3,14 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { HindcastError } from "@hindcast/shared";
-import { admissionVariables, type Bus, connectBus, indexVariables, modelVariables } from "@hindcast/shared/node";
+import {
+  admissionVariables,
+  type Bus,
+  connectBus,
+  indexVariables,
+  modelVariables,
+  storageVariables,
+} from "@hindcast/shared/node";
 import { natsBinaryOptions } from "../local/binary-options.ts";
 import type { ClusterPart } from "../local/cluster-file.ts";
 import { type ClusterAccess, type ClusterEvent, runningCluster, startLocalCluster } from "../local/local-cluster.ts";
@@ -70,6 +77,7 @@ export async function openCluster(context: CommandContext, options: SessionOptio
       environment: context.env,
       modelEnvironment: modelEnvironment(context),
       admissionEnvironment: admissionEnvironment(context),
+      storageEnvironment: storageEnvironment(context),
       indexEnvironment: indexEnvironment(context),
       onEvent: (event) => printClusterEvent(context, event),
     },
@@ -149,6 +157,12 @@ function admissionEnvironment({ loaded }: CommandContext): Record<string, string
     [admissionVariables.concurrencyMax.name]: String(bounds.concurrencyMax),
     [admissionVariables.allowUnknownPrices.name]: allowUnknownPrices ? "1" : "0",
   });
+}
+
+/** All of them by name: what is not limited here must not fall back to a default there. */
+function storageEnvironment({ loaded }: CommandContext): Record<string, string> {
+  const names = Object.entries(storageVariables) as [keyof typeof storageVariables, { name: string }][];
+  return Object.fromEntries(names.map(([key, { name }]) => [name, String(loaded.config.storage[key] ?? "none")]));
 }
 
 /** The embedder, and access to its provider alone: an index that asks nobody gets no key. */

@@ -2,6 +2,7 @@ import {
   actionText,
   CampaignId,
   CampaignRecord,
+  type EpisodeEnded,
   EpisodeId,
   HindcastError,
   observationText,
@@ -14,6 +15,9 @@ import { printable, printableLine } from "../report/text-width.ts";
 import { type CommandContext, commandContext } from "./command-context.ts";
 import { withSession } from "./session.ts";
 import type { Terminal } from "./terminal.ts";
+
+/** Episodes of a campaign that are printed together, and so aligned. */
+const blockRows = 1_000;
 
 interface Shown {
   campaignId: string;
@@ -40,14 +44,29 @@ export function showCommand(): Command {
     });
 }
 
+/** Listed as they are read: a campaign may have more episodes than fit into memory. */
 async function listEpisodes(context: CommandContext, id: CampaignId): Promise<void> {
-  const results = await withSession(context, { parts: [] }, async ({ bus }) => {
-    if ((await bus.records("CAMPAIGNS", CampaignRecord).get(id)) === null)
-      throw unknown(`there is no campaign ${id}; \`hindcast campaigns list\` shows them`);
-    return await bus.results.list(id);
+  await withSession(context, { parts: [] }, async ({ bus }) => {
+    const stored = await bus.records("CAMPAIGNS", CampaignRecord).get(id);
+    if (stored === null) throw unknown(`there is no campaign ${id}; \`hindcast campaigns list\` shows them`);
+    const { forgottenAt } = stored.value;
+    if (forgottenAt !== null) context.terminal.line(`the episodes of ${id} were forgotten at ${forgottenAt}`);
+    let block: EpisodeEnded[] = [];
+    let isFirst = true;
+    for await (const result of bus.results.each(id)) {
+      if (result.kind !== "episode.ended") continue;
+      block.push(result);
+      if (block.length < blockRows) continue;
+      printEpisodes(context.terminal, id, block);
+      block = [];
+      isFirst = false;
+    }
+    if (isFirst || block.length > 0) printEpisodes(context.terminal, id, block);
   });
-  const episodes = results.filter((result) => result.kind === "episode.ended");
-  const { terminal } = context;
+}
+
+/** One table, or one JSON object: more episodes than `blockRows` are several of them. */
+function printEpisodes(terminal: Terminal, id: CampaignId, episodes: readonly EpisodeEnded[]): void {
   terminal.result(
     {
       event: "episodes",

@@ -9,6 +9,8 @@ import {
 } from "@hindcast/shared";
 import { BatchesValue, type BatchRecord, openBatches } from "@hindcast/shared/node";
 import { Command } from "commander";
+import { formatBytes } from "../report/format.ts";
+import type { StreamUsage } from "@hindcast/shared/node";
 import { runningCluster } from "../local/local-cluster.ts";
 import { isAlive } from "../local/process-identity.ts";
 import { admissionLines } from "./admission-lines.ts";
@@ -16,6 +18,7 @@ import { commandContext } from "./command-context.ts";
 import { type Session, withSession } from "./session.ts";
 
 const pool = "shell";
+const dayMs = 86_400_000;
 
 export function statusCommand(): Command {
   return new Command("status")
@@ -65,6 +68,23 @@ export function statusCommand(): Command {
               ],
               status.campaigns.map(({ id, state, name, startedAt }) => [id, state, name, startedAt]),
             ),
+            "",
+            terminal.table(
+              [
+                { header: "kept" },
+                { header: "messages", align: "right" },
+                { header: "bytes", align: "right" },
+                { header: "at most", align: "right" },
+                { header: "for", align: "right" },
+              ],
+              status.storage.map(({ stream, messages, bytes, bytesMax, ageMsMax }) => [
+                stream,
+                String(messages),
+                formatBytes(bytes),
+                bytesMax === null ? "no limit" : formatBytes(bytesMax),
+                ageMsMax === null ? "ever" : `${ageMsMax / dayMs} days`,
+              ]),
+            ),
           ].join("\n"),
         );
       });
@@ -86,15 +106,17 @@ interface Status {
   batches: (Pick<BatchRecord, "id" | "model" | "providerId" | "done" | "createdAt"> & { requests: number })[];
   /** Null: nobody admits requests to providers at the moment. */
   admission: Pick<AdmissionStatus, "lanes" | "budgets"> | null;
+  storage: StreamUsage[];
   campaigns: Pick<CampaignRecord, "id" | "name" | "state" | "detail" | "startedAt" | "endedAt">[];
 }
 
 async function readStatus({ bus, cluster }: Session): Promise<Status> {
   const file = cluster?.file() ?? null;
-  const [workers, backlog, batches, campaigns, admission] = await Promise.all([
+  const [workers, backlog, batches, storage, campaigns, admission] = await Promise.all([
     bus.records("WORKERS", Worker).entries(),
     bus.tasks.backlog(pool),
     bus.records("BATCHES", BatchesValue).entries(),
+    bus.storage.usage(),
     bus.records("CAMPAIGNS", CampaignRecord).entries(),
     admissionStatus(bus),
   ]);
@@ -119,6 +141,7 @@ async function readStatus({ bus, cluster }: Session): Promise<Status> {
       }),
     ),
     admission,
+    storage,
     campaigns: campaigns
       .toSorted((a, b) => a.key.localeCompare(b.key))
       .map(({ value: { id, name, state, detail, startedAt, endedAt } }) => ({

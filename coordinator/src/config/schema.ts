@@ -96,6 +96,28 @@ const BatchConfig = z.strictObject({
   ),
 });
 
+const days = z.int().min(1).nullable();
+const bytesMax = z
+  .int()
+  .min(1024 * 1024)
+  .nullable();
+
+const StorageConfig = z.strictObject({
+  trajectoriesDays: days.describe("Days for which steps are kept, the raw material of demonstrations."),
+  trajectoriesBytesMax: bytesMax.describe("Bytes of all steps; full, further ones are refused."),
+  resultsDays: days.describe("Days for which terminal records are kept; must outlast the longest campaign."),
+  resultsBytesMax: bytesMax.describe("Bytes of all terminal records; full, further ones are refused."),
+  journalDays: days.describe("Days for which answers of models are kept; what is gone is bought again."),
+  journalBytesMax: bytesMax.describe("Bytes of all answers of models; full, the oldest go."),
+  blobsBytesMax: bytesMax.describe(
+    "Bytes of snapshots and other blobs; full, further ones are refused until `hindcast gc` makes room.",
+  ),
+  deadLettersDays: days.describe("Days for which dead letters are kept."),
+  deadLettersBytesMax: bytesMax.describe("Bytes of all dead letters."),
+  advisoriesDays: days.describe("Days for which the broker's advisories are kept."),
+  advisoriesBytesMax: bytesMax.describe("Bytes of the broker's advisories; full, the oldest go."),
+});
+
 const CampaignConfig = z.strictObject({
   environment: campaign.environment.describe("The world in which agents act."),
   documents: z
@@ -142,6 +164,7 @@ export const HindcastConfig = z.strictObject({
   models: ModelsConfig.describe("Which models do what."),
   index: IndexConfig.describe("How demonstrations are found."),
   admission: AdmissionConfig.describe("What the fleet may ask of providers, and spend."),
+  storage: StorageConfig.describe("How long the broker keeps what, and how much of it."),
   campaign: CampaignConfig.describe("What is learned from, and how."),
 });
 export type HindcastConfig = z.infer<typeof HindcastConfig>;

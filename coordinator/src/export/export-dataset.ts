@@ -24,10 +24,8 @@ export interface ExportOptions {
   demonstrations: AsyncIterable<Demonstration> | Iterable<Demonstration>;
   /** Whole rollouts for the `atif` format, next to the demonstrations that were cut from them. */
   episodes?: AsyncIterable<EpisodeExport> | Iterable<EpisodeExport>;
-  /** Copied into the export as `run/report.json`. */
-  report?: CampaignReport | null;
-  /** Copied into the export as `run/campaigns.json`. */
-  campaigns?: readonly CampaignRecord[];
+  /** Where the demonstrations come from; asked once, when all of them have been read. */
+  run?: () => Promise<ExportedRun>;
   directory: string;
   /** @default all of them */
   formats?: readonly ExportFormat[];
@@ -42,6 +40,13 @@ export interface ExportOptions {
   rowsPerShard?: number;
 }
 
+export interface ExportedRun {
+  /** Copied into the export as `run/report.json`. */
+  report: CampaignReport | null;
+  /** Copied into the export as `run/campaigns.json`. */
+  campaigns: readonly CampaignRecord[] | null;
+}
+
 export interface ExportSummary extends ExportManifest {
   directory: string;
   /** Files that are of the run and not of the data: another run with the same seed has others. */
@@ -53,7 +58,7 @@ export interface ExportSummary extends ExportManifest {
 /**
  * Writes a data set folder: `messages.jsonl`, `steps.jsonl`, `atif/`, `data/*.parquet`, a data card and a manifest with
  * the SHA-256 of every file; beside them `run/` with what is of the run and not of the data, which the manifest leaves
- * out. The folder appears complete or not at all; memory is bounded by one row group.
+ * out. The folder appears complete or not at all; memory is bounded by one row group and some 500 bytes per row.
  * @throws HindcastError `EXPORT_FAILED` when there is nothing to export, the folder is in use, or it cannot be written.
  */
 export async function exportDataset(options: ExportOptions): Promise<ExportSummary> {
@@ -99,8 +104,9 @@ async function writeFiles(
     tally.addEpisode();
   }
   const files = await sinks.finish(tally.nameOf);
-  const runFiles = await run.finish({ report: options.report ?? null, campaigns: options.campaigns ?? null });
-  files.push(await writeText(folder, "README.md", datasetCard(tally.manifest(files), options.report ?? null)));
+  const exported = (await options.run?.()) ?? { report: null, campaigns: null };
+  const runFiles = await run.finish(exported);
+  files.push(await writeText(folder, "README.md", datasetCard(tally.manifest(files), exported.report)));
   const manifest = tally.manifest(files);
   await writeText(folder, manifestName, `${JSON.stringify(manifest, null, 2)}\n`);
   return { manifest, runFiles };

@@ -39,6 +39,8 @@ export interface LocalClusterOptions {
   modelEnvironment: Record<string, string>;
   /** What the operator decides about admission, for the coordinator. */
   admissionEnvironment?: Record<string, string>;
+  /** How long what is kept, for the coordinators. */
+  storageEnvironment?: Record<string, string>;
   /** The embedder and what it takes to reach it, for the index. */
   indexEnvironment: Record<string, string>;
   onEvent: (event: ClusterEvent) => void;

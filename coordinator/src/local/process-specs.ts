@@ -36,6 +36,7 @@ export function processSpecs(
       ...bus("coordinator"),
       ...options.modelEnvironment,
       ...options.admissionEnvironment,
+      ...options.storageEnvironment,
     }),
   );
   const index = spec("index-core", "index", "index-core/ts/main.ts", {

@@ -111,5 +111,7 @@ export const CampaignRecord = z.strictObject({
   /** How often it was resumed: a leader that began at a lower count starts over, because its queue was emptied since. */
   resumed: z.int().nonnegative().default(0),
   tuning: CampaignTuning.default({}),
+  /** When its steps and terminal records were removed on request. */
+  forgottenAt: Timestamp.nullable().default(null),
 });
 export type CampaignRecord = z.infer<typeof CampaignRecord>;

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { WorkerId } from "../domain/ids.ts";
 import { limits } from "../limits.ts";
 import { LaneRule } from "./admission/lane-rules.ts";
+import { defaultRetention } from "./bus/retention.ts";
 import { EmbeddingDimensions, IndexEmbedder } from "./model/embedding/embedding-models.ts";
 
 export interface EnvironmentVariable<S extends z.ZodType = z.ZodType> {
@@ -215,6 +216,37 @@ export const admissionVariables = {
   ),
 } as const;
 
+/** `none`, or a whole number from `min`. */
+const limit = (min: number, byDefault: number | null) =>
+  z
+    .union([z.literal("none").transform(() => null), WholeNumber.pipe(z.int().min(min))], {
+      error: `expected none or a whole number from ${min}`,
+    })
+    .default(byDefault);
+const daysOf = (stream: string, byDefault: number | null, what: string) =>
+  variable(`HINDCAST_STORAGE_${stream}_DAYS`, limit(1, byDefault), `Days for which ${what} are kept; none: for ever.`);
+const bytesOf = (stream: string, what: string) =>
+  variable(
+    `HINDCAST_STORAGE_${stream}_BYTES_MAX`,
+    limit(1024 * 1024, null),
+    `Bytes that ${what} may take; none: no limit.`,
+  );
+
+/** How long a coordinator lets the streams keep things, and how much. */
+export const storageVariables = {
+  trajectoriesDays: daysOf("TRAJECTORIES", defaultRetention.trajectories.days, "steps of episodes"),
+  trajectoriesBytesMax: bytesOf("TRAJECTORIES", "steps of episodes"),
+  resultsDays: daysOf("RESULTS", defaultRetention.results.days, "terminal records"),
+  resultsBytesMax: bytesOf("RESULTS", "terminal records"),
+  journalDays: daysOf("JOURNAL", defaultRetention.journal.days, "answers of models"),
+  journalBytesMax: bytesOf("JOURNAL", "answers of models"),
+  blobsBytesMax: bytesOf("BLOBS", "snapshots and other blobs"),
+  deadLettersDays: daysOf("DEAD_LETTERS", defaultRetention.deadLetters.days, "dead letters"),
+  deadLettersBytesMax: bytesOf("DEAD_LETTERS", "dead letters"),
+  advisoriesDays: daysOf("ADVISORIES", defaultRetention.advisories.days, "the server's advisories"),
+  advisoriesBytesMax: bytesOf("ADVISORIES", "the server's advisories"),
+} as const;
+
 /** What the command line reads to run a cluster on this machine. */
 export const localVariables = {
   natsServer: variable(
@@ -238,5 +270,6 @@ export const environmentVariables: EnvironmentVariables = {
   ...modelVariables,
   ...coordinatorVariables,
   ...admissionVariables,
+  ...storageVariables,
   ...localVariables,
 };

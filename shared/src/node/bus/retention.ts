@@ -4,7 +4,7 @@ import { blobStream, bucketStream } from "./stream-names.ts";
 import { buckets, streams } from "../../protocol/subjects.ts";
 
 export interface StreamRetention {
-  /** Null: for ever. For blobs: the age from which the garbage collection removes what nothing names. */
+  /** Null: for ever. Blobs never go by age, because what is old may be named by what is new (garbage-collector.ts). */
   days: number | null;
   /** Null: until the disk is full. */
   bytesMax: number | null;
@@ -29,15 +29,12 @@ export const defaultRetention: Retention = {
   trajectories: { days: limits.trajectoryAgeMsMax / dayMs, bytesMax: null },
   results: { days: null, bytesMax: null },
   journal: { days: null, bytesMax: null },
-  blobs: { days: limits.blobGarbageAgeMsMin / dayMs, bytesMax: null },
+  blobs: { days: null, bytesMax: null },
   deadLetters: { days: limits.deadLetterAgeMsMax / dayMs, bytesMax: null },
   advisories: { days: limits.advisoryAgeMsMax / dayMs, bytesMax: null },
 };
 
-/**
- * As the server's settings; 0 and -1 are its words for "no limit". Blobs never go by age: what is old may be named by
- * what is new.
- */
-export function limitsOf(kept: KeptStream, { days, bytesMax }: StreamRetention): { ageMs: number; bytes: number } {
-  return { ageMs: kept === "blobs" || days === null ? 0 : days * dayMs, bytes: bytesMax ?? -1 };
+/** As the server's settings; 0 and -1 are its words for "no limit". */
+export function limitsOf({ days, bytesMax }: StreamRetention): { ageMs: number; bytes: number } {
+  return { ageMs: days === null ? 0 : days * dayMs, bytes: bytesMax ?? -1 };
 }

@@ -106,12 +106,16 @@ export function streamDefinitions(options: TopologyOptions): StreamDefinition[] 
   }));
 }
 
-/** A full stream refuses, so that nothing is lost silently; of advisories alone the oldest give way. */
+/**
+ * A full stream refuses, so that nothing is lost silently. Of advisories the oldest give way, and of the journal: an
+ * answer that was paid for and could not be kept would be bought again at once, an old one perhaps never.
+ */
 function retentionOf(name: string, { retention = defaultRetention }: TopologyOptions): Partial<StreamConfig> {
   const kept = keptStreams.find((candidate) => streamOf[candidate] === name);
   if (kept === undefined) return {};
-  const { ageMs, bytes } = limitsOf(kept, retention[kept]);
-  return { max_age: nanos(ageMs), max_bytes: bytes };
+  const { ageMs, bytes } = limitsOf(retention[kept]);
+  const discard = kept === "journal" ? { discard: DiscardPolicy.Old } : {};
+  return { ...discard, max_age: nanos(ageMs), max_bytes: bytes };
 }
 
 /** The layout of a NATS key-value bucket (ADR-8) with history 1, without which a marker's TTL is a floor for all. */

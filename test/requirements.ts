@@ -149,4 +149,11 @@ export const requirements = {
     "a paused campaign asks nothing of any model, and goes on at its last step to the result of an undisturbed run",
   "5.7.requeue": "dead letters are put back by number, task or campaign",
   "5.7.retune": "limits that decide no id change while it runs; all others are refused by name",
+  "5.9.bounded": "an export of more than fits into memory is written in bounded memory",
+  "5.9.forget": "a finished campaign can be forgotten; what it learned stays unless asked, and others keep theirs",
+  "5.9.garbage": "blobs that nothing names are removed, never young ones and never what a record names",
+  "5.9.linear": "an episode of 100 calls and 200,000 tokens of history stores its steps and answers, not its prompts",
+  "5.9.observations": "large observations are content-addressed blobs that readers get back; old records still read",
+  "5.9.retention": "ages and bytes of what is kept are settings, applied to a running server and shown",
+  "5.9.snapshots": "a snapshot adds what changed since the last, not the world again",
 } as const;

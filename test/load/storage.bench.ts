@@ -1,73 +1,117 @@
-// What storing costs: bytes per step by stream, and the memory that listing, resuming and exporting a large campaign take.
+// What storing costs: bytes per step by stream, and the memory that listing, resuming and exporting a large campaign take, each in
+// a process of its own beside one that does nothing.
 // The campaign is written straight into the streams, in pipelined publishes, because agents would take hours.
 // `--episodes 100000` are a million steps.
+import { execFile } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
-import { styleText } from "node:util";
-import { CampaignId, encode, type EpisodeId, subjects, TaskResult, TrajectoryRecord } from "@hindcast/shared";
-import { Demonstration } from "@hindcast/shared";
-import pMap from "p-map";
+import { promisify, styleText } from "node:util";
+import {
+  CampaignId,
+  Demonstration,
+  encode,
+  type EpisodeId,
+  subjects,
+  TaskResult,
+  TrajectoryRecord,
+} from "@hindcast/shared";
+import { type Bus, type BusOptions, connectBus, type StreamUsage } from "@hindcast/shared/node";
 import { exportDataset } from "../../coordinator/src/export/export-dataset.ts";
 import { ExportSources, readDemonstrations } from "../../coordinator/src/export/read-demonstrations.ts";
 import { TaskRunner } from "../../coordinator/src/task-runner.ts";
 import { manyDemonstration, manyEnded, stepsOf } from "../support/many-demonstrations.ts";
 import { anEpisodeStarted, aStepRecorded, task } from "../support/messages.ts";
 import { aNatsServer } from "../support/nats-server.ts";
-import { rawNats } from "../support/raw-nats.ts";
+import { type RawNats, rawNats } from "../support/raw-nats.ts";
 import { machine, option } from "./statistics.ts";
 
 const episodes = option("episodes", 2_000);
 const stepsPerEpisode = option("steps", 10);
 const observationBytes = option("observation-bytes", 1_000);
-const publishesInFlight = 64;
-const MiB = 1024 * 1024;
+const inFlightMax = 64;
 const campaign = CampaignId.parse("c-0001");
 const options = { episodes, stepsPerEpisode, demonstrationsPerEpisode: 1, observationBytes };
 
 interface Measured {
   what: string;
   seconds: number;
-  /** The most that was resident while it ran, and how much that was above the start. */
+  /** The most that was ever resident, of a process that did nothing else. */
   residentMiB: number;
-  addedMiB: number;
 }
 
-await using nats = await aNatsServer();
-const bus = await nats.coordinator();
-await using raw = await rawNats(nats);
-const measured: Measured[] = [];
-
-await measure("write", async () => {
-  await pMap(range(episodes), writeEpisode, { concurrency: publishesInFlight });
-});
-await measure("list", async () => {
-  let listed = 0;
-  for await (const result of bus.results.each(campaign)) listed += result.kind === "episode.ended" ? 1 : 0;
-  if (listed !== episodes) throw new Error(`listed ${listed} of ${episodes} episodes`);
-});
-await measure("resume", async () => {
-  const stop = new AbortController();
-  const tasks = new TaskRunner(bus, stop.signal);
-  const following = tasks.follow(campaign).catch(() => undefined);
-  await pMap(range(episodes), (n) => tasks.run(task(n)), { concurrency: publishesInFlight });
-  stop.abort(new Error("measured"));
-  await following;
-});
-const folder = await mkdtemp(join(tmpdir(), "hindcast-storage-"));
-try {
-  await measure("export", async () => {
+const phases: Record<string, (bus: Bus) => Promise<void>> = {
+  nothing: () => Promise.resolve(),
+  list: async (bus) => {
+    let listed = 0;
+    for await (const result of bus.results.each(campaign)) listed += result.kind === "episode.ended" ? 1 : 0;
+    if (listed !== episodes) throw new Error(`listed ${listed} of ${episodes} episodes`);
+  },
+  resume: async (bus) => {
+    const stop = new AbortController();
+    const tasks = new TaskRunner(bus, stop.signal);
+    const following = tasks.follow(campaign).catch(() => undefined);
+    await eachAtOnce((n) => tasks.run(task(n)));
+    stop.abort(new Error("measured"));
+    await following;
+  },
+  export: async (bus) => {
+    const folder = await mkdtemp(join(tmpdir(), "hindcast-storage-"));
     const { signal } = new AbortController();
     const sources = new ExportSources(bus, signal);
     const demonstrations = sources.through(readDemonstrations(bus, { signal }));
-    await exportDataset({ demonstrations, episodes: sources.episodes(), directory: join(folder, "data") });
-  });
-} finally {
-  await rm(folder, { recursive: true, force: true });
-}
-await print();
+    try {
+      await exportDataset({ demonstrations, episodes: sources.episodes(), directory: join(folder, "data") });
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  },
+};
 
-async function writeEpisode(n: number): Promise<void> {
+const phaseAt = process.argv.indexOf("--phase");
+if (phaseAt === -1) await measureAll();
+else await measureHere(process.argv[phaseAt + 1] ?? "", process.argv[phaseAt + 2] ?? "");
+
+async function measureAll(): Promise<void> {
+  await using nats = await aNatsServer();
+  const bus = await nats.coordinator();
+  await using raw = await rawNats(nats);
+  await eachAtOnce((n) => writeEpisode(raw, n));
+  const measured: Measured[] = [];
+  for (const phase of Object.keys(phases)) {
+    const more = ["--phase", phase, JSON.stringify(nats.options("coordinator"))];
+    const { stdout } = await promisify(execFile)(process.execPath, [
+      ...process.execArgv,
+      ...process.argv.slice(1),
+      ...more,
+    ]);
+    measured.push(JSON.parse(stdout) as Measured);
+  }
+  const usage = (await bus.storage.usage()).filter(({ bytes }) => bytes > 0);
+  print(usage, measured);
+}
+
+async function measureHere(what: string, options: string): Promise<void> {
+  const bus = await connectBus(JSON.parse(options) as BusOptions);
+  const startedAt = performance.now();
+  await phases[what]?.(bus);
+  const seconds = (performance.now() - startedAt) / 1_000;
+  await bus.close();
+  console.log(
+    JSON.stringify({ what, seconds, residentMiB: process.resourceUsage().maxRSS / 1_024 } satisfies Measured),
+  );
+}
+
+/** Work on every episode, so many at once. */
+async function eachAtOnce(work: (n: number) => Promise<unknown>): Promise<void> {
+  let next = 0;
+  const lane = async (): Promise<void> => {
+    while (next < episodes) await work(next++);
+  };
+  await Promise.all(Array.from({ length: inFlightMax }, lane));
+}
+
+async function writeEpisode(raw: RawNats, n: number): Promise<void> {
   const episodeId = `ep-${n}` as EpisodeId;
   const subject = subjects.trajectory(aStepRecorded(1).workerId, campaign, episodeId, 1);
   const records: TrajectoryRecord[] = [
@@ -82,29 +126,8 @@ async function writeEpisode(n: number): Promise<void> {
   await raw.jetstream.publish(place, encode(Demonstration, demonstration));
 }
 
-function* range(count: number): Generator<number> {
-  for (let n = 0; n < count; n += 1) yield n;
-}
-
-async function measure(what: string, work: () => Promise<void>): Promise<void> {
-  const startedAt = performance.now();
-  const before = process.memoryUsage().rss;
-  let most = before;
-  const looking = setInterval(() => {
-    most = Math.max(most, process.memoryUsage().rss);
-  }, 100);
-  try {
-    await work();
-  } finally {
-    clearInterval(looking);
-  }
-  const seconds = (performance.now() - startedAt) / 1_000;
-  measured.push({ what, seconds, residentMiB: most / MiB, addedMiB: (most - before) / MiB });
-}
-
-async function print(): Promise<void> {
+function print(usage: readonly StreamUsage[], measured: readonly Measured[]): void {
   const steps = episodes * stepsPerEpisode;
-  const usage = (await bus.storage.usage()).filter(({ bytes }) => bytes > 0);
   const bytesPerStep = Object.fromEntries(usage.map(({ stream, bytes }) => [stream, bytes / steps]));
   if (process.argv.includes("--json")) {
     const about = { benchmark: "storage", machine: machine(cpus()), episodes, stepsPerEpisode, observationBytes };
@@ -115,10 +138,9 @@ async function print(): Promise<void> {
   for (const [stream, bytes] of Object.entries(bytesPerStep)) {
     console.log(`${stream.padEnd(16)} ${bytes.toFixed(0).padStart(8)} bytes per step`);
   }
-  for (const { what, seconds, residentMiB, addedMiB } of measured) {
+  for (const { what, seconds, residentMiB } of measured) {
     console.log(
-      `${what.padEnd(16)} ${seconds.toFixed(1).padStart(8)} s   ${residentMiB.toFixed(0).padStart(6)} MiB resident, ` +
-        `${addedMiB.toFixed(0).padStart(5)} more than before`,
+      `${what.padEnd(16)} ${seconds.toFixed(1).padStart(8)} s   ${residentMiB.toFixed(0).padStart(6)} MiB resident`,
     );
   }
 }

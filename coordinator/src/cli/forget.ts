@@ -1,8 +1,7 @@
-import { CampaignId, type Demonstration, HindcastError } from "@hindcast/shared";
-import { CampaignRecords } from "../campaign-records.ts";
-import type { Bus } from "@hindcast/shared/node";
-import { limits } from "@hindcast/shared";
+import { CampaignId, HindcastError, limits } from "@hindcast/shared";
+import type { Bus, DemonstrationName, GarbageCollected } from "@hindcast/shared/node";
 import { Command } from "commander";
+import { CampaignRecords } from "../campaign-records.ts";
 import { readDemonstrations } from "../export/read-demonstrations.ts";
 import { commandContext } from "./command-context.ts";
 import { garbageText } from "./gc.ts";
@@ -42,11 +41,11 @@ export function forgetCommand(): Command {
 export async function forgetCampaign(
   bus: Bus,
   { id, retires, signal }: { id: CampaignId; retires: boolean; signal: AbortSignal },
-) {
+): Promise<{ messages: number; retired: number; garbage: GarbageCollected }> {
   await new CampaignRecords(bus).forget(id);
   let retired = 0;
   if (retires) {
-    const learned: Pick<Demonstration, "environment" | "id">[] = [];
+    const learned: DemonstrationName[] = [];
     for await (const demonstration of readDemonstrations(bus, { campaign: id, signal })) {
       learned.push({ environment: demonstration.environment, id: demonstration.id });
     }

@@ -1,7 +1,10 @@
 // The state of the writable files: its hash, what changed, and archives that bring it back.
-// Requirements: 3.5.snapshot, 3.5.isolation
+// Requirements: 3.5.snapshot, 3.5.isolation, 5.9.snapshots
 import { gzipSync } from "node:zlib";
+import type { BlobRef, Sha256 } from "@hindcast/shared";
+import { sha256Hex } from "@hindcast/shared/node";
 import { describe, expect, it } from "vitest";
+import { getImage, putImage } from "../../rollout-agent/src/episode/snapshot-images.ts";
 import { never, openSandbox, type TestSandbox } from "./sandbox-fixture.ts";
 
 const MiB = 1024 * 1024;
@@ -149,6 +152,24 @@ describe("a snapshot", () => {
     expect((await other.run("cd ../repo; git status --short; git log --format=%s; git fsck 2>&1")).text).toBe(
       "?? package.json\nfirst\n",
     );
+  });
+
+  it("brings back the same state when it was stored unpacked, to share what does not change", async () => {
+    const [one, other] = [await openSandbox(), await openSandbox()];
+    await one.run(`${work}\nhead -c 200000 /dev/urandom > large; export NAME=kept`);
+    const stored = new Map<string, Uint8Array>();
+    const put = (bytes: Uint8Array): Promise<BlobRef> => {
+      const sha256 = sha256Hex(bytes) as Sha256;
+      stored.set(sha256, bytes);
+      return Promise.resolve({ sha256, bytes: bytes.length });
+    };
+    const get = ({ sha256 }: BlobRef): Promise<Uint8Array> => Promise.resolve(stored.get(sha256) ?? new Uint8Array());
+    const image = await snapshotOf(one);
+    const ref = await putImage({ put, get }, image);
+    expect(ref.bytes).toBeGreaterThan(image.length);
+    await other.sandbox.restore(await getImage({ get }, ref), never);
+    expect((await other.state()).stateHash).toBe((await one.state()).stateHash);
+    expect((await other.run("echo $NAME")).text).toBe("kept\n");
   });
 
   it("has equal bytes for equal states", async () => {

@@ -8,12 +8,12 @@ import { expect, it } from "vitest";
 
 const run = promisify(execFile);
 const program = new URL("../support/export-many.ts", import.meta.url).pathname;
-const heapMiB = 96;
+const heapMiB = 64;
 
-it("an export of more than fits into memory is written within a heap of 96 MiB", async () => {
+it("an export of more than fits into memory is written within a heap of 64 MiB", async () => {
   const folder = await mkdtemp(join(tmpdir(), "hindcast-export-"));
   try {
-    const [episodes, perEpisode, steps, observationBytes] = [100, 10, 4, 26_000];
+    const [episodes, perEpisode, steps, observationBytes] = [70, 10, 4, 26_000];
     const { stdout } = await run(process.execPath, [
       `--max-old-space-size=${heapMiB}`,
       "--conditions=source",

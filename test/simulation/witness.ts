@@ -50,8 +50,9 @@ export class Witness {
       trajectories: {
         read: (...args) => bus.trajectories.read(...args),
         append: async (record) => {
-          await bus.trajectories.append(record);
+          const bytes = await bus.trajectories.append(record);
           this.records.push(record);
+          return bytes;
         },
       },
       results: delegate(bus.results, {

@@ -25,6 +25,8 @@ describe("hindcast", () => {
       "show",
       "search",
       "export",
+      "gc",
+      "forget",
       "dead-letters",
     ]) {
       expect(stdout).toMatch(new RegExp(`^ {2}${verb}\\b`, "m"));
@@ -45,6 +47,8 @@ describe("hindcast", () => {
     [["export", "--format", "csv"], "write one of messages, steps, atif, parquet"],
     [["export"], "hindcast run"],
     [["show", "42"], "is no id of an episode"],
+    [["gc", "--older-than", "1"], "write a number of hours from 24"],
+    [["forget", "42"], "is no campaign id"],
     [["campaigns", "cancel", "x"], "is no campaign id"],
     [["dead-letters", "drop", "0"], "is no sequence number"],
   ])("refuses %j with one sentence and a code, and starts nothing", async (args, sentence) => {
@@ -98,6 +102,7 @@ describe("hindcast init", () => {
       "models",
       "index",
       "admission",
+      "storage",
       "campaign",
     ]);
     writeFileSync(path, "campaign:\n  seed: 9\n");

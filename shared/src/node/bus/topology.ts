@@ -84,8 +84,8 @@ export function streamDefinitions(options: TopologyOptions): StreamDefinition[] 
       subjects: advisorySubjects,
       discard: DiscardPolicy.Old,
     },
-    { ...base, name: streams.audit, subjects: [subjects.audits], max_age: nanos(limits.auditAgeMsMax) },
     { ...base, name: streams.deadLetters, subjects: [subjects.deadLetters] },
+    { ...base, name: streams.audit, subjects: [subjects.audits], max_age: nanos(limits.auditAgeMsMax) },
   ];
   const bucketStreams = [
     buckets.leases,

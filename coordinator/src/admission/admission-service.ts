@@ -45,6 +45,7 @@ export async function runAdmission(deps: AdmissionDeps, signal: AbortSignal): Pr
     } catch (error) {
       if (!signal.aborted) logger.warn({ event: "admission.failed", err: error }, messageOf(error));
     }
+    // It rejects only when it is told to stop, which the loop sees.
     await systemClock.sleep(limits.admissionElectionMs, signal).catch(() => undefined);
   }
 }
@@ -90,6 +91,7 @@ async function openService(
   };
   const keep = async (): Promise<void> => {
     while (!signal.aborted) {
+      // As above.
       await systemClock.sleep(limits.admissionSaveMs, signal).catch(() => undefined);
       if (!signal.aborted) await Promise.all([desk.sweep(), save()]);
     }

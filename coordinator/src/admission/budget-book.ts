@@ -48,6 +48,7 @@ export class BudgetBook {
   }
 
   async #writeAfter(entry: Entry): Promise<void> {
+    // Whoever waits for that write gets its failure.
     await entry.writing.catch(() => undefined);
     const next = entry.next;
     entry.next = null;

@@ -208,6 +208,7 @@ export class FleetAdmission implements Admission, AsyncDisposable {
           logger.warn({ event: "admission.unsettled", ticket: value.ticket, err: error }, messageOf(error));
           return;
         }
+        // When it is time to give up, the next failure says so.
         await systemClock.sleep(awayMs, giveUp).catch(() => undefined);
       }
     }

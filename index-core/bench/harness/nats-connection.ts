@@ -61,6 +61,10 @@ export class NatsChild implements AsyncDisposable {
     return new NatsChild(spawn(process.execPath, args, { cwd: root, env, stdio: ["ignore", "pipe", "inherit"] }));
   }
 
+  get processId(): number {
+    return this.#child.pid ?? 0;
+  }
+
   /** The first line that contains the text. @throws when the process ends before */
   async line(text: string): Promise<string> {
     for (;;) {

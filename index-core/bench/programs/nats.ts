@@ -6,6 +6,7 @@ import { embed, DemonstrationIndex } from "../../ts/index.ts";
 import { corpusOf, textOf } from "../data/corpus.ts";
 import { argumentsOf } from "../harness/arguments.ts";
 import { NatsChild } from "../harness/nats-connection.ts";
+import { ProcessorShares } from "../harness/processor-shares.ts";
 import { inFlight, type Latency, openLoop, rounds } from "../harness/request-loops.ts";
 
 const values = argumentsOf({ rows: "20000", queries: "300", rounds: "8", seconds: "5" });
@@ -80,20 +81,34 @@ const latency = await rounds(Number(values.rounds), Number(values.queries), {
   "service, binary frame": asFrame,
   "service, JSON, text to demonstrations": asJson,
 });
+const parties = { client: process.pid, server: nats.server.pid, service: service.processId };
 const throughput = {
-  "echo, 32 in flight": await inFlight(32, seconds, () => ask("hindcast.retrieval.echo", new Uint8Array(16))),
-  "binary frame, 32 in flight": await inFlight(32, seconds, asFrame),
-  "JSON, 32 in flight": await inFlight(32, seconds, asJson),
-  [`binary frame of ${queriesPerMessage} queries, 4 in flight`]:
-    queriesPerMessage *
-    (await inFlight(4, seconds, (n) => ask(subjects.retrievalVectors, frame(n, queriesPerMessage)))),
+  "echo, 32 in flight": await carried(32, () => ask("hindcast.retrieval.echo", new Uint8Array(16))),
+  "binary frame, 32 in flight": await carried(32, asFrame),
+  "JSON, 32 in flight": await carried(32, asJson),
+  [`binary frame of ${queriesPerMessage} queries, 4 in flight`]: await carried(
+    4,
+    (n) => ask(subjects.retrievalVectors, frame(n, queriesPerMessage)),
+    queriesPerMessage,
+  ),
 };
 const beside = { "binary frame": await besideUpserts(asFrame), JSON: await besideUpserts(asJson) };
 await client.close();
 console.log(JSON.stringify({ rows, latency, throughput, beside }));
 
+/** Queries a second with so many requests in flight, and what the processes took of the processor for them. */
+async function carried(
+  lanes: number,
+  request: (n: number) => Promise<unknown>,
+  queries = 1,
+): Promise<{ perSecond: number; shares: Record<string, number> }> {
+  const shares = new ProcessorShares(parties);
+  const perSecond = queries * (await inFlight(lanes, seconds, request));
+  return { perSecond, shares: shares.read() };
+}
+
 /** A thousand requests a second, whether or not the ones before were answered, with upserts through the stream. */
-async function besideUpserts(request: (n: number) => Promise<unknown>): Promise<Latency & { upserts: number }> {
+async function besideUpserts(request: (n: number) => Promise<unknown>): Promise<Latency & { upserts: number; shares: Record<string, number> }> {
   await using upserts = NatsChild.program(nats, "coordinator", "nats-upserts", [
     "--rate",
     "500",
@@ -101,8 +116,10 @@ async function besideUpserts(request: (n: number) => Promise<unknown>): Promise<
     String(rows),
   ]);
   await upserts.line("ready");
+  const processors = new ProcessorShares({ ...parties, upserts: upserts.processId });
   const measured = await openLoop(1_000, seconds, request);
+  const shares = processors.read();
   await upserts[Symbol.asyncDispose]();
   const { perSecond } = JSON.parse(await upserts.line("perSecond")) as { perSecond: number };
-  return { ...measured, upserts: perSecond };
+  return { ...measured, upserts: perSecond, shares };
 }

@@ -10,9 +10,9 @@ import { table } from "../report/markdown.ts";
 interface Result {
   rows: number;
   latency: Record<string, { p50: Spread; p99: Spread }>;
-  /** Queries a second. */
-  throughput: Record<string, number>;
-  beside: Record<string, Latency & { upserts: number }>;
+  /** Queries a second, and percent of a core by process. */
+  throughput: Record<string, { perSecond: number; shares: Record<string, number> }>;
+  beside: Record<string, Latency & { upserts: number; shares: Record<string, number> }>;
 }
 
 export const nats: Suite<Result> = {
@@ -42,17 +42,23 @@ export const nats: Suite<Result> = {
         ),
       ),
       table(
-        ["throughput", "queries/s"],
-        Object.entries(throughput).map(([name, perSecond]) => [name, count(perSecond)]),
+        ["throughput", "queries/s", "percent of a core"],
+        Object.entries(throughput).map(([name, { perSecond, shares }]) => [name, count(perSecond), sharesText(shares)]),
       ),
       table(
-        ["1,000 requests/s", "upserts/s beside", "p50 µs", "p99 µs", "answered", "refused"],
-        Object.entries(beside).map(([name, { upserts, p50, p99, requests, refused }]) => [
+        ["1,000 requests/s", "upserts/s beside", "p50 µs", "p99 µs", "answered", "refused", "percent of a core"],
+        Object.entries(beside).map(([name, { upserts, p50, p99, requests, refused, shares }]) => [
           name,
           ...[upserts, p50, p99, requests, refused].map(count),
+          sharesText(shares),
         ]),
       ),
     ].join("\n\n");
   },
   plots: () => ({}),
 };
+
+const sharesText = (shares: Record<string, number>): string =>
+  Object.entries(shares)
+    .map(([name, percent]) => `${name} ${count(percent)}`)
+    .join(", ");

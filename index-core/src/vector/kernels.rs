@@ -218,7 +218,12 @@ fn next_four(rows: &mut impl Iterator<Item = usize>) -> Option<[usize; 4]> {
     Some([rows.next()?, rows.next()?, rows.next()?, rows.next()?])
 }
 
-#[inline]
+/// Always inline: alone it would be compiled for the least of all processors, and took twice as long.
+#[expect(
+    clippy::inline_always,
+    reason = "each instruction set needs its own copy"
+)]
+#[inline(always)]
 fn exact_dot_of(left: &[f32], right: &[f32]) -> f64 {
     const LANES: usize = 8;
     let mut lanes = [0_f64; LANES];

@@ -28,6 +28,10 @@ const DENSE_SHARE: usize = 6;
 /// `k` alone would often miss one of the true ones, which are cheaper to score than the rows that they rule out.
 const SEEDS: usize = 4;
 
+/// Of fewer rows only the `k` best estimates are seeds, and the 4-bit codes are passed over: what they would rule out
+/// costs less than they do.
+const FEW: usize = 16_384;
+
 /// Stored vectors are at most this long.
 #[expect(clippy::cast_possible_truncation, reason = "a constant")]
 const LENGTH_MAX: f32 = (1.0 + UNIT_TOLERANCE) as f32;
@@ -120,6 +124,8 @@ impl VectorBlock {
         dots.resize(CHUNK, 0);
         listed.clear();
         let is_dense = rows.len() >= self.len() / DENSE_SHARE;
+        let is_few = rows.len() < FEW;
+        let reads_codes4 = self.reads_codes4 && !is_few;
         if !is_dense {
             listed.extend(rows.iter());
         }
@@ -129,13 +135,13 @@ impl VectorBlock {
             rows,
             set: Set::best(),
             dots,
-            best: Best::new(SEEDS * k),
+            best: Best::new(if is_few { k } else { SEEDS * k }),
         };
         estimates.clear();
         if is_dense {
-            scan.all(estimates);
+            scan.all(reads_codes4, estimates);
         } else {
-            scan.listed(self.reads_codes4, listed, estimates);
+            scan.listed(reads_codes4, listed, estimates);
         }
         // At least k rows have a score that on the grid is no less than this.
         let mut reached = Largest::new(k, rows.len());
@@ -146,7 +152,7 @@ impl VectorBlock {
         let reached = reached.threshold().unwrap_or(f64::NEG_INFINITY);
         #[expect(clippy::cast_possible_truncation, reason = "SLACK covers the rounding")]
         let needed = reached.max(floor.unwrap_or(f64::NEG_INFINITY)) as f32 - SLACK;
-        let (residuals, residual_max) = if self.reads_codes4 {
+        let (residuals, residual_max) = if reads_codes4 {
             (&*self.residuals4, self.residual4_max)
         } else {
             (&*self.residuals8, self.residual8_max)
@@ -165,7 +171,7 @@ impl VectorBlock {
                 bounded(listed[at] as usize, estimate)
             });
         }
-        if self.reads_codes4 {
+        if reads_codes4 {
             listed.clear();
             listed.extend(candidates.iter().map(|candidate| candidate.row));
             candidates.clear();
@@ -247,8 +253,7 @@ struct Scan<'a> {
 
 impl Scan<'_> {
     /// Estimates of all rows of the block in order; −∞ for those that do not pass.
-    fn all(&mut self, estimates: &mut Vec<f32>) {
-        let is_four = self.block.reads_codes4;
+    fn all(&mut self, is_four: bool, estimates: &mut Vec<f32>) {
         let scales = if is_four {
             &*self.block.scales4
         } else {

@@ -84,8 +84,9 @@ export class CampaignLeadership {
     this.#looked.add(id);
     try {
       if ((await bus.leases.holder(name)) !== null || signal.aborted) return;
-      const lease = await bus.leases.acquire(name, workerId, limits.coordinatorLeaseTtlMs);
-      if (lease === null) return;
+      const acquisition = await bus.leases.acquire(name, workerId, limits.coordinatorLeaseTtlMs);
+      if (acquisition.kind !== "acquired") return;
+      const { lease } = acquisition;
       const [controller, steering] = [new AbortController(), new Steering()];
       const done = this.#lead(id, lease, { signal: controller.signal, steering }).finally(() => this.#led.delete(id));
       this.#led.set(id, { controller, steering, done });

@@ -1,17 +1,8 @@
 // Tasks that no consumer will deliver again, because their workers died or were stopped too often: moves them to the
 // dead letters and writes the terminal record that nobody else will, or their campaign would wait for ever.
 import { setTimeout as delay } from "node:timers/promises";
-import {
-  decode,
-  type LeaseName,
-  leaseOf,
-  messageOf,
-  noUsage,
-  Task,
-  type TaskResult,
-  type WorkerId,
-} from "@hindcast/shared";
-import { type Bus, type DeadLetter, type Logger, trajectoryDigest } from "@hindcast/shared/node";
+import { decode, messageOf, noUsage, Task, type TaskResult, type WorkerId } from "@hindcast/shared";
+import { type Bus, commit, type DeadLetter, type Logger, openTask, trajectoryDigest } from "@hindcast/shared/node";
 
 const everyMs = 30_000;
 /** Stands in a terminal record that no worker wrote. */
@@ -49,13 +40,21 @@ export async function endDeadTasks(bus: ReconcilerBus, settled: Set<number> = ne
   for (const letter of letters) {
     if (settled.has(letter.sequence)) continue;
     const task = taskOf(letter);
-    // Its last worker may have missed a heartbeat and still be at it: then the record will be that worker's.
-    const lease = task === null ? null : leaseNameOf(task);
-    if (lease !== null && (await bus.leases.holder(lease)) !== null) continue;
-    if (task !== null && (await bus.results.put(endOf(task, letter))) === "stored") ended += 1;
+    const outcome = task === null ? "unreadable" : await endDeadTask(bus, task, letter);
+    if (outcome === "held") continue;
+    if (outcome === "stored") ended += 1;
     settled.add(letter.sequence);
   }
   return ended;
+}
+
+/** `held`: its last worker may have missed a heartbeat and still be at it; then the record will be that worker's. */
+async function endDeadTask(bus: ReconcilerBus, task: Task, letter: DeadLetter): Promise<"stored" | "stands" | "held"> {
+  const opening = await openTask(bus, task, { worker: nobody });
+  if (opening.kind !== "open") return opening.kind === "done" ? "stands" : "held";
+  const written = await commit(bus, opening.lease, endOf(task, letter, opening.lease.token));
+  if (written === "fenced") return "held";
+  return written === "stored" ? "stored" : "stands";
 }
 
 /** Null for what is no task, or one that cannot be read: no campaign waits for that. */
@@ -67,13 +66,7 @@ function taskOf(letter: DeadLetter): Task | null {
   }
 }
 
-/** What its worker holds while it is at it; a replay is not fenced. */
-function leaseNameOf(task: Task): LeaseName | null {
-  if (task.kind === "replay") return null;
-  return task.kind === "rollout" ? leaseOf.episode(task.episodeId) : leaseOf.stage(task.taskId);
-}
-
-function endOf(task: Task, { reason, deliveries }: DeadLetter): TaskResult {
+function endOf(task: Task, { reason, deliveries }: DeadLetter, fencingToken: number): TaskResult {
   const { campaignId, taskId } = task;
   const endedAt = new Date().toISOString();
   const head = { v: 1 as const, campaignId, taskId, workerId: nobody, endedAt, durationMs: 0 };
@@ -94,7 +87,7 @@ function endOf(task: Task, { reason, deliveries }: DeadLetter): TaskResult {
     return {
       ...head,
       kind: "stage.ended",
-      fencingToken: 1,
+      fencingToken,
       outcome: "failed",
       output: null,
       error: { ...error, boundary: "campaign" },
@@ -105,7 +98,7 @@ function endOf(task: Task, { reason, deliveries }: DeadLetter): TaskResult {
     kind: "episode.ended",
     episodeId: task.episodeId,
     attempt: Math.max(1, deliveries),
-    fencingToken: 1,
+    fencingToken,
     reason: "infrastructure",
     closing: null,
     answer: null,

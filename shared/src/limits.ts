@@ -12,6 +12,10 @@ export const limits = {
   /** Lease on an episode: three renewals may be missed. Shorter than ack_wait, so a redelivered task finds it free. */
   leaseTtlMs: 25_000,
   leaseRenewMs: 8_000,
+  /** A closed lease holds a decided result until it is stored: longer than any outage that somebody watches. */
+  closedLeaseTtlMs: 86_400_000,
+  /** A lease's value: a result at most, and who decided it. */
+  leaseBytesMax: 257 * KiB,
   /** JetStream ack_wait for tasks, the time until a dead worker's task is delivered again; `working()` every third. */
   ackWaitMs: 30_000,
   workingEveryMs: 10_000,

@@ -5,6 +5,7 @@ import type { EpisodeId, LeaseName, WorkerId } from "@hindcast/shared";
 import { buckets, leaseOf } from "@hindcast/shared";
 import type { Bus } from "@hindcast/shared/node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { acquire } from "../support/leases.ts";
 import { aNatsServer, isSimulated, type TestNats } from "../support/nats-server.ts";
 import { type RawNats, rawNats } from "../support/raw-nats.ts";
 
@@ -31,12 +32,12 @@ describe("leases", () => {
   });
 
   it("are held by one worker at a time, under a token that only grows", async () => {
-    const first = await one.leases.acquire(episode("a"), w1);
-    expect(await two.leases.acquire(episode("a"), w2)).toBeNull();
+    const first = await acquire(one, episode("a"), w1);
+    expect(await acquire(two, episode("a"), w2)).toBeNull();
     expect(await coordinator.leases.holder(episode("a"))).toEqual({ workerId: w1, token: first?.token });
     await first?.release();
     expect(await coordinator.leases.holder(episode("a"))).toBeNull();
-    const second = await two.leases.acquire(episode("a"), w2);
+    const second = await acquire(two, episode("a"), w2);
     expect(second?.token).toBeGreaterThan(first?.token ?? Infinity);
     await second?.release();
   });
@@ -44,8 +45,8 @@ describe("leases", () => {
   it("are won by exactly one of many who ask at once", async () => {
     const asking = Array.from({ length: 10 }, (_, n) =>
       n % 2 === 0
-        ? one.leases.acquire(episode("race"), `w-r${n}` as WorkerId)
-        : two.leases.acquire(episode("race"), `w-r${n}` as WorkerId),
+        ? acquire(one, episode("race"), `w-r${n}` as WorkerId)
+        : acquire(two, episode("race"), `w-r${n}` as WorkerId),
     );
     const won = (await Promise.all(asking)).filter((lease) => lease !== null);
     expect(won).toHaveLength(1);
@@ -58,9 +59,9 @@ describe("leases", () => {
     await crashed.jetstream.publish("$KV.LEASES.episode.ep-expire", JSON.stringify({ v: 1, workerId: w1 }), {
       ttl: "1s",
     });
-    expect(await two.leases.acquire(episode("expire"), w2)).toBeNull();
+    expect(await acquire(two, episode("expire"), w2)).toBeNull();
     await expect.poll(() => two.leases.holder(episode("expire")), { timeout: 5_000 }).toBeNull();
-    const lease = await two.leases.acquire(episode("expire"), w2);
+    const lease = await acquire(two, episode("expire"), w2);
     expect(lease?.workerId).toBe(w2);
     await lease?.release();
   });
@@ -70,10 +71,10 @@ describe("leases", () => {
     "live on past their time to live while they are renewed, and end within it when their worker dies",
     async () => {
       const dying = await nats.connect(w1);
-      const lease = await dying.leases.acquire(episode("renew"), w1, 3_000);
+      const lease = await acquire(dying, episode("renew"), w1, 3_000);
       await delay(6_500);
       expect(lease?.lost.aborted).toBe(false);
-      expect(await two.leases.acquire(episode("renew"), w2)).toBeNull();
+      expect(await acquire(two, episode("renew"), w2)).toBeNull();
       const holder = async () => (await two.leases.holder(episode("renew")))?.token === lease?.token;
       await expect.poll(holder).toBe(true);
       await dying.close();
@@ -92,7 +93,7 @@ describe("leases", () => {
   });
 
   it("tell their holder when somebody else has them", async () => {
-    const lease = await one.leases.acquire(episode("taken"), w1);
+    const lease = await acquire(one, episode("taken"), w1);
     // Expiry on the server and acquisition by another, as the holder would find it after a long pause.
     await raw.jetstream.publish("$KV.LEASES.episode.ep-taken", JSON.stringify({ v: 1, workerId: w2 }));
     expect(await lease?.renew()).toBe(false);
@@ -102,8 +103,8 @@ describe("leases", () => {
   });
 
   it("can be taken over by the same worker, which fences its older self", async () => {
-    const older = await one.leases.acquire(episode("self"), w1);
-    const newer = await one.leases.acquire(episode("self"), w1);
+    const older = await acquire(one, episode("self"), w1);
+    const newer = await acquire(one, episode("self"), w1);
     expect(newer?.token).toBeGreaterThan(older?.token ?? Infinity);
     expect(await older?.renew()).toBe(false);
     expect(older?.lost.aborted).toBe(true);
@@ -112,7 +113,7 @@ describe("leases", () => {
   });
 
   it("leave nothing in their bucket once released or expired", async () => {
-    const lease = await one.leases.acquire(episode("clean"), w1);
+    const lease = await acquire(one, episode("clean"), w1);
     await lease?.release();
     await raw.manager.streams.purge("KV_LEASES", { filter: "$KV.LEASES.episode.ep-taken" });
     await expect

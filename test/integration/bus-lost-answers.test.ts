@@ -4,6 +4,7 @@ import { subjects } from "@hindcast/shared";
 import { type Bus, connectBus } from "@hindcast/shared/node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
+import { acquire } from "../support/leases.ts";
 import { anEpisodeEnded, aStepRecorded, task } from "../support/messages.ts";
 import { aLossyProxy, type LossyProxy } from "../support/lossy-proxy.ts";
 import { aNatsServer, type TestNats, testPool } from "../support/nats-server.ts";
@@ -64,11 +65,14 @@ describe("a write whose confirmation was lost on the way", () => {
   it("is found to be one's own: a lease is held, under the token of the write that was stored", async () => {
     const lost: LeaseName = "episode.ep-lost";
     const subject = `$KV.LEASES.${lost}`;
-    const lease = await unconfirmed("KV_LEASES", subject, () => bus.leases.acquire(lost, w1));
+    const lease = await unconfirmed("KV_LEASES", subject, () => acquire(bus, lost, w1));
     expect((await bus.leases.holder(lost))?.token).toBe(lease?.token);
     expect(await unconfirmed("KV_LEASES", subject, () => lease?.renew() ?? Promise.resolve(false))).toBe(true);
     expect((await bus.leases.holder(lost))?.token).toBe(lease?.token);
-    await lease?.release();
+    const result = anEpisodeEnded({ taskId: "task-lost" as TaskId });
+    const close = (): Promise<unknown> => lease?.close(result) ?? Promise.resolve(null);
+    expect(await unconfirmed("KV_LEASES", subject, close)).toMatchObject({ result });
+    expect(await bus.leases.acquire(lost, w1)).toMatchObject({ kind: "closed", closed: { result } });
   });
 
   it("is found to be one's own: a record is created and updated, not in conflict with itself", async () => {

@@ -6,6 +6,7 @@ import { subjects } from "@hindcast/shared";
 import type { Bus } from "@hindcast/shared/node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
+import { acquire } from "../support/leases.ts";
 import { aDemonstration, anEpisodeEnded, aStepRecorded, task } from "../support/messages.ts";
 import { aNatsServer, type TestNats, testPool } from "../support/nats-server.ts";
 
@@ -170,8 +171,8 @@ describe("the bus across kill -9 and restart of the server", () => {
   });
 
   it("tells a worker that its lease is lost when the server stays away longer than the lease lasts", async () => {
-    const lease = await worker.leases.acquire("episode.ep-outage", w1, 1_500);
-    const other = await worker.leases.acquire("episode.ep-short-outage", w1, 10_000);
+    const lease = await acquire(worker, "episode.ep-outage", w1, 1_500);
+    const other = await acquire(worker, "episode.ep-short-outage", w1, 10_000);
     await nats.server.kill();
     await expect.poll(() => lease?.lost.aborted, { timeout: 5_000 }).toBe(true);
     await nats.server.restart();

@@ -18,6 +18,7 @@ import { CampaignService } from "../../coordinator/src/campaign-service.ts";
 import { endDeadTasks } from "../../coordinator/src/dead-letter-reconciler.ts";
 import { aRolloutTask } from "../support/builders.ts";
 import { someSettings } from "../support/campaign-context.ts";
+import { acquire } from "../support/leases.ts";
 import { aNatsServer, type TestNats, testPool, testWorkers } from "../support/nats-server.ts";
 import { rawNats } from "../support/raw-nats.ts";
 import { aDocument, scriptedGenerator } from "../support/scripted-generator.ts";
@@ -256,7 +257,7 @@ describe("tasks that no worker will finish", () => {
     const worker = await nats.connect(testWorkers[0]!);
     await bus.tasks.publish(task, never);
     const leased = await exhaust(worker);
-    const lease = await worker.leases.acquire(leaseOf.episode(task.episodeId), testWorkers[0]!);
+    const lease = await acquire(worker, leaseOf.episode(task.episodeId), testWorkers[0]!);
     await leased.deadLetter("a missed heartbeat");
     expect(await endDeadTasks(bus)).toBe(0);
     await lease?.release();

@@ -187,7 +187,7 @@ describe("a stage task", () => {
     await using raw = await rawNats(nats);
     const expired = headers();
     expired.set("KV-Operation", "PURGE");
-    await raw.jetstream.publish(`$KV.LEASES.${leaseOf.stage(task.taskId)}`, "", { headers: expired });
+    await raw.jetstream.publish(`$KV.LEASES.${leaseOf.task(task.taskId)}`, "", { headers: expired });
     expect(await aHandler(two, scriptedGenerator()).handle(leased(2), never)).toEqual({ kind: "done" });
     const end = await endOf();
     answer();

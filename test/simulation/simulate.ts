@@ -10,11 +10,11 @@ import {
   ControlRequest,
   decode,
   type Demonstration,
+  LeaseRecord,
   subjects,
   type WorkerId,
 } from "@hindcast/shared";
 import type { Admission, Bus, Model } from "@hindcast/shared/node";
-import { LeaseRecord } from "../../shared/src/node/bus/lease-store.ts";
 import { packDocuments } from "../../coordinator/src/campaign-run.ts";
 import { someSettings } from "../support/campaign-context.ts";
 import { aDemonstration } from "../support/messages.ts";

@@ -1,7 +1,7 @@
 // Sees what the processes are promised: every write that was acknowledged to them, every lease that they were given,
 // every answer that they bought. The invariants compare these promises with what the server holds in the end.
 import type { Task, TaskResult, TrajectoryRecord, WorkerId } from "@hindcast/shared";
-import type { Bus, Completion, Lease, LeasedTask, Model } from "@hindcast/shared/node";
+import type { Acquisition, Bus, Completion, Lease, LeasedTask, Model } from "@hindcast/shared/node";
 import { currentProcess } from "./time/process.ts";
 
 /** A safeguard that is taken out, to show that the invariants notice. */
@@ -79,11 +79,12 @@ export class Witness {
       leases: delegate(leases, {
         acquire: async (...args: Parameters<Bus["leases"]["acquire"]>) => {
           if (this.#weakening === "fencing off") return unfenced(args[0], args[1]);
-          const lease = await leases.acquire(...args);
-          if (lease !== null) {
-            this.leases.push({ name: lease.name, token: lease.token, by: currentProcess()?.name ?? "" });
+          const acquisition = await leases.acquire(...args);
+          if (acquisition.kind === "acquired") {
+            const { name, token } = acquisition.lease;
+            this.leases.push({ name, token, by: currentProcess()?.name ?? "" });
           }
-          return lease;
+          return acquisition;
         },
       }),
     };
@@ -132,13 +133,15 @@ async function acknowledgedEarly(leased: LeasedTask[]): Promise<LeasedTask[]> {
 }
 
 /** A lease that anybody gets at any time. */
-function unfenced(name: Lease["name"], workerId: WorkerId): Lease {
-  return {
+function unfenced(name: Lease["name"], workerId: WorkerId): Acquisition {
+  const lease: Lease = {
     name,
     workerId,
     token: 1,
     lost: new AbortController().signal,
     renew: () => Promise.resolve(true),
+    close: (result) => Promise.resolve({ result, remove: () => Promise.resolve() }),
     release: () => Promise.resolve(),
   };
+  return { kind: "acquired", lease };
 }

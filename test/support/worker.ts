@@ -74,7 +74,11 @@ export async function startWorker(
   let lease: Lease | null = null;
   const leases: LeaseStore = {
     holder: (name) => bus.leases.holder(name),
-    acquire: async (...args) => (lease = await bus.leases.acquire(...args)),
+    acquire: async (...args) => {
+      const acquisition = await bus.leases.acquire(...args);
+      if (acquisition.kind === "acquired") lease = acquisition.lease;
+      return acquisition;
+    },
   };
   const watched: Bus = new Proxy(bus, {
     get: (target, key) => (key === "leases" ? leases : bound(target, key as keyof Bus)),

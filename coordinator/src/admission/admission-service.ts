@@ -40,8 +40,8 @@ export async function runAdmission(deps: AdmissionDeps, signal: AbortSignal): Pr
   const { bus, id, logger } = deps;
   while (!signal.aborted) {
     try {
-      const lease = await bus.leases.acquire(leaseOf.admission, id, limits.admissionLeaseMs);
-      if (lease !== null) await admitUnder(lease, deps, signal);
+      const acquisition = await bus.leases.acquire(leaseOf.admission, id, limits.admissionLeaseMs);
+      if (acquisition.kind === "acquired") await admitUnder(acquisition.lease, deps, signal);
     } catch (error) {
       if (!signal.aborted) logger.warn({ event: "admission.failed", err: error }, messageOf(error));
     }

@@ -1,9 +1,8 @@
-// Works on one stage task: fence it, do the stage, write the terminal record. A coordinator that lost its lease writes
-// none, so its votes count for nothing: another one's record stands, or will.
+// Works on one stage task: fence it, do the stage, commit its end. A coordinator that lost its lease commits nothing, so
+// its votes count for nothing: another one's record stands, or will.
 import {
   type ConstructTask,
   HindcastError,
-  leaseOf,
   messageOf,
   type StageEnded,
   type StageTask,
@@ -16,12 +15,14 @@ import {
   type Bus,
   CallGate,
   type Cancellations,
+  commit,
   type Handled,
   type Lease,
   type LeasedTask,
   type Logger,
   type Model,
   type ModelSource,
+  openTask,
   type TaskHandler,
 } from "@hindcast/shared/node";
 import { CampaignAccount } from "../campaign-account.ts";
@@ -63,12 +64,10 @@ export class StageHandler implements TaskHandler {
 
   async handle(leased: LeasedTask, signal: AbortSignal): Promise<Handled> {
     const task = asStageTask(leased.task);
-    const { bus } = this.#deps;
-    if ((await bus.results.get(task.campaignId, task.taskId)) !== null) return { kind: "done" };
     if (this.#running.has(task.taskId)) return { kind: "left" };
     this.#running.add(task.taskId);
     try {
-      return (await this.#holding(task, (hold) => this.#handleHolding(task, hold, signal))) ?? { kind: "left" };
+      return await this.#holding(task, (hold) => this.#handleHolding(task, hold, signal));
     } finally {
       this.#running.delete(task.taskId);
     }
@@ -79,18 +78,15 @@ export class StageHandler implements TaskHandler {
     const { task } = leased;
     if (task.kind !== "propose" && task.kind !== "construct") return;
     const end: End = { outcome: "failed", output: null, error: error.toWire() };
-    const isWritten = await this.#holding(task, async (hold) => {
-      await this.#commit(hold, task, { ...end, durationMs: 0 });
-      return true;
-    });
-    if (isWritten !== true) throw heldElsewhere(task, error);
+    const handled = await this.#holding(task, (hold) => this.#commit(hold, task, { ...end, durationMs: 0 }));
+    if (handled.kind === "left") throw heldElsewhere(task, error);
   }
 
-  /** @returns null when another coordinator holds the task. */
-  async #holding<T>(task: StageTask, work: (hold: Hold) => Promise<T>): Promise<T | null> {
+  async #holding(task: StageTask, work: (hold: Hold) => Promise<Handled>): Promise<Handled> {
     const { bus, workerId, logger } = this.#deps;
-    const lease = await bus.leases.acquire(leaseOf.stage(task.taskId), workerId, stageLeaseTtlMs(task.pool));
-    if (lease === null) return null;
+    const opening = await openTask(bus, task, { worker: workerId, ttlMs: stageLeaseTtlMs(task.pool) });
+    if (opening.kind !== "open") return { kind: opening.kind === "done" ? "done" : "left" };
+    const { lease } = opening;
     try {
       return await work({ lease, fencingToken: lease.token });
     } finally {
@@ -111,8 +107,7 @@ export class StageHandler implements TaskHandler {
     // A pause that is over by now closes nothing.
     using gate = new CallGate(paused.aborted ? new AbortController().signal : paused);
     try {
-      await this.#run(task, { hold, gate }, AbortSignal.any([signal, lost, cancelled, gate.quiet]));
-      return { kind: "done" };
+      return await this.#run(task, { hold, gate }, AbortSignal.any([signal, lost, cancelled, gate.quiet]));
     } catch (error) {
       if (lost.aborted) return { kind: "left" };
       if (!cancelled.aborted && gate.quiet.aborted) {
@@ -121,12 +116,11 @@ export class StageHandler implements TaskHandler {
           : { kind: "handed-back", delayMs: 0 };
       }
       if (!cancelled.aborted) throw error;
-      await this.#commit(hold, task, { outcome: "cancelled", output: null, error: null, durationMs: 0 });
-      return { kind: "done" };
+      return await this.#commit(hold, task, { outcome: "cancelled", output: null, error: null, durationMs: 0 });
     }
   }
 
-  async #run(task: StageTask, { hold, gate }: { hold: Hold; gate: CallGate }, signal: AbortSignal): Promise<void> {
+  async #run(task: StageTask, { hold, gate }: { hold: Hold; gate: CallGate }, signal: AbortSignal): Promise<Handled> {
     const startedAt = performance.now();
     const context = this.#contextOf(task, gate, signal);
     const end = await this.#work(task, context).catch(async (error: unknown): Promise<End> => {
@@ -136,7 +130,7 @@ export class StageHandler implements TaskHandler {
       const output = await storeOutput(this.#deps.bus, { v: 1, kind, product: null, account: accountOf(context) });
       return { outcome: "failed", output, error: error.toWire() };
     });
-    await this.#commit(hold, task, { ...end, durationMs: performance.now() - startedAt });
+    return await this.#commit(hold, task, { ...end, durationMs: performance.now() - startedAt });
   }
 
   async #work(task: StageTask, context: StageContext): Promise<End> {
@@ -189,16 +183,15 @@ export class StageHandler implements TaskHandler {
   }
 
   /** The one place where a stage's work becomes the campaign's. */
-  async #commit({ lease, fencingToken }: Hold, task: StageTask, end: End & { durationMs: number }): Promise<void> {
-    // A renewal is a compare-and-set: one that slept since the last finds out here, not after it has written.
-    if (!(await lease.renew())) throw lease.lost.reason as Error;
+  async #commit({ lease, fencingToken }: Hold, task: StageTask, end: End & { durationMs: number }): Promise<Handled> {
     const { bus, workerId, logger } = this.#deps;
     const { campaignId, taskId } = task;
     const endedAt = new Date().toISOString();
     const record = { v: 1, kind: "stage.ended", campaignId, taskId, workerId, endedAt, fencingToken, ...end } as const;
-    const written = await bus.results.put(record);
+    const written = await commit(bus, lease, record);
     const { outcome, durationMs, error } = end;
     logger.info({ event: "stage.ended", stage: task.kind, campaignId, taskId, outcome, durationMs, error, written });
+    return { kind: written === "fenced" ? "left" : "done" };
   }
 }
 

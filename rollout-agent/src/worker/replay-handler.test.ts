@@ -1,6 +1,6 @@
 // Requirements: 3.7.replay
 import type { ReplayEnded, ReplayTask, TaskId, WorkerId } from "@hindcast/shared";
-import { type Bus, type LeasedTask, silentLogger } from "@hindcast/shared/node";
+import { type Bus, type Lease, type LeasedTask, silentLogger } from "@hindcast/shared/node";
 import { describe, expect, it } from "vitest";
 import { aRolloutTask, stateHash } from "../../../test/support/builders.ts";
 import { ScriptedEnvironment } from "../../../test/support/scripted.ts";
@@ -16,11 +16,17 @@ const step = (command: string, { state = command, exitCode = 0 } = {}): ReplayTa
 /** Replays in a world where each command leads to the state of its own name and exits with 0. */
 async function replay(partial: Partial<ReplayTask>): Promise<Pick<ReplayEnded, "outcome" | "agreedTo">> {
   const written: ReplayEnded[] = [];
+  const lease = {
+    lost: new AbortController().signal,
+    close: (result: ReplayEnded) => Promise.resolve({ result, remove: () => Promise.resolve() }),
+    release: () => Promise.resolve(),
+  } as unknown as Lease;
   const bus = {
     results: {
-      get: () => Promise.resolve(null),
+      has: () => Promise.resolve(false),
       put: (record: ReplayEnded) => (written.push(record), Promise.resolve("stored")),
     },
+    leases: { acquire: () => Promise.resolve({ kind: "acquired", lease }) },
   } as unknown as Bus;
   const handler = new ReplayHandler({
     bus,

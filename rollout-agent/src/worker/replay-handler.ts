@@ -2,7 +2,15 @@
 // one check of a demonstration that needs no model.
 import type { HindcastError, ReplayEnded, ReplayTask, WorkerId } from "@hindcast/shared";
 import { HindcastError as Failure } from "@hindcast/shared";
-import type { Bus, Handled, LeasedTask, Logger } from "@hindcast/shared/node";
+import {
+  type Bus,
+  commit,
+  type Handled,
+  type Lease,
+  type LeasedTask,
+  type Logger,
+  openTask,
+} from "@hindcast/shared/node";
 import type { Environment, EnvironmentProvider, EnvironmentState } from "../environment/environment.ts";
 import { getImage } from "../episode/snapshot-images.ts";
 
@@ -11,6 +19,8 @@ export interface ReplayDeps {
   workerId: WorkerId;
   environments: (kind: ReplayTask["environment"]["kind"]) => EnvironmentProvider;
   logger: Logger;
+  /** Of a replay's lease. @default limits.leaseTtlMs */
+  leaseTtlMs?: number;
 }
 
 type Replayed = Pick<ReplayEnded, "outcome" | "agreedTo" | "detail">;
@@ -23,25 +33,45 @@ export class ReplayHandler {
   }
 
   async handle(leased: LeasedTask, task: ReplayTask, signal: AbortSignal): Promise<Handled> {
-    const { bus, environments } = this.#deps;
-    if ((await bus.results.get(task.campaignId, task.taskId)) !== null) return { kind: "done" };
+    const { bus, workerId, leaseTtlMs } = this.#deps;
+    const opening = await openTask(bus, task, { worker: workerId, ttlMs: leaseTtlMs });
+    if (opening.kind !== "open") return { kind: opening.kind === "done" ? "done" : "left" };
+    const { lease } = opening;
+    try {
+      return await this.#handleHolding(lease, leased, { task, signal });
+    } catch (error) {
+      if (lease.lost.aborted) return { kind: "left" };
+      throw error;
+    } finally {
+      await lease.release();
+    }
+  }
+
+  async #handleHolding(
+    lease: Lease,
+    leased: LeasedTask,
+    { task, signal }: { task: ReplayTask; signal: AbortSignal },
+  ): Promise<Handled> {
     const startedAt = performance.now();
+    const { environments } = this.#deps;
     await using environment = environments(task.environment.kind).create({
       id: `${task.taskId}-${leased.deliveryCount}`,
       spec: task.environment,
       limits: task.limits,
     });
-    const replayed = await this.#replay(task, environment, signal);
-    await this.#write(task, replayed, performance.now() - startedAt);
-    return { kind: "done" };
+    const replayed = await this.#replay(task, environment, AbortSignal.any([signal, lease.lost]));
+    const written = await this.#commit(lease, task, { ...replayed, durationMs: performance.now() - startedAt });
+    return { kind: written === "fenced" ? "left" : "done" };
   }
 
   async giveUp(_leased: LeasedTask, task: ReplayTask, error: HindcastError): Promise<void> {
-    await this.#write(
-      task,
-      { outcome: "not-replayable", agreedTo: task.from, detail: error.message.slice(0, 2_000) },
-      0,
-    );
+    const { bus, workerId, leaseTtlMs } = this.#deps;
+    const opening = await openTask(bus, task, { worker: workerId, ttlMs: leaseTtlMs });
+    if (opening.kind === "done") return;
+    if (opening.kind === "held") throw heldElsewhere(task, error);
+    const detail = error.message.slice(0, 2_000);
+    const end = { outcome: "not-replayable" as const, agreedTo: task.from, detail, durationMs: 0 };
+    if ((await this.#commit(opening.lease, task, end)) === "fenced") throw heldElsewhere(task, error);
   }
 
   async #replay(task: ReplayTask, environment: Environment, signal: AbortSignal): Promise<Replayed> {
@@ -75,9 +105,13 @@ export class ReplayHandler {
     }
   }
 
-  async #write(task: ReplayTask, replayed: Replayed, durationMs: number): Promise<void> {
+  async #commit(
+    lease: Lease,
+    task: ReplayTask,
+    replayed: Replayed & { durationMs: number },
+  ): Promise<"stored" | "already" | "fenced"> {
     const { bus, workerId, logger } = this.#deps;
-    await bus.results.put({
+    const written = await commit(bus, lease, {
       v: 1,
       kind: "replay.ended",
       campaignId: task.campaignId,
@@ -85,10 +119,16 @@ export class ReplayHandler {
       episodeId: task.episodeId,
       workerId,
       endedAt: new Date().toISOString(),
-      durationMs,
       from: task.from,
       ...replayed,
     });
-    logger.info({ event: "replay.ended", taskId: task.taskId, episodeId: task.episodeId, ...replayed }, "replay ended");
+    const { taskId, episodeId } = task;
+    logger.info({ event: "replay.ended", taskId, episodeId, ...replayed, written }, "replay ended");
+    return written;
   }
+}
+
+function heldElsewhere(task: ReplayTask, cause: unknown): Failure {
+  const message = `${task.taskId} is being worked on by another worker, which will write its end`;
+  return new Failure({ code: "BUS_CONFLICT", boundary: "bus", message, retryable: true, cause });
 }

@@ -20,7 +20,7 @@ function arrange({
   step = () => Promise.resolve(),
   cancellations = new Cancellations(),
 }: {
-  lease?: "free" | "held" | "followed" | "unreleasable";
+  lease?: "free" | "held" | "taken-over" | "unreleasable";
   put?: "stored" | "already";
   step?: () => Promise<void>;
   cancellations?: RolloutDeps["cancellations"];
@@ -36,7 +36,8 @@ function arrange({
   const held = {
     token: 3,
     lost: lost.signal,
-    renew: () => Promise.resolve(lease !== "followed"),
+    close: (result: EpisodeEnded) =>
+      Promise.resolve(lease === "taken-over" ? null : { result, remove: () => Promise.resolve() }),
     release: () => (lease === "unreleasable" ? Promise.reject(new Error("no server")) : Promise.resolve()),
   } as Lease;
   const records = new MemoryRecords();
@@ -44,10 +45,12 @@ function arrange({
     trajectories: records.trajectories,
     blobs: records.blobs,
     results: {
-      get: () => Promise.resolve(null),
+      has: () => Promise.resolve(false),
       put: (record: EpisodeEnded) => (written.push(record), Promise.resolve(put)),
     },
-    leases: { acquire: () => Promise.resolve(lease === "held" ? null : held) },
+    leases: {
+      acquire: () => Promise.resolve(lease === "held" ? { kind: "held" } : { kind: "acquired", lease: held }),
+    },
   } as unknown as Bus;
   const environment = (): ScriptedEnvironment => new ScriptedEnvironment([], undefined, step);
   const handler = new RolloutHandler({
@@ -82,17 +85,18 @@ describe("RolloutHandler", () => {
     expect(written).toHaveLength(1);
   });
 
-  it("writes nothing once a successor holds the lease, though it was not told", async () => {
-    const { handler, written } = arrange({ lease: "followed" });
-    expect(await handler.handle(leased, task, never)).toEqual({ kind: "left" });
-    expect(written).toEqual([]);
-  });
-
   it("writes nothing and says nothing of the message once it has lost the lease", async () => {
     const { handler, written, lost } = arrange({
       step: () => (lost.abort(new Error("taken over")), Promise.reject(new Error("aborted"))),
     });
     expect(await handler.handle(leased, task, never)).toEqual({ kind: "left" });
+    expect(written).toEqual([]);
+  });
+
+  it("stores nothing when its lease was taken over in the moment of the end", async () => {
+    const { handler, written } = arrange({ lease: "taken-over" });
+    expect(await handler.handle(leased, task, never)).toEqual({ kind: "left" });
+    await expect(handler.giveUp(leased, task, fault)).rejects.toMatchObject({ code: "BUS_CONFLICT" });
     expect(written).toEqual([]);
   });
 

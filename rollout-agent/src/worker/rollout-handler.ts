@@ -1,15 +1,28 @@
-// Works on one rollout task: fence it, run an attempt, write the terminal record.
-import { HindcastError, leaseOf, messageOf, noUsage } from "@hindcast/shared";
+// Works on one rollout task: fence it, run an attempt, commit its end.
+import { HindcastError, messageOf, noUsage } from "@hindcast/shared";
 import type { EndReason, EpisodeEnded, EpisodeId, RolloutTask } from "@hindcast/shared";
-import { type Cancellations, type Handled, type Lease, type LeasedTask, trajectoryDigest } from "@hindcast/shared/node";
+import {
+  type Cancellations,
+  commit,
+  type Handled,
+  type Lease,
+  type LeasedTask,
+  type Opening,
+  openTask,
+  trajectoryDigest,
+} from "@hindcast/shared/node";
 import { type AttemptDeps, type EpisodeEnd, type Hold, runAttempt } from "../episode/attempt.ts";
 import type { AgentMetrics } from "../metrics.ts";
+import type { Weakened } from "./weakened.ts";
 
 export interface RolloutDeps extends AttemptDeps {
   cancellations: Pick<Cancellations, "signalFor" | "pauseOf" | "isPaused">;
   /** Aborted while this worker is drained by command. @default never */
   cordon?: () => AbortSignal;
   metrics: AgentMetrics;
+  /** Of an episode's lease. @default limits.leaseTtlMs */
+  leaseTtlMs?: number;
+  weakened?: Weakened;
 }
 
 export class RolloutHandler {
@@ -22,23 +35,21 @@ export class RolloutHandler {
   }
 
   async handle(leased: LeasedTask, task: RolloutTask, signal: AbortSignal): Promise<Handled> {
-    const { bus, workerId } = this.#deps;
-    if ((await bus.results.get(task.campaignId, task.taskId)) !== null) return { kind: "done" };
     if (this.#running.has(task.episodeId)) return { kind: "left" };
     this.#running.add(task.episodeId);
     try {
-      const lease = await bus.leases.acquire(leaseOf.episode(task.episodeId), workerId);
-      return lease === null ? { kind: "left" } : await this.#handleHolding(lease, leased, { task, signal });
+      const opening = await this.#open(task);
+      if (opening.kind === "done") return { kind: "done" };
+      return opening.kind === "held"
+        ? { kind: "left" }
+        : await this.#handleHolding(opening.lease, leased, task, signal);
     } finally {
       this.#running.delete(task.episodeId);
     }
   }
 
-  async #handleHolding(
-    lease: Lease,
-    { deliveryCount }: LeasedTask,
-    { task, signal }: { task: RolloutTask; signal: AbortSignal },
-  ): Promise<Handled> {
+  async #handleHolding(lease: Lease, leased: LeasedTask, task: RolloutTask, signal: AbortSignal): Promise<Handled> {
+    const { deliveryCount } = leased;
     // The token of the acquisition: renewals move the lease's revision, and records must all carry one.
     const fencingToken = lease.token;
     const startedAt = performance.now();
@@ -47,10 +58,13 @@ export class RolloutHandler {
       if (end === "lost") return { kind: "left" };
       if (end === "parked") return { kind: "parked" };
       if (end === "handed-back") return { kind: "handed-back", delayMs: 0 };
-      // A compare-and-set: who was followed since the last renewal, by a successor of its own name too, finds out here.
-      if (!(await lease.renew())) return { kind: "left" };
-      await this.#write(task, fencingToken, { ...end, durationMs: performance.now() - startedAt });
-      return { kind: "done" };
+      if (this.#deps.weakened?.acknowledge === "before-commit") await leased.done();
+      const written = await this.#commit(lease, task, {
+        ...end,
+        fencingToken,
+        durationMs: performance.now() - startedAt,
+      });
+      return { kind: written === "fenced" ? "left" : "done" };
     } finally {
       await this.#release(lease);
     }
@@ -58,14 +72,22 @@ export class RolloutHandler {
 
   /** The terminal record of a task that no attempt could finish: an infrastructure fault, never a failed task. */
   async giveUp(leased: LeasedTask, task: RolloutTask, error: HindcastError): Promise<void> {
-    const lease = await this.#deps.bus.leases.acquire(leaseOf.episode(task.episodeId), this.#deps.workerId);
-    if (lease === null) throw heldElsewhere(task, error);
+    const opening = await this.#open(task);
+    if (opening.kind === "done") return;
+    if (opening.kind === "held") throw heldElsewhere(task, error);
+    const { lease } = opening;
     try {
       const end = endWithout("infrastructure", leased.deliveryCount, error);
-      await this.#write(task, lease.token, { ...end, durationMs: 0 });
+      const written = await this.#commit(lease, task, { ...end, fencingToken: lease.token, durationMs: 0 });
+      if (written === "fenced") throw heldElsewhere(task, error);
     } finally {
       await this.#release(lease);
     }
+  }
+
+  #open(task: RolloutTask): Promise<Opening> {
+    const { bus, workerId, leaseTtlMs } = this.#deps;
+    return openTask(bus, task, { worker: workerId, ttlMs: leaseTtlMs });
   }
 
   /** Cancelling and an unavailable world are ends of their own; everything else that breaks is the lease loop's to judge. */
@@ -78,7 +100,8 @@ export class RolloutHandler {
       paused.aborted && (await this.#deps.cancellations.isPaused(task.campaignId));
     try {
       if (await isParked()) return "parked";
-      const inner = AbortSignal.any([signal, lease.lost, cancelled]);
+      const isFenced = this.#deps.weakened?.fencing !== "off";
+      const inner = AbortSignal.any([signal, cancelled, ...(isFenced ? [lease.lost] : [])]);
       const end = await runAttempt({ ...this.#deps, drain: this.#yielding(paused) }, hold, inner);
       return end === "handed-back" && (await isParked()) ? "parked" : end;
     } catch (error) {
@@ -112,8 +135,12 @@ export class RolloutHandler {
     }
   }
 
-  async #write(task: RolloutTask, fencingToken: number, end: EpisodeEnd & { durationMs: number }): Promise<void> {
-    const { bus, workerId, metrics, logger } = this.#deps;
+  async #commit(
+    lease: Lease,
+    task: RolloutTask,
+    end: EpisodeEnd & { fencingToken: number; durationMs: number },
+  ): Promise<"stored" | "already" | "fenced"> {
+    const { bus, workerId, metrics, logger, weakened } = this.#deps;
     const record: EpisodeEnded = {
       v: 1,
       kind: "episode.ended",
@@ -121,11 +148,10 @@ export class RolloutHandler {
       taskId: task.taskId,
       episodeId: task.episodeId,
       workerId,
-      fencingToken,
       endedAt: new Date().toISOString(),
       ...end,
     };
-    const written = await bus.results.put(record);
+    const written = weakened?.fencing === "off" ? await bus.results.put(record) : await commit(bus, lease, record);
     if (written === "stored") metrics.episodeEnded(record.reason, record.durationMs / 1_000);
     const { reason, steps, attempt, usage, costUsd, durationMs, evaluation, error } = record;
     logger.info(
@@ -145,6 +171,7 @@ export class RolloutHandler {
       },
       "episode ended",
     );
+    return written;
   }
 }
 

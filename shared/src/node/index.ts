@@ -8,6 +8,7 @@ export * from "./admission/fleet-admission.ts";
 export * from "./admission/lane-rules.ts";
 export * from "./admission/lane-state.ts";
 export * from "./admission/wait-time.ts";
+export * from "./commit.ts";
 export * from "./bus/bus.ts";
 export * from "./config.ts";
 export * from "./derive-id.ts";

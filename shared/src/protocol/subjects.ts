@@ -84,16 +84,12 @@ export type AdmissionVerb = "reserve" | "settle" | "renew" | "status" | "resume"
 export type RetrievalVerb = "search" | "get" | "stats" | "explain" | "health" | "vectors";
 
 /** What a lease can be held on; its key in the LEASES bucket. */
-export type LeaseName =
-  | `episode.${string}`
-  | `stage.${string}`
-  | `campaign.${string}`
-  | `batch.${string}`
-  | "admission";
+export type LeaseName = `episode.${string}` | `task.${string}` | `campaign.${string}` | `batch.${string}` | "admission";
 
 export const leaseOf = {
   episode: (episode: EpisodeId): LeaseName => `episode.${episode}`,
-  stage: (task: TaskId): LeaseName => `stage.${task}`,
+  /** Of a task that is no episode. */
+  task: (task: TaskId): LeaseName => `task.${task}`,
   campaign: (campaign: CampaignId): LeaseName => `campaign.${campaign}`,
   /** The one process that submits and polls a batch of model calls. */
   batch: (batch: string): LeaseName => `batch.${batch}`,

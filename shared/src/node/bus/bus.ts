@@ -110,8 +110,10 @@ export interface TrajectoryLog {
 }
 
 export interface ResultStore {
-  /** Write-once (trap 2–3 of the design: acks do not fence, this does). */
+  /** Write-once. Whose result it may be is decided before, by closing the task's lease (`commit`). */
   put(result: TaskResult): Promise<"stored" | "already">;
+  /** Whether the task has its terminal record, readable here or not; asked of the stream's leader. */
+  has(campaign: CampaignId, task: TaskId): Promise<boolean>;
   get(campaign: CampaignId, task: TaskId): Promise<TaskResult | null>;
   /** Every result of the campaign that is stored now, in the order of storage. */
   list(campaign: CampaignId): Promise<TaskResult[]>;
@@ -130,12 +132,32 @@ export interface Lease {
   readonly lost: AbortSignal;
   /** Renews now; renewing every `leaseRenewMs` happens by itself. @returns false when the lease is lost. */
   renew(): Promise<boolean>;
+  /**
+   * Decides the result of what is leased, by compare-and-set: only the holder's can be. It stays decided, whoever
+   * stores it, for `limits.closedLeaseTtlMs`.
+   * @returns null when the lease is lost: the result must go nowhere.
+   */
+  close(result: TaskResult): Promise<ClosedLease | null>;
+  /** Gives it up for the next one; nothing once it is closed. */
   release(): Promise<void>;
 }
 
+export interface ClosedLease {
+  readonly result: TaskResult;
+  /** Once the result is stored. Never rejects: what cannot be removed expires. */
+  remove(): Promise<void>;
+}
+
+export type Acquisition =
+  | { kind: "acquired"; lease: Lease }
+  /** By another worker, or in a form that is not known here. */
+  | { kind: "held" }
+  | { kind: "closed"; closed: ClosedLease };
+
 export interface LeaseStore {
-  /** Null when another worker holds it. `ttlMs` defaults to `limits.leaseTtlMs`. */
-  acquire(name: LeaseName, worker: WorkerId, ttlMs?: number): Promise<Lease | null>;
+  /** `ttlMs` defaults to `limits.leaseTtlMs`. */
+  acquire(name: LeaseName, worker: WorkerId, ttlMs?: number): Promise<Acquisition>;
+  /** Null where nobody works on it: free, expired or closed. */
   holder(name: LeaseName): Promise<{ workerId: WorkerId; token: number } | null>;
 }
 

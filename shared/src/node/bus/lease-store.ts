@@ -1,18 +1,23 @@
 // Leases: who may write an episode, run a campaign or admit for the fleet, and with which fencing token. A lease is a
 // key with a time to live; its revision is the token. Renewal is a compare-and-set that carries the time to live again,
 // because the library's `update` would make the lease immortal. Ownership is the outcome of that write, never of a read.
-import { z } from "zod";
 import { WorkerId } from "../../domain/ids.ts";
+import { messageOf } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import { decode, encode } from "../../protocol/envelope.ts";
+import { LeaseRecord } from "../../protocol/lease.ts";
+import type { TaskResult } from "../../protocol/result.ts";
 import { buckets, type LeaseName } from "../../protocol/subjects.ts";
 import { Bucket } from "./bucket.ts";
 import { isBusCode } from "./bus-errors.ts";
-import type { Lease, LeaseStore } from "./bus.ts";
+import type { Acquisition, ClosedLease, Lease, LeaseStore } from "./bus.ts";
 import { type Connection, untilAborted } from "./connection.ts";
 
-/** The value of a lease key. */
-export const LeaseRecord = z.strictObject({ v: z.literal(1), workerId: WorkerId });
+/** Null for a record in a form that is not known here: somebody holds it, and a newer process knows who. */
+interface Standing {
+  record: LeaseRecord | null;
+  revision: number;
+}
 
 export class BucketLeaseStore implements LeaseStore {
   readonly #connection: Connection;
@@ -23,35 +28,71 @@ export class BucketLeaseStore implements LeaseStore {
     this.#bucket = new Bucket(connection, buckets.leases);
   }
 
-  async acquire(name: LeaseName, worker: WorkerId, ttlMs: number = limits.leaseTtlMs): Promise<Lease | null> {
+  /** A worker takes over its own lease (it was restarted, or was handed the task again); the older hold is fenced. */
+  async acquire(name: LeaseName, worker: WorkerId, ttlMs: number = limits.leaseTtlMs): Promise<Acquisition> {
     const startedAt = performance.now();
+    const value = valueOf(worker);
+    const acquired = (revision: number): Acquisition => {
+      const hold = { name, worker, ttlMs, revision, startedAt };
+      return { kind: "acquired", lease: new BucketLease(this.#bucket, this.#connection, hold) };
+    };
     try {
-      const revision = await this.#write(name, worker, ttlMs);
-      const { lost, hold } = { lost: new AbortController(), hold: { name, worker, ttlMs, revision, startedAt } };
-      return new BucketLease(this.#bucket, this.#connection, hold, lost);
+      return acquired(await this.#bucket.create(name, value, ttlMs));
     } catch (error) {
-      if (isBusCode(error, "BUS_CONFLICT")) return null;
+      if (!isBusCode(error, "BUS_CONFLICT")) throw error;
+    }
+    const standing = await this.#standing(name);
+    if (standing === null || standing.record === null) return { kind: "held" };
+    const { record, revision } = standing;
+    if (record.closed !== null) {
+      return { kind: "closed", closed: closedLease(this.#bucket, this.#connection, { name, revision }, record.closed) };
+    }
+    if (record.workerId !== worker) return { kind: "held" };
+    try {
+      return acquired(await this.#bucket.update(name, value, revision, ttlMs));
+    } catch (error) {
+      if (isBusCode(error, "BUS_CONFLICT")) return { kind: "held" };
       throw error;
     }
   }
 
   async holder(name: LeaseName): Promise<{ workerId: WorkerId; token: number } | null> {
-    const entry = await this.#bucket.get(name);
-    if (entry === null || entry.bytes === null) return null;
-    return { workerId: decode(LeaseRecord, entry.bytes).workerId, token: entry.revision };
+    const standing = await this.#standing(name);
+    if (standing?.record == null || standing.record.closed !== null) return null;
+    return { workerId: standing.record.workerId, token: standing.revision };
   }
 
-  /** A worker takes over its own lease (it was restarted, or was handed the task again); the older hold is fenced. */
-  async #write(name: LeaseName, worker: WorkerId, ttlMs: number): Promise<number> {
-    const value = encode(LeaseRecord, { v: 1, workerId: worker });
+  async #standing(name: LeaseName): Promise<Standing | null> {
+    const entry = await this.#bucket.get(name);
+    if (entry === null || entry.bytes === null) return null;
     try {
-      return await this.#bucket.create(name, value, ttlMs);
+      return { record: decode(LeaseRecord, entry.bytes, limits.leaseBytesMax), revision: entry.revision };
     } catch (error) {
-      const holder = isBusCode(error, "BUS_CONFLICT") ? await this.holder(name) : null;
-      if (holder?.workerId !== worker) throw error;
-      return await this.#bucket.update(name, value, holder.token, ttlMs);
+      this.#connection.report(`unreadable lease ${name}: ${messageOf(error)}`);
+      return { record: null, revision: entry.revision };
     }
   }
+}
+
+function valueOf(workerId: WorkerId, closed: TaskResult | null = null): Uint8Array {
+  return encode(LeaseRecord, { v: 1, workerId, closed }, limits.leaseBytesMax);
+}
+
+function closedLease(
+  bucket: Bucket,
+  connection: Connection,
+  { name, revision }: { name: LeaseName; revision: number },
+  result: TaskResult,
+): ClosedLease {
+  const remove = async (): Promise<void> => {
+    try {
+      await bucket.delete(name, revision);
+    } catch (error) {
+      // Removed already, by whoever else stored the result.
+      if (!isBusCode(error, "BUS_CONFLICT")) connection.report(`error closed lease ${name} stays: ${messageOf(error)}`);
+    }
+  };
+  return { result, remove };
 }
 
 interface Hold {
@@ -67,17 +108,16 @@ class BucketLease implements Lease {
   readonly #bucket: Bucket;
   readonly #connection: Connection;
   readonly #hold: Hold;
-  readonly #lost: AbortController;
+  readonly #lost = new AbortController();
   readonly #renewing: NodeJS.Timeout;
   #expiry: NodeJS.Timeout | undefined;
-  #isReleased = false;
+  #isOver = false;
   #renewal: Promise<boolean> | undefined;
 
-  constructor(bucket: Bucket, connection: Connection, hold: Hold, lost: AbortController) {
+  constructor(bucket: Bucket, connection: Connection, hold: Hold) {
     this.#bucket = bucket;
     this.#connection = connection;
     this.#hold = hold;
-    this.#lost = lost;
     this.#renewing = setInterval(() => void this.#renewQuietly(), Math.min(limits.leaseRenewMs, hold.ttlMs / 3));
     this.#renewing.unref();
     this.#expectExpiry();
@@ -106,11 +146,24 @@ class BucketLease implements Lease {
     return this.#renewal;
   }
 
+  async close(result: TaskResult): Promise<ClosedLease | null> {
+    const value = valueOf(this.#hold.worker, result);
+    if (this.#isOver || this.#lost.signal.aborted) return null;
+    await this.#end();
+    const { name } = this.#hold;
+    try {
+      const revision = await this.#bucket.update(name, value, this.#hold.revision, limits.closedLeaseTtlMs);
+      return closedLease(this.#bucket, this.#connection, { name, revision }, result);
+    } catch (error) {
+      if (!isBusCode(error, "BUS_CONFLICT")) throw error;
+      this.#lose(`lease on ${name} was taken over or has expired before it could be closed`);
+      return null;
+    }
+  }
+
   async release(): Promise<void> {
-    if (this.#isReleased) return;
-    this.#isReleased = true;
-    this.#stop();
-    await this.#renewal?.catch(() => undefined);
+    if (this.#isOver) return;
+    await this.#end();
     try {
       await this.#bucket.delete(this.#hold.name, this.#hold.revision);
     } catch (error) {
@@ -120,11 +173,10 @@ class BucketLease implements Lease {
   }
 
   async #renew(): Promise<boolean> {
-    if (this.#isReleased || this.#lost.signal.aborted) return false;
+    if (this.#isOver || this.#lost.signal.aborted) return false;
     const startedAt = performance.now();
-    const value = encode(LeaseRecord, { v: 1, workerId: this.#hold.worker });
-    const key = this.#hold.name;
-    const write = this.#bucket.update(key, value, this.#hold.revision, this.#hold.ttlMs);
+    const { name, worker, revision, ttlMs } = this.#hold;
+    const write = this.#bucket.update(name, valueOf(worker), revision, ttlMs);
     write.catch(() => undefined);
     try {
       this.#hold.revision = await untilAborted(write, this.#lost.signal);
@@ -150,7 +202,7 @@ class BucketLease implements Lease {
   /** Without a renewal in time the server has let the lease go, whether or not we can hear it say so. */
   #expectExpiry(): void {
     clearTimeout(this.#expiry);
-    if (this.#isReleased || this.#lost.signal.aborted) return;
+    if (this.#isOver || this.#lost.signal.aborted) return;
     const leftMs = this.#hold.startedAt + this.#hold.ttlMs - performance.now();
     this.#expiry = setTimeout(
       () => this.#lose(`lease on ${this.#hold.name} could not be renewed in time`),
@@ -162,6 +214,13 @@ class BucketLease implements Lease {
   #lose(reason: string): void {
     this.#stop();
     this.#lost.abort(new Error(reason));
+  }
+
+  /** No renewal is under way when it resolves, and none comes. */
+  async #end(): Promise<void> {
+    this.#isOver = true;
+    this.#stop();
+    await this.#renewal?.catch(() => undefined);
   }
 
   #stop(): void {

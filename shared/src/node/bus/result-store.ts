@@ -1,5 +1,6 @@
 // The write-once terminal records: the exactly-once anchor. Acknowledgements do not fence (a worker whose lease ran out
-// can still remove the task while another works on it); a second result is refused by the stream for ever.
+// can still remove the task while another works on it); a second result is refused by the stream for ever. That the
+// first one is the holder's, and no zombie's, is decided by closing the lease (commit.ts).
 import type { CampaignId, TaskId } from "../../domain/ids.ts";
 import { messageOf } from "../../errors.ts";
 import { decode, encode } from "../../protocol/envelope.ts";
@@ -28,6 +29,10 @@ export class JetStreamResultStore implements ResultStore {
       if (isBusCode(error, "BUS_CONFLICT")) return "already";
       throw error;
     }
+  }
+
+  async has(campaign: CampaignId, task: TaskId): Promise<boolean> {
+    return (await lastMessage(this.#connection, streams.results, subjects.result(campaign, task))) !== null;
   }
 
   async get(campaign: CampaignId, task: TaskId): Promise<TaskResult | null> {

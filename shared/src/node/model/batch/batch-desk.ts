@@ -5,7 +5,7 @@
 import { HindcastError, messageOf } from "../../../errors.ts";
 import { leaseOf } from "../../../protocol/subjects.ts";
 import type { WorkerId } from "../../../domain/ids.ts";
-import type { Lease, LeaseStore, RecordStore } from "../../bus/bus.ts";
+import type { LeaseStore, RecordStore } from "../../bus/bus.ts";
 import { type Clock, failureError, systemClock } from "../attempts.ts";
 import { DriverFailure } from "../driver.ts";
 import { type JournalStore, readJournaled } from "../journal.ts";
@@ -311,8 +311,9 @@ export class BatchDesk implements AsyncDisposable {
     if ((this.#resting.get(id) ?? 0) > this.#run.clock.now()) return;
     this.#resting.delete(id);
     const { leases, owner } = this.#options;
-    const lease: Lease | null = await leases.acquire(leaseOf.batch(id), owner, this.#run.tuning.leaseTtlMs);
-    if (lease === null) return;
+    const acquisition = await leases.acquire(leaseOf.batch(id), owner, this.#run.tuning.leaseTtlMs);
+    if (acquisition.kind !== "acquired") return;
+    const { lease } = acquisition;
     const batch = await this.#run.store.batch(id);
     if (batch !== null && batch.value.state !== "closed") {
       this.#mine.add(id);

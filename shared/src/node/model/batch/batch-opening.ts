@@ -75,8 +75,9 @@ async function registered(
   let lease: Lease | null = null;
   let isOpen = false;
   try {
-    lease = await leases.acquire(leaseOf.batch(id), owner, tuning.leaseTtlMs);
-    if (lease === null) return null;
+    const acquisition = await leases.acquire(leaseOf.batch(id), owner, tuning.leaseTtlMs);
+    if (acquisition.kind !== "acquired") return null;
+    ({ lease } = acquisition);
     const batch = await store.putIntent(intentOf(options, id, requests));
     isOpen = await store.admit(register, id);
     if (isOpen) return { batch, lease, requests: new Map(requests.map(({ hash, request }) => [hash, request])) };

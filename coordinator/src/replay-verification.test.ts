@@ -1,5 +1,5 @@
-// Requirements: 3.7.replay
-import type { ReplayEnded, ReplayTask } from "@hindcast/shared";
+// Requirements: 3.7.replay, 5.1.snapshots
+import type { ReplayEnded, ReplayTask, Sha256 } from "@hindcast/shared";
 import { describe, expect, it } from "vitest";
 import { anInstruction, aRolloutTask, aTrajectory } from "../../test/support/builders.ts";
 import { aContext, someSettings } from "../../test/support/campaign-context.ts";
@@ -13,6 +13,8 @@ const trajectory = aTrajectory(
   { command: "two", state: "2" },
   { command: "three", state: "3" },
 );
+const image = { sha256: "0".repeat(64) as Sha256, bytes: 1 };
+trajectory.steps[0]!.observed.snapshot = image;
 
 function candidateOf(window: Window): EpisodeCandidate {
   return {
@@ -49,7 +51,15 @@ describe("verifyByReplay", () => {
       [0, 1],
       [1, 2],
     ]);
-    expect(tasks[1]?.startStateHash).toBe(trajectory.steps[0]?.observed.stateHash);
+    expect(tasks[1]).toMatchObject({ snapshot: image, startStateHash: trajectory.steps[0]?.observed.stateHash });
+  });
+
+  it("begins at the newest image before a window whose start has none", async () => {
+    const tasks: ReplayTask[] = [];
+    const window = candidateOf({ from: 2, to: 3 });
+    const verdicts = await verifyByReplay(contextOf({ agreedTo: 3 }, tasks), [window]);
+    expect(tasks).toMatchObject([{ from: 1, snapshot: image, steps: [{}, {}] }]);
+    expect(verdicts.get(window)).toBe("verified");
   });
 
   it("says so where the start could not be rebuilt, and where nobody looked", async () => {

@@ -2,7 +2,7 @@
 // start at the same observation: it runs to the longest of them, and a window is verified when the states agreed to
 // its end.
 import { HindcastError, observedAt } from "@hindcast/shared";
-import type { ReplayEnded, ReplayTask, ReplayVerdict, TaskId } from "@hindcast/shared";
+import type { ReplayEnded, ReplayTask, ReplayVerdict, TaskId, Trajectory } from "@hindcast/shared";
 import { deriveId } from "@hindcast/shared/node";
 import pMap from "p-map";
 import type { Candidate } from "./backward-construction.ts";
@@ -62,16 +62,20 @@ function verdictOf(ended: ReplayEnded | null, candidate: Candidate): ReplayVerdi
   return ended.agreedTo >= endIndex(candidate) ? "verified" : "diverged";
 }
 
-/** Replays the steps as recorded, removed duplicates included: they did happen. */
+/**
+ * Replays the steps as recorded, removed duplicates included: they did happen. Where no image was stored at the window's
+ * start, it begins at the newest one before.
+ */
 function replayTask(context: CampaignContext, candidate: EpisodeCandidate): ReplayTask {
   const { task, trajectory } = candidate.episode;
-  const from = startIndex(candidate);
+  const windowStart = startIndex(candidate);
   const to = endIndex(candidate);
+  const from = indexOfImage(trajectory, windowStart);
   const start = observedAt(trajectory, from);
   return {
     v: 1,
     kind: "replay",
-    taskId: deriveId("task", context.id, task.episodeId, "replay", from, to) as TaskId,
+    taskId: deriveId("task", context.id, task.episodeId, "replay", windowStart, to) as TaskId,
     campaignId: context.id,
     episodeId: task.episodeId,
     pool: task.pool,
@@ -87,4 +91,12 @@ function replayTask(context: CampaignContext, candidate: EpisodeCandidate): Repl
       exitCode: observation.kind === "shell" ? observation.exitCode : null,
     })),
   };
+}
+
+/** The largest index up to `start` whose state can be restored; 0, the task's own start state, always can. */
+function indexOfImage(trajectory: Trajectory, start: number): number {
+  for (let index = start; index > 0; index -= 1) {
+    if (observedAt(trajectory, index).snapshot !== null) return index;
+  }
+  return 0;
 }

@@ -85,6 +85,8 @@ export const limits = {
   trajectoryAgeMsMax: 30 * 86_400_000,
   advisoryAgeMsMax: 14 * 86_400_000,
   deadLetterAgeMsMax: 30 * 86_400_000,
+  /** Attempts that a dead letter tells of, newest kept: each is a header of at most half a KiB. */
+  deadLetterHistoryMax: 10,
   /** The audit log outlasts what it speaks of: the same question is asked after a year. */
   auditAgeMsMax: 365 * 86_400_000,
   /** Campaigns, workers or dead letters that one command changes: as many as there may be workers, in one message. */
@@ -207,6 +209,8 @@ export const limits = {
   drainMs: 30_000,
   /** After the drain deadline or a second signal: what each closer still gets to remove sandboxes and files. */
   abortMs: 5_000,
-  /** A snapshot of a sandbox's writable files, compressed. Above it the step has none and resume starts over. */
+  /** Rebuilt worlds of one episode that may differ from their record, each followed by a fresh attempt. */
+  divergencesMax: 3,
+  /** A snapshot of a sandbox's writable files, compressed. Above it the step has none and resume goes further back. */
   snapshotBytesMax: 32 * MiB,
 } as const;

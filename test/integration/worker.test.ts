@@ -178,7 +178,8 @@ describe("a rollout agent on a real bus", () => {
     const task = newTask();
     await coordinator.tasks.publish(task, never);
     const ended = await resultOf(task);
-    const [first] = await coordinator.trajectories.read(task.campaignId, task.episodeId);
+    const stored = await coordinator.trajectories.read(task.campaignId, task.episodeId);
+    const first = stored.find(({ record }) => record.kind === "episode.started");
     const zombie = await nats.connect("w-2" as WorkerId);
     await zombie.trajectories.append({ ...first!.record, workerId: "w-2" as WorkerId, fencingToken: 1_000_000 });
     const records = await coordinator.trajectories.read(task.campaignId, task.episodeId);

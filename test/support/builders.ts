@@ -30,6 +30,8 @@ export const someLimits: EpisodeLimits = {
   diskBytesMax: 128 * 1024 * 1024,
   processesMax: 128,
   formatErrorsMax: 3,
+  snapshotEverySteps: 1,
+  snapshotBytesMax: 32 * 1024 * 1024,
 };
 
 export const stateHash = (name: string): Sha256 => sha256Hex(name) as Sha256;

@@ -7,6 +7,8 @@ export interface LossyProxy extends AsyncDisposable {
   url: string;
   /** From now on answers are lost. */
   mute(): void;
+  /** From now on nothing passes in either direction, and no connection is told: a network that came apart. */
+  partition(): void;
   /** Cuts every connection; new ones are whole again. */
   cut(): void;
 }
@@ -15,6 +17,7 @@ export async function aLossyProxy(target: string): Promise<LossyProxy> {
   const port = Number(new URL(target).port);
   const sockets = new Set<Socket>();
   let isMute = false;
+  let isApart = false;
   const server = createServer((client) => {
     const upstream = connect(port, "127.0.0.1");
     for (const [socket, other] of [
@@ -28,9 +31,11 @@ export async function aLossyProxy(target: string): Promise<LossyProxy> {
         other.destroy();
       });
     }
-    client.on("data", (data) => upstream.write(data));
+    client.on("data", (data) => {
+      if (!isApart) upstream.write(data);
+    });
     upstream.on("data", (data) => {
-      if (!isMute) client.write(data);
+      if (!isMute && !isApart) client.write(data);
     });
   });
   server.listen(0, "127.0.0.1");
@@ -39,11 +44,15 @@ export async function aLossyProxy(target: string): Promise<LossyProxy> {
   const cut = (): void => {
     for (const socket of sockets) socket.destroy();
     isMute = false;
+    isApart = false;
   };
   return {
     url: `nats://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`,
     mute: () => {
       isMute = true;
+    },
+    partition: () => {
+      isApart = true;
     },
     cut,
     [Symbol.asyncDispose]: async () => {

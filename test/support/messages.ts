@@ -1,5 +1,7 @@
 // Builders of what travels on the bus, beside the domain's nouns in builders.ts.
 import type {
+  AttemptBegun,
+  AttemptDiverged,
   CampaignId,
   Demonstration,
   DemonstrationId,
@@ -61,6 +63,15 @@ const recordHead = {
 
 export function anEpisodeStarted(partial: Partial<EpisodeStarted> = {}): EpisodeStarted {
   return { ...recordHead, kind: "episode.started", initial: anObserved(), resumedFrom: null, ...partial };
+}
+
+export function anAttemptBegun(partial: Partial<AttemptBegun> = {}): AttemptBegun {
+  return { ...recordHead, kind: "attempt.begun", delivery: 1, ...partial };
+}
+
+export function anAttemptDiverged(partial: Partial<AttemptDiverged> = {}): AttemptDiverged {
+  const from = { attempt: 1, fencingToken: 1 };
+  return { ...recordHead, kind: "attempt.diverged", from, step: 1, detail: "another state", ...partial };
 }
 
 export function aStepRecorded(index: number, partial: Partial<StepRecorded> = {}): StepRecorded {

@@ -10,6 +10,7 @@ import type { Policy, PolicyTurn } from "../../rollout-agent/src/policy/policy.t
 import { anObserved, type StepWords } from "./builders.ts";
 
 export class ScriptedEnvironment implements Environment {
+  readonly isTextRepeatable = true;
   readonly log: string[];
   readonly #answer: (command: string) => Omit<StepWords, "command"> | Error;
   evaluation: Awaited<ReturnType<Environment["evaluate"]>> | Error = {
@@ -110,7 +111,8 @@ export class MemoryRecords {
     append: async (record: TrajectoryRecord): Promise<Uint8Array> => {
       await Promise.resolve();
       const bytes = encode(TrajectoryRecord, record);
-      this.log.push(record.kind === "episode.started" ? "record start" : `record ${record.step.index}`);
+      if (record.kind === "step.recorded") this.log.push(`record ${record.step.index}`);
+      else this.log.push(record.kind === "episode.started" ? "record start" : `record ${record.kind}`);
       this.records.push(record);
       return bytes;
     },

@@ -1,3 +1,4 @@
+import { limits } from "@hindcast/shared";
 import type { HindcastConfig } from "./schema.ts";
 
 type Partially<T> = T extends readonly unknown[] ? T : T extends object ? { [K in keyof T]?: Partially<T[K]> } : T;
@@ -76,6 +77,8 @@ export const defaults: HindcastConfig = {
       diskBytesMax: 256 * MiB,
       processesMax: 128,
       formatErrorsMax: 3,
+      snapshotEverySteps: 1,
+      snapshotBytesMax: limits.snapshotBytesMax,
     },
     retrieval: { observationBased: 5, modelBased: 5, tokenBudget: 6_000, perTrajectoryMax: 2 },
     evaluation: { documentDisjointPercent: 20, tasksPerKindMax: 20 },

@@ -85,6 +85,12 @@ const LimitsConfig = z.strictObject({
   diskBytesMax: limits.diskBytesMax.describe("Writable disk of a sandbox in bytes."),
   processesMax: limits.processesMax.describe("Processes in a sandbox."),
   formatErrorsMax: limits.formatErrorsMax.describe("Unparsable answers in a row."),
+  snapshotEverySteps: limits.snapshotEverySteps
+    .unwrap()
+    .describe("Steps from one stored image of the world to the next; resuming repeats the actions since."),
+  snapshotBytesMax: limits.snapshotBytesMax
+    .unwrap()
+    .describe("Bytes of one such image, compressed; a larger world has none."),
 });
 
 const BatchConfig = z.strictObject({

@@ -22,6 +22,8 @@ export interface EnvironmentOptions {
 
 /** reset / step over some world (the `E` of paper §2.1). */
 export interface Environment extends AsyncDisposable {
+  /** Whether equal actions in equal states print equal texts: no clock, no process number, no order of a directory. */
+  readonly isTextRepeatable: boolean;
   /** @throws ENVIRONMENT_SETUP_FAILED when a setup command fails (the task is unavailable, not failed). */
   reset(signal: AbortSignal): Promise<EnvironmentState>;
   /** Continues from an image instead of the start state. */

@@ -17,6 +17,7 @@ export const noOpProvider: EnvironmentProvider = {
 
 /** Its state is the list of actions so far, folded into a hash; a snapshot is that hash. */
 class NoOpEnvironment implements Environment {
+  readonly isTextRepeatable = true;
   readonly #spec: NoOpSpec;
   #state = Sha256.parse(sha256Hex("no-op"));
 

@@ -1,7 +1,6 @@
 // The world of a shell: a workspace in a sandbox, commands as actions, files as state.
 import { type Action, type Evaluation, HindcastError, type ShellSpec } from "@hindcast/shared";
 import { Sha256, type ShellObservation } from "@hindcast/shared";
-import { limits as caps } from "@hindcast/shared";
 import type { Command, ExecResult, Sandbox, SandboxProvider } from "../sandbox/sandbox.ts";
 import { compareEndStates } from "./end-state.ts";
 import type {
@@ -32,6 +31,7 @@ export function createShellProvider(sandboxes: SandboxProvider): EnvironmentProv
 }
 
 class ShellEnvironment implements Environment {
+  readonly isTextRepeatable = false;
   readonly #options: ShellOptions;
   readonly #sandboxes: SandboxProvider;
   #sandbox: Sandbox | null = null;
@@ -65,7 +65,7 @@ class ShellEnvironment implements Environment {
       stateHash: Sha256.parse(stateHash),
       effects,
       effectsOmitted,
-      snapshot: (snapshotSignal) => sandbox.snapshot(caps.snapshotBytesMax, snapshotSignal),
+      snapshot: (snapshotSignal) => sandbox.snapshot(this.#options.limits.snapshotBytesMax, snapshotSignal),
       terminated: false,
       outputBytes: result.outputBytes,
     };
@@ -143,7 +143,7 @@ class ShellEnvironment implements Environment {
       stateHash: Sha256.parse(stateHash),
       effects: [],
       effectsOmitted: 0,
-      snapshot: (snapshotSignal) => sandbox.snapshot(caps.snapshotBytesMax, snapshotSignal),
+      snapshot: (snapshotSignal) => sandbox.snapshot(this.#options.limits.snapshotBytesMax, snapshotSignal),
     };
   }
 

@@ -1,4 +1,5 @@
 // One attempt at a rollout task: open a world, continue what an earlier attempt left or begin, run the episode, close.
+import { messageOf, toHindcastError } from "@hindcast/shared";
 import type { EpisodeEnded, RolloutTask, Trajectory, WorkerId } from "@hindcast/shared";
 import { type Bus, type Logger, type Model, onAccount } from "@hindcast/shared/node";
 import type { Environment, EnvironmentProvider } from "../environment/environment.ts";
@@ -8,7 +9,7 @@ import { noRetriever } from "../retrieval/retriever.ts";
 import { AdmissionWait } from "./admission-wait.ts";
 import { EpisodeRecorder } from "./episode-recorder.ts";
 import { runEpisode } from "./episode.ts";
-import { findBeginning } from "./resume.ts";
+import { type Inheritance, readInheritance, rebuildInherited } from "./resume.ts";
 
 export interface AttemptDeps {
   bus: Bus;
@@ -38,9 +39,31 @@ export async function runAttempt(
   hold: Hold,
   signal: AbortSignal,
 ): Promise<EpisodeEnd | "handed-back"> {
+  const { task, fencingToken, deliveryCount: delivery } = hold;
+  const { bus, workerId } = deps;
+  const inheritance = await readInheritance(bus, task, delivery);
+  const { attempt } = inheritance;
+  const recorder = new EpisodeRecorder({ bus, task, workerId, attempt, fencingToken, delivery });
+  await recorder.begun();
+  try {
+    return await runRecorded(deps, hold, { inheritance, recorder }, signal);
+  } catch (error) {
+    // One who has been stopped has nothing to say, and one who has lost the lease must not.
+    if (!signal.aborted) await noteFailure(deps, recorder, error);
+    throw error;
+  }
+}
+
+async function runRecorded(
+  deps: AttemptDeps,
+  hold: Hold,
+  { inheritance, recorder }: { inheritance: Inheritance; recorder: EpisodeRecorder },
+  signal: AbortSignal,
+): Promise<EpisodeEnd | "handed-back"> {
   const { task } = hold;
-  await using worlds = new WorldOpener(deps, hold);
-  const { environment, recorder, trajectory, attempt } = await begin(deps, hold, worlds, signal);
+  const { attempt } = inheritance;
+  await using worlds = new WorldOpener(deps, hold, attempt);
+  const { environment, trajectory } = await begin(deps, { task, inheritance, recorder, worlds }, signal);
   const wait = new AdmissionWait(deps.logger.child({ episodeId: task.episodeId }));
   const model = onAccount(deps.model(task.model), { campaignId: task.campaignId, observer: wait });
   const retriever = task.retrieval === null ? noRetriever : new BusRetriever(deps.bus, model);
@@ -64,51 +87,65 @@ export async function runAttempt(
   };
 }
 
+/** Continues at the last committed step where the world can be rebuilt to it; starts afresh where it cannot. */
 async function begin(
-  deps: AttemptDeps,
-  hold: Hold,
-  worlds: WorldOpener,
+  { bus, logger }: AttemptDeps,
+  {
+    task,
+    inheritance: { attempt, previous, divergences },
+    recorder,
+    worlds,
+  }: { task: RolloutTask; inheritance: Inheritance; recorder: EpisodeRecorder; worlds: WorldOpener },
   signal: AbortSignal,
-): Promise<{ environment: Environment; recorder: EpisodeRecorder; trajectory: Trajectory; attempt: number }> {
-  const { bus, workerId, logger } = deps;
-  const { task, deliveryCount, fencingToken } = hold;
+): Promise<{ environment: Environment; trajectory: Trajectory }> {
   let environment = worlds.open();
-  const { attempt, resumed } = await findBeginning(bus, task, environment, { deliveryCount, signal });
-  const inheritedBytes = resumed?.stepBytes ?? [];
-  const recorder = new EpisodeRecorder({ bus, task, workerId, attempt, fencingToken, inheritedBytes });
-  if (resumed !== null) {
-    const { trajectory } = resumed;
-    await recorder.started(trajectory.initial, {
-      attempt: resumed.attempt,
-      fencingToken: resumed.fencingToken,
-      step: trajectory.steps.length,
-    });
-    logger.info({ event: "episode.resumed", episodeId: task.episodeId, attempt, step: trajectory.steps.length });
-    return { environment, recorder, trajectory, attempt };
+  const { episodeId } = task;
+  if (previous !== null) {
+    const { trajectory, stepBytes, fencingToken } = previous;
+    const from = { attempt: previous.attempt, fencingToken };
+    const divergence = await rebuildInherited(bus, environment, { previous, divergences, task }, signal);
+    if (divergence === null) {
+      recorder.inherit(stepBytes);
+      await recorder.started(trajectory.initial, { ...from, step: trajectory.steps.length });
+      logger.info({ event: "episode.resumed", episodeId, attempt, step: trajectory.steps.length });
+      return { environment, trajectory };
+    }
+    await recorder.diverged({ from, ...divergence });
+    logger.warn({ event: "episode.diverged", episodeId, attempt, from, ...divergence }, "starting afresh");
+    environment = await worlds.reopen(environment);
   }
-  // A rebuilt state that differs from the record has used the first world; a fresh attempt gets a fresh one.
-  if (attempt > 1) environment = await worlds.reopen(environment);
-  const initial = await recorder.observed(await environment.reset(signal), signal);
+  const initial = await recorder.observed(await environment.reset(signal), 0, signal);
   await recorder.started(initial, null);
-  return { environment, recorder, trajectory: { initial, steps: [] }, attempt };
+  return { environment, trajectory: { initial, steps: [] } };
+}
+
+async function noteFailure({ logger }: AttemptDeps, recorder: EpisodeRecorder, error: unknown): Promise<void> {
+  try {
+    await recorder.failed(toHindcastError(error, "environment"));
+  } catch (unrecorded) {
+    // Only the history of a dead letter misses it; what the lease loop does next does not depend on it.
+    logger.warn({ event: "attempt.unrecorded", err: unrecorded }, messageOf(unrecorded));
+  }
 }
 
 /** Opens the worlds of one attempt and closes every one of them, whatever happens. */
 class WorldOpener implements AsyncDisposable {
   readonly #deps: AttemptDeps;
   readonly #hold: Hold;
+  readonly #attempt: number;
   readonly #opened: Environment[] = [];
 
-  constructor(deps: AttemptDeps, hold: Hold) {
+  constructor(deps: AttemptDeps, hold: Hold, attempt: number) {
     this.#deps = deps;
     this.#hold = hold;
+    this.#attempt = attempt;
   }
 
   open(): Environment {
-    const { task, deliveryCount } = this.#hold;
+    const { task } = this.#hold;
     const suffix = this.#opened.length === 0 ? "" : `-${this.#opened.length}`;
     const environment = this.#deps.environments(task.environment.kind).create({
-      id: `${task.episodeId}-${deliveryCount}${suffix}`,
+      id: `${task.episodeId}-${this.#attempt}${suffix}`,
       spec: task.environment,
       limits: task.limits,
     });

@@ -1,6 +1,15 @@
 // Writes an attempt's records, one after the other, each acknowledged by the stream before the next is made.
-import { limits } from "@hindcast/shared";
-import type { BlobRef, EpisodeStarted, Observed, RolloutTask, Sha256, Step, WorkerId } from "@hindcast/shared";
+import type {
+  AttemptDiverged,
+  BlobRef,
+  EpisodeStarted,
+  HindcastError,
+  Observed,
+  RolloutTask,
+  Sha256,
+  Step,
+  WorkerId,
+} from "@hindcast/shared";
 import { type Bus, trajectoryDigest } from "@hindcast/shared/node";
 import type { EnvironmentState } from "../environment/environment.ts";
 import { fitEffects } from "./fit-effects.ts";
@@ -12,17 +21,35 @@ export interface RecorderOptions {
   workerId: WorkerId;
   attempt: number;
   fencingToken: number;
-  /** Stored bytes of steps that an earlier attempt recorded and this one keeps. */
-  inheritedBytes?: readonly Uint8Array[];
+  /** Which delivery of the task's message this is. */
+  delivery: number;
 }
 
 export class EpisodeRecorder {
   readonly #options: RecorderOptions;
-  readonly #stepBytes: Uint8Array[];
+  readonly #stepBytes: Uint8Array[] = [];
 
   constructor(options: RecorderOptions) {
     this.#options = options;
-    this.#stepBytes = [...(options.inheritedBytes ?? [])];
+  }
+
+  async begun(): Promise<void> {
+    const { bus, delivery } = this.#options;
+    await bus.trajectories.append({ ...this.#head(), kind: "attempt.begun", delivery });
+  }
+
+  async diverged(what: Pick<AttemptDiverged, "from" | "step" | "detail">): Promise<void> {
+    await this.#options.bus.trajectories.append({ ...this.#head(), kind: "attempt.diverged", ...what });
+  }
+
+  async failed(error: HindcastError): Promise<void> {
+    const { bus, delivery } = this.#options;
+    await bus.trajectories.append({ ...this.#head(), kind: "attempt.failed", delivery, error: error.toWire() });
+  }
+
+  /** Goes on where an earlier attempt stopped: its steps stand, and their bytes count in the digest. */
+  inherit(stepBytes: readonly Uint8Array[]): void {
+    this.#stepBytes.push(...stepBytes);
   }
 
   async started(initial: Observed, resumedFrom: EpisodeStarted["resumedFrom"]): Promise<void> {
@@ -34,13 +61,17 @@ export class EpisodeRecorder {
     this.#stepBytes.push(await this.#options.bus.trajectories.append({ ...this.#head(), kind: "step.recorded", step }));
   }
 
-  /** Stores the state's image as a blob and gives the record's form of it. */
-  async observed(state: EnvironmentState, signal: AbortSignal): Promise<Observed> {
-    const { snapshot, observation, stateHash, effects, effectsOmitted } = state;
-    const image = await snapshot(signal);
-    const ref: BlobRef | null =
-      image === null || image.length > limits.snapshotBytesMax ? null : await putImage(this.#options.bus.blobs, image);
-    return { observation, stateHash, effects: fitEffects(effects), effectsOmitted, snapshot: ref };
+  /** The record's form of `o_index`. Its image is stored as a blob where the task asks for one at this step. */
+  async observed(state: EnvironmentState, index: number, signal: AbortSignal): Promise<Observed> {
+    const { observation, stateHash, effects, effectsOmitted } = state;
+    const { snapshotEverySteps } = this.#options.task.limits;
+    const snapshot = index % snapshotEverySteps === 0 ? await this.#stored(await state.snapshot(signal)) : null;
+    return { observation, stateHash, effects: fitEffects(effects), effectsOmitted, snapshot };
+  }
+
+  async #stored(image: Uint8Array | null): Promise<BlobRef | null> {
+    const { bus, task } = this.#options;
+    return image === null || image.length > task.limits.snapshotBytesMax ? null : await putImage(bus.blobs, image);
   }
 
   get digest(): Sha256 {

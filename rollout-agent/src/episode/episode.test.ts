@@ -40,6 +40,7 @@ function run({
         workerId: "w-1" as WorkerId,
         attempt: 1,
         fencingToken: 1,
+        delivery: 1,
       }),
       trajectory: { initial: anObserved(), steps: [] },
       drain: drain ?? new AbortController().signal,

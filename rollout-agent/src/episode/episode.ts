@@ -83,13 +83,14 @@ async function takeStep(
 
     const state = await environment.step(turn.action, signal);
     governor.outputBytes += state.outputBytes;
-    const observed = await recorder.observed(state, signal);
+    const index = trajectory.steps.length + 1;
+    const observed = await recorder.observed(state, index, signal);
     const timings = {
       retrieveMs: retrievedAt - startedAt,
       actMs: actedAt - retrievedAt,
       environmentMs: now() - actedAt,
     };
-    const step: Step = { index: trajectory.steps.length + 1, turn, observed, timings };
+    const step: Step = { index, turn, observed, timings };
     await recorder.step(step);
     trajectory.steps.push(step);
     return state.terminated ? { reason: "submitted", detail: "the environment ended it", closing: null } : null;

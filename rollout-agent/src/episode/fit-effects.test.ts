@@ -46,9 +46,10 @@ describe("fitEffects", () => {
       workerId: "w-1" as WorkerId,
       attempt: 1,
       fencingToken: 1,
+      delivery: 1,
     });
     const state = await new ScriptedEnvironment([]).reset();
-    const observed = await recorder.observed({ ...state, effects: many }, new AbortController().signal);
+    const observed = await recorder.observed({ ...state, effects: many }, 1, new AbortController().signal);
     expect(observed.effects).toHaveLength(50);
     const step = { ...aStep(1, { command: "x", state: "x", text: "\u0001".repeat(8_192) }), observed: { ...observed } };
     await recorder.step(step);

@@ -1,48 +1,175 @@
-// Requirements: 3.4.resume
-import { HindcastError } from "@hindcast/shared";
+// Requirements: 3.4.resume, 5.1.rebuild, 5.1.diverged
+import { HindcastError, limits, type RolloutTask, type Sha256 } from "@hindcast/shared";
+import { type AssembledTrajectory, sha256Hex, type StoredRecord } from "@hindcast/shared/node";
 import { describe, expect, it } from "vitest";
-import { aRolloutTask } from "../../../test/support/builders.ts";
-import { aStepRecorded, anEpisodeStarted } from "../../../test/support/messages.ts";
+import { anObserved, aRolloutTask, aStep, type StepWords } from "../../../test/support/builders.ts";
+import { aStepRecorded, anAttemptDiverged, anEpisodeStarted } from "../../../test/support/messages.ts";
 import { ScriptedEnvironment } from "../../../test/support/scripted.ts";
-import { sha256Hex } from "@hindcast/shared/node";
-import type { Sha256 } from "@hindcast/shared";
-import { findBeginning, type Beginning } from "./resume.ts";
+import { readInheritance, rebuildInherited } from "./resume.ts";
 
-/** One recorded step whose state is `s1`, and a blob store that gives `image` for its snapshot. */
-async function beginningWith(
-  image: string | HindcastError,
-  { signal = new AbortController().signal } = {},
-): Promise<Beginning> {
-  const step = aStepRecorded(1);
-  step.step.observed.snapshot = { sha256: sha256Hex("image") as Sha256, bytes: 1 };
-  const records = [anEpisodeStarted(), step].map((record) => ({ record, bytes: new Uint8Array() }));
-  const bus = {
-    trajectories: { read: () => Promise.resolve(records), append: () => Promise.resolve(new Uint8Array()) },
-    blobs: {
-      put: () => Promise.reject(new Error("nothing is stored here")),
-      get: () => (image instanceof Error ? Promise.reject(image) : Promise.resolve(Buffer.from(image))),
-    },
-  };
-  return findBeginning(bus, aRolloutTask(), new ScriptedEnvironment([]), { deliveryCount: 1, signal });
-}
-
+const never = new AbortController().signal;
+const task: RolloutTask = aRolloutTask();
 const gone = (retryable: boolean): HindcastError =>
   new HindcastError({ code: retryable ? "BUS_TIMEOUT" : "BUS_NOT_FOUND", boundary: "bus", message: "gone", retryable });
 
-describe("findBeginning", () => {
-  it("continues where the rebuilt state is the recorded one", async () => {
-    expect(await beginningWith("s1")).toMatchObject({ attempt: 2, resumed: { trajectory: { steps: [{ index: 1 }] } } });
+/** Three steps to the states s1, s2, s3. Images exist of the states in `images`, by index. */
+function recorded(images: readonly number[]): AssembledTrajectory {
+  const words = ["s1", "s2", "s3"].map((state): StepWords => ({ command: `to ${state}`, state, text: `at ${state}` }));
+  const trajectory = { initial: anObserved(), steps: words.map((word, at) => aStep(at + 1, word)) };
+  const observed = [trajectory.initial, ...trajectory.steps.map((step) => step.observed)];
+  for (const index of images) {
+    const state = index === 0 ? "start" : `s${index}`;
+    observed[index]!.snapshot = { sha256: sha256Hex(state) as Sha256, bytes: 1 };
+  }
+  return { attempt: 1, fencingToken: 1, trajectory, stepBytes: [] };
+}
+
+interface Arrangement {
+  images?: readonly number[];
+  /** Digests of images that cannot be had, and why. */
+  missing?: Record<string, HindcastError>;
+  answer?: (command: string) => Omit<StepWords, "command"> | Error;
+  divergences?: number;
+  signal?: AbortSignal;
+}
+
+const asRecorded = (command: string): Omit<StepWords, "command"> => {
+  const state = command.replace("to ", "");
+  return { state, text: `at ${state}` };
+};
+
+async function rebuilt({
+  images = [0, 1, 2, 3],
+  missing = {},
+  answer = asRecorded,
+  divergences = 0,
+  signal = never,
+}: Arrangement): Promise<{ divergence: Awaited<ReturnType<typeof rebuildInherited>>; repeated: string[] }> {
+  const repeated: string[] = [];
+  const states = new Map(["start", "s1", "s2", "s3"].map((state) => [sha256Hex(state), state]));
+  const blobs = {
+    put: () => Promise.reject(new Error("nothing is stored here")),
+    get: ({ sha256 }: { sha256: Sha256 }) => {
+      const state = states.get(sha256) ?? "";
+      const fault = missing[state];
+      return fault === undefined ? Promise.resolve(Buffer.from(state)) : Promise.reject(fault);
+    },
+  };
+  const environment = new ScriptedEnvironment(repeated, answer);
+  const inherited = { previous: recorded(images), divergences, task };
+  const divergence = await rebuildInherited({ blobs }, environment, inherited, signal);
+  return { divergence, repeated };
+}
+
+describe("a world behind recorded steps", () => {
+  it("is rebuilt from its newest image alone where that exists", async () => {
+    expect(await rebuilt({})).toEqual({ divergence: null, repeated: [] });
   });
 
-  it("starts afresh where the rebuilt state is another", async () => {
-    expect(await beginningWith("elsewhere")).toEqual({ attempt: 2, resumed: null });
+  it.each<[string, Arrangement, string[]]>([
+    ["an older image and the recorded actions after it", { images: [0, 1] }, ["step to s2", "step to s3"]],
+    ["the task's own start state where there is no image", { images: [] }, ["step to s1", "step to s2", "step to s3"]],
+    ["an older image where the newest is gone", { missing: { s3: gone(false) } }, ["step to s3"]],
+    [
+      "the start state where all images are gone",
+      { missing: { start: gone(false), s1: gone(false), s2: gone(false), s3: gone(false) } },
+      ["step to s1", "step to s2", "step to s3"],
+    ],
+  ])("is rebuilt from %s", async (_, arrangement, repeated) => {
+    expect(await rebuilt(arrangement)).toEqual({ divergence: null, repeated });
   });
 
-  it("starts afresh where the image is gone or damaged: the steps are lost then, the task is not", async () => {
-    expect(await beginningWith(gone(false))).toEqual({ attempt: 2, resumed: null });
+  it.each<[string, Arrangement["answer"], RegExp]>([
+    [
+      "the state",
+      () => ({ state: "elsewhere", text: "at s2" }),
+      /^the state was \w+ when it was recorded and is \w+ now$/,
+    ],
+    ["the exit code", () => ({ state: "s2", text: "at s2", exitCode: 1 }), /exit code 0 .* exit code 1/],
+    ["the kill", () => ({ state: "s2", exitCode: null, killed: "timeout" }), /a kill \(timeout\)/],
+    ["the text", () => ({ state: "s2", text: "12:34:56" }), /printed/],
+    [
+      "the very possibility",
+      () => new HindcastError({ code: "ENVIRONMENT_ACTION_UNSUPPORTED", boundary: "environment", message: "no" }),
+      /could not be repeated: no/,
+    ],
+  ])("diverges where %s differs, and says at which step", async (_, answer, detail) => {
+    const { divergence } = await rebuilt({
+      images: [0, 1],
+      answer: (command) => (command === "to s2" ? answer!(command) : asRecorded(command)),
+    });
+    expect(divergence).toEqual({ step: 2, detail: expect.stringMatching(detail) });
   });
 
-  it("does not throw steps away for an outage that passes", async () => {
-    await expect(beginningWith(gone(true))).rejects.toMatchObject({ code: "BUS_TIMEOUT" });
+  it("diverges where an image leads to another state than its own", async () => {
+    const previous = recorded([3]);
+    previous.trajectory.steps[2]!.observed.snapshot = { sha256: sha256Hex("other") as Sha256, bytes: 1 };
+    const bus = {
+      blobs: { put: () => Promise.reject(new Error("no")), get: () => Promise.resolve(Buffer.from("other")) },
+    };
+    const inherited = { previous, divergences: 0, task };
+    expect(await rebuildInherited(bus, new ScriptedEnvironment([]), inherited, never)).toMatchObject({ step: 3 });
+  });
+
+  it("does not compare texts where the environment does not repeat them", async () => {
+    const environment = new ScriptedEnvironment([], (command) => ({ ...asRecorded(command), text: "12:34:56" }));
+    Object.assign(environment, { isTextRepeatable: false });
+    const bus = { blobs: { put: () => Promise.reject(new Error("no")), get: () => Promise.reject(gone(false)) } };
+    const inherited = { previous: recorded([]), divergences: 0, task };
+    expect(await rebuildInherited(bus, environment, inherited, never)).toBeNull();
+  });
+
+  it("is not given up for an outage that passes, nor for a stop", async () => {
+    await expect(rebuilt({ missing: { s3: gone(true) } })).rejects.toMatchObject({ code: "BUS_TIMEOUT" });
+    const lost = new HindcastError({ code: "SANDBOX_LOST", boundary: "sandbox", message: "killed", retryable: true });
+    await expect(rebuilt({ images: [0], answer: () => lost })).rejects.toBe(lost);
+    const stop = new AbortController();
+    stop.abort(new Error("stopped"));
+    const missing = { s3: gone(false) };
+    await expect(rebuilt({ missing, signal: stop.signal })).rejects.toThrow("stopped");
+  });
+
+  it("ends the task once it has differed too often", async () => {
+    const answer = (): Omit<StepWords, "command"> => ({ state: "elsewhere" });
+    const { divergence } = await rebuilt({ images: [0], answer, divergences: limits.divergencesMax - 1 });
+    expect(divergence).not.toBeNull();
+    await expect(rebuilt({ images: [0], answer, divergences: limits.divergencesMax })).rejects.toMatchObject({
+      code: "ENVIRONMENT_DIVERGED",
+      retryable: false,
+      message: expect.stringMatching(/ep-1 does not repeat itself: rebuilt 4 times .* at step 1/),
+    });
+  });
+});
+
+describe("what is inherited", () => {
+  const inherit = (records: readonly StoredRecord["record"][], deliveryCount = 1) =>
+    readInheritance(
+      {
+        trajectories: {
+          read: () => Promise.resolve(records.map((record) => ({ record, bytes: new Uint8Array() }))),
+          append: () => Promise.resolve(new Uint8Array()),
+        },
+      },
+      task,
+      deliveryCount,
+    );
+
+  it("is nothing at first, nor from an attempt without a step", async () => {
+    expect(await inherit([])).toEqual({ attempt: 1, previous: null, divergences: 0 });
+    expect(await inherit([anEpisodeStarted()])).toEqual({ attempt: 2, previous: null, divergences: 0 });
+  });
+
+  it("are the steps of the newest attempt, under a number that is new", async () => {
+    const records = [anEpisodeStarted(), aStepRecorded(1), aStepRecorded(2)];
+    expect(await inherit(records)).toMatchObject({ attempt: 2, previous: { attempt: 1, fencingToken: 1 } });
+    expect((await inherit(records, 4)).attempt).toBe(4);
+  });
+
+  it("are never the steps from before a divergence", async () => {
+    const before = [anEpisodeStarted(), aStepRecorded(1), anAttemptDiverged({ attempt: 2, fencingToken: 2 })];
+    expect(await inherit(before)).toEqual({ attempt: 3, previous: null, divergences: 1 });
+    const afresh = { attempt: 2, fencingToken: 2 };
+    const after = [...before, anEpisodeStarted(afresh), aStepRecorded(1, afresh)];
+    expect(await inherit(after)).toMatchObject({ attempt: 3, previous: afresh, divergences: 1 });
   });
 });

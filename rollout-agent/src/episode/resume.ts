@@ -1,55 +1,60 @@
-import { HindcastError, observedAt } from "@hindcast/shared";
-import type { BlobRef, Observed, RolloutTask, Sha256, Trajectory } from "@hindcast/shared";
-import { type AssembledTrajectory, type Bus, newestAttempt } from "@hindcast/shared/node";
+// What an attempt begins with: the steps of an earlier one, when its world can be rebuilt, or nothing.
+import { HindcastError, limits } from "@hindcast/shared";
+import type { RolloutTask } from "@hindcast/shared";
+import { type AssembledTrajectory, type Bus, newestAttempt, type StoredRecord } from "@hindcast/shared/node";
 import type { Environment } from "../environment/environment.ts";
-import { getImage } from "./snapshot-images.ts";
+import { type Divergence, rebuild } from "./rebuild.ts";
 
-export interface Beginning {
+/** What earlier attempts at a task left. */
+export interface Inheritance {
+  /** The number of the attempt that begins now. */
   attempt: number;
-  /** Steps that stand, with the environment at their end; null: nothing to continue from, start afresh. */
-  resumed: AssembledTrajectory | null;
+  /** Steps that could be continued; null: there are none. */
+  previous: AssembledTrajectory | null;
+  /** How often an attempt could not continue because the rebuilt world differed. */
+  divergences: number;
+}
+
+export async function readInheritance(
+  bus: Pick<Bus, "trajectories">,
+  task: RolloutTask,
+  deliveryCount: number,
+): Promise<Inheritance> {
+  const records = await bus.trajectories.read(task.campaignId, task.episodeId);
+  const recorded = Math.max(0, ...records.map(({ record }) => record.attempt));
+  const previous = newestAttempt(sinceDivergence(records));
+  return {
+    // Deliveries count up on redelivery, recorded attempts survive a requeue: the larger is unique to this lease.
+    attempt: Math.max(deliveryCount, recorded + 1),
+    previous: previous === null || previous.trajectory.steps.length === 0 ? null : previous,
+    divergences: records.filter(({ record }) => record.kind === "attempt.diverged").length,
+  };
+}
+
+/** Steps from before a divergence are not tried again; the attempt that found it started afresh. */
+function sinceDivergence(records: readonly StoredRecord[]): StoredRecord[] {
+  const newest = Math.max(0, ...records.map(({ record }) => (record.kind === "attempt.diverged" ? record.attempt : 0)));
+  return records.filter(({ record }) => record.attempt >= newest);
 }
 
 /**
- * Looks for what an earlier attempt left. The environment is rebuilt from the last step's snapshot; when the rebuilt
- * state is not the recorded one (or there is no snapshot) the attempt starts afresh instead of mixing two worlds.
+ * Rebuilds the world of the inherited steps.
+ * @returns what differs, or null when `environment` stands at their end.
+ * @throws ENVIRONMENT_DIVERGED when it has differed `limits.divergencesMax` times before
  */
-export async function findBeginning(
-  bus: Pick<Bus, "trajectories" | "blobs">,
-  task: RolloutTask,
-  environment: Environment,
-  { deliveryCount, signal }: { deliveryCount: number; signal: AbortSignal },
-): Promise<Beginning> {
-  const records = await bus.trajectories.read(task.campaignId, task.episodeId);
-  const recorded = Math.max(0, ...records.map(({ record }) => record.attempt));
-  // Deliveries count up on redelivery, recorded attempts survive a requeue: the larger is unique to this lease.
-  const attempt = Math.max(deliveryCount, recorded + 1);
-  const previous = newestAttempt(records);
-  if (previous === null || previous.trajectory.steps.length === 0) return { attempt, resumed: null };
-  const last = lastObserved(previous.trajectory);
-  if (last.snapshot === null) return { attempt, resumed: null };
-  const image = { snapshot: last.snapshot, stateHash: last.stateHash };
-  const isRebuilt = await isRestored(bus, environment, image, signal);
-  return { attempt, resumed: isRebuilt ? previous : null };
-}
-
-/** False also when the image is gone or damaged: the steps are lost then, the task is not. */
-async function isRestored(
+export async function rebuildInherited(
   bus: Pick<Bus, "blobs">,
   environment: Environment,
-  { snapshot, stateHash }: { snapshot: BlobRef; stateHash: Sha256 },
+  { previous, divergences, task }: { previous: AssembledTrajectory; divergences: number; task: RolloutTask },
   signal: AbortSignal,
-): Promise<boolean> {
-  try {
-    const state = await environment.restore(await getImage(bus.blobs, snapshot), signal);
-    return state.stateHash === stateHash;
-  } catch (error) {
-    signal.throwIfAborted();
-    if (error instanceof HindcastError && !error.retryable) return false;
-    throw error;
-  }
-}
-
-function lastObserved(trajectory: Trajectory): Observed {
-  return observedAt(trajectory, trajectory.steps.length);
+): Promise<Divergence | null> {
+  const divergence = await rebuild(bus, environment, previous.trajectory, signal);
+  if (divergence === null || divergences < limits.divergencesMax) return divergence;
+  throw new HindcastError({
+    code: "ENVIRONMENT_DIVERGED",
+    boundary: "environment",
+    message:
+      `the world of ${task.episodeId} does not repeat itself: rebuilt ${divergences + 1} times it differed each time, ` +
+      `now at step ${divergence.step} (${divergence.detail}); an interrupted episode of this task cannot be continued`,
+  });
 }

@@ -1,4 +1,4 @@
-// Requirements: 5.5.budget, 3.3.fencing, 3.4.outcomes, 3.3.write-once, 5.7.pause
+// Requirements: 5.5.budget, 3.3.fencing, 3.4.outcomes, 3.3.write-once, 5.7.pause, 5.2.fencing, 5.2.weakened
 import { type EpisodeEnded, HindcastError, type WorkerId } from "@hindcast/shared";
 import { type Bus, Cancellations, type Lease, type LeasedTask, silentLogger } from "@hindcast/shared/node";
 import { Registry } from "prom-client";
@@ -8,6 +8,7 @@ import { MemoryRecords, ScriptedEnvironment } from "../../../test/support/script
 import { scriptedPolicy } from "../../../test/support/worker.ts";
 import { AgentMetrics } from "../metrics.ts";
 import { type RolloutDeps, RolloutHandler } from "./rollout-handler.ts";
+import type { Weakened } from "./weakened.ts";
 
 const never = new AbortController().signal;
 const task = aRolloutTask();
@@ -19,11 +20,13 @@ function arrange({
   put = "stored",
   step = () => Promise.resolve(),
   cancellations = new Cancellations(),
+  weakened = {},
 }: {
   lease?: "free" | "held" | "taken-over" | "unreleasable";
   put?: "stored" | "already";
   step?: () => Promise<void>;
   cancellations?: RolloutDeps["cancellations"];
+  weakened?: Weakened;
 } = {}): {
   handler: RolloutHandler;
   written: EpisodeEnded[];
@@ -62,6 +65,7 @@ function arrange({
     drain: never,
     cancellations,
     metrics: new AgentMetrics(registry),
+    weakened,
   });
   return { handler, written, lost, registry };
 }
@@ -98,6 +102,23 @@ describe("RolloutHandler", () => {
     expect(await handler.handle(leased, task, never)).toEqual({ kind: "left" });
     await expect(handler.giveUp(leased, task, fault)).rejects.toMatchObject({ code: "BUS_CONFLICT" });
     expect(written).toEqual([]);
+  });
+
+  it.each<[Weakened, string[]]>([
+    [{}, []],
+    [{ acknowledge: "before-commit" }, ["acknowledged"]],
+  ])("acknowledges nothing before the end is decided, unless that is taken away (%j)", async (weakened, said) => {
+    const log: string[] = [];
+    const { handler, written } = arrange({ lease: "taken-over", weakened });
+    const done = (): Promise<boolean> => (log.push("acknowledged"), Promise.resolve(true));
+    expect(await handler.handle({ ...leased, done }, task, never)).toEqual({ kind: "left" });
+    expect({ log, written }).toEqual({ log: said, written: [] });
+  });
+
+  it("stores a zombie's end where fencing is taken away", async () => {
+    const { handler, written } = arrange({ lease: "taken-over", weakened: { fencing: "off" } });
+    await handler.handle(leased, task, never);
+    expect(written).toHaveLength(1);
   });
 
   it("never writes an infrastructure end over an episode that another worker holds", async () => {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { limits } from "../limits.ts";
 
 /** A file put into the workspace before an episode; `path` is relative to the workspace and never leaves it. */
 export const SeedFile = z.strictObject({
@@ -53,5 +54,9 @@ export const EpisodeLimits = z.strictObject({
   processesMax: z.int().positive(),
   /** Model answers that could not be parsed as an action, in a row. */
   formatErrorsMax: z.int().positive(),
+  /** Every how many steps the world's image is stored. Between two of them, resuming repeats the recorded actions. */
+  snapshotEverySteps: z.int().positive().max(1_000).default(1),
+  /** A world whose compressed image is larger has none at that step. */
+  snapshotBytesMax: z.int().nonnegative().max(limits.snapshotBytesMax).default(limits.snapshotBytesMax),
 });
 export type EpisodeLimits = z.infer<typeof EpisodeLimits>;

@@ -1,4 +1,4 @@
-// Requirements: 3.4.resume, 3.3.fencing
+// Requirements: 3.4.resume, 3.3.fencing, 5.2.no-mixture
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { anObserved, aStep } from "../../../test/support/builders.ts";
@@ -85,6 +85,90 @@ describe("assembleAttempt", () => {
     ["resumes from itself", [started(2, 9, { attempt: 2, fencingToken: 9, step: 0 })], 2],
   ])("is no evidence when it %s", (_, records, attempt) => {
     expect(assembleAttempt(records, attempt)).toBeNull();
+  });
+});
+
+describe("any interleaving of writers", () => {
+  /** One lease of the task: it resumes from an earlier one, or starts afresh, and takes some steps. */
+  interface Writer {
+    attempt: number;
+    token: number;
+    from: { writer: number; step: number } | null;
+    steps: number;
+  }
+  const writerOf = (at: number): fc.Arbitrary<Writer> =>
+    fc
+      .record({
+        // Two leases may share a number when neither had recorded anything as the other looked.
+        isSharing: fc.boolean(),
+        from: fc.option(fc.record({ writer: fc.nat({ max: Math.max(0, at - 1) }), step: fc.nat({ max: 4 }) })),
+        steps: fc.nat({ max: 4 }),
+      })
+      .map(({ isSharing, from, steps }) => ({
+        attempt: isSharing ? Math.max(1, at) : at + 1,
+        token: 10 + at,
+        from: at === 0 ? null : from,
+        steps,
+      }));
+  const history = fc.tuple(...[0, 1, 2, 3].map(writerOf)).chain((writers) => {
+    const scripts = writers.map(({ attempt, token, from, steps }) => {
+      const source = from === null ? undefined : writers[from.writer];
+      const resumed =
+        source === undefined || from === null || source.attempt >= attempt
+          ? null
+          : { attempt: source.attempt, fencingToken: source.token, step: from.step };
+      const first = resumed?.step ?? 0;
+      return [
+        started(attempt, token, resumed),
+        ...Array.from({ length: steps }, (_, at) => step(attempt, token, first + at + 1, `${token}-${first + at + 1}`)),
+      ];
+    });
+    // Each writer's records keep their order; a record may be stored again later, as after a lost acknowledgement.
+    const records = scripts.flat().length;
+    return fc
+      .record({
+        turns: fc.array(fc.nat({ max: scripts.length - 1 }), { minLength: records, maxLength: records }),
+        repeats: fc.array(fc.tuple(fc.nat({ max: records }), fc.nat({ max: records })), { maxLength: 4 }),
+      })
+      .map(({ turns, repeats }) => {
+        const left = scripts.map((script) => [...script]);
+        const stream = turns.flatMap((turn) => left[turn]?.shift() ?? []);
+        stream.push(...left.flat());
+        for (const [which, later] of repeats) {
+          const record = stream[which];
+          if (record !== undefined) stream.splice(Math.max(which + 1, later), 0, record);
+        }
+        return { writers, scripts, stream };
+      });
+  });
+
+  it("never yields a mixture: each trajectory is one writer's steps on a prefix that another vouched for", () => {
+    fc.assert(
+      fc.property(history, ({ writers, scripts, stream }) => {
+        for (const [at, { attempt, token }] of writers.entries()) {
+          const assembled = assembleAttempt(stream, attempt, token);
+          const alone = assembleAttempt(scripts.flat(), attempt, token);
+          // The same as if every writer had written undisturbed, one after the other.
+          expect(commands(assembled)).toEqual(commands(alone));
+          const own = commands(assembled)?.filter((command) => command.startsWith(`${token}-`)) ?? [];
+          const written = scripts[at]?.slice(1).length ?? 0;
+          if (assembled !== null) {
+            expect(own).toHaveLength(written);
+            expect(assembled.trajectory.steps.map(({ index }) => index)).toEqual(
+              assembled.trajectory.steps.map((_, place) => place + 1),
+            );
+            // Of any other writer a prefix stands, never a step after somebody else's.
+            const authors = commands(assembled)?.map((command) => Number(command.split("-")[0])) ?? [];
+            expect(authors).toEqual(authors.toSorted((a, b) => a - b));
+          }
+        }
+        const newest = newestAttempt(stream);
+        if (newest !== null) {
+          expect(commands(newest)).toEqual(commands(assembleAttempt(stream, newest.attempt, newest.fencingToken)));
+        }
+      }),
+      { numRuns: 300 },
+    );
   });
 });
 

@@ -30,6 +30,7 @@ export function trajectoryDigest(stepBytes: readonly Uint8Array[]): Sha256 {
 /**
  * The trajectory of `attempt`: the steps that it inherited (`resumedFrom`) and its own, contiguous from 1.
  * Where two writers share an attempt number, `fencingToken` says whose records count; without it the newest token does.
+ * Of a record that is stored twice the first copy counts.
  * @returns null when the attempt has no first record or its steps have a gap: it is not evidence of anything.
  */
 export function assembleAttempt(
@@ -38,20 +39,23 @@ export function assembleAttempt(
   fencingToken?: number,
 ): AssembledTrajectory | null {
   const ofAttempt = records.filter(({ record }) => record.attempt === attempt);
-  const token = fencingToken ?? Math.max(...ofAttempt.map(({ record }) => record.fencingToken));
-  const own = ofAttempt.filter(({ record }) => record.fencingToken === token);
-  const started = own
+  const starts = ofAttempt
     .map(({ record }) => record)
-    .find((record): record is EpisodeStarted => record.kind === "episode.started");
+    .filter((record): record is EpisodeStarted => record.kind === "episode.started");
+  const token = fencingToken ?? Math.max(...starts.map((record) => record.fencingToken));
+  const started = starts.find((record) => record.fencingToken === token);
   if (started === undefined) return null;
 
+  const own = ofAttempt.filter(({ record }) => record.fencingToken === token);
   const inherited = inheritedSteps(records, started);
   if (inherited === null) return null;
   const steps: Step[] = [...inherited.steps];
   const stepBytes: Uint8Array[] = [...inherited.bytes];
+  const seen = new Set<number>();
   for (const { record, bytes } of own) {
-    if (!isStep(record)) continue;
+    if (!isStep(record) || seen.has(record.step.index)) continue;
     if (record.step.index !== steps.length + 1) return null;
+    seen.add(record.step.index);
     steps.push(record.step);
     stepBytes.push(bytes);
   }

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { CampaignId, EpisodeId, TaskId, Timestamp, WorkerId } from "../domain/ids.ts";
 import { NoticeObservation, ObservationContent, Observed, ShellObservation } from "../domain/observation.ts";
 import { Step } from "../domain/trajectory.ts";
+import { WireError } from "../errors.ts";
 
 const head = {
   v: z.literal(1),
@@ -16,7 +17,41 @@ const head = {
   recordedAt: Timestamp,
 };
 
-/** First record of an attempt: `o_0`, or, when `resumedFrom` is set, the steps 1..resumedFrom of an earlier attempt stand. */
+/** A worker holds the task and is about to open its world: all that is left of an attempt that kills its worker. */
+export const AttemptBegun = z.strictObject({
+  ...head,
+  kind: z.literal("attempt.begun"),
+  /** Which delivery of the task's message this is, from 1. */
+  delivery: z.int().positive(),
+});
+export type AttemptBegun = z.infer<typeof AttemptBegun>;
+
+/**
+ * The world behind the steps of an earlier attempt was rebuilt and differs from the record, so those steps are not
+ * continued. What follows under this attempt starts afresh.
+ */
+export const AttemptDiverged = z.strictObject({
+  ...head,
+  kind: z.literal("attempt.diverged"),
+  /** Whose steps could not be continued. */
+  from: z.strictObject({ attempt: z.int().positive(), fencingToken: z.int().positive() }),
+  /** Index of the observation that differs. */
+  step: z.int().nonnegative(),
+  /** What was recorded there and what was found. */
+  detail: z.string().max(2_000),
+});
+export type AttemptDiverged = z.infer<typeof AttemptDiverged>;
+
+/** An attempt ended without an end of its task, by a fault that another worker may not have. */
+export const AttemptFailed = z.strictObject({
+  ...head,
+  kind: z.literal("attempt.failed"),
+  delivery: z.int().positive(),
+  error: WireError,
+});
+export type AttemptFailed = z.infer<typeof AttemptFailed>;
+
+/** First evidence of an attempt: `o_0`, or, when `resumedFrom` is set, the steps 1..resumedFrom of an earlier attempt stand. */
 export const EpisodeStarted = z.strictObject({
   ...head,
   kind: z.literal("episode.started"),
@@ -31,7 +66,13 @@ export type EpisodeStarted = z.infer<typeof EpisodeStarted>;
 export const StepRecorded = z.strictObject({ ...head, kind: z.literal("step.recorded"), step: Step });
 export type StepRecorded = z.infer<typeof StepRecorded>;
 
-export const TrajectoryRecord = z.discriminatedUnion("kind", [EpisodeStarted, StepRecorded]);
+export const TrajectoryRecord = z.discriminatedUnion("kind", [
+  AttemptBegun,
+  AttemptDiverged,
+  AttemptFailed,
+  EpisodeStarted,
+  StepRecorded,
+]);
 export type TrajectoryRecord = z.infer<typeof TrajectoryRecord>;
 
 /** `Observed` as a stream holds it: large text is outside. Whoever reads the log gets it back inside. */
@@ -42,6 +83,9 @@ export type StoredObserved = z.infer<typeof StoredObserved>;
 
 /** What lies in TRAJECTORIES; a record without large text is the same as a `TrajectoryRecord`, byte for byte. */
 export const StoredTrajectoryRecord = z.discriminatedUnion("kind", [
+  AttemptBegun,
+  AttemptDiverged,
+  AttemptFailed,
   EpisodeStarted.extend({ initial: StoredObserved }),
   StepRecorded.extend({ step: Step.extend({ observed: StoredObserved }) }),
 ]);

@@ -29,6 +29,7 @@ export function simulatedWorlds(options: WorldOptions): EnvironmentProvider {
 }
 
 class SimulatedWorld implements Environment {
+  readonly isTextRepeatable = true;
   readonly #id: string;
   readonly #options: WorldOptions;
   #state = "start";

@@ -9,6 +9,7 @@ import type { LeaseName, Pool } from "../../protocol/subjects.ts";
 import type { Task } from "../../protocol/task.ts";
 import type { TaskResult } from "../../protocol/result.ts";
 import type { TrajectoryRecord } from "../../protocol/trajectory-record.ts";
+import type { PastAttempt } from "./attempt-history.ts";
 import type { Retention } from "./retention.ts";
 
 export interface BusOptions {
@@ -231,13 +232,21 @@ export interface DeadLetter {
   subject: string;
   reason: string;
   deliveries: number;
+  /** As it was sent, byte for byte. */
   payload: Uint8Array;
   at: string;
+  /** What is known of the attempts at it, oldest first; empty in letters of earlier versions. */
+  history: PastAttempt[];
 }
 
 export interface DeadLetters {
   list(): Promise<DeadLetter[]>;
-  /** Puts the payload back under its subject with a new message id and removes the dead letter. */
+  /** @throws BUS_NOT_FOUND */
+  get(sequence: number): Promise<DeadLetter>;
+  /**
+   * Puts the payload back under its subject with a new message id and removes the dead letter.
+   * @throws BUS_CONFLICT when its task has a terminal record, which stands for ever (ADR-0025); BUS_NOT_FOUND
+   */
   requeue(sequence: number): Promise<void>;
   drop(sequence: number): Promise<void>;
   /**

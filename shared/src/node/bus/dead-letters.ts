@@ -1,23 +1,37 @@
 // Dead letters are ours: JetStream leaves a message that reached max_deliver in the work queue, invisible for ever.
-// Workers move what they give up on; the reconciler moves what died with its workers.
+// Workers move what they give up on; the reconciler moves what died with its workers. Any number of reconcilers may
+// run: what one has moved the other no longer finds.
 import { z } from "zod";
 import { HindcastError } from "../../errors.ts";
+import type { CampaignId, TaskId, WorkerId } from "../../domain/ids.ts";
+import { decode } from "../../protocol/envelope.ts";
 import { type Pool, streams, subjects, taskConsumer } from "../../protocol/subjects.ts";
+import { Task } from "../../protocol/task.ts";
+import { openTask } from "../commit.ts";
+import { attemptHistory, fromHeaderLines, toHeaderLine } from "./attempt-history.ts";
 import { isBusCode } from "./bus-errors.ts";
-import type { DeadLetter, DeadLetters } from "./bus.ts";
+import type { DeadLetter, DeadLetters, Lease } from "./bus.ts";
 import type { Connection } from "./connection.ts";
+import { BucketLeaseStore } from "./lease-store.ts";
 import { patiently } from "./patience.ts";
+import { JetStreamResultStore } from "./result-store.ts";
 import { headerText, store } from "./store.ts";
-import { messageAt, readAll, type StoredMessage } from "./stored.ts";
+import { lastMessage, messageAt, readAll, type StoredMessage } from "./stored.ts";
+import { ensureConsumer } from "./topology.ts";
 
 const headerNames = {
   subject: "Hindcast-Subject",
   reason: "Hindcast-Reason",
   deliveries: "Hindcast-Deliveries",
+  /** Once per attempt. */
+  attempt: "Hindcast-Attempt",
 } as const;
 
 /** Body of `io.nats.jetstream.advisory.v1.max_deliver`, as far as it is read; the server may add to it. */
 const MaxDeliveries = z.looseObject({ stream_seq: z.int().positive(), deliveries: z.int().positive() });
+
+/** Holds a task while it is requeued. */
+const operator = "w-operator" as WorkerId;
 
 export interface DeadMessage {
   stream: string;
@@ -28,26 +42,36 @@ export interface DeadMessage {
   deliveries: number;
 }
 
-/** The message id is the place it had in its stream: moving it twice stores it once. */
+/**
+ * The message id is the place it had in its stream, so moving it twice stores it once; beyond the server's window for
+ * ids, the letter that is there already is compared.
+ */
 export async function storeDeadLetter(connection: Connection, dead: DeadMessage): Promise<void> {
+  const subject = subjects.deadLetter(dead.stream, dead.sequence);
+  const earlier = await lastMessage(connection, streams.deadLetters, subject);
+  if (earlier !== null && Buffer.compare(earlier.bytes, dead.bytes) === 0) return;
+  const history = await attemptHistory(connection, dead.bytes);
   await store(connection, {
     stream: streams.deadLetters,
-    subject: subjects.deadLetter(dead.stream, dead.sequence),
+    subject,
     bytes: dead.bytes,
     messageId: `dead-${dead.stream}-${dead.sequence}`,
     headers: {
       [headerNames.subject]: dead.subject,
       [headerNames.reason]: headerText(dead.reason),
       [headerNames.deliveries]: String(dead.deliveries),
+      [headerNames.attempt]: history.map(toHeaderLine),
     },
   });
 }
 
 export class JetStreamDeadLetters implements DeadLetters {
   readonly #connection: Connection;
+  readonly #results: JetStreamResultStore;
 
   constructor(connection: Connection) {
     this.#connection = connection;
+    this.#results = new JetStreamResultStore(connection);
   }
 
   async list(): Promise<DeadLetter[]> {
@@ -58,15 +82,40 @@ export class JetStreamDeadLetters implements DeadLetters {
     return letters;
   }
 
+  async get(sequence: number): Promise<DeadLetter> {
+    return await this.#find(sequence);
+  }
+
   async requeue(sequence: number): Promise<void> {
     const letter = await this.#find(sequence);
+    const lease = await this.#holdUnended(letter);
     try {
       await store(this.#connection, { stream: letter.stream, subject: letter.subject, bytes: letter.payload });
     } catch (error) {
       // Already queued again: what was wanted is so.
       if (!isBusCode(error, "BUS_CONFLICT")) throw error;
+    } finally {
+      await lease?.release();
     }
     await this.#delete(streams.deadLetters, sequence);
+  }
+
+  /**
+   * A task that has ended would be queued, found to have ended, and removed: nothing would come of it. Its lease is held
+   * meanwhile, so that no reconciler ends it between the look and the queueing.
+   */
+  async #holdUnended(letter: DeadLetter): Promise<Lease | null> {
+    const task = taskOf(letter);
+    if (task === null) {
+      const [, , , campaign, id] = letter.subject.split(".");
+      const hasEnded = await this.#results.has(campaign as CampaignId, id as TaskId);
+      if (hasEnded) throw ended(letter);
+      return null;
+    }
+    const bus = { results: this.#results, leases: new BucketLeaseStore(this.#connection) };
+    const opening = await openTask(bus, task, { worker: operator });
+    if (opening.kind === "open") return opening.lease;
+    throw opening.kind === "done" ? ended(letter) : held(letter);
   }
 
   async drop(sequence: number): Promise<void> {
@@ -100,6 +149,8 @@ export class JetStreamDeadLetters implements DeadLetters {
    */
   async #sweep(pool: Pool): Promise<number> {
     const consumer = taskConsumer(pool);
+    // One that somebody has deleted is made again, and delivers what is left.
+    await ensureConsumer(this.#connection, pool);
     const info = await patiently(this.#connection, `inspect consumer ${consumer}`, () =>
       this.#connection.manager.consumers.info(streams.tasks, consumer),
     );
@@ -155,5 +206,34 @@ function toDeadLetter(message: StoredMessage): DeadLetter {
     deliveries: Number(message.header(headerNames.deliveries)),
     payload: message.bytes,
     at: message.at,
+    history: fromHeaderLines(message.headers(headerNames.attempt)),
   };
+}
+
+/** Null for what is no task, or one of a form that is not known here. */
+function taskOf({ payload }: DeadLetter): Task | null {
+  try {
+    return decode(Task, payload);
+  } catch {
+    return null;
+  }
+}
+
+function ended({ sequence, subject }: DeadLetter): HindcastError {
+  return new HindcastError({
+    code: "BUS_CONFLICT",
+    boundary: "bus",
+    message:
+      `dead letter ${sequence} (${subject}) was not requeued: its task has a terminal record, which stands for ever. ` +
+      `Run its campaign again to have it done (answered model calls are not bought again), and drop the letter.`,
+  });
+}
+
+function held({ sequence, subject }: DeadLetter): HindcastError {
+  return new HindcastError({
+    code: "BUS_CONFLICT",
+    boundary: "bus",
+    message: `dead letter ${sequence} (${subject}) was not requeued: a worker still holds its task; try again in a minute`,
+    retryable: true,
+  });
 }

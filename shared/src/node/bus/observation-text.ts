@@ -6,12 +6,14 @@ import type { BlobStore } from "./bus.ts";
 
 export async function withTextOutside(blobs: BlobStore, record: TrajectoryRecord): Promise<StoredTrajectoryRecord> {
   if (record.kind === "episode.started") return { ...record, initial: await outside(blobs, record.initial) };
+  if (record.kind !== "step.recorded") return record;
   return { ...record, step: { ...record.step, observed: await outside(blobs, record.step.observed) } };
 }
 
 /** @throws BUS_NOT_FOUND when the text's blob is gone */
 export async function withTextInside(blobs: BlobStore, record: StoredTrajectoryRecord): Promise<TrajectoryRecord> {
   if (record.kind === "episode.started") return { ...record, initial: await inside(blobs, record.initial) };
+  if (record.kind !== "step.recorded") return record;
   return { ...record, step: { ...record.step, observed: await inside(blobs, record.step.observed) } };
 }
 

@@ -18,7 +18,8 @@ export interface StoreOptions {
   expectedSequence?: number;
   /** Time to live of the message, at least a second; the stream must allow it. */
   ttlMs?: number;
-  headers?: Readonly<Record<string, string>>;
+  /** A list gives several headers of one name. */
+  headers?: Readonly<Record<string, string | readonly string[]>>;
   signal?: AbortSignal;
 }
 
@@ -63,7 +64,9 @@ export async function store(connection: Connection, options: StoreOptions): Prom
 
 function toHeaders(options: StoreOptions): MsgHdrs {
   const result = headers();
-  for (const [name, value] of Object.entries(options.headers ?? {})) result.set(name, headerText(value));
+  for (const [name, value] of Object.entries(options.headers ?? {})) {
+    for (const line of typeof value === "string" ? [value] : value) result.append(name, headerText(line));
+  }
   if (options.ttlMs !== undefined) result.set("Nats-TTL", `${Math.max(1_000, Math.ceil(options.ttlMs))}ms`);
   return result;
 }

@@ -16,6 +16,8 @@ export interface StoredMessage {
   at: string;
   /** Empty text when there is no such header. */
   header(name: string): string;
+  /** All headers of the name. */
+  headers(name: string): readonly string[];
 }
 
 /** The newest message whose subject matches, or null. */
@@ -127,6 +129,7 @@ function fromStored(message: StoredMsg): StoredMessage {
     bytes: message.data,
     at: message.time.toISOString(),
     header: (name) => message.header.get(name),
+    headers: (name) => message.header.values(name),
   };
 }
 
@@ -138,5 +141,6 @@ function fromDirect(message: Msg): StoredMessage {
     bytes: message.data,
     at: new Date(header("Nats-Time-Stamp")).toISOString(),
     header,
+    headers: (name) => message.headers?.values(name) ?? [],
   };
 }

@@ -169,7 +169,8 @@ export async function ensureTopology(connection: Connection, options: TopologyOp
   for (const pool of options.pools) await ensureConsumer(connection, pool);
 }
 
-async function ensureConsumer(connection: Connection, pool: Pool): Promise<void> {
+/** Creates the pool's consumer or updates it. Idempotent. */
+export async function ensureConsumer(connection: Connection, pool: Pool): Promise<void> {
   const { consumers } = connection.manager;
   // Parked pulls cannot be changed in a consumer that exists; the server refuses the whole update for it.
   const { max_waiting, durable_name, ...changeable } = consumerDefinition(pool);

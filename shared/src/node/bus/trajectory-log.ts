@@ -1,4 +1,5 @@
 import type { CampaignId, EpisodeId } from "../../domain/ids.ts";
+import { messageOf } from "../../errors.ts";
 import { decode, encode } from "../../protocol/envelope.ts";
 import { streams, subjects } from "../../protocol/subjects.ts";
 import { StoredTrajectoryRecord, type TrajectoryRecord } from "../../protocol/trajectory-record.ts";
@@ -34,7 +35,8 @@ export class JetStreamTrajectoryLog implements TrajectoryLog {
     const records: { record: TrajectoryRecord; bytes: Uint8Array }[] = [];
     const seen = new Set<string>();
     for await (const message of readAll(this.#connection, streams.trajectories, filter)) {
-      const stored = decode(StoredTrajectoryRecord, message.bytes);
+      const stored = this.#read(message.subject, message.bytes);
+      if (stored === null) continue;
       // A retry after an outage longer than the server's duplicate window is stored twice; the first copy counts.
       const key = recordMessageId(stored);
       if (seen.has(key)) continue;
@@ -43,13 +45,37 @@ export class JetStreamTrajectoryLog implements TrajectoryLog {
     }
     return records.toSorted((a, b) => a.record.attempt - b.record.attempt);
   }
+
+  /**
+   * A record that cannot be read stays in its stream for a reader that knows it; here it is reported and passed over. A
+   * step that is missing leaves a gap, and an attempt with a gap is no evidence.
+   */
+  #read(subject: string, bytes: Uint8Array): StoredTrajectoryRecord | null {
+    try {
+      return decode(StoredTrajectoryRecord, bytes);
+    } catch (error) {
+      this.#connection.report(`unreadable trajectory record ${subject}: ${messageOf(error)}`);
+      return null;
+    }
+  }
 }
 
 /**
- * `<episode>:<attempt>:<token>:<n>`; n is 0 for the start and the index of the step otherwise. Without the token the
- * server would take a new owner's record for a repetition of what a zombie wrote under the same attempt.
+ * `<episode>:<attempt>:<token>:<n>`; n is 0 for the start, the index of a step, `<task>:<kind>` for any other record.
+ * Without the token the server would take a new owner's record for a repetition of what a zombie wrote under the same
+ * attempt.
  */
 function recordMessageId(record: StoredTrajectoryRecord): string {
-  const n = record.kind === "episode.started" ? 0 : record.step.index;
-  return `${record.episodeId}:${record.attempt}:${record.fencingToken}:${n}`;
+  return `${record.episodeId}:${record.attempt}:${record.fencingToken}:${placeOf(record)}`;
+}
+
+function placeOf(record: StoredTrajectoryRecord): number | string {
+  switch (record.kind) {
+    case "episode.started":
+      return 0;
+    case "step.recorded":
+      return record.step.index;
+    default:
+      return `${record.taskId}:${record.kind}`;
+  }
 }

@@ -1,0 +1,96 @@
+// A rollout agent as a process of its own, put together from the agent's parts with what a fault test needs: a short
+// lease, steps that take their time, a world that kills the process, a guarantee taken away. Started by `agents.ts`.
+import { setTimeout as delay } from "node:timers/promises";
+import { CampaignRecord, type EnvironmentKind, type RolloutTask, type WorkerId } from "@hindcast/shared";
+import {
+  Cancellations,
+  connectBus,
+  createLogger,
+  createModels,
+  modelVariables,
+  readConfig,
+  runLeaseLoop,
+} from "@hindcast/shared/node";
+import { Registry } from "prom-client";
+import type { Environment, EnvironmentProvider } from "../../rollout-agent/src/environment/environment.ts";
+import { createEnvironmentProvider } from "../../rollout-agent/src/environment/index.ts";
+import { AgentMetrics } from "../../rollout-agent/src/metrics.ts";
+import { createBubblewrap, defaultGuestPath } from "../../rollout-agent/src/sandbox/bubblewrap.ts";
+import { ReplayHandler } from "../../rollout-agent/src/worker/replay-handler.ts";
+import { RolloutHandler } from "../../rollout-agent/src/worker/rollout-handler.ts";
+import { TaskDispatcher } from "../../rollout-agent/src/worker/task-dispatcher.ts";
+import type { Weakened } from "../../rollout-agent/src/worker/weakened.ts";
+import type { TestOptions } from "./nats-server.ts";
+
+export interface AgentProcessOptions {
+  bus: TestOptions;
+  workerId: WorkerId;
+  pool: string;
+  slots: number;
+  leaseTtlMs: number;
+  /** Before each step. */
+  stepMs: number;
+  /** A step with this word in its action kills the process, as memory that runs out would. */
+  deadlyWord: string | null;
+  weakened: Weakened;
+  /** Answers are bought without a record of them. */
+  isJournalOff: boolean;
+}
+
+const options = JSON.parse(process.argv[2] ?? "") as AgentProcessOptions;
+const { workerId, pool, slots, leaseTtlMs, weakened } = options;
+const logger = createLogger({ name: workerId, level: "info" });
+const bus = await connectBus({ ...options.bus, onStatus: (status) => logger.info({ event: "bus.status", status }) });
+const never = new AbortController().signal;
+
+const sandboxes = createBubblewrap({ guestPath: defaultGuestPath, log: logger });
+const environments = (kind: EnvironmentKind): EnvironmentProvider => {
+  const provider = createEnvironmentProvider(kind, { sandboxes });
+  return { ...provider, problems: () => provider.problems(), create: (given) => hindered(provider.create(given)) };
+};
+
+function hindered(environment: Environment): Environment {
+  const step: Environment["step"] = async (action, signal) => {
+    await delay(options.stepMs, undefined, { signal });
+    if (options.deadlyWord !== null && JSON.stringify(action).includes(options.deadlyWord)) {
+      process.kill(process.pid, "SIGKILL");
+    }
+    return await environment.step(action, signal);
+  };
+  return new Proxy(environment, {
+    get: (target, key) => {
+      if (key === "step") return step;
+      const value: unknown = Reflect.get(target, key);
+      return typeof value === "function" ? (value.bind(target) as unknown) : value;
+    },
+  });
+}
+
+const config = readConfig(modelVariables);
+const journal = { get: () => Promise.resolve(null), create: () => Promise.resolve(1) };
+const modelBus = options.isJournalOff
+  ? new Proxy(bus, { get: (target, key) => (key === "records" ? () => journal : Reflect.get(target, key)) })
+  : bus;
+const shared = { bus, workerId, environments, logger, drain: never, leaseTtlMs };
+const cancellations = new Cancellations();
+const following = cancellations.follow(bus.records("CAMPAIGNS", CampaignRecord), never);
+following.catch((error: unknown) => logger.error({ err: error }));
+const rollouts = new RolloutHandler({
+  ...shared,
+  model: createModels({ config, bus: modelBus, logger }) as (
+    id: RolloutTask["model"],
+  ) => ReturnType<ReturnType<typeof createModels>>,
+  cancellations,
+  metrics: new AgentMetrics(new Registry()),
+  weakened,
+});
+logger.info({ event: "process.ready" });
+await runLeaseLoop({
+  bus,
+  pool,
+  slots,
+  handler: new TaskDispatcher(rollouts, new ReplayHandler(shared)),
+  logger,
+  drain: never,
+  abort: never,
+});

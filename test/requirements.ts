@@ -131,6 +131,11 @@ export const requirements = {
   "5.chaos.checked": "the checker of the runs with real faults sees what is wrong",
   "5.chaos.cluster":
     "real processes and three real servers under random faults lose nothing, double nothing and pay nothing twice",
+  "5.10.agent-crash": "a task that kills its agent is set aside after bounded deliveries, with payload and history",
+  "5.10.campaign-crash": "a campaign that ends its coordinator is taken up a bounded number of times and then fails",
+  "5.10.index-crash": "a demonstration that ends the index process is found, passed over, set aside and counted",
+  "5.10.schema-evolution": "records written by an earlier version 1 are read with the same meaning for ever",
+  "5.10.unknown-versions": "records of unknown versions are kept byte for byte, passed over and counted everywhere",
   "5.sim.invariants":
     "simulated campaigns hold I1 to I7, pay nothing twice, no dollar over a limit, and end as the undisturbed one, under seeded faults of every kind",
   "5.sim.lost-between-servers": "a delivery that is lost while its connection holds is noticed and asked for again",

@@ -18,6 +18,7 @@ import { type Lease, pause } from "@hindcast/shared/node";
 import pMap from "p-map";
 import type { CampaignRecords } from "./campaign-records.ts";
 import { type CampaignDeps, runCampaign } from "./campaign-run.ts";
+import { layDown, takeUp } from "./campaign-take-up.ts";
 import { Steering } from "./steering.ts";
 
 /** Campaigns whose leases are looked at at once. */
@@ -131,6 +132,7 @@ export class CampaignLeadership {
     { signal, steering }: { signal: AbortSignal; steering: Steering },
   ): Promise<void> {
     try {
+      await takeUp(this.#deps.bus, this.#records, record.id);
       const { report, failure } = await runCampaign(record, this.#deps, signal, steering);
       const blob = await this.#deps.bus.blobs.put(gzipSync(JSON.stringify(report)));
       signal.throwIfAborted();
@@ -138,8 +140,17 @@ export class CampaignLeadership {
       else await this.#fail(record.id, failure, blob, leader);
     } catch (error) {
       // Letting go is not an end: the record stays as it is, and cancelling has written its own.
-      if (signal.aborted || steering.rest.aborted) return;
+      if (signal.aborted || steering.rest.aborted) return await this.#layDown(record.id);
       await this.#fail(record.id, toHindcastError(error, "campaign"), null, leader);
+    }
+  }
+
+  async #layDown(id: CampaignId): Promise<void> {
+    try {
+      await layDown(this.#records, id);
+    } catch (error) {
+      // At worst this letting go counts as a crash.
+      this.#deps.logger.warn({ event: "campaign.not-laid-down", campaignId: id, err: error }, messageOf(error));
     }
   }
 

@@ -53,6 +53,7 @@ export class CampaignRecords {
         resumed: 0,
         tuning: {},
         forgottenAt: null,
+        takenUp: { times: 0, newestResult: 0 },
       };
       try {
         await this.#store.create(record.id, record);
@@ -102,6 +103,16 @@ export class CampaignRecords {
   /** @throws CAMPAIGN_NOT_FOUND, CAMPAIGN_ENDED */
   async retune(id: CampaignId, tuning: CampaignTuning): Promise<CampaignChange> {
     return await this.#steer(id, "retuned", (record) => ({ ...record, tuning: { ...record.tuning, ...tuning } }));
+  }
+
+  /** Changes how often a campaign has been taken up; of one that has ended nobody asks any more. */
+  async countTakeUps(
+    id: CampaignId,
+    next: (takenUp: CampaignRecord["takenUp"]) => CampaignRecord["takenUp"],
+  ): Promise<CampaignRecord> {
+    return await this.#change(id, (record) =>
+      isOver(record.state) ? null : { ...record, takenUp: next(record.takenUp) },
+    );
   }
 
   async #steer(

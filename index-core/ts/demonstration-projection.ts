@@ -10,6 +10,7 @@ import {
   partitionOf,
 } from "@hindcast/shared";
 import type { DemonstrationEntry, DemonstrationLog, Logger } from "@hindcast/shared/node";
+import { CrashGuard } from "./crash-guard.ts";
 import { Pieces } from "./pieces.ts";
 import type { TextEmbedder } from "./retrieval-index.ts";
 import type { RejectionReason } from "./retrieval-metrics.ts";
@@ -29,6 +30,10 @@ export interface ProjectionOptions {
   embedder?: TextEmbedder | null;
   /** Part of a divided corpus: other partitions' demonstrations are passed over. */
   partition?: { index: number; of: number };
+  /** Remembers what ends the process. @default one that forgets */
+  guard?: CrashGuard;
+  /** Keeps a copy of a message that is passed over because it ended the process too often. */
+  quarantine?: (sequence: number) => Promise<void>;
   /**
    * Writes what is applied up to a sequence. Called between two batches, after `checkpointMessagesMax` messages or
    * `checkpointEveryMs`; a failure is logged and costs a longer replay.
@@ -50,6 +55,7 @@ interface Waiter {
 
 export class DemonstrationProjection {
   readonly #options: ProjectionOptions;
+  readonly #guard: CrashGuard;
   readonly #waiters = new Set<Waiter>();
   readonly #stop = new AbortController();
   /** Of the run: when it aborts, what is being applied is given up and comes again at the next start. */
@@ -61,6 +67,7 @@ export class DemonstrationProjection {
 
   constructor(options: ProjectionOptions) {
     this.#options = options;
+    this.#guard = options.guard ?? new CrashGuard(null);
     this.#appliedSequence = options.index.sequence;
     this.#checkpoint = { sequence: options.index.sequence, at: performance.now() };
   }
@@ -127,8 +134,9 @@ export class DemonstrationProjection {
   async #applyPending(): Promise<void> {
     try {
       while (this.#pending.length > 0) {
-        const entries = this.#pending.splice(0, limits.projectionBatchMax);
-        await this.#apply(entries.filter(({ id }) => this.#isOwn(id)));
+        const from = this.#pending[0]?.sequence ?? 0;
+        const entries = this.#pending.splice(0, this.#guard.batchMax(from));
+        await this.#applyGuarded(entries.filter(({ id }) => this.#isOwn(id)));
         this.#advance(entries.at(-1)?.sequence ?? 0);
         if (this.#isCheckpointDue()) await this.#writeCheckpoint();
       }
@@ -137,6 +145,28 @@ export class DemonstrationProjection {
     } finally {
       this.#applying = null;
     }
+  }
+
+  async #applyGuarded(entries: DemonstrationEntry[]): Promise<void> {
+    const kept = entries.filter(({ sequence }) => !this.#guard.isSkipped(sequence));
+    for (const entry of entries) if (!kept.includes(entry)) await this.#passOver(entry);
+    const [first, last] = [kept[0], kept.at(-1)];
+    if (first === undefined || last === undefined) return;
+    this.#guard.begin(first.sequence, last.sequence);
+    try {
+      await this.#apply(kept);
+    } finally {
+      // An error is no crash: whatever it leads to, the process was there to see it.
+      this.#guard.end();
+    }
+  }
+
+  /** The index is then as if the message had been retired: an older one under its id must not stand for it. */
+  async #passOver({ id, sequence }: DemonstrationEntry): Promise<void> {
+    const problem = `its application ended the process ${limits.crashesMax} times`;
+    this.#reject(id, sequence, { problem, reason: "crashed" });
+    await this.#options.index.remove([id]);
+    await this.#options.quarantine?.(sequence);
   }
 
   /** In the order of the stream, which decides where graphs begin: replicas must not batch it differently. */

@@ -1,8 +1,9 @@
 // A retrieval replica: opens its index, or a newer one that another replica has published, catches up with the
 // demonstrations stream, joins the queue group, and follows.
 import { join } from "node:path";
-import { HindcastError } from "@hindcast/shared";
+import { HindcastError, limits, streams } from "@hindcast/shared";
 import { createIndexEmbedder, indexVariables, modelVariables, runService } from "@hindcast/shared/node";
+import { CrashGuard } from "./crash-guard.ts";
 import type { DemonstrationIndex } from "./demonstration-index.ts";
 import { DemonstrationProjection, endOfStream } from "./demonstration-projection.ts";
 import { openIndex } from "./open-index.ts";
@@ -53,6 +54,13 @@ await runService("index-core", variables, async ({ config, logger, shutdown, reg
     embedder,
     partition,
     onRejected: (reason) => metrics.rejectedFor(reason),
+    // Beside the folder, which is replaced as a whole.
+    guard: new CrashGuard(folder === null ? null : `${folder}.applying.json`),
+    quarantine: (sequence) =>
+      bus.deadLetters.keepCopy(streams.demonstrations, sequence, {
+        reason: "its application ended the index's process",
+        deliveries: limits.crashesMax,
+      }),
     ...(exchange === null
       ? {}
       : { checkpoint: async (sequence) => await exchange.offer(await index.checkpoint(sequence), draining) }),

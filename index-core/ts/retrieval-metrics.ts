@@ -8,8 +8,8 @@ import type { RetrievalIndex } from "./retrieval-index.ts";
 /** `none` where it makes no difference how vectors are compared. */
 export type Strategy = Explanation["parts"][number]["strategy"] | "none";
 export type Stage = "queue" | "embed" | "encode" | keyof Explanation["microseconds"];
-/** `unreadable` and `refused` are of the stream, the others of requests. */
-export type RejectionReason = "unreadable" | "refused" | "frame" | "dimension" | "embedder";
+/** `unreadable`, `refused` and `crashed` are of the stream, the others of requests. */
+export type RejectionReason = "unreadable" | "refused" | "crashed" | "frame" | "dimension" | "embedder";
 
 const seconds = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5];
 /** One scrape reads many gauges; the index is asked once for all of them. */

@@ -124,6 +124,11 @@ export const limits = {
   snapshotOtherVersionMs: 7 * 86_400_000,
   /** Demonstrations read ahead of the index; bounds what a replica holds twice while it catches up. */
   projectionBatchMax: 256,
+  /** Times that one message may end the process that applies it before it is passed over, and how many are remembered. */
+  crashesMax: 3,
+  crashSkipsMax: 1_000,
+  /** Times in a row that a campaign may be taken up without a result coming of it or an orderly stop, before it fails. */
+  campaignTakeUpsMax: 10,
   /** A replica that finds no demonstrations stream waits this long for a coordinator to create it. */
   streamWaitMsMax: 60_000,
   /** Reply to a request: max_payload of 1 MiB less room for headers. */

@@ -26,6 +26,8 @@ describe("dead letters", () => {
     raw = await rawNats(nats);
   });
   afterEach(async () => {
+    // Consumers as they were: some tests change them.
+    await coordinator.ensureTopology({ pools: [testPool], replicas: 1, tasksBytesMax: 64 * 1024 * 1024 });
     for (const stream of [streams.tasks, streams.deadLetters, streams.advisories])
       await raw.manager.streams.purge(stream);
   });

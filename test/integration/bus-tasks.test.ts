@@ -181,7 +181,7 @@ describe("the task queue", () => {
     const letters = await coordinator.deadLetters.list();
     expect(letters.map((letter) => Buffer.from(letter.payload).toString())).toEqual([payload]);
     expect(letters[0]?.reason).toContain(code);
-    expect(statuses.filter((status) => status.startsWith(`unreadable ${code}`))).toHaveLength(1);
+    expect(statuses.filter((status) => status.startsWith("unreadable task") && status.endsWith(code))).toHaveLength(1);
     expect(await coordinator.tasks.backlog(testPool)).toEqual({ queued: 0, working: 1 });
   });
 

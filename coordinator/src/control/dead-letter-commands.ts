@@ -1,4 +1,4 @@
-import { type CampaignId, type Change, decode, limits, Task } from "@hindcast/shared";
+import { type Change, decode, HindcastError, limits, streams, Task } from "@hindcast/shared";
 import type { Bus, DeadLetter } from "@hindcast/shared/node";
 import { unchanged, unknownTarget } from "./targets.ts";
 
@@ -6,19 +6,21 @@ interface Letter {
   letter: DeadLetter;
   /** Null for what this version cannot read; its subject still says whose it was. */
   task: Task | null;
-  taskId: string;
-  campaign: string;
+  /** Of the task, or of whatever else it is. */
+  name: string;
+  /** Null for what belongs to none. */
+  campaign: string | null;
 }
 
 /**
  * Puts dead letters back into their queues: one by its number, one by its task, a campaign's, or all.
  * @throws BUS_NOT_FOUND when nothing is called so
  */
-export async function requeue(bus: Pick<Bus, "deadLetters" | "results">, target: string | null): Promise<Change[]> {
+export async function requeue(bus: Pick<Bus, "deadLetters">, target: string | null): Promise<Change[]> {
   const letters = (await bus.deadLetters.list()).map(readLetter);
-  const wanted = target === null ? letters : letters.filter((letter) => isCalled(letter, target));
+  const wanted = target === null ? letters : letters.filter((letter) => namesOf(letter).includes(target));
   if (wanted.length === 0 && target !== null) {
-    const names = letters.flatMap(({ letter, taskId, campaign }) => [String(letter.sequence), taskId, campaign]);
+    const names = letters.flatMap(namesOf);
     throw unknownTarget(target, "dead letter, task or campaign with dead letters", names);
   }
   const changes: Change[] = [];
@@ -31,28 +33,26 @@ export async function requeue(bus: Pick<Bus, "deadLetters" | "results">, target:
   return changes;
 }
 
-async function requeueOne(
-  bus: Pick<Bus, "deadLetters" | "results">,
-  { letter, task, taskId }: Letter,
-): Promise<Change> {
-  const what = { what: `dead letter ${letter.sequence} (${taskId})`, campaignId: task?.campaignId ?? null };
-  const result = task === null ? null : await bus.results.get(task.campaignId, task.taskId);
-  if (result !== null) {
-    const problem =
-      "its task has its terminal record, which is written once: no worker would do anything. `hindcast dead-letters drop` removes it";
-    return unchanged(what, "dead", problem);
+/** What a requeue would help nothing, of a task that has ended or is held, stays and says why. */
+async function requeueOne(bus: Pick<Bus, "deadLetters">, { letter, task, name }: Letter): Promise<Change> {
+  const what = { what: `dead letter ${letter.sequence} (${name})`, campaignId: task?.campaignId ?? null };
+  try {
+    await bus.deadLetters.requeue(letter.sequence);
+  } catch (error) {
+    if (!(error instanceof HindcastError && error.code === "BUS_CONFLICT")) throw error;
+    return unchanged(what, "dead", error.message);
   }
-  await bus.deadLetters.requeue(letter.sequence);
   return { ...what, before: "dead", after: "queued", problem: null };
 }
 
-function isCalled({ letter, taskId, campaign }: Letter, target: string): boolean {
-  return [String(letter.sequence), taskId, campaign].includes(target);
+function namesOf({ letter, name, campaign }: Letter): string[] {
+  return [String(letter.sequence), name, ...(campaign === null ? [] : [campaign])];
 }
 
 function readLetter(letter: DeadLetter): Letter {
-  const [campaign = "", taskId = ""] = letter.subject.split(".").slice(3);
-  return { letter, task: readTask(letter), taskId, campaign: campaign as CampaignId };
+  const tokens = letter.subject.split(".");
+  const campaign = letter.stream === streams.tasks ? (tokens[3] ?? null) : null;
+  return { letter, task: readTask(letter), name: tokens.at(-1) ?? "", campaign };
 }
 
 function readTask({ payload }: DeadLetter): Task | null {

@@ -113,5 +113,12 @@ export const CampaignRecord = z.strictObject({
   tuning: CampaignTuning.default({}),
   /** When its steps and terminal records were removed on request. */
   forgottenAt: Timestamp.nullable().default(null),
+  /**
+   * How often in a row it was taken up without an orderly stop, while the newest result of it stayed the one at this
+   * sequence of the results stream. One that ends its coordinator is found out by this.
+   */
+  takenUp: z
+    .strictObject({ times: z.int().nonnegative(), newestResult: z.int().nonnegative() })
+    .default({ times: 0, newestResult: 0 }),
 });
 export type CampaignRecord = z.infer<typeof CampaignRecord>;

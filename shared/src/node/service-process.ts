@@ -9,6 +9,7 @@ import { type ConfigOf, readConfig } from "./config.ts";
 import { busVariables, type EnvironmentVariables, processVariables } from "./environment-variables.ts";
 import { runProcess, type Shutdown } from "./lifecycle.ts";
 import { createLogger, type Logger } from "./logger.ts";
+import { countUnreadable } from "./unreadable-counter.ts";
 
 const commonVariables = { ...processVariables, ...busVariables };
 
@@ -43,13 +44,17 @@ export async function runService<V extends EnvironmentVariables>(
       shutdown.defer("admin", () => admin.close());
       logger.info({ event: "admin.listening", port: admin.port });
     }
+    const count = countUnreadable(registry);
     const bus = await connectBus({
       servers: natsUrl,
       credentials: natsUser === null ? null : { user: natsUser, password: natsPassword ?? "" },
       name: natsUser === null || natsUser === name ? name : `${name} ${natsUser}`,
       // Replies come under a prefix of the user's own: permissions confine them to it.
       ...(natsUser === null ? {} : { inboxPrefix: `_INBOX_${natsUser}` }),
-      onStatus: (status) => logger.info({ event: "bus.status", status }),
+      onStatus: (status) => {
+        count(status);
+        logger.info({ event: "bus.status", status });
+      },
     });
     shutdown.defer("bus", () => bus.close());
     await start({ config, logger, shutdown, registry, bus });

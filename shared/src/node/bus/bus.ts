@@ -116,6 +116,8 @@ export interface ResultStore {
   /** Whether the task has its terminal record, readable here or not; asked of the stream's leader. */
   has(campaign: CampaignId, task: TaskId): Promise<boolean>;
   get(campaign: CampaignId, task: TaskId): Promise<TaskResult | null>;
+  /** Stream sequence of the campaign's newest result; 0 if it has none. */
+  newest(campaign: CampaignId): Promise<number>;
   /** Every result of the campaign that is stored now, in the order of storage. */
   list(campaign: CampaignId): Promise<TaskResult[]>;
   /** The same, one after the other, for campaigns whose results do not fit into memory. */
@@ -249,6 +251,8 @@ export interface DeadLetters {
    */
   requeue(sequence: number): Promise<void>;
   drop(sequence: number): Promise<void>;
+  /** Stores a copy of a message that stays in its own stream but is worked on no more. Idempotent. */
+  keepCopy(stream: string, sequence: number, why: { reason: string; deliveries: number }): Promise<void>;
   /**
    * Finds tasks that no consumer will ever deliver again (max_deliver reached by workers that died) and moves them
    * here. @returns how many were moved.

@@ -1,6 +1,7 @@
 // Dead letters are ours: JetStream leaves a message that reached max_deliver in the work queue, invisible for ever.
 // Workers move what they give up on; the reconciler moves what died with its workers. Any number of reconcilers may
 // run: what one has moved the other no longer finds.
+import { type ConsumerInfo, JetStreamApiError } from "@nats-io/jetstream";
 import { z } from "zod";
 import { HindcastError } from "../../errors.ts";
 import type { CampaignId, TaskId, WorkerId } from "../../domain/ids.ts";
@@ -9,7 +10,7 @@ import { type Pool, streams, subjects, taskConsumer } from "../../protocol/subje
 import { Task } from "../../protocol/task.ts";
 import { openTask } from "../commit.ts";
 import { attemptHistory, fromHeaderLines, toHeaderLine } from "./attempt-history.ts";
-import { isBusCode } from "./bus-errors.ts";
+import { apiCodes, isBusCode } from "./bus-errors.ts";
 import type { DeadLetter, DeadLetters, Lease } from "./bus.ts";
 import type { Connection } from "./connection.ts";
 import { BucketLeaseStore } from "./lease-store.ts";
@@ -106,6 +107,7 @@ export class JetStreamDeadLetters implements DeadLetters {
    */
   async #holdUnended(letter: DeadLetter): Promise<Lease | null> {
     const task = taskOf(letter);
+    if (letter.stream !== streams.tasks) return null;
     if (task === null) {
       const [, , , campaign, id] = letter.subject.split(".");
       const hasEnded = await this.#results.has(campaign as CampaignId, id as TaskId);
@@ -121,6 +123,19 @@ export class JetStreamDeadLetters implements DeadLetters {
   async drop(sequence: number): Promise<void> {
     await this.#find(sequence);
     await this.#delete(streams.deadLetters, sequence);
+  }
+
+  async keepCopy(stream: string, sequence: number, why: { reason: string; deliveries: number }): Promise<void> {
+    const message = await messageAt(this.#connection, stream, sequence);
+    // Replaced or removed meanwhile: then nobody misses it.
+    if (message === null) return;
+    await storeDeadLetter(this.#connection, {
+      stream,
+      sequence,
+      subject: message.subject,
+      bytes: message.bytes,
+      ...why,
+    });
   }
 
   async reconcile(pools: Pool[]): Promise<number> {
@@ -148,12 +163,7 @@ export class JetStreamDeadLetters implements DeadLetters {
    * with nothing being worked on, the same holds for all that was ever delivered.
    */
   async #sweep(pool: Pool): Promise<number> {
-    const consumer = taskConsumer(pool);
-    // One that somebody has deleted is made again, and delivers what is left.
-    await ensureConsumer(this.#connection, pool);
-    const info = await patiently(this.#connection, `inspect consumer ${consumer}`, () =>
-      this.#connection.manager.consumers.info(streams.tasks, consumer),
-    );
+    const info = await this.#consumerOf(pool);
     const settled = info.num_ack_pending === 0 ? info.delivered.stream_seq : info.ack_floor.stream_seq;
     let moved = 0;
     for await (const message of readAll(this.#connection, streams.tasks, subjects.tasksOfPool(pool))) {
@@ -162,6 +172,20 @@ export class JetStreamDeadLetters implements DeadLetters {
       moved += 1;
     }
     return moved;
+  }
+
+  /** One that somebody has deleted is made again, and delivers what is left. */
+  async #consumerOf(pool: Pool): Promise<ConsumerInfo> {
+    const consumer = taskConsumer(pool);
+    return await patiently(this.#connection, `inspect consumer ${consumer}`, async () => {
+      try {
+        return await this.#connection.manager.consumers.info(streams.tasks, consumer);
+      } catch (error) {
+        if (!(error instanceof JetStreamApiError) || error.code !== apiCodes.consumerNotFound) throw error;
+        await ensureConsumer(this.#connection, pool);
+        return await this.#connection.manager.consumers.info(streams.tasks, consumer);
+      }
+    });
   }
 
   async #move(message: StoredMessage, deliveries: number): Promise<void> {

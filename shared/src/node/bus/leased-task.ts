@@ -24,7 +24,7 @@ export async function leasedTask(connection: Connection, message: Msg): Promise<
     return new Delivery(connection, message, decode(Task, message.data));
   } catch (error) {
     const { code, message: why } = toHindcastError(error, "protocol");
-    connection.report(`unreadable ${code} ${message.subject}`);
+    connection.report(`unreadable task ${message.subject}: ${code}`);
     await deadLetter(connection, message, `${code}: ${why}`).catch((failure: unknown) => {
       // Left unacknowledged, it comes again; after the last delivery the reconciler moves it.
       connection.report(`error could not dead-letter task ${delivery.streamSequence}: ${String(failure)}`);

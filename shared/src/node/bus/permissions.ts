@@ -100,6 +100,9 @@ function indexCore(inbox: string): Permissions {
       ...writeObjects(buckets.indexes),
       ...[bucketStream(buckets.indexes), indexStream].flatMap(readRange),
       `$JS.API.STREAM.PURGE.${indexStream}`,
+      // What ends the process is set aside; whether it already is.
+      `hindcast.dead.${streams.demonstrations}.*`,
+      messageGet(streams.deadLetters),
       `$KV.${buckets.vectors}.>`,
       messageGet(bucketStream(buckets.vectors)),
     ],

@@ -5,7 +5,7 @@ import type { z } from "zod";
 import { type ErrorCode, HindcastError, messageOf, toHindcastError, WireError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import { decode, encode } from "../../protocol/envelope.ts";
-import { isBusCode, isNobodyThere, toBusError } from "./bus-errors.ts";
+import { isNobodyThere, toBusError } from "./bus-errors.ts";
 import type { Endpoint, Exchange, Question } from "./bus.ts";
 import { type Connection, untilAborted } from "./connection.ts";
 import { headerText } from "./store.ts";
@@ -204,8 +204,7 @@ function read<S extends z.ZodType>(connection: Connection, schema: S, message: M
   try {
     return { value: decode(schema, message.data) };
   } catch (error) {
-    const code = isBusCode(error, "PROTOCOL_UNKNOWN_VERSION") ? "version " : "";
-    connection.report(`unreadable ${code}${message.subject}: ${messageOf(error)}`);
+    connection.report(`unreadable message ${message.subject}: ${messageOf(error)}`);
     return null;
   }
 }

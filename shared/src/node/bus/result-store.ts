@@ -40,6 +40,10 @@ export class JetStreamResultStore implements ResultStore {
     return message === null ? null : decode(TaskResult, message.bytes);
   }
 
+  async newest(campaign: CampaignId): Promise<number> {
+    return (await lastMessage(this.#connection, streams.results, subjects.resultsOfCampaign(campaign)))?.sequence ?? 0;
+  }
+
   async list(campaign: CampaignId): Promise<TaskResult[]> {
     const results: TaskResult[] = [];
     for await (const result of this.each(campaign)) results.push(result);

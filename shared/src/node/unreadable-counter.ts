@@ -1,0 +1,18 @@
+import { Counter, type Registry } from "prom-client";
+
+/** What the bus reports as `unreadable <what> …`: the kinds of its messages and the names of its buckets. */
+const unreadable = /^unreadable (task|result|trajectory record|lease|message|record in ([A-Z]+))(?![a-z])/;
+
+/** Counts messages that were kept but not read: of an unknown version or kind, or damaged. */
+export function countUnreadable(registry: Registry): (status: string) => void {
+  const counter = new Counter({
+    name: "hindcast_unreadable_total",
+    help: "Messages that were kept but not read: of an unknown version or kind, or damaged.",
+    labelNames: ["what"],
+    registers: [registry],
+  });
+  return (status) => {
+    const [, kind, bucket] = unreadable.exec(status) ?? [];
+    if (kind !== undefined) counter.inc({ what: bucket ?? kind.replace(" ", "-") });
+  };
+}

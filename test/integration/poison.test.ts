@@ -1,0 +1,147 @@
+// What ends the process that works on it is set aside after a bounded number of times.
+// Requirements: 5.10.agent-crash, 5.10.campaign-crash, 5.10.index-crash, 5.3.history
+import {
+  type CampaignId,
+  CampaignRecord,
+  type EpisodeId,
+  limits,
+  streams,
+  type TaskId,
+  type WorkerId,
+} from "@hindcast/shared";
+import { type Bus, type RecordStore, silentLogger } from "@hindcast/shared/node";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { CampaignRecords } from "../../coordinator/src/campaign-records.ts";
+import { CampaignService } from "../../coordinator/src/campaign-service.ts";
+import { layDown, takeUp } from "../../coordinator/src/campaign-take-up.ts";
+import { endDeadTasks } from "../../coordinator/src/dead-letter-reconciler.ts";
+import { startAgent } from "../support/agents.ts";
+import { aRolloutTask } from "../support/builders.ts";
+import { someSettings } from "../support/campaign-context.ts";
+import { startOpenAiEmulator } from "../support/emulators/openai.ts";
+import { aDemonstration, anEpisodeEnded } from "../support/messages.ts";
+import { aNatsServer, type TestNats, testPool } from "../support/nats-server.ts";
+import { rawNats, shortenAckWait } from "../support/raw-nats.ts";
+
+const never = new AbortController().signal;
+let nats: TestNats;
+let coordinator: Bus;
+
+beforeAll(async () => {
+  nats = await aNatsServer();
+  coordinator = await nats.coordinator();
+});
+afterAll(() => nats[Symbol.asyncDispose]());
+
+describe("a task that kills its agent", () => {
+  it("is set aside after its last delivery, with its payload and who died of it", async () => {
+    await using raw = await rawNats(nats);
+    const deliveriesMax = 3;
+    await shortenAckWait(raw, 1_000, { max_deliver: deliveriesMax });
+    await using policy = await startOpenAiEmulator();
+    policy.replyAlways(() => ({ kind: "answer", text: "REASON: now\nACTION: poison" }));
+    const task = aRolloutTask({ environment: { kind: "no-op", outputBytes: 10 }, model: "openai:codestral-22b" });
+    await coordinator.tasks.publish(task, never);
+    let died = 0;
+    while (died < deliveriesMax) {
+      const agent = await startAgent(nats, policy, { deadlyWord: "poison" });
+      await new Promise((resolve) => agent.child.once("exit", resolve));
+      died += 1;
+    }
+    await using survivor = await startAgent(nats, policy, { id: "w-2", deadlyWord: "poison" });
+    await expect.poll(() => coordinator.deadLetters.reconcile([testPool]), { timeout: 15_000, interval: 250 }).toBe(1);
+    expect(survivor.child.exitCode).toBeNull();
+    const [letter] = await coordinator.deadLetters.list();
+    expect(JSON.parse(Buffer.from(letter?.payload ?? []).toString())).toEqual(task);
+    expect(letter?.deliveries).toBe(deliveriesMax);
+    expect(letter?.history).toMatchObject(
+      Array.from({ length: deliveriesMax }, (_, at) => ({
+        attempt: at + 1,
+        delivery: at + 1,
+        workerId: "w-1",
+        error: null,
+      })),
+    );
+    await expect.poll(() => endDeadTasks(coordinator), { interval: 250 }).toBe(1);
+    expect(await coordinator.results.get(task.campaignId, task.taskId)).toMatchObject({ reason: "infrastructure" });
+    // The answer was paid for once, however often its step was deadly.
+    expect(policy.requests).toHaveLength(1);
+  });
+});
+
+describe("a campaign that ends its coordinator", () => {
+  let campaigns: RecordStore<CampaignRecord>;
+  let records: CampaignRecords;
+  beforeAll(() => {
+    records = new CampaignRecords(coordinator);
+    campaigns = coordinator.records("CAMPAIGNS", CampaignRecord);
+  });
+
+  async function aRecord(id: string): Promise<CampaignId> {
+    const documents = await coordinator.blobs.put(Buffer.from("not what it should be"));
+    await campaigns.create(id, {
+      v: 1,
+      id: id as CampaignId,
+      name: id,
+      settings: someSettings,
+      documents,
+      state: "running",
+      detail: null,
+      report: null,
+      startedAt: new Date().toISOString(),
+      endedAt: null,
+      leader: null,
+      resumed: 0,
+      tuning: {},
+      forgottenAt: null,
+      takenUp: { times: 0, newestResult: 0 },
+    });
+    return id as CampaignId;
+  }
+  const timesOf = async (id: CampaignId): Promise<number | undefined> => (await campaigns.get(id))?.value.takenUp.times;
+
+  it("is taken up a bounded number of times, counted anew by every result and every orderly stop", async () => {
+    const id = await aRecord("c-7001");
+    for (let times = 1; times <= limits.campaignTakeUpsMax; times += 1) await takeUp(coordinator, records, id);
+    await layDown(records, id);
+    for (let times = 1; times <= limits.campaignTakeUpsMax; times += 1) await takeUp(coordinator, records, id);
+    const result = { campaignId: id, taskId: "task-7001" as TaskId, episodeId: "ep-7001" as EpisodeId };
+    await coordinator.results.put(anEpisodeEnded(result));
+    for (let times = 1; times <= limits.campaignTakeUpsMax; times += 1) await takeUp(coordinator, records, id);
+    await expect(takeUp(coordinator, records, id)).rejects.toThrow(
+      /ended 10 times in a row before anything came of it/,
+    );
+  });
+
+  it("then fails, and says why", async () => {
+    const id = await aRecord("c-7002");
+    for (let times = 1; times <= limits.campaignTakeUpsMax; times += 1) await takeUp(coordinator, records, id);
+    expect(await timesOf(id)).toBe(limits.campaignTakeUpsMax);
+    const model = (): never => {
+      throw new Error("nothing is bought for it any more");
+    };
+    await using service = new CampaignService({
+      bus: coordinator,
+      model,
+      logger: silentLogger,
+      workerId: "w-c1" as WorkerId,
+    });
+    await service.start();
+    await expect.poll(async () => (await campaigns.get(id))?.value.state).toBe("failed");
+    expect((await campaigns.get(id))?.value.detail).toContain(`the coordinator that ran ${id} ended`);
+  });
+});
+
+describe("a demonstration that ends the index's process", () => {
+  it("is copied to the dead letters by the index's own user, once, and stays in its stream", async () => {
+    const index = await nats.connect("index-core");
+    const sequence = await coordinator.demonstrations.put(aDemonstration("deadly"));
+    const why = { reason: "its application ended the process", deliveries: limits.crashesMax };
+    for (let time = 0; time < 2; time += 1) await index.deadLetters.keepCopy(streams.demonstrations, sequence, why);
+    const letters = (await coordinator.deadLetters.list()).filter(({ stream }) => stream === streams.demonstrations);
+    expect(letters).toMatchObject([{ subject: "hindcast.demonstration.shell.demo-deadly", ...why, history: [] }]);
+    // Requeued once the index is repaired, it comes again under a new sequence.
+    await coordinator.deadLetters.requeue(letters[0]?.sequence ?? 0);
+    expect(await coordinator.demonstrations.lastSequence()).toBeGreaterThan(sequence);
+  });
+});

@@ -131,6 +131,8 @@ export const requirements = {
   "5.chaos.checked": "the checker of the runs with real faults sees what is wrong",
   "5.chaos.cluster":
     "real processes and three real servers under random faults lose nothing, double nothing and pay nothing twice",
+  "5.8.lease-bound": "a sandbox names its lease and ends when it is lost, also while its agent is stopped",
+  "5.8.storm": "after a storm of SIGKILLs to agents no sandbox is left after twice the lease",
   "5.10.agent-crash": "a task that kills its agent is set aside after bounded deliveries, with payload and history",
   "5.10.campaign-crash": "a campaign that ends its coordinator is taken up a bounded number of times and then fails",
   "5.10.index-crash": "a demonstration that ends the index process is found, passed over, set aside and counted",

@@ -19,6 +19,7 @@ import { createEnvironmentProvider } from "./environment/index.ts";
 import { AgentMetrics } from "./metrics.ts";
 import { createBubblewrap, defaultGuestPath } from "./sandbox/bubblewrap.ts";
 import { findNodePrefix } from "./sandbox/find-node-prefix.ts";
+import { reapSandboxes } from "./sandbox/sandbox-reaper.ts";
 import { announce } from "./worker/announcement.ts";
 import { ReplayHandler } from "./worker/replay-handler.ts";
 import { RolloutHandler } from "./worker/rollout-handler.ts";
@@ -52,6 +53,17 @@ await runService("rollout-agent", { ...workerVariables, ...modelVariables }, asy
   shutdown.defer("control", () => endpoint[Symbol.asyncDispose]());
   const announcing = announce({ bus, worker, logger }, draining);
   shutdown.defer("announcement", () => announcing);
+
+  const reaping = reapSandboxes(
+    {
+      bus,
+      isOver: (campaign) => cancellations.signalFor(campaign).aborted,
+      logger,
+      onReaped: () => metrics.sandboxesReaped.inc(),
+    },
+    draining,
+  );
+  shutdown.defer("reaper", () => reaping);
 
   const shared = { bus, workerId, environments, logger, drain: draining };
   const admission = new FleetAdmission({

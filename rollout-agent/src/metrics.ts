@@ -6,6 +6,7 @@ export class AgentMetrics {
   readonly #episodes: Counter<"outcome">;
   readonly #duration: Histogram<"outcome">;
   readonly slots: Gauge;
+  readonly sandboxesReaped: Counter;
 
   constructor(registry: Registry) {
     const registers = [registry];
@@ -20,6 +21,11 @@ export class AgentMetrics {
       help: "Wall time of an episode's last attempt.",
       labelNames: ["outcome"],
       buckets: [0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600],
+      registers,
+    });
+    this.sandboxesReaped = new Counter({
+      name: "hindcast_sandboxes_reaped_total",
+      help: "Sandbox processes on this machine that were ended because their owner had lost its lease.",
       registers,
     });
     this.slots = new Gauge({

@@ -210,6 +210,8 @@ export const limits = {
   documentFileBytesMax: 50 * MiB,
   documentFilesMax: 100_000,
   documentTokensMax: 2_000,
+  /** An agent looks this often for sandboxes on its machine that nobody may work in; the second look in a row ends them. */
+  sandboxReapEveryMs: 5_000,
   /** Drain: finish the running step, snapshot, hand back. Kubernetes' grace period is set above it. */
   drainMs: 30_000,
   /** After the drain deadline or a second signal: what each closer still gets to remove sandboxes and files. */

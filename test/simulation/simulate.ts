@@ -16,6 +16,7 @@ import {
 } from "@hindcast/shared";
 import type { Admission, Bus, Model } from "@hindcast/shared/node";
 import { packDocuments } from "../../coordinator/src/campaign-run.ts";
+import { parseSandboxName } from "../../rollout-agent/src/sandbox/sandbox-name.ts";
 import { someSettings } from "../support/campaign-context.ts";
 import { aDemonstration } from "../support/messages.ts";
 import { aDocument } from "../support/scripted-generator.ts";
@@ -159,7 +160,7 @@ function programsOf(
   const environments = simulatedWorlds({
     stepMs: () => random.between(20, 2_000),
     // A replay that diverged is an outcome of its own; an episode that cannot be rebuilt begins afresh.
-    diverges: (id) => id.startsWith("ep-") && nemesis.diverges(),
+    diverges: (id) => parseSandboxName(id)?.lease.startsWith("episode.") === true && nemesis.diverges(),
     onOpen: (id) => cluster.trace.note(`${currentProcess()?.name} opens world ${id}`),
     onClose: (id) => cluster.trace.note(`${currentProcess()?.name} closes world ${id}`),
   });

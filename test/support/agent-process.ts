@@ -1,7 +1,13 @@
 // A rollout agent as a process of its own, put together from the agent's parts with what a fault test needs: a short
 // lease, steps that take their time, a world that kills the process, a guarantee taken away. Started by `agents.ts`.
 import { setTimeout as delay } from "node:timers/promises";
-import { CampaignRecord, type EnvironmentKind, type RolloutTask, type WorkerId } from "@hindcast/shared";
+import {
+  type CampaignId,
+  CampaignRecord,
+  type EnvironmentKind,
+  type RolloutTask,
+  type WorkerId,
+} from "@hindcast/shared";
 import {
   Cancellations,
   connectBus,
@@ -16,6 +22,7 @@ import type { Environment, EnvironmentProvider } from "../../rollout-agent/src/e
 import { createEnvironmentProvider } from "../../rollout-agent/src/environment/index.ts";
 import { AgentMetrics } from "../../rollout-agent/src/metrics.ts";
 import { createBubblewrap, defaultGuestPath } from "../../rollout-agent/src/sandbox/bubblewrap.ts";
+import { reapSandboxes } from "../../rollout-agent/src/sandbox/sandbox-reaper.ts";
 import { ReplayHandler } from "../../rollout-agent/src/worker/replay-handler.ts";
 import { RolloutHandler } from "../../rollout-agent/src/worker/rollout-handler.ts";
 import { TaskDispatcher } from "../../rollout-agent/src/worker/task-dispatcher.ts";
@@ -35,6 +42,8 @@ export interface AgentProcessOptions {
   weakened: Weakened;
   /** Answers are bought without a record of them. */
   isJournalOff: boolean;
+  /** Null: it does not look after the machine's sandboxes. */
+  reapEveryMs: number | null;
 }
 
 const options = JSON.parse(process.argv[2] ?? "") as AgentProcessOptions;
@@ -84,6 +93,10 @@ const rollouts = new RolloutHandler({
   metrics: new AgentMetrics(new Registry()),
   weakened,
 });
+if (options.reapEveryMs !== null) {
+  const isOver = (campaign: CampaignId): boolean => cancellations.signalFor(campaign).aborted;
+  void reapSandboxes({ bus, isOver, logger, onReaped: () => undefined, everyMs: options.reapEveryMs }, never);
+}
 logger.info({ event: "process.ready" });
 await runLeaseLoop({
   bus,

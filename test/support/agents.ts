@@ -34,6 +34,7 @@ export async function startAgent(
     deadlyWord: null,
     weakened: {},
     isJournalOff: false,
+    reapEveryMs: null,
   };
   const options: AgentProcessOptions = { ...defaults, ...more, bus, workerId };
   const child = spawn(process.execPath, ["--conditions=source", program, JSON.stringify(options)], {

@@ -51,6 +51,7 @@ describe("hindcast", () => {
     [["forget", "42"], "is no campaign id"],
     [["campaigns", "cancel", "x"], "is no campaign id"],
     [["dead-letters", "drop", "0"], "is no sequence number"],
+    [["dead-letters", "show", "x"], "is no sequence number"],
   ])("refuses %j with one sentence and a code, and starts nothing", async (args, sentence) => {
     using folder = aFolder();
     const { code, stderr } = await hindcast(args, { cwd: folder.path });

@@ -1,11 +1,17 @@
 // However the process ends that holds sandboxes, nothing of them stays: no process, no mount, no folder.
-// Requirements: 3.5.no-leaks, 3.5.isolation, 3.bad.sandbox-killed
+// Requirements: 3.5.no-leaks, 3.5.isolation, 3.bad.sandbox-killed, 5.8.lease-bound, 5.8.storm
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdir, readFile, readlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
+import { startAgent } from "../support/agents.ts";
+import { anInstruction, someLimits } from "../support/builders.ts";
+import type { Emulator } from "../support/emulators/emulator.ts";
+import { startOpenAiEmulator } from "../support/emulators/openai.ts";
+import { task } from "../support/messages.ts";
+import { aNatsServer, type TestNats } from "../support/nats-server.ts";
 
 const bubblewrap = new URL("../../rollout-agent/src/sandbox/bubblewrap.ts", import.meta.url).href;
 /** Longer than the kernel needs to end a process namespace on a busy machine. */
@@ -38,12 +44,12 @@ async function startHost(prefix: string, count: number): Promise<ChildProcess> {
   return host;
 }
 
-async function processesOf(prefix: string): Promise<string[]> {
+async function processesOf(prefix: string, separator = "-"): Promise<string[]> {
   const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
   const lines = await Promise.all(
     pids.map(async (pid) => {
       const words = (await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")).split("\0");
-      return words.some((word) => word.startsWith(`${prefix}-`)) ? `${pid} ${words.join(" ")}` : "";
+      return words.some((word) => word.startsWith(`${prefix}${separator}`)) ? `${pid} ${words.join(" ")}` : "";
     }),
   );
   return lines.filter((line) => line !== "");
@@ -143,5 +149,65 @@ describe("sandboxes", () => {
     // The host's pending command fails with SANDBOX_LOST.
     expect((await exited)[0]).toBe(7);
     await expectNothingOf(prefix);
+  });
+});
+
+describe("sandboxes of agents", () => {
+  const leaseTtlMs = 3_000;
+  /** Twice the lease, and what a busy machine needs to notice. */
+  const boundMs = 2 * leaseTtlMs + 5_000;
+  const never = new AbortController().signal;
+
+  /** Episodes whose one command outlives every test. */
+  async function busyTasks(nats: TestNats, count: number): Promise<void> {
+    const coordinator = await nats.coordinator();
+    for (let n = 1; n <= count; n += 1) {
+      const instruction = anInstruction({ text: `Wait, number ${n}` });
+      const model = "openai:codestral-22b";
+      await coordinator.tasks.publish(
+        task(n, { instruction, model, limits: { ...someLimits, stepTimeMs: 600_000 } }),
+        never,
+      );
+    }
+  }
+  async function aPolicy(): Promise<Emulator> {
+    const policy = await startOpenAiEmulator();
+    policy.replyAlways(() => ({ kind: "answer", text: "REASON: wait\nACTION: sleep 600 & sleep 600" }));
+    return policy;
+  }
+  const sandboxesOf = async (worker: string): Promise<number> =>
+    (await processesOf(worker, "/")).filter((line) => line.includes("/.hindcast-guest")).length;
+
+  it("are named after worker, campaign, lease and attempt, and end while their agent is stopped, once its lease is gone", async () => {
+    await using nats = await aNatsServer();
+    await using policy = await aPolicy();
+    await busyTasks(nats, 1);
+    await using zombie = await startAgent(nats, policy, { id: "w-1", leaseTtlMs });
+    await expect.poll(() => sandboxesOf("w-1")).toBeGreaterThan(0);
+    expect((await processesOf("w-1", "/")).join()).toContain("w-1/c-0001/episode.ep-1/1");
+    await using _ = await startAgent(nats, policy, { id: "w-2", leaseTtlMs, reapEveryMs: 300 });
+    // While the lease is held, nobody touches it.
+    await delay(1_000);
+    expect(await sandboxesOf("w-1")).toBeGreaterThan(0);
+    const stoppedAt = performance.now();
+    zombie.signal("SIGSTOP");
+    // Killed processes whose parent is stopped are not waited for: they are gone but for their number.
+    await expect.poll(() => sandboxesOf("w-1"), { timeout: boundMs, interval: 50 }).toBe(0);
+    expect(performance.now() - stoppedAt).toBeGreaterThan(500);
+    zombie.signal("SIGCONT");
+    await expect.poll(() => zombie.log, { timeout: 10_000 }).toContain("lease.lost");
+    expect(await sandboxesOf("w-1")).toBe(0);
+  });
+
+  it("leave nothing after twice the lease when all agents are killed in a storm", async () => {
+    await using nats = await aNatsServer();
+    await using policy = await aPolicy();
+    await busyTasks(nats, 6);
+    const ids = ["w-1", "w-2", "w-3"];
+    const agents = await Promise.all(ids.map((id) => startAgent(nats, policy, { id, leaseTtlMs, slots: 2 })));
+    const open = async (): Promise<number> => (await Promise.all(ids.map(sandboxesOf))).reduce((sum, n) => sum + n, 0);
+    await expect.poll(open, { timeout: 20_000 }).toBeGreaterThan(0);
+    for (const agent of agents) agent.signal("SIGKILL");
+    await expect.poll(open, { timeout: boundMs, interval: 50 }).toBe(0);
   });
 });

@@ -1,11 +1,12 @@
 // One attempt at a rollout task: open a world, continue what an earlier attempt left or begin, run the episode, close.
-import { messageOf, toHindcastError } from "@hindcast/shared";
+import { leaseOf, messageOf, toHindcastError } from "@hindcast/shared";
 import type { EpisodeEnded, RolloutTask, Trajectory, WorkerId } from "@hindcast/shared";
 import { type Bus, type Logger, type Model, onAccount } from "@hindcast/shared/node";
 import type { Environment, EnvironmentProvider } from "../environment/environment.ts";
 import { ModelPolicy } from "../policy/model-policy.ts";
 import { BusRetriever } from "../retrieval/bus-retriever.ts";
 import { noRetriever } from "../retrieval/retriever.ts";
+import { sandboxName } from "../sandbox/sandbox-name.ts";
 import { AdmissionWait } from "./admission-wait.ts";
 import { EpisodeRecorder } from "./episode-recorder.ts";
 import { runEpisode } from "./episode.ts";
@@ -144,8 +145,14 @@ class WorldOpener implements AsyncDisposable {
   open(): Environment {
     const { task } = this.#hold;
     const suffix = this.#opened.length === 0 ? "" : `-${this.#opened.length}`;
-    const environment = this.#deps.environments(task.environment.kind).create({
-      id: `${task.episodeId}-${this.#attempt}${suffix}`,
+    const { environments, workerId } = this.#deps;
+    const environment = environments(task.environment.kind).create({
+      id: sandboxName({
+        workerId,
+        campaignId: task.campaignId,
+        lease: leaseOf.episode(task.episodeId),
+        world: `${this.#attempt}${suffix}`,
+      }),
       spec: task.environment,
       limits: task.limits,
     });

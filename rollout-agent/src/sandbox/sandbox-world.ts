@@ -5,7 +5,7 @@ import { existsSync, lstatSync, readlinkSync } from "node:fs";
 export const homeDirectory = "/home/agent";
 
 /** The guest's file in the sandbox until it has started; `setup.rs` takes it away. */
-const guestFile = "/.hindcast-guest";
+export const guestFile = "/.hindcast-guest";
 const toolDirectory = "/opt/node";
 
 const userId = 1000;

@@ -8,11 +8,13 @@ import {
   type Handled,
   type Lease,
   type LeasedTask,
+  leaseOfTask,
   type Logger,
   openTask,
 } from "@hindcast/shared/node";
 import type { Environment, EnvironmentProvider, EnvironmentState } from "../environment/environment.ts";
 import { getImage } from "../episode/snapshot-images.ts";
+import { sandboxName } from "../sandbox/sandbox-name.ts";
 
 export interface ReplayDeps {
   bus: Bus;
@@ -53,9 +55,10 @@ export class ReplayHandler {
     { task, signal }: { task: ReplayTask; signal: AbortSignal },
   ): Promise<Handled> {
     const startedAt = performance.now();
-    const { environments } = this.#deps;
+    const { environments, workerId } = this.#deps;
+    const { campaignId } = task;
     await using environment = environments(task.environment.kind).create({
-      id: `${task.taskId}-${leased.deliveryCount}`,
+      id: sandboxName({ workerId, campaignId, lease: leaseOfTask(task), world: String(leased.deliveryCount) }),
       spec: task.environment,
       limits: task.limits,
     });

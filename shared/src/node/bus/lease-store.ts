@@ -1,7 +1,7 @@
 // Leases: who may write an episode, run a campaign or admit for the fleet, and with which fencing token. A lease is a
 // key with a time to live; its revision is the token. Renewal is a compare-and-set that carries the time to live again,
 // because the library's `update` would make the lease immortal. Ownership is the outcome of that write, never of a read.
-import { WorkerId } from "../../domain/ids.ts";
+import type { WorkerId } from "../../domain/ids.ts";
 import { messageOf } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import { decode, encode } from "../../protocol/envelope.ts";

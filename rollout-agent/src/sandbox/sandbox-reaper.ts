@@ -1,0 +1,81 @@
+// Ends sandboxes that nobody may work in any more. One whose agent died ends by itself (its first process dies with its
+// parent); what is left are those of an agent that lives but does not run: stopped, or hung. Every agent looks after
+// the whole machine, so that one that still runs is enough.
+import { readdir, readFile } from "node:fs/promises";
+import { type CampaignId, limits, messageOf } from "@hindcast/shared";
+import { type Bus, type Logger, pause } from "@hindcast/shared/node";
+import { guestFile } from "./sandbox-world.ts";
+import { parseSandboxName, type SandboxName } from "./sandbox-name.ts";
+
+export interface ReaperOptions {
+  bus: Pick<Bus, "leases">;
+  /** Whether a campaign was cancelled or has failed: its sandboxes end whoever holds what. */
+  isOver: (campaign: CampaignId) => boolean;
+  logger: Logger;
+  onReaped: () => void;
+  /** @default limits.sandboxReapEveryMs */
+  everyMs?: number;
+}
+
+interface FoundProcess {
+  pid: number;
+  /** Of the name and the process, so that a number that is used again is another. */
+  key: string;
+  name: SandboxName;
+}
+
+/** Looks at once and then regularly, until `signal` aborts. */
+export async function reapSandboxes(options: ReaperOptions, signal: AbortSignal): Promise<void> {
+  const { logger, everyMs = limits.sandboxReapEveryMs } = options;
+  // One that is found unwanted twice: its owner may be closing it just now.
+  let suspects = new Set<string>();
+  while (!signal.aborted) {
+    try {
+      const unwanted = await findUnwanted(options);
+      for (const found of unwanted) if (suspects.has(found.key)) end(found, options);
+      suspects = new Set(unwanted.map(({ key }) => key));
+    } catch (error) {
+      logger.warn({ event: "reaper.failed", err: error }, messageOf(error));
+    }
+    await pause(everyMs, signal);
+  }
+}
+
+async function findUnwanted({ bus, isOver }: ReaperOptions): Promise<FoundProcess[]> {
+  const unwanted: FoundProcess[] = [];
+  const wanted = new Map<string, boolean>();
+  for (const found of await findProcesses()) {
+    const { workerId, campaignId, lease } = found.name;
+    const owner = `${workerId} ${lease}`;
+    const isWanted =
+      !isOver(campaignId) && (wanted.get(owner) ?? (await bus.leases.holder(lease))?.workerId === workerId);
+    wanted.set(owner, isWanted);
+    if (!isWanted) unwanted.push(found);
+  }
+  return unwanted;
+}
+
+/** The outer process of each sandbox on this machine and the first one inside; ending either ends all of it. */
+async function findProcesses(): Promise<FoundProcess[]> {
+  const pids = (await readdir("/proc")).filter((entry) => /^\d+$/.test(entry));
+  const found: FoundProcess[] = [];
+  for (const pid of pids) {
+    // Processes end while they are looked at.
+    const words = (await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")).split("\0");
+    const at = words.lastIndexOf(guestFile);
+    const name = at < 0 ? null : parseSandboxName(words[at + 1] ?? "");
+    if (name !== null) found.push({ pid: Number(pid), key: `${pid} ${words[at + 1]}`, name });
+  }
+  return found;
+}
+
+function end({ pid, name }: FoundProcess, { logger, onReaped }: ReaperOptions): void {
+  try {
+    process.kill(pid, "SIGKILL");
+    onReaped();
+    logger.warn({ event: "sandbox.reaped", pid, ...name }, "nobody may work in it any more");
+  } catch (error) {
+    // Gone meanwhile, or another user's, whose own agents see to it.
+    logger.debug({ event: "sandbox.not-reaped", pid, err: error }, messageOf(error));
+  }
+}

@@ -77,12 +77,13 @@ async function anAgent(id: string): Promise<Agent> {
 }
 
 const task = aRolloutTask({ model: "openai:codestral-22b", limits: { ...someLimits, stepTimeMs: 60_000 } });
+/** Starts and steps; a start counts as step 0. */
 const recorded = async (): Promise<{ worker: string; step: number; at: number }[]> =>
-  (await bus.trajectories.read(task.campaignId, task.episodeId)).map(({ record }) => ({
-    worker: record.workerId,
-    step: record.kind === "step.recorded" ? record.step.index : 0,
-    at: Date.parse(record.recordedAt),
-  }));
+  (await bus.trajectories.read(task.campaignId, task.episodeId)).flatMap(({ record }) => {
+    if (record.kind !== "episode.started" && record.kind !== "step.recorded") return [];
+    const step = record.kind === "step.recorded" ? record.step.index : 0;
+    return [{ worker: record.workerId, step, at: Date.parse(record.recordedAt) }];
+  });
 
 /** No other process sleeps for just this long. */
 const longSeconds = 45.25;

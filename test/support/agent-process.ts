@@ -46,6 +46,8 @@ export interface AgentProcessOptions {
   reapEveryMs: number | null;
 }
 
+process.stdin.once("close", () => process.exit(0)).resume();
+
 const options = JSON.parse(process.argv[2] ?? "") as AgentProcessOptions;
 const { workerId, pool, slots, leaseTtlMs, weakened } = options;
 const logger = createLogger({ name: workerId, level: "info" });

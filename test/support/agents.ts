@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import type { WorkerId } from "@hindcast/shared";
+import { onTestFinished } from "vitest";
 import type { AgentProcessOptions } from "./agent-process.ts";
 import type { Emulator } from "./emulators/emulator.ts";
 import { type TestNats, testPool } from "./nats-server.ts";
@@ -38,9 +39,13 @@ export async function startAgent(
   };
   const options: AgentProcessOptions = { ...defaults, ...more, bus, workerId };
   const child = spawn(process.execPath, ["--conditions=source", program, JSON.stringify(options)], {
-    stdio: ["ignore", "pipe", "pipe"],
+    // Its standard input closes with the test's process: an agent never outlives it.
+    stdio: ["pipe", "pipe", "pipe"],
     env: { PATH: process.env["PATH"], OPENAI_API_KEY: policy.apiKey, HINDCAST_OPENAI_BASE_URL: `${policy.url}/v1` },
   });
+  // A stopped process is not killed before it goes on.
+  const kill = (): void => void (child.kill("SIGCONT"), child.kill("SIGKILL"));
+  onTestFinished(kill);
   let log = "";
   const ready = Promise.withResolvers<void>();
   const exited = once(child, "exit");
@@ -60,9 +65,7 @@ export async function startAgent(
     },
     signal: (name) => void child.kill(name),
     [Symbol.asyncDispose]: async () => {
-      // A stopped process is not killed before it goes on.
-      child.kill("SIGCONT");
-      child.kill("SIGKILL");
+      kill();
       await exited;
     },
   };

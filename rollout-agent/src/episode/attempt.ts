@@ -33,6 +33,8 @@ export interface Hold {
   task: RolloutTask;
   deliveryCount: number;
   fencingToken: number;
+  /** @throws once the lease is lost */
+  assertHeld?: () => void;
 }
 
 export async function runAttempt(
@@ -44,7 +46,15 @@ export async function runAttempt(
   const { bus, workerId } = deps;
   const inheritance = await readInheritance(bus, task, delivery);
   const { attempt } = inheritance;
-  const recorder = new EpisodeRecorder({ bus, task, workerId, attempt, fencingToken, delivery });
+  const recorder = new EpisodeRecorder({
+    bus,
+    task,
+    workerId,
+    attempt,
+    fencingToken,
+    delivery,
+    assertHeld: hold.assertHeld,
+  });
   await recorder.begun();
   try {
     return await runRecorded(deps, hold, { inheritance, recorder }, signal);

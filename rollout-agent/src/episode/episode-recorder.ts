@@ -23,6 +23,8 @@ export interface RecorderOptions {
   fencingToken: number;
   /** Which delivery of the task's message this is. */
   delivery: number;
+  /** Asked before each step is written. @throws once the lease is lost */
+  assertHeld?: (() => void) | undefined;
 }
 
 export class EpisodeRecorder {
@@ -58,6 +60,7 @@ export class EpisodeRecorder {
 
   /** @throws PROTOCOL_TOO_LARGE before anything is sent when the step does not fit a message. */
   async step(step: Step): Promise<void> {
+    this.#options.assertHeld?.();
     this.#stepBytes.push(await this.#options.bus.trajectories.append({ ...this.#head(), kind: "step.recorded", step }));
   }
 

@@ -53,8 +53,11 @@ export class RolloutHandler {
     // The token of the acquisition: renewals move the lease's revision, and records must all carry one.
     const fencingToken = lease.token;
     const startedAt = performance.now();
+    const assertHeld = (): void => {
+      if (this.#deps.weakened?.fencing !== "off") lease.lost.throwIfAborted();
+    };
     try {
-      const end = await this.#run({ task, deliveryCount, fencingToken }, lease, signal);
+      const end = await this.#run({ task, deliveryCount, fencingToken, assertHeld }, lease, signal);
       if (end === "lost") return { kind: "left" };
       if (end === "parked") return { kind: "parked" };
       if (end === "handed-back") return { kind: "handed-back", delayMs: 0 };

@@ -135,7 +135,12 @@ class BucketLease implements Lease {
     return this.#hold.revision;
   }
 
+  /** Also asks the clock: in a process that has slept, the timer may come after what it should have prevented. */
   get lost(): AbortSignal {
+    const { name, startedAt, ttlMs } = this.#hold;
+    if (!this.#isOver && !this.#lost.signal.aborted && performance.now() >= startedAt + ttlMs) {
+      this.#lose(`lease on ${name} could not be renewed in time`);
+    }
     return this.#lost.signal;
   }
 

@@ -54,7 +54,7 @@ export async function judge(
     answersLostInFlight,
     infrastructure: results.filter(({ value }) => value.reason === "infrastructure").length,
     deadLetters: history.deadLetters,
-    diverged: history.records.filter(({ value }) => String(value.kind) === "attempt.diverged").length,
+    diverged: history.records.filter(({ value }) => value.kind === "attempt.diverged").length,
   };
 }
 

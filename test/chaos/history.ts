@@ -1,7 +1,16 @@
 // Reads the whole of what a server holds, with the server's own times: what the checker judges.
 import { jetstream, type JetStreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
-import { decode, type EpisodeEnded, type LeaseName, streams, TaskResult, TrajectoryRecord } from "@hindcast/shared";
+import {
+  decode,
+  type EpisodeEnded,
+  type LeaseName,
+  LeaseRecord,
+  limits,
+  streams,
+  TaskResult,
+  TrajectoryRecord,
+} from "@hindcast/shared";
 import { JournaledCompletion } from "@hindcast/shared/node";
 import type { z } from "zod";
 
@@ -78,7 +87,9 @@ async function openLeases(manager: JetStreamManager, keys: string[]): Promise<Le
   for (const key of keys) {
     const message = await manager.streams.getMessage("KV_LEASES", { last_by_subj: key });
     const name = key.replace("$KV.LEASES.", "") as LeaseName;
-    if (message !== null && message.data.length > 0 && name !== "admission") open.push(name);
+    if (message === null || message.data.length === 0 || name === "admission") continue;
+    // A closed one holds nothing but a result, until whoever finds it has seen that it is stored.
+    if (decode(LeaseRecord, message.data, limits.leaseBytesMax).closed === null) open.push(name);
   }
   return open;
 }

@@ -18,7 +18,7 @@ import { type Lease, pause } from "@hindcast/shared/node";
 import pMap from "p-map";
 import type { CampaignRecords } from "./campaign-records.ts";
 import { type CampaignDeps, runCampaign } from "./campaign-run.ts";
-import { layDown, takeUp } from "./campaign-take-up.ts";
+import { layDown, onceProven, takeUp } from "./campaign-take-up.ts";
 import { Steering } from "./steering.ts";
 
 /** Campaigns whose leases are looked at at once. */
@@ -133,6 +133,7 @@ export class CampaignLeadership {
   ): Promise<void> {
     try {
       await takeUp(this.#deps.bus, this.#records, record.id);
+      using _proof = onceProven(() => void this.#layDown(record.id));
       const { report, failure } = await runCampaign(record, this.#deps, signal, steering);
       const blob = await this.#deps.bus.blobs.put(gzipSync(JSON.stringify(report)));
       signal.throwIfAborted();

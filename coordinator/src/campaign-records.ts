@@ -53,7 +53,7 @@ export class CampaignRecords {
         resumed: 0,
         tuning: {},
         forgottenAt: null,
-        takenUp: { times: 0, newestResult: 0 },
+        takenUp: { times: 0, newestResult: 0, newestRecord: 0 },
       };
       try {
         await this.#store.create(record.id, record);
@@ -110,9 +110,10 @@ export class CampaignRecords {
     id: CampaignId,
     next: (takenUp: CampaignRecord["takenUp"]) => CampaignRecord["takenUp"],
   ): Promise<CampaignRecord> {
-    return await this.#change(id, (record) =>
-      isOver(record.state) ? null : { ...record, takenUp: next(record.takenUp) },
-    );
+    return await this.#change(id, (record) => {
+      const takenUp = next(record.takenUp);
+      return isOver(record.state) || takenUp === record.takenUp ? null : { ...record, takenUp };
+    });
   }
 
   async #steer(

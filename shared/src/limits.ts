@@ -127,8 +127,10 @@ export const limits = {
   /** Times that one message may end the process that applies it before it is passed over, and how many are remembered. */
   crashesMax: 3,
   crashSkipsMax: 1_000,
-  /** Times in a row that a campaign may be taken up without a result coming of it or an orderly stop, before it fails. */
-  campaignTakeUpsMax: 10,
+  /** Times in a row that a campaign may be taken up in vain, before it fails: kills from outside count like its own crashes. */
+  campaignTakeUpsMax: 25,
+  /** A leader that has lived so long with a campaign was not ended by it; running into a known end again takes less. */
+  campaignProvenMs: 30_000,
   /** A replica that finds no demonstrations stream waits this long for a coordinator to create it. */
   streamWaitMsMax: 60_000,
   /** Reply to a request: max_payload of 1 MiB less room for headers. */

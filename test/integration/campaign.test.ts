@@ -48,7 +48,7 @@ async function aRecord(id = "c-0001", partial: Partial<CampaignRecord["settings"
     resumed: 0,
     tuning: {},
     forgottenAt: null,
-    takenUp: { times: 0, newestResult: 0 },
+    takenUp: { times: 0, newestResult: 0, newestRecord: 0 },
   };
 }
 

@@ -20,7 +20,7 @@ import { startAgent } from "../support/agents.ts";
 import { aRolloutTask } from "../support/builders.ts";
 import { someSettings } from "../support/campaign-context.ts";
 import { startOpenAiEmulator } from "../support/emulators/openai.ts";
-import { aDemonstration, anEpisodeEnded } from "../support/messages.ts";
+import { aDemonstration, anAttemptBegun, anEpisodeEnded } from "../support/messages.ts";
 import { aNatsServer, type TestNats, testPool } from "../support/nats-server.ts";
 import { rawNats, shortenAckWait } from "../support/raw-nats.ts";
 
@@ -102,13 +102,13 @@ describe("a campaign that ends its coordinator", () => {
       resumed: 0,
       tuning: {},
       forgottenAt: null,
-      takenUp: { times: 0, newestResult: 0 },
+      takenUp: { times: 0, newestResult: 0, newestRecord: 0 },
     });
     return id as CampaignId;
   }
   const timesOf = async (id: CampaignId): Promise<number | undefined> => (await campaigns.get(id))?.value.takenUp.times;
 
-  it("is taken up a bounded number of times, counted anew by every result and every orderly stop", async () => {
+  it("is taken up a bounded number of times, counted anew by every result, record of an attempt and orderly stop", async () => {
     const id = await aRecord("c-7001");
     for (let times = 1; times <= limits.campaignTakeUpsMax; times += 1) await takeUp(coordinator, records, id);
     await layDown(records, id);
@@ -116,8 +116,11 @@ describe("a campaign that ends its coordinator", () => {
     const result = { campaignId: id, taskId: "task-7001" as TaskId, episodeId: "ep-7001" as EpisodeId };
     await coordinator.results.put(anEpisodeEnded(result));
     for (let times = 1; times <= limits.campaignTakeUpsMax; times += 1) await takeUp(coordinator, records, id);
+    const agent = await nats.connect("w-1" as WorkerId);
+    await agent.trajectories.append(anAttemptBegun(result));
+    for (let times = 1; times <= limits.campaignTakeUpsMax; times += 1) await takeUp(coordinator, records, id);
     await expect(takeUp(coordinator, records, id)).rejects.toThrow(
-      /ended 10 times in a row before anything came of it/,
+      /ended 25 times in a row before anything came of it/,
     );
   });
 

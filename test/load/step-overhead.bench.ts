@@ -53,6 +53,7 @@ async function anEpisode(n: number): Promise<TrajectoryRecord[]> {
   const timed: Pick<Bus, "trajectories" | "blobs"> = {
     trajectories: {
       read: (...args) => bus.trajectories.read(...args),
+      newest: (campaign) => bus.trajectories.newest(campaign),
       append: async (record) => {
         const startedAt = performance.now();
         const bytes = await bus.trajectories.append(record);

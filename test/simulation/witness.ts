@@ -49,6 +49,7 @@ export class Witness {
       },
       trajectories: {
         read: (...args) => bus.trajectories.read(...args),
+        newest: (campaign) => bus.trajectories.newest(campaign),
         append: async (record) => {
           const bytes = await bus.trajectories.append(record);
           this.records.push(record);

@@ -95,7 +95,7 @@ export async function aCampaign(
     resumed: 0,
     tuning: {},
     forgottenAt: null,
-    takenUp: { times: 0, newestResult: 0 },
+    takenUp: { times: 0, newestResult: 0, newestRecord: 0 },
     ...times,
   });
   return id as CampaignId;

@@ -117,6 +117,7 @@ export class MemoryRecords {
       return bytes;
     },
     read: (): Promise<[]> => Promise.resolve([]),
+    newest: (): Promise<number> => Promise.resolve(this.records.length),
   };
 
   readonly blobs = {

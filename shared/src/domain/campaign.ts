@@ -114,11 +114,15 @@ export const CampaignRecord = z.strictObject({
   /** When its steps and terminal records were removed on request. */
   forgottenAt: Timestamp.nullable().default(null),
   /**
-   * How often in a row it was taken up without an orderly stop, while the newest result of it stayed the one at this
-   * sequence of the results stream. One that ends its coordinator is found out by this.
+   * How often in a row it was taken up by a leader that did not last, while the newest result and the newest record of
+   * an attempt stayed the ones at these sequences of their streams. One that ends its coordinator is found out by this.
    */
   takenUp: z
-    .strictObject({ times: z.int().nonnegative(), newestResult: z.int().nonnegative() })
-    .default({ times: 0, newestResult: 0 }),
+    .strictObject({
+      times: z.int().nonnegative(),
+      newestResult: z.int().nonnegative(),
+      newestRecord: z.int().nonnegative().default(0),
+    })
+    .default({ times: 0, newestResult: 0, newestRecord: 0 }),
 });
 export type CampaignRecord = z.infer<typeof CampaignRecord>;

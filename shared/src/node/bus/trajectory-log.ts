@@ -8,7 +8,7 @@ import type { TrajectoryLog } from "./bus.ts";
 import type { Connection } from "./connection.ts";
 import { withTextInside, withTextOutside } from "./observation-text.ts";
 import { store } from "./store.ts";
-import { readAll } from "./stored.ts";
+import { lastMessage, readAll } from "./stored.ts";
 
 export class JetStreamTrajectoryLog implements TrajectoryLog {
   readonly #connection: Connection;
@@ -44,6 +44,11 @@ export class JetStreamTrajectoryLog implements TrajectoryLog {
       records.push({ record: await withTextInside(this.#blobs, stored), bytes: message.bytes });
     }
     return records.toSorted((a, b) => a.record.attempt - b.record.attempt);
+  }
+
+  async newest(campaign: CampaignId): Promise<number> {
+    const filter = subjects.trajectoriesOfCampaign(campaign);
+    return (await lastMessage(this.#connection, streams.trajectories, filter))?.sequence ?? 0;
   }
 
   /**

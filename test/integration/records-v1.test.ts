@@ -3,6 +3,8 @@
 // Requirements: 5.10.schema-evolution, 5.10.unknown-versions
 import { readdirSync, readFileSync } from "node:fs";
 import {
+  AuditRecord,
+  BudgetRecord,
   CampaignRecord,
   ControlReply,
   ControlRequest,
@@ -10,17 +12,18 @@ import {
   Demonstration,
   encode,
   type EpisodeId,
+  LaneRecord,
   LeaseRecord,
   limits,
   Progress,
   RolloutTask,
+  StoredTrajectoryRecord,
   Task,
   TaskResult,
-  TrajectoryRecord,
   type WorkerId,
   WorkerRecord,
 } from "@hindcast/shared";
-import { JournaledCompletion } from "@hindcast/shared/node";
+import { BatchesValue, JournaledCompletion } from "@hindcast/shared/node";
 import { Registry } from "prom-client";
 import { describe, expect, it } from "vitest";
 import type { z } from "zod";
@@ -30,16 +33,20 @@ import { rawNats } from "../support/raw-nats.ts";
 
 const folder = new URL("../fixtures/records-v1/", import.meta.url);
 const schemas: Record<string, z.ZodType> = {
+  audit: AuditRecord,
+  batches: BatchesValue,
+  budgets: BudgetRecord,
   campaigns: CampaignRecord,
   "control-replies": ControlReply,
   "control-requests": ControlRequest,
   demonstrations: Demonstration,
   journal: JournaledCompletion,
+  lanes: LaneRecord,
   leases: LeaseRecord,
   progress: Progress,
   results: TaskResult,
   tasks: Task,
-  "trajectory-records": TrajectoryRecord,
+  "trajectory-records": StoredTrajectoryRecord,
   workers: WorkerRecord,
 };
 const linesOf = (name: string): string[] =>
@@ -69,7 +76,15 @@ describe("the stored records", () => {
     expect(readdirSync(folder).toSorted()).toEqual(Object.keys(schemas).map((name) => `${name}.jsonl`));
     const kindsIn = (name: string): Set<unknown> =>
       new Set(linesOf(name).map((line) => (JSON.parse(line) as { kind: unknown }).kind));
-    const unions = { tasks: Task, results: TaskResult, "trajectory-records": TrajectoryRecord };
+    const unions = {
+      audit: AuditRecord,
+      batches: BatchesValue,
+      "control-replies": ControlReply,
+      "control-requests": ControlRequest,
+      results: TaskResult,
+      tasks: Task,
+      "trajectory-records": StoredTrajectoryRecord,
+    };
     for (const [name, union] of Object.entries(unions)) {
       const kinds = union.options.flatMap((option) => [...option.shape.kind.values]);
       expect(kindsIn(name), name).toEqual(new Set(kinds));
@@ -84,8 +99,13 @@ describe("the stored records", () => {
       snapshotBytesMax: 32 * 1024 * 1024,
     });
     expect(first("leases", LeaseRecord).closed).toBeNull();
-    expect(first("campaigns", CampaignRecord).takenUp).toEqual({ times: 0, newestResult: 0 });
-    expect(first("campaigns", CampaignRecord).leader).toBeNull();
+    const unled = { leader: null, resumed: 0, tuning: {}, forgottenAt: null };
+    expect(first("campaigns", CampaignRecord)).toMatchObject({
+      ...unled,
+      takenUp: { times: 0, newestResult: 0, newestRecord: 0 },
+      settings: { priority: "normal", weight: 1, batch: { purposes: [] } },
+    });
+    expect(first("lanes", LaneRecord).learned).toEqual([]);
   });
 });
 
@@ -106,6 +126,10 @@ describe("a record of a version that is not known", () => {
       KV_CAMPAIGNS: "$KV.CAMPAIGNS.c-1",
       KV_JOURNAL: "$KV.JOURNAL.k",
       KV_WORKERS: "$KV.WORKERS.w-1",
+      KV_BATCHES: "$KV.BATCHES.b",
+      KV_BUDGETS: "$KV.BUDGETS.c-1",
+      KV_LANES: "$KV.LANES.l",
+      AUDIT: "hindcast.audit.start",
     };
     for (const subject of Object.values(places)) await raw.jetstream.publish(subject, newer);
 
@@ -117,6 +141,10 @@ describe("a record of a version that is not known", () => {
     expect(await bus.records("CAMPAIGNS", CampaignRecord).entries()).toEqual([]);
     expect(await bus.records("WORKERS", WorkerRecord).entries()).toEqual([]);
     expect(await bus.records("JOURNAL", JournaledCompletion).entries()).toEqual([]);
+    expect(await bus.records("BATCHES", BatchesValue).entries()).toEqual([]);
+    expect(await bus.records("BUDGETS", BudgetRecord).entries()).toEqual([]);
+    expect(await bus.records("LANES", LaneRecord).entries()).toEqual([]);
+    for await (const { record } of bus.audit.read()) expect(record).toBeUndefined();
     // Never bought again over an answer that somebody can read.
     await expect(bus.records("JOURNAL", JournaledCompletion).get("k")).rejects.toMatchObject({
       code: "PROTOCOL_UNKNOWN_VERSION",
@@ -137,9 +165,13 @@ describe("a record of a version that is not known", () => {
     }
     const counted = (await registry.getSingleMetric("hindcast_unreadable_total")?.get())?.values ?? [];
     expect(Object.fromEntries(counted.map(({ labels, value }) => [labels["what"], value]))).toEqual({
+      BATCHES: 1,
+      BUDGETS: 1,
       CAMPAIGNS: 1,
       JOURNAL: 1,
+      LANES: 1,
       WORKERS: 1,
+      "audit-record": 1,
       lease: 1,
       result: 1,
       task: 1,

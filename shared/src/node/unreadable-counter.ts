@@ -1,7 +1,7 @@
 import { Counter, type Registry } from "prom-client";
 
 /** What the bus reports as `unreadable <what> …`: the kinds of its messages and the names of its buckets. */
-const unreadable = /^unreadable (task|result|trajectory record|lease|message|record in ([A-Z]+))(?![a-z])/;
+const unreadable = /^unreadable (task|result|trajectory record|audit record|lease|message|record in ([A-Z]+))(?![a-z])/;
 
 /** Counts messages that were kept but not read: of an unknown version or kind, or damaged. */
 export function countUnreadable(registry: Registry): (status: string) => void {

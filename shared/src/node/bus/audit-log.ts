@@ -36,7 +36,7 @@ export class JetStreamAuditLog implements AuditLog {
     try {
       return decode(AuditRecord, bytes);
     } catch (error) {
-      this.#connection.report(`unreadable record ${subject}: ${messageOf(error)}`);
+      this.#connection.report(`unreadable audit record ${subject}: ${messageOf(error)}`);
       return null;
     }
   }

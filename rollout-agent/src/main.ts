@@ -19,6 +19,7 @@ import { createEnvironmentProvider } from "./environment/index.ts";
 import { AgentMetrics } from "./metrics.ts";
 import { createBubblewrap, defaultGuestPath } from "./sandbox/bubblewrap.ts";
 import { findNodePrefix } from "./sandbox/find-node-prefix.ts";
+import { clusterOf } from "./sandbox/sandbox-name.ts";
 import { reapSandboxes } from "./sandbox/sandbox-reaper.ts";
 import { announce } from "./worker/announcement.ts";
 import { ReplayHandler } from "./worker/replay-handler.ts";
@@ -35,9 +36,11 @@ await runService("rollout-agent", { ...workerVariables, ...modelVariables }, asy
   const metrics = new AgentMetrics(registry);
   metrics.slots.set(config.slots);
 
+  const cluster = clusterOf(config.natsUrl);
   const sandboxes = createBubblewrap({
     guestPath: config.guestPath ?? defaultGuestPath,
     nodePrefix: findNodePrefix(config.searchPath),
+    cluster,
     log: logger,
   });
   const environments = (kind: EnvironmentKind): EnvironmentProvider => createEnvironmentProvider(kind, { sandboxes });
@@ -57,6 +60,7 @@ await runService("rollout-agent", { ...workerVariables, ...modelVariables }, asy
   const reaping = reapSandboxes(
     {
       bus,
+      cluster,
       isOver: (campaign) => cancellations.signalFor(campaign).aborted,
       logger,
       onReaped: () => metrics.sandboxesReaped.inc(),

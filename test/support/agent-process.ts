@@ -22,6 +22,7 @@ import type { Environment, EnvironmentProvider } from "../../rollout-agent/src/e
 import { createEnvironmentProvider } from "../../rollout-agent/src/environment/index.ts";
 import { AgentMetrics } from "../../rollout-agent/src/metrics.ts";
 import { createBubblewrap, defaultGuestPath } from "../../rollout-agent/src/sandbox/bubblewrap.ts";
+import { clusterOf } from "../../rollout-agent/src/sandbox/sandbox-name.ts";
 import { reapSandboxes } from "../../rollout-agent/src/sandbox/sandbox-reaper.ts";
 import { ReplayHandler } from "../../rollout-agent/src/worker/replay-handler.ts";
 import { RolloutHandler } from "../../rollout-agent/src/worker/rollout-handler.ts";
@@ -54,7 +55,8 @@ const logger = createLogger({ name: workerId, level: "info" });
 const bus = await connectBus({ ...options.bus, onStatus: (status) => logger.info({ event: "bus.status", status }) });
 const never = new AbortController().signal;
 
-const sandboxes = createBubblewrap({ guestPath: defaultGuestPath, log: logger });
+const cluster = clusterOf(options.bus.servers);
+const sandboxes = createBubblewrap({ guestPath: defaultGuestPath, cluster, log: logger });
 const environments = (kind: EnvironmentKind): EnvironmentProvider => {
   const provider = createEnvironmentProvider(kind, { sandboxes });
   return { ...provider, problems: () => provider.problems(), create: (given) => hindered(provider.create(given)) };
@@ -97,7 +99,7 @@ const rollouts = new RolloutHandler({
 });
 if (options.reapEveryMs !== null) {
   const isOver = (campaign: CampaignId): boolean => cancellations.signalFor(campaign).aborted;
-  void reapSandboxes({ bus, isOver, logger, onReaped: () => undefined, everyMs: options.reapEveryMs }, never);
+  void reapSandboxes({ bus, cluster, isOver, logger, onReaped: () => undefined, everyMs: options.reapEveryMs }, never);
 }
 logger.info({ event: "process.ready" });
 await runLeaseLoop({

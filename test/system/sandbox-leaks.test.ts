@@ -184,11 +184,14 @@ describe("sandboxes of agents", () => {
     await busyTasks(nats, 1);
     await using zombie = await startAgent(nats, policy, { id: "w-1", leaseTtlMs });
     await expect.poll(() => sandboxesOf("w-1")).toBeGreaterThan(0);
-    expect((await processesOf("w-1", "/")).join()).toContain("w-1/c-0001/episode.ep-1/1");
+    expect((await processesOf("w-1", "/")).join()).toContain("w-1/c-0001/episode.ep-1/1@");
     await using _ = await startAgent(nats, policy, { id: "w-2", leaseTtlMs, reapEveryMs: 300 });
-    // While the lease is held, nobody touches it.
+    await using others = await aNatsServer();
+    await using _stranger = await startAgent(others, policy, { id: "w-3", reapEveryMs: 300 });
+    // While the lease is held, nobody touches it, nor does who knows nothing of that lease.
+    const processes = await processesOf("w-1", "/");
     await delay(1_000);
-    expect(await sandboxesOf("w-1")).toBeGreaterThan(0);
+    expect(await processesOf("w-1", "/")).toEqual(expect.arrayContaining(processes));
     const stoppedAt = performance.now();
     zombie.signal("SIGSTOP");
     // Killed processes whose parent is stopped are not waited for: they are gone but for their number.

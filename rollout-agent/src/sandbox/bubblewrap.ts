@@ -7,6 +7,7 @@ import { HindcastError, messageOf } from "@hindcast/shared";
 import { BubblewrapSandbox } from "./bubblewrap-sandbox.ts";
 import { GuestChannel } from "./guest-channel.ts";
 import { DoneReply } from "./guest-protocol.ts";
+import { nameInCluster } from "./sandbox-name.ts";
 import type { Sandbox, SandboxLimits, SandboxOptions, SandboxProvider } from "./sandbox.ts";
 import { bubblewrapArguments, sandboxEnvironment, sandboxFiles } from "./sandbox-world.ts";
 
@@ -33,6 +34,8 @@ export interface BubblewrapOptions {
   bwrapPath?: string;
   /** Node's own installation folder where it is outside /usr, see `findNodePrefix`; bound read-only as /opt/node. */
   nodePrefix?: string | null;
+  /** Whose sandboxes they are (`clusterOf`), as the command lines of their processes say. @default nobody's */
+  cluster?: string;
   log: { debug: (fields: object, message: string) => void };
 }
 
@@ -91,10 +94,10 @@ class BubblewrapProvider implements SandboxProvider {
   async #start(options: SandboxOptions, signal: AbortSignal): Promise<Sandbox> {
     signal.throwIfAborted();
     const { id, limits } = options;
-    const nodePrefix = this.#options.nodePrefix ?? null;
+    const { nodePrefix = null, cluster } = this.#options;
     const channel = new GuestChannel({
       bwrapPath: this.#bwrapPath,
-      bwrapArguments: bubblewrapArguments(id, nodePrefix),
+      bwrapArguments: bubblewrapArguments(cluster === undefined ? id : nameInCluster(id, cluster), nodePrefix),
       guestPath: this.#options.guestPath,
       userId: process.getuid?.() === 0 ? nobody : null,
     });

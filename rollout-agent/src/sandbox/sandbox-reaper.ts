@@ -1,14 +1,16 @@
 // Ends sandboxes that nobody may work in any more. One whose agent died ends by itself (its first process dies with its
 // parent); what is left are those of an agent that lives but does not run: stopped, or hung. Every agent looks after
-// the whole machine, so that one that still runs is enough.
+// all of its cluster on the machine, so that one that still runs is enough.
 import { readdir, readFile } from "node:fs/promises";
 import { type CampaignId, limits, messageOf } from "@hindcast/shared";
 import { type Bus, type Logger, pause } from "@hindcast/shared/node";
 import { guestFile } from "./sandbox-world.ts";
-import { parseSandboxName, type SandboxName } from "./sandbox-name.ts";
+import { nameWithin, parseSandboxName, type SandboxName } from "./sandbox-name.ts";
 
 export interface ReaperOptions {
   bus: Pick<Bus, "leases">;
+  /** Whose leases these are (`clusterOf`): sandboxes of other clusters on the machine are none of ours. */
+  cluster: string;
   /** Whether a campaign was cancelled or has failed: its sandboxes end whoever holds what. */
   isOver: (campaign: CampaignId) => boolean;
   logger: Logger;
@@ -41,10 +43,10 @@ export async function reapSandboxes(options: ReaperOptions, signal: AbortSignal)
   }
 }
 
-async function findUnwanted({ bus, isOver }: ReaperOptions): Promise<FoundProcess[]> {
+async function findUnwanted({ bus, cluster, isOver }: ReaperOptions): Promise<FoundProcess[]> {
   const unwanted: FoundProcess[] = [];
   const wanted = new Map<string, boolean>();
-  for (const found of await findProcesses()) {
+  for (const found of await findProcesses(cluster)) {
     const { workerId, campaignId, lease } = found.name;
     const owner = `${workerId} ${lease}`;
     const isWanted =
@@ -55,15 +57,16 @@ async function findUnwanted({ bus, isOver }: ReaperOptions): Promise<FoundProces
   return unwanted;
 }
 
-/** The outer process of each sandbox on this machine and the first one inside; ending either ends all of it. */
-async function findProcesses(): Promise<FoundProcess[]> {
+/** The outer process of each sandbox of the cluster on this machine and the first one inside; ending either ends all of it. */
+async function findProcesses(cluster: string): Promise<FoundProcess[]> {
   const pids = (await readdir("/proc")).filter((entry) => /^\d+$/.test(entry));
   const found: FoundProcess[] = [];
   for (const pid of pids) {
     // Processes end while they are looked at.
     const words = (await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")).split("\0");
     const at = words.lastIndexOf(guestFile);
-    const name = at < 0 ? null : parseSandboxName(words[at + 1] ?? "");
+    const ours = at < 0 ? null : nameWithin(words[at + 1] ?? "", cluster);
+    const name = ours === null ? null : parseSandboxName(ours);
     if (name !== null) found.push({ pid: Number(pid), key: `${pid} ${words[at + 1]}`, name });
   }
   return found;

@@ -38,7 +38,7 @@ const publicConfiguration = [
 const devices = ["null", "zero", "full", "random", "urandom"];
 
 /** Arguments of bubblewrap up to the guest's own command line. Descriptor 3 is the guest's binary. */
-export function bubblewrapArguments(id: string, nodePrefix: string | null): string[] {
+export function bubblewrapArguments(name: string, nodePrefix: string | null): string[] {
   return [
     ["--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup"],
     ["--uid", String(userId), "--gid", String(userId), "--hostname", "sandbox"],
@@ -58,8 +58,8 @@ export function bubblewrapArguments(id: string, nodePrefix: string | null): stri
     ["--symlink", "/proc/self/fd", "/dev/fd", "--symlink", "/tmp", "/dev/shm"],
     ["stdin", "stdout", "stderr"].flatMap((name, fd) => ["--symlink", `/proc/self/fd/${fd}`, `/dev/${name}`]),
     ["--perms", "0500", "--ro-bind-data", "3", guestFile],
-    // The id tells an operator's `ps` which episode a process belongs to.
-    ["--", guestFile, id],
+    // The name tells an operator's `ps` which episode a process belongs to.
+    ["--", guestFile, name],
   ].flat();
 }
 

@@ -6,7 +6,7 @@ import { type Bus, commit, type DeadLetter, type Logger, openTask, trajectoryDig
 
 const everyMs = 30_000;
 /** Stands in a terminal record that no worker wrote. */
-const nobody = "w-none" as WorkerId;
+export const nobody = "w-none" as WorkerId;
 
 type ReconcilerBus = Pick<Bus, "deadLetters" | "results" | "leases">;
 

@@ -148,7 +148,8 @@ describe("an episode whose agent", () => {
     const started = (await recordsOf(task)).flatMap(({ record }) =>
       record.kind === "episode.started" ? [record] : [],
     );
-    expect(started.at(-1)?.resumedFrom).toMatchObject({ attempt: 1, step: 2 });
+    // On a busy machine the second may lose its short lease, too, and go on once more.
+    expect(started[1]?.resumedFrom).toMatchObject({ attempt: 1, step: 2 });
     expect(boughtTwice(policy)).toBe(0);
     expect(policy.requests).toHaveLength(callsPerEpisode);
   });

@@ -187,6 +187,7 @@ describe("sandboxes of agents", () => {
     expect((await processesOf("w-1", "/")).join()).toContain("w-1/c-0001/episode.ep-1/1@");
     await using _ = await startAgent(nats, policy, { id: "w-2", leaseTtlMs, reapEveryMs: 300 });
     await using others = await aNatsServer();
+    await others.coordinator();
     await using _stranger = await startAgent(others, policy, { id: "w-3", reapEveryMs: 300 });
     // While the lease is held, nobody touches it, nor does who knows nothing of that lease.
     const processes = await processesOf("w-1", "/");

@@ -1,7 +1,8 @@
 // Accepted candidates → demonstrations on the stream that the index is made of.
 import { HindcastError, type Demonstration, type DemonstrationId, type ReplayVerdict } from "@hindcast/shared";
 import {
-  act,
+  actIn,
+  actionLanguage,
   deriveId,
   judge,
   newTask,
@@ -86,10 +87,14 @@ function lineageOf(context: CampaignContext, accepted: JudgedCandidate): Demonst
       ...Object.fromEntries(judges.map(({ id }, i) => [`judge-${i + 1}`, id])),
     },
     promptHashes: Object.fromEntries(
-      [selfInstruct, act, summariseTransition, newTask, judge, rewriteReasons].map(({ purpose, hash }) => [
-        purpose,
-        hash,
-      ]),
+      [
+        selfInstruct,
+        actIn(actionLanguage(settings.environment)),
+        summariseTransition,
+        newTask,
+        judge,
+        rewriteReasons,
+      ].map(({ purpose, hash }) => [purpose, hash]),
     ),
     verdicts: accepted.ruling.verdicts,
     costUsd: ended.costUsd,

@@ -19,11 +19,20 @@ export function rejectedByRule(window: Trajectory): Rule | null {
 }
 
 function isInvalid({ observed: { observation } }: Step): boolean {
-  if (observation.kind === "notice") return true;
-  return observation.killed !== null || invalidExitCodes.has(observation.exitCode ?? 0);
+  switch (observation.kind) {
+    case "notice":
+      return true;
+    case "shell":
+      return observation.killed !== null || invalidExitCodes.has(observation.exitCode ?? 0);
+    case "page":
+      return observation.error !== null;
+    case "text":
+      return false;
+  }
 }
 
 function hasFailed({ observed: { observation } }: Step): boolean {
+  if (observation.kind === "text") return observation.isError;
   return observation.kind === "shell" && observation.exitCode !== 0;
 }
 

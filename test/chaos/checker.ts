@@ -1,7 +1,7 @@
 // The judge: given what the server holds after all harm is done and everything has come to rest, which promises were
 // broken. The invariants' numbers are those of the design (I1–I7).
 import { gunzipSync } from "node:zlib";
-import { CampaignReport, type CampaignRecord } from "@hindcast/shared";
+import { actionText, CampaignReport, type CampaignRecord } from "@hindcast/shared";
 import { assembleAttempt, type Bus, trajectoryDigest } from "@hindcast/shared/node";
 import { episodeResults, type History } from "./history.ts";
 import { commandOf, type Policy, purchaseIn, stepsPerEpisode } from "./policy.ts";
@@ -82,8 +82,7 @@ function faultsOf(result: ReturnType<typeof episodeResults>[number], { records }
     faults.push(
       `I4: ${value.episodeId} ended under token ${value.fencingToken} after ${newer[0]?.value.fencingToken} had written`,
     );
-  const actions =
-    assembled?.trajectory.steps.map(({ turn }) => (turn.action.kind === "stop" ? "stop" : turn.action.command)) ?? [];
+  const actions = assembled?.trajectory.steps.map(({ turn }) => actionText(turn.action)) ?? [];
   const expected = Array.from({ length: stepsPerEpisode }, (_, n) => commandOf(n + 1));
   if (actions.join("\n") !== expected.join("\n"))
     faults.push(`I3: ${value.episodeId} has the steps ${actions.join(" | ")}`);

@@ -2,9 +2,10 @@
 // Requirements: 3.5.session, 3.5.snapshot, 3.5.limits, 3.5.refuses, 3.bad.commands, 3.bad.disk-full
 import { type EnvironmentSpec, EpisodeLimits, type Observation, Observed } from "@hindcast/shared";
 import { afterEach, describe, expect, it } from "vitest";
-import type { Environment } from "../../rollout-agent/src/environment/environment.ts";
+import type { Environment, EvaluationRequest } from "../../rollout-agent/src/environment/environment.ts";
 import { createEnvironmentProvider } from "../../rollout-agent/src/environment/index.ts";
 import { createBubblewrap } from "../../rollout-agent/src/sandbox/bubblewrap.ts";
+import { anObserved } from "../support/builders.ts";
 import { never, processesOf, provider } from "./sandbox-fixture.ts";
 
 const MiB = 1024 * 1024;
@@ -21,6 +22,7 @@ const limits = EpisodeLimits.parse({
   processesMax: 64,
   formatErrorsMax: 3,
 });
+const unjudged: EvaluationRequest = { reference: null, answer: null, trajectory: { initial: anObserved(), steps: [] } };
 const opened: Environment[] = [];
 let count = 0;
 
@@ -89,7 +91,7 @@ describe.each([
     await environment.reset(never);
     const stop = environment.step.bind(environment, { kind: "stop", answer: null });
     await expect((async () => stop(never))()).rejects.toMatchObject({ code: "ENVIRONMENT_ACTION_UNSUPPORTED" });
-    expect(await environment.evaluate(null, never)).toMatchObject({ verdict: "unknown" });
+    expect(await environment.evaluate(unjudged, never)).toMatchObject({ verdict: "unknown" });
   });
 
   it("refuses a specification of another kind, and closes more than once", async () => {
@@ -187,7 +189,8 @@ describe("the shell environment", () => {
     const environment = create(shell({ "a.txt": "x\n" }, ["git init -q ."]));
     await environment.reset(never);
     await step(environment, "cd /tmp; sleep 0.05; echo y >> /workspace/a.txt; cd /workspace; git add a.txt; cd /usr");
-    const judge = (...commands: string[]): Promise<object> => environment.evaluate({ commands }, never);
+    const judge = (...commands: string[]): Promise<object> =>
+      environment.evaluate({ ...unjudged, reference: { commands } }, never);
     expect(await judge("echo y >> a.txt", "git add .")).toMatchObject({ verdict: "success", evaluator: "end-state" });
     expect(await judge("echo z >> a.txt", "git add .", "touch more")).toMatchObject({
       verdict: "failure",
@@ -207,7 +210,7 @@ describe("the shell environment", () => {
   it("leaves no process when it is closed, also of the sandbox that judged", async () => {
     const environment = create(shell());
     await environment.reset(never);
-    await environment.evaluate({ commands: ["sleep 60 &"] }, never);
+    await environment.evaluate({ ...unjudged, reference: { commands: ["sleep 60 &"] } }, never);
     const id = `ep-environment-${process.pid}-${count - 1}`;
     expect(await processesOf(`${id}-reference`)).toEqual([]);
     expect(await processesOf(id)).not.toEqual([]);

@@ -63,7 +63,7 @@ export class ScriptedEnvironment implements Environment {
   }
 
   #state(words: Partial<StepWords>): EnvironmentState {
-    const { snapshot: _, ...observed } = anObserved(words);
+    const { snapshot: _, artifacts: __, ...observed } = anObserved(words);
     return { ...observed, snapshot: () => Promise.resolve(new TextEncoder().encode(words.state)) };
   }
 }

@@ -11,8 +11,8 @@ import {
   type Sha256,
   type Trajectory,
 } from "@hindcast/shared";
-import { act } from "@hindcast/shared/node";
-import { environmentText } from "./environment-text.ts";
+import { type ActInput, actIn } from "@hindcast/shared/node";
+import { environmentText, languageOf } from "./environment-text.ts";
 
 export interface Message {
   role: "system" | "user" | "assistant";
@@ -53,7 +53,17 @@ function turnsOf({ steps, answer }: Demonstration): Turn[] {
 
 /** A turn that the environment refused or had to kill stays as context and is not to be imitated. */
 function isWorthImitating({ action, observation }: Turn): boolean {
-  return action.kind === "stop" || (observation?.kind === "shell" && observation.killed === null);
+  if (action.kind === "stop") return true;
+  switch (observation?.kind) {
+    case "shell":
+      return observation.killed === null;
+    case "page":
+      return observation.error === null;
+    case "text":
+      return true;
+    default:
+      return false;
+  }
 }
 
 /** REASON and ACTION as the policy's parser reads them: one line of reason, a fence longer than any in the command. */
@@ -63,7 +73,7 @@ export function assistantText(reason: string, action: Action): string {
   if (action.kind === "stop") return `${line}\nACTION: ${text}`;
   const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([run]) => run.length));
   const fence = "`".repeat(longest + 1);
-  return `${line}\nACTION:\n${fence}bash\n${text}\n${fence}`;
+  return `${line}\nACTION:\n${fence}${action.kind === "shell" ? "bash" : ""}\n${text}\n${fence}`;
 }
 
 /** The whole trajectory: system, then user (objective, observation) and assistant (reason, action) in turn. */
@@ -91,9 +101,13 @@ function systemText(environment: string): string {
   return [
     "You are an agent that reaches an objective step by step, one action per turn.",
     environmentText(environment),
-    "Answer with `REASON:`, why this action comes next, and `ACTION:`, one fenced shell command or stop().",
+    `Answer with \`REASON:\`, why this action comes next, and \`ACTION:\`, ${fencedAction(environment)} or stop().`,
     'stop() declares the objective reached; stop("…") also gives the answer that it asks for.',
   ].join("\n");
+}
+
+function fencedAction(environment: string): string {
+  return `one fenced ${languageOf(environment).oneAction.replace(/^an? /, "")}`;
 }
 
 /**
@@ -106,7 +120,7 @@ export function* stepExamplesOf(demonstration: Demonstration, flattenSystem = fa
   const trajectory: Trajectory = { initial: observed(initial, initialStateHash), steps: [] };
   for (const [index, turn] of turnsOf(demonstration).entries()) {
     if (isWorthImitating(turn)) {
-      const prompt = actMessages({
+      const prompt = actMessages(environment, {
         instruction: instruction.text,
         asksForAnswer: instruction.asksForAnswer,
         guidance: [],
@@ -132,8 +146,8 @@ export function* stepExamplesOf(demonstration: Demonstration, flattenSystem = fa
   }
 }
 
-function actMessages(input: Parameters<typeof act.render>[0]): Message[] {
-  const { system, messages } = act.render(input);
+function actMessages(environment: string, input: ActInput): Message[] {
+  const { system, messages } = actIn(languageOf(environment)).render(input);
   const turns = messages.map(({ role, content }) => ({ role, content: content.map(({ text }) => text).join("") }));
   return [{ role: "system", content: system }, ...turns];
 }

@@ -104,5 +104,12 @@ function* episodeTexts({ instruction, trajectory, ended }: EpisodeExport): Gener
 }
 
 function observed(observation: Observation): string {
-  return observation.kind === "shell" ? `${observation.workingDirectory}\n${observation.text}` : observation.text;
+  switch (observation.kind) {
+    case "shell":
+      return `${observation.workingDirectory}\n${observation.text}`;
+    case "page":
+      return [observation.url, observation.title, observation.error ?? "", observation.text].join("\n");
+    default:
+      return observation.text;
+  }
 }

@@ -1,9 +1,27 @@
-import type { Action, EnvironmentSpec, EpisodeLimits, Evaluation, Observed } from "@hindcast/shared";
+import type {
+  Action,
+  EnvironmentSpec,
+  EpisodeLimits,
+  Evaluation,
+  Observed,
+  TaskReference,
+  Trajectory,
+} from "@hindcast/shared";
 
 /** What an episode asks of a world. Snapshots are bytes here; the episode stores them as blobs. */
-export interface EnvironmentState extends Omit<Observed, "snapshot"> {
+export interface EnvironmentState extends Omit<Observed, "snapshot" | "artifacts"> {
   /** Takes the image of this state when called; null where it is too large or cannot be taken. */
   snapshot: (signal: AbortSignal) => Promise<Uint8Array | null>;
+  /** Files that belong to the observation (a screenshot, a network log), stored as blobs beside it. */
+  artifacts?: readonly { name: string; mediaType: string; bytes: Uint8Array }[];
+}
+
+/** What an evaluator judges. */
+export interface EvaluationRequest {
+  reference: TaskReference | null;
+  /** What the policy answered with `stop`; null where it gave no answer or did not stop. */
+  answer: string | null;
+  trajectory: Trajectory;
 }
 
 export interface EnvironmentStep extends EnvironmentState {
@@ -30,8 +48,10 @@ export interface Environment extends AsyncDisposable {
   restore(snapshot: Uint8Array, signal: AbortSignal): Promise<EnvironmentState>;
   /** @throws ENVIRONMENT_ACTION_UNSUPPORTED for an action of another world. */
   step(action: Action, signal: AbortSignal): Promise<EnvironmentStep>;
-  /** Compares the present state with the one that `reference` commands reach from the same start, in a fresh sandbox. */
-  evaluate(reference: { commands: string[] } | null, signal: AbortSignal): Promise<Evaluation>;
+  /** What the world tells about itself once it is reset (its tools, say), beside the description of its kind. */
+  readonly description?: string;
+  /** Judges the present state. @returns `unknown` for a reference of another world's kind */
+  evaluate(request: EvaluationRequest, signal: AbortSignal): Promise<Evaluation>;
   close(): Promise<void>;
 }
 

@@ -9,6 +9,7 @@ import type {
   EnvironmentProvider,
   EnvironmentState,
   EnvironmentStep,
+  EvaluationRequest,
 } from "./environment.ts";
 import { plainText, terminalText } from "./terminal-text.ts";
 
@@ -71,10 +72,15 @@ class ShellEnvironment implements Environment {
     };
   }
 
-  async evaluate(reference: { commands: string[] } | null, signal: AbortSignal): Promise<Evaluation> {
+  /** Compares the present state with the one that the reference's commands reach from the same start, in a fresh sandbox. */
+  async evaluate({ reference }: EvaluationRequest, signal: AbortSignal): Promise<Evaluation> {
     const sandbox = this.#present();
     if (reference === null) {
       return { verdict: "unknown", evaluator: "end-state", detail: "the task has no reference to compare with" };
+    }
+    if (!("commands" in reference)) {
+      const detail = `a shell is not judged by a reference of kind "${reference.kind}"`;
+      return { verdict: "unknown", evaluator: "end-state", detail };
     }
     const { spec, limits, id } = this.#options;
     await using twin = new ShellEnvironment({ spec, limits, id: `${id}-reference` }, this.#sandboxes);

@@ -1,5 +1,6 @@
 // Writes an attempt's records, one after the other, each acknowledged by the stream before the next is made.
 import type {
+  Artifact,
   AttemptDiverged,
   BlobRef,
   EpisodeStarted,
@@ -69,7 +70,22 @@ export class EpisodeRecorder {
     const { observation, stateHash, effects, effectsOmitted } = state;
     const { snapshotEverySteps } = this.#options.task.limits;
     const snapshot = index % snapshotEverySteps === 0 ? await this.#stored(await state.snapshot(signal)) : null;
-    return { observation, stateHash, effects: fitEffects(effects), effectsOmitted, snapshot };
+    const artifacts = await this.#artifacts(state.artifacts ?? []);
+    return {
+      observation,
+      stateHash,
+      effects: fitEffects(effects),
+      effectsOmitted,
+      snapshot,
+      ...(artifacts.length > 0 && { artifacts }),
+    };
+  }
+
+  async #artifacts(files: NonNullable<EnvironmentState["artifacts"]>): Promise<Artifact[]> {
+    const { blobs } = this.#options.bus;
+    return await Promise.all(
+      files.map(async ({ name, mediaType, bytes }) => ({ name, mediaType, blob: await blobs.put(bytes) })),
+    );
   }
 
   async #stored(image: Uint8Array | null): Promise<BlobRef | null> {

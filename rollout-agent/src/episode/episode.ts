@@ -50,7 +50,7 @@ export async function runEpisode(context: EpisodeContext, signal: AbortSignal): 
     const hit = governor.check(trajectory);
     stop = hit === null ? await takeStep(context, governor, deadline) : { ...hit, closing: null };
   }
-  const evaluation = isUsableEnd(stop.reason) ? await evaluate(context, signal) : null;
+  const evaluation = isUsableEnd(stop.reason) ? await evaluate(context, stop.closing, signal) : null;
   return { kind: "ended", ...stop, evaluation, trajectory, governor };
 }
 
@@ -70,7 +70,10 @@ async function takeStep(
     const retrievedAt = now();
 
     const stepsLeft = task.limits.stepsMax - trajectory.steps.length;
-    const answer = await policy.act({ task, trajectory, retrieved: retrieval.demonstrations, stepsLeft }, signal);
+    const answer = await policy.act(
+      { task, trajectory, retrieved: retrieval.demonstrations, stepsLeft, world: environment.description ?? null },
+      signal,
+    );
     governor.addCalls(answer.kind === "turn" ? answer.turn.calls : answer.calls);
     if (answer.kind !== "turn") return { reason: answer.kind, detail: answer.detail, closing: null };
     const turn: Turn = {
@@ -105,12 +108,21 @@ async function takeStep(
 }
 
 /** An evaluator that breaks leaves the episode's success unknown; it never makes it a failure. */
-async function evaluate({ task, environment }: EpisodeContext, signal: AbortSignal): Promise<Evaluation | null> {
+async function evaluate(
+  { task, environment, trajectory }: EpisodeContext,
+  closing: Turn | null,
+  signal: AbortSignal,
+): Promise<Evaluation | null> {
   if (task.reference === null) return null;
   try {
-    return await environment.evaluate(task.reference, signal);
+    const answer = closing?.action.kind === "stop" ? closing.action.answer : null;
+    return await environment.evaluate({ reference: task.reference, answer, trajectory }, signal);
   } catch (error) {
     signal.throwIfAborted();
-    return { verdict: "unknown", evaluator: "end-state", detail: messageOf(error).slice(0, 4_000) };
+    return {
+      verdict: "unknown",
+      evaluator: task.reference.kind ?? "end-state",
+      detail: messageOf(error).slice(0, 4_000),
+    };
   }
 }

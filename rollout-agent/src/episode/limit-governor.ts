@@ -1,5 +1,5 @@
 import { addUsage, noUsage, sumCost, totalTokens } from "@hindcast/shared";
-import type { EndReason, EpisodeLimits, ModelCall, Trajectory, Usage } from "@hindcast/shared";
+import type { EndReason, EpisodeLimits, ModelCall, Observation, Trajectory, Usage } from "@hindcast/shared";
 import { findLoop } from "./loop-detector.ts";
 
 export interface LimitHit {
@@ -29,8 +29,7 @@ export class LimitGovernor {
     this.#waitedMs = waitedMs;
     for (const { turn, observed } of inherited) {
       this.addCalls(turn.calls);
-      if (observed.observation.kind !== "shell") continue;
-      this.outputBytes += Buffer.byteLength(observed.observation.text) + observed.observation.omittedBytes;
+      this.outputBytes += bytesOf(observed.observation);
     }
     this.#earlierMs = inherited
       .map(({ timings }) => timings.retrieveMs + timings.actMs + timings.environmentMs)
@@ -67,4 +66,9 @@ export class LimitGovernor {
     if (this.timeLeftMs === 0) return { reason: "time-limit", detail: `${wallTimeMs} ms have passed` };
     return null;
   }
+}
+
+/** What the world printed, shown or not; a notice is Hindcast's own. */
+function bytesOf(observation: Observation): number {
+  return observation.kind === "notice" ? 0 : Buffer.byteLength(observation.text) + observation.omittedBytes;
 }

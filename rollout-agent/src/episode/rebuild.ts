@@ -92,6 +92,14 @@ function differenceOf(
 }
 
 function outcomeOf(observation: Observation): string {
-  if (observation.kind !== "shell") return "a notice";
-  return observation.killed === null ? `exit code ${observation.exitCode}` : `a kill (${observation.killed})`;
+  switch (observation.kind) {
+    case "notice":
+      return "a notice";
+    case "text":
+      return observation.isError ? "an error" : "an answer";
+    case "page":
+      return observation.error === null ? "a page" : "an error";
+    case "shell":
+      return observation.killed === null ? `exit code ${observation.exitCode}` : `a kill (${observation.killed})`;
+  }
 }

@@ -1,5 +1,5 @@
 import type { ModelCall } from "@hindcast/shared";
-import { act, ask, environmentDescription, type Model } from "@hindcast/shared/node";
+import { actIn, actionLanguage, ask, environmentDescription, type Model } from "@hindcast/shared/node";
 import type { Policy, PolicyContext, PolicyTurn } from "./policy.ts";
 
 /** Any model as a policy: the paper's Tables 32–34. An answer that is no action is shown to the model and asked again. */
@@ -10,8 +10,14 @@ export class ModelPolicy implements Policy {
     this.#model = model;
   }
 
-  async act({ task, trajectory, retrieved, stepsLeft }: PolicyContext, signal: AbortSignal): Promise<PolicyTurn> {
+  async act(
+    { task, trajectory, retrieved, stepsLeft, world }: PolicyContext,
+    signal: AbortSignal,
+  ): Promise<PolicyTurn> {
     const calls: ModelCall[] = [];
+    const { kind } = task.environment;
+    const prompt = actIn(actionLanguage(kind));
+    const environment = [environmentDescription(kind), ...(world === null ? [] : [world])].join("\n");
     const problems: string[] = [];
     while (problems.length < task.limits.formatErrorsMax) {
       const input = {
@@ -20,11 +26,11 @@ export class ModelPolicy implements Policy {
         guidance: task.instruction.guidance,
         trajectory,
         demonstrations: retrieved,
-        environment: environmentDescription(task.environment.kind),
+        environment,
         stepsLeft,
         problems,
       };
-      const answer = await ask(this.#model, act, input, { seed: task.seed, signal });
+      const answer = await ask(this.#model, prompt, input, { seed: task.seed, signal });
       calls.push(...answer.calls);
       if (!answer.ok && answer.problem === "refusal") return { kind: "refused", detail: answer.detail, calls };
       if (answer.ok && answer.value.kind === "turn") {

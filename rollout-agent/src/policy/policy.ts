@@ -10,6 +10,8 @@ export interface PolicyContext {
   trajectory: Trajectory;
   retrieved: RetrievedDemonstration[];
   stepsLeft: number;
+  /** What the world tells about itself, beside the description of its kind; null where it tells nothing. */
+  world: string | null;
 }
 
 /** A turn, or why there is none. `calls` holds every model call that was made either way, so no cost is lost. */

@@ -28,6 +28,15 @@ export const Evaluation = z.strictObject({
   evaluator: z.string(),
   /** One line for a reader: what differed, or why it is unknown. */
   detail: z.string().max(4_000),
+  /** 0 to 1, where the evaluator gives a number; absent where it only decides. */
+  score: z.number().min(0).max(1).optional(),
+  /** What the score is made of, for a reader. */
+  components: z
+    .array(
+      z.strictObject({ name: z.string().max(256), score: z.number().min(0).max(1), detail: z.string().max(1_000) }),
+    )
+    .max(100)
+    .optional(),
 });
 export type Evaluation = z.infer<typeof Evaluation>;
 

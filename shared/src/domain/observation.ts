@@ -20,7 +20,38 @@ export type ShellObservation = z.infer<typeof ShellObservation>;
 export const NoticeObservation = z.strictObject({ kind: z.literal("notice"), text: z.string() });
 export type NoticeObservation = z.infer<typeof NoticeObservation>;
 
-export const Observation = z.discriminatedUnion("kind", [ShellObservation, NoticeObservation]);
+/** What a tool answered, or a world whose observations are words. */
+export const TextObservation = z.strictObject({
+  kind: z.literal("text"),
+  /** Cut to the observation limit. */
+  text: z.string(),
+  /** The tool says that it failed; the text tells why. */
+  isError: z.boolean(),
+  /** Bytes that `text` does not show. */
+  omittedBytes: z.int().nonnegative(),
+});
+export type TextObservation = z.infer<typeof TextObservation>;
+
+/** What a browser shows: its tabs and the accessibility tree of the page in front. */
+export const PageObservation = z.strictObject({
+  kind: z.literal("page"),
+  /** The line of tabs, an empty line, then the tree, cut to the observation limit. */
+  text: z.string(),
+  url: z.string(),
+  title: z.string(),
+  /** Why the last action could not be done as asked; null where it was. Never a fault of Hindcast's. */
+  error: z.string().nullable(),
+  /** Bytes that `text` does not show. */
+  omittedBytes: z.int().nonnegative(),
+});
+export type PageObservation = z.infer<typeof PageObservation>;
+
+export const Observation = z.discriminatedUnion("kind", [
+  ShellObservation,
+  TextObservation,
+  PageObservation,
+  NoticeObservation,
+]);
 export type Observation = z.infer<typeof Observation>;
 
 /**
@@ -29,6 +60,15 @@ export type Observation = z.infer<typeof Observation>;
  */
 export const ObservationContent = z.union([z.string(), z.strictObject({ blob: BlobRef })]);
 export type ObservationContent = z.infer<typeof ObservationContent>;
+
+/** A file that belongs to an observation and is no text of it: a screenshot, a network log. */
+export const Artifact = z.strictObject({
+  /** A file name, unique within the observation, e.g. `screenshot.png`. */
+  name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/),
+  mediaType: z.string().max(128),
+  blob: BlobRef,
+});
+export type Artifact = z.infer<typeof Artifact>;
 
 /** One change of the world between two observations; texts are null for binary or long files. */
 export const Effect = z.strictObject({
@@ -52,6 +92,8 @@ export const Observed = z.strictObject({
   effectsOmitted: z.int().nonnegative(),
   /** A restorable image of this state; null where the environment cannot take one or the state exceeds the cap. */
   snapshot: BlobRef.nullable(),
+  /** Absent where the world gives none. */
+  artifacts: z.array(Artifact).max(20).optional(),
 });
 export type Observed = z.infer<typeof Observed>;
 
@@ -60,6 +102,19 @@ export function observationText(observation: Observation): string {
   switch (observation.kind) {
     case "notice":
       return observation.text;
+    case "text":
+      return lines(
+        observation.text,
+        omission(observation.omittedBytes),
+        observation.isError ? "[the tool reported an error]" : "",
+      );
+    case "page":
+      return lines(
+        observation.error === null ? "" : `[error: ${observation.error}]`,
+        `[url ${observation.url}]`,
+        observation.text,
+        omission(observation.omittedBytes),
+      );
     case "shell": {
       const status =
         observation.killed !== null
@@ -67,15 +122,23 @@ export function observationText(observation: Observation): string {
           : observation.exitCode === null
             ? ""
             : `[exit code ${observation.exitCode}]`;
-      const omitted = observation.omittedBytes > 0 ? `[${observation.omittedBytes} bytes omitted]` : "";
-      return [
+      return lines(
         `[working directory ${observation.workingDirectory}]`,
-        observation.text.replace(/\n$/, ""),
-        omitted,
+        observation.text,
+        omission(observation.omittedBytes),
         status,
-      ]
-        .filter((line) => line !== "")
-        .join("\n");
+      );
     }
   }
+}
+
+function lines(...parts: string[]): string {
+  return parts
+    .map((part) => part.replace(/\n$/, ""))
+    .filter((part) => part !== "")
+    .join("\n");
+}
+
+function omission(bytes: number): string {
+  return bytes > 0 ? `[${bytes} bytes omitted]` : "";
 }

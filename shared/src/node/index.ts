@@ -35,6 +35,8 @@ export * from "./nearest-name.ts";
 export * from "./prompt/ask.ts";
 export * from "./prompt/output-schema.ts";
 export * from "./prompt/act.ts";
+export * from "./prompt/action-language/action-language.ts";
+export * from "./prompt/action-language/index.ts";
 export * from "./prompt/environment-description.ts";
 export * from "./prompt/prompt.ts";
 export * from "./trajectory-assembly.ts";

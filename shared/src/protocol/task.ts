@@ -5,6 +5,7 @@ import { Document } from "../domain/document.ts";
 import { EnvironmentSpec, EpisodeLimits } from "../domain/environment-spec.ts";
 import { BlobRef, CampaignId, EpisodeId, Sha256, TaskId } from "../domain/ids.ts";
 import { Instruction } from "../domain/instruction.ts";
+import { TaskReference } from "../domain/task-reference.ts";
 
 const head = {
   v: z.literal(1),
@@ -33,8 +34,8 @@ export const RolloutTask = z.strictObject({
   retrieval: RetrievalSettings.nullable(),
   /** Demonstrations from these tasks or documents are never shown (the leakage guard). */
   excludeFromRetrieval: z.strictObject({ taskIds: z.array(TaskId), documentIds: z.array(z.string()) }),
-  /** Commands whose end state is the right one; null: nothing to compare with, success stays unknown. */
-  reference: z.strictObject({ commands: z.array(z.string().min(1)).min(1) }).nullable(),
+  /** What success is judged by; null: nothing to compare with, success stays unknown. */
+  reference: TaskReference.nullable(),
   seed: z.int().nonnegative(),
 });
 export type RolloutTask = z.infer<typeof RolloutTask>;

@@ -1,6 +1,13 @@
 import { z } from "zod";
 import { CampaignId, EpisodeId, TaskId, Timestamp, WorkerId } from "../domain/ids.ts";
-import { NoticeObservation, ObservationContent, Observed, ShellObservation } from "../domain/observation.ts";
+import {
+  NoticeObservation,
+  ObservationContent,
+  Observed,
+  PageObservation,
+  ShellObservation,
+  TextObservation,
+} from "../domain/observation.ts";
 import { Step } from "../domain/trajectory.ts";
 import { WireError } from "../errors.ts";
 
@@ -77,7 +84,12 @@ export type TrajectoryRecord = z.infer<typeof TrajectoryRecord>;
 
 /** `Observed` as a stream holds it: large text is outside. Whoever reads the log gets it back inside. */
 export const StoredObserved = Observed.extend({
-  observation: z.discriminatedUnion("kind", [ShellObservation.extend({ text: ObservationContent }), NoticeObservation]),
+  observation: z.discriminatedUnion("kind", [
+    ShellObservation.extend({ text: ObservationContent }),
+    TextObservation.extend({ text: ObservationContent }),
+    PageObservation.extend({ text: ObservationContent }),
+    NoticeObservation,
+  ]),
 });
 export type StoredObserved = z.infer<typeof StoredObserved>;
 

@@ -19,7 +19,7 @@ export async function withTextInside(blobs: BlobStore, record: StoredTrajectoryR
 
 async function outside(blobs: BlobStore, observed: Observed): Promise<StoredObserved> {
   const { observation } = observed;
-  if (observation.kind !== "shell") return { ...observed, observation };
+  if (observation.kind === "notice") return { ...observed, observation };
   const text = Buffer.from(observation.text);
   if (text.length <= limits.observationInlineBytesMax) return { ...observed, observation };
   return { ...observed, observation: { ...observation, text: { blob: await blobs.put(text) } } };
@@ -27,7 +27,7 @@ async function outside(blobs: BlobStore, observed: Observed): Promise<StoredObse
 
 async function inside(blobs: BlobStore, observed: StoredObserved): Promise<Observed> {
   const { observation } = observed;
-  if (observation.kind !== "shell") return { ...observed, observation };
+  if (observation.kind === "notice") return { ...observed, observation };
   const { text } = observation;
   if (typeof text === "string") return { ...observed, observation: { ...observation, text } };
   const bytes = Buffer.from(await blobs.get(text.blob));

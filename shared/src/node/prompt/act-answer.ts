@@ -1,15 +1,20 @@
 // Reads what a policy wrote after REASON: and ACTION:. Tolerant of form (case, bold marks, fences, a missing reason), but
 // it never guesses which of two things was meant: what is not clear becomes a problem in words that help the model.
+import { z } from "zod";
 import type { Action } from "../../domain/action.ts";
 import { Action as ActionSchema } from "../../domain/action.ts";
+import type { ActionLanguage } from "./action-language/action-language.ts";
+import { shellLanguage } from "./action-language/shell-language.ts";
 import type { ActOutput } from "./prompt.ts";
 
-const form = "Answer with `REASON:` and then one `ACTION:` that holds a shell command or stop().";
+const formIn = ({ oneAction }: ActionLanguage): string =>
+  `Answer with \`REASON:\` and then one \`ACTION:\` that holds ${oneAction} or stop().`;
 const marker = /^[ \t>*#]*action[ \t*]*:[ \t*]*/gim;
 const reasonMarker = /^[\s>*#]*reason[ \t*]*:[ \t*]*/i;
 const fence = /^(`{3,}|~{3,})[^\n]*\n([\s\S]*?)\n?^\1[ \t]*$/m;
 
-export function parseTurn(text: string): ActOutput {
+export function parseTurn(text: string, language: ActionLanguage = shellLanguage): ActOutput {
+  const form = formIn(language);
   if (text.trim() === "") return unparsable(`The answer was empty. ${form}`);
   const [first, ...others] = markersOutsideFences(text);
   if (first === undefined) return unparsable(`The answer has no line that starts with ACTION:. ${form}`);
@@ -17,8 +22,8 @@ export function parseTurn(text: string): ActOutput {
     return unparsable(`The answer has ${others.length + 1} actions; only one per turn can be run. ${form}`);
   }
   const reason = text.slice(0, first.start).replace(reasonMarker, "").trim();
-  const body = commandOf(text.slice(first.end));
-  return body.kind === "command" ? turn(reason, body.command) : body;
+  const body = bodyOf(text.slice(first.end), language);
+  return body.kind === "body" ? turn(reason, body.text, language) : body;
 }
 
 /** `ACTION:` at the start of a line, unless a fenced block (a file being written, say) contains it. */
@@ -32,11 +37,11 @@ function markersOutsideFences(text: string): { start: number; end: number }[] {
     .filter(({ start }) => !fenced.some((block) => block.start <= start && start < block.end));
 }
 
-type Body = { kind: "command"; command: string } | Extract<ActOutput, { kind: "unparsable" }>;
+type Body = { kind: "body"; text: string } | Extract<ActOutput, { kind: "unparsable" }>;
 
-function commandOf(afterMarker: string): Body {
+function bodyOf(afterMarker: string, language: ActionLanguage): Body {
   const body = afterMarker.trim();
-  if (body === "") return unparsable(`Nothing follows ACTION:. ${form}`);
+  if (body === "") return unparsable(`Nothing follows ACTION:. ${formIn(language)}`);
   if (/^(`{3,}|~{3,})/.test(body)) {
     const block = fence.exec(body);
     if (block === null) {
@@ -47,29 +52,28 @@ function commandOf(afterMarker: string): Body {
     if (body.slice(block[0].length).trim() !== "") {
       return unparsable("Text follows the fenced block of the ACTION. End the answer with the block.");
     }
-    return { kind: "command", command: block[2] ?? "" };
+    return { kind: "body", text: block[2] ?? "" };
   }
   if (body.includes("\n")) {
     return unparsable(
-      "The ACTION has several lines outside a fenced block. Put a command of several lines into one block that starts with ```bash, and write nothing after it.",
+      `The ACTION has several lines outside a fenced block. Put a command of several lines into one block that starts with \`\`\`${language.fence}, and write nothing after it.`,
     );
   }
-  return { kind: "command", command: body.replace(/^(`+)([^`]+)\1$/, "$2").replace(/^\$ /, "") };
+  return { kind: "body", text: body.replace(/^(`+)([^`]+)\1$/, "$2").replace(/^\$ /, "") };
 }
 
-function turn(reason: string, command: string): ActOutput {
-  const trimmed = command.trim();
-  if (trimmed === "") return unparsable(`The ACTION is empty. ${form}`);
-  if (trimmed.includes("\0")) return unparsable("The ACTION contains a NUL byte, which no shell accepts.");
-  const action = stopAction(trimmed) ?? { kind: "shell" as const, command: trimmed };
-  if (action.kind === "shell" && /\n[ \t]*stop[ \t]*\([^\n]*\)$/.test(trimmed)) {
-    return unparsable("The ACTION ends with stop() after a command. Run the command first; stop in a later turn.");
-  }
+function turn(reason: string, body: string, language: ActionLanguage): ActOutput {
+  const trimmed = body.trim();
+  if (trimmed === "") return unparsable(`The ACTION is empty. ${formIn(language)}`);
+  const action = stopAction(trimmed) ?? language.parse(trimmed);
+  if ("problem" in action) return unparsable(action.problem);
   const checked = ActionSchema.safeParse(action);
-  if (!checked.success) {
-    return unparsable(`The ACTION is too long (${trimmed.length} characters). Write a shorter one.`);
-  }
-  return { kind: "turn", reason, action: checked.data };
+  if (checked.success) return { kind: "turn", reason, action: checked.data };
+  return unparsable(
+    action.kind === "tool"
+      ? `The ACTION cannot be called: ${z.prettifyError(checked.error)}`
+      : `The ACTION is too long (${trimmed.length} characters). Write a shorter one.`,
+  );
 }
 
 /** `stop()`, `stop("…")`, `stop('…')`, `stop(…)` or a bare `stop`; null for anything else. */

@@ -4,62 +4,72 @@ import { actionText } from "../../domain/action.ts";
 import { observedAt, type Trajectory } from "../../domain/trajectory.ts";
 import { estimateTokens } from "../../tokens.ts";
 import { parseTurn } from "./act-answer.ts";
+import type { ActionLanguage } from "./action-language/action-language.ts";
+import { shellLanguage } from "./action-language/shell-language.ts";
 import { budgets } from "./budgets.ts";
 import type { ActInput, ActOutput, Prompt } from "./prompt.ts";
 import { group, leaf } from "./sections.ts";
 import { systemText, templateHash, userMessage, type Template } from "./template.ts";
 import { observationSection } from "./trajectory-sections.ts";
 
-const template: Template = {
+const templateIn = (language: ActionLanguage): Template => ({
   purpose: "act",
   system: `SYSTEM MESSAGE
 You are an autonomous agent that works in the environment described below, one action per turn, until the objective is reached.
 You are given, in this order: additional information for reference (demonstrations of other tasks in this environment, when there are any), the objective, the interaction history, and the present observation.
 
-An action is either a shell command or stop.
-- A shell command is run as it stands in the session; several lines are allowed inside one fenced block.
+An action is either ${language.oneAction} or stop.
+${language.rules.map((rule) => `- ${rule}`).join("\n")}
 - stop() ends the episode: use it when the objective is reached. When the objective asks for an answer, give it as stop("the answer").
 Demonstrations show how similar tasks were done elsewhere: their names and values are not yours. Take names and values from the objective and the observations.
 
 Answer in exactly this form, with one action and nothing after it:
 REASON: why this action comes next, in one to three sentences
 ACTION:
-\`\`\`bash
-the command
+\`\`\`${language.fence}
+${language.placeholder}
 \`\`\`
 or, to end the episode:
 REASON: why the objective is reached
 ACTION: stop()`,
   request: "Write the REASON and the ACTION of the next turn.",
-};
+});
 
-export const act: Prompt<ActInput, ActOutput> = {
-  purpose: "act",
-  hash: templateHash(template),
-  outputTokensMax: 4_000,
-  render: (input) => {
-    const reference =
-      input.demonstrations.length === 0
-        ? []
-        : [
-            `ADDITIONAL INFORMATION FOR REFERENCE\n${group("demonstrations", input.demonstrations.map(demonstrationSection))}`,
-          ];
-    const history = historySections(input.trajectory);
-    const parts = [
-      ...reference,
-      objectiveText(input),
-      ...(history.length === 0
-        ? ["INTERACTION HISTORY\nNothing was done yet."]
-        : ["INTERACTION HISTORY, oldest first", ...history]),
-    ];
-    // Steps are only ever appended, so the prefix up to the last of them is what the next turn can reuse.
-    return {
-      system: `${systemText(template)}\n\n${leaf("environment", input.environment)}`,
-      messages: [userMessage([...parts, presentText(input)], [reference.length, parts.length - 1])],
-    };
-  },
-  output: { kind: "text", parse: parseTurn },
-};
+/** The prompt for worlds whose actions are written in `language`. */
+export function actIn(language: ActionLanguage): Prompt<ActInput, ActOutput> {
+  const template = templateIn(language);
+  return {
+    purpose: "act",
+    hash: templateHash(template),
+    outputTokensMax: 4_000,
+    render: (input) => render(template, input),
+    output: { kind: "text", parse: (text) => parseTurn(text, language) },
+  };
+}
+
+export const act: Prompt<ActInput, ActOutput> = actIn(shellLanguage);
+
+function render(template: Template, input: ActInput): ReturnType<Prompt<ActInput, ActOutput>["render"]> {
+  const reference =
+    input.demonstrations.length === 0
+      ? []
+      : [
+          `ADDITIONAL INFORMATION FOR REFERENCE\n${group("demonstrations", input.demonstrations.map(demonstrationSection))}`,
+        ];
+  const history = historySections(input.trajectory);
+  const parts = [
+    ...reference,
+    objectiveText(input),
+    ...(history.length === 0
+      ? ["INTERACTION HISTORY\nNothing was done yet."]
+      : ["INTERACTION HISTORY, oldest first", ...history]),
+  ];
+  // Steps are only ever appended, so the prefix up to the last of them is what the next turn can reuse.
+  return {
+    system: `${systemText(template)}\n\n${leaf("environment", input.environment)}`,
+    messages: [userMessage([...parts, presentText(template, input)], [reference.length, parts.length - 1])],
+  };
+}
 
 function objectiveText({ instruction, asksForAnswer, guidance }: ActInput): string {
   const steps = guidance.map((command) => leaf("command", command));
@@ -79,7 +89,7 @@ function objectiveText({ instruction, asksForAnswer, guidance }: ActInput): stri
   ].join("\n");
 }
 
-function presentText({ trajectory, stepsLeft, problems }: ActInput): string {
+function presentText(template: Template, { trajectory, stepsLeft, problems }: ActInput): string {
   const present = observedAt(trajectory, trajectory.steps.length).observation;
   return [
     "OBSERVATIONS",

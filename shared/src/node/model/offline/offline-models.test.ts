@@ -376,7 +376,8 @@ describe("the offline actor", () => {
       if (turn.kind !== "turn") throw new Error(turn.problem);
       actions.push(actionText(turn.action));
       if (turn.action.kind === "stop") return actions;
-      steps.push({ command: turn.action.command, state: `s${actions.length}`, ...world(turn.action.command) });
+      const command = actionText(turn.action);
+      steps.push({ command, state: `s${actions.length}`, ...world(command) });
       reasons.push(turn.reason);
     }
     return actions;

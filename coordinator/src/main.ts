@@ -26,12 +26,12 @@ import { runStageWorker } from "./stage/stage-worker.ts";
 
 /** Tasks wait on disk up to this much; a fuller queue makes the coordinator wait. */
 const tasksBytesMax = 256 * 1024 * 1024;
-const pools = ["shell", ...stagePools.map(({ pool }) => pool)];
 const variables = { ...coordinatorVariables, ...modelVariables, ...admissionVariables, ...storageVariables };
 
 await runService("coordinator", variables, async ({ config, logger: log, shutdown, registry, bus }) => {
   const workerId = deriveId("w", "coordinator", hostname(), process.pid) as WorkerId;
   const logger = log.child({ workerId });
+  const pools = [...config.pools, ...stagePools.map(({ pool }) => pool)];
   await bus.ensureTopology({ pools, replicas: config.streamReplicas, tasksBytesMax, retention: retentionOf(config) });
   const reconciling = reconcileDeadLetters({ bus, pools, logger }, shutdown.draining);
   shutdown.defer("reconciler", () => reconciling);

@@ -27,10 +27,9 @@ import { RolloutHandler } from "./worker/rollout-handler.ts";
 import { TaskDispatcher } from "./worker/task-dispatcher.ts";
 import { WorkerControl } from "./worker/worker-control.ts";
 
-const pool = "shell";
-
 await runService("rollout-agent", { ...workerVariables, ...modelVariables }, async (service) => {
   const { config, shutdown, registry, bus } = service;
+  const { pool } = config;
   const workerId = config.workerId ?? (deriveId("w", hostname(), process.pid) as WorkerId);
   const logger = service.logger.child({ workerId });
   const metrics = new AgentMetrics(registry);

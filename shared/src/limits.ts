@@ -204,6 +204,8 @@ export const limits = {
   admissionSettleMsMax: 60_000,
   /** Lanes are written down at most this often. */
   admissionSaveMs: 1_000,
+  /** Pools of rollout tasks of one cluster, one per kind of world. */
+  poolsMax: 16,
   /** Lanes of one fleet: providers times keys times model families. */
   admissionLanesMax: 256,
   /** Times a judge that abstained is asked again before the ruling is reported open. */

@@ -17,7 +17,8 @@ import { admissionLines } from "./admission-lines.ts";
 import { commandContext } from "./command-context.ts";
 import { type Session, withSession } from "./session.ts";
 
-const pool = "shell";
+/** Where no agent has announced itself. */
+const defaultPool = "shell";
 const dayMs = 86_400_000;
 
 export function statusCommand(): Command {
@@ -112,14 +113,19 @@ interface Status {
 
 async function readStatus({ bus, cluster }: Session): Promise<Status> {
   const file = cluster?.file() ?? null;
-  const [workers, backlog, batches, storage, campaigns, admission] = await Promise.all([
+  const [workers, batches, storage, campaigns, admission] = await Promise.all([
     bus.records("WORKERS", Worker).entries(),
-    bus.tasks.backlog(pool),
     bus.records("BATCHES", BatchesValue).entries(),
     bus.storage.usage(),
     bus.records("CAMPAIGNS", CampaignRecord).entries(),
     admissionStatus(bus),
   ]);
+  const pools = workers.length === 0 ? [defaultPool] : [...new Set(workers.map(({ value }) => value.pool))];
+  const backlogs = await Promise.all(pools.map((pool) => bus.tasks.backlog(pool)));
+  const backlog = {
+    queued: backlogs.reduce((sum, { queued }) => sum + queued, 0),
+    working: backlogs.reduce((sum, { working }) => sum + working, 0),
+  };
   return {
     cluster: file === null ? null : { url: file.url, startedAt: file.startedAt },
     processes: (file?.processes ?? []).map(({ name, identity, restarts }) => ({

@@ -31,6 +31,8 @@ export class ProcessorShares {
 
 /** User and system time of all threads; the program's name, which may hold spaces, stands in brackets before. */
 function secondsOf(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").replace(/^.*\) /, "").split(" ");
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
+    .replace(/^.*\) /, "")
+    .split(" ");
   return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
 }

@@ -108,7 +108,9 @@ async function carried(
 }
 
 /** A thousand requests a second, whether or not the ones before were answered, with upserts through the stream. */
-async function besideUpserts(request: (n: number) => Promise<unknown>): Promise<Latency & { upserts: number; shares: Record<string, number> }> {
+async function besideUpserts(
+  request: (n: number) => Promise<unknown>,
+): Promise<Latency & { upserts: number; shares: Record<string, number> }> {
   await using upserts = NatsChild.program(nats, "coordinator", "nats-upserts", [
     "--rate",
     "500",

@@ -46,7 +46,15 @@ export const nats: Suite<Result> = {
         Object.entries(throughput).map(([name, { perSecond, shares }]) => [name, count(perSecond), sharesText(shares)]),
       ),
       table(
-        ["1,000 requests/s, after 2 s of them", "upserts/s beside", "p50 µs", "p99 µs", "answered", "refused", "percent of a core"],
+        [
+          "1,000 requests/s, after 2 s of them",
+          "upserts/s beside",
+          "p50 µs",
+          "p99 µs",
+          "answered",
+          "refused",
+          "percent of a core",
+        ],
         Object.entries(beside).map(([name, { upserts, p50, p99, requests, refused, shares }]) => [
           name,
           ...[upserts, p50, p99, requests, refused].map(count),

@@ -44,6 +44,9 @@ export const WholeNumber = z
 
 const secret = z.string().min(1).nullable().default(null);
 
+/** Names a queue of tasks, one per kind of world that agents can open. */
+const PoolName = z.string().regex(/^[a-z][a-z0-9-]{0,30}$/, "expected lower-case letters, digits and hyphens");
+
 /** What every process reads. */
 export const processVariables = {
   logLevel: variable("HINDCAST_LOG_LEVEL", LogLevel.default("info"), "Least level that is logged."),
@@ -84,6 +87,11 @@ export const workerVariables = {
     "HINDCAST_WORKER_ID",
     WorkerId.nullable().default(null),
     "Identity of a rollout agent, e.g. w-1; derived from host name and process id when unset.",
+  ),
+  pool: variable(
+    "HINDCAST_POOL",
+    PoolName.default("shell"),
+    "Pool of tasks that a rollout agent works on: what kind of world it can open.",
   ),
   slots: variable(
     "HINDCAST_SLOTS",
@@ -161,6 +169,15 @@ export const modelVariables = {
 
 /** What only the coordinator reads. */
 export const coordinatorVariables = {
+  pools: variable(
+    "HINDCAST_POOLS",
+    z
+      .string()
+      .default("shell")
+      .transform((text) => text.split(",").map((name) => name.trim()))
+      .pipe(z.array(PoolName).min(1).max(limits.poolsMax)),
+    "Pools of rollout tasks, separated by commas; each needs agents of its own.",
+  ),
   streamReplicas: variable(
     "HINDCAST_STREAM_REPLICAS",
     WholeNumber.pipe(z.int().min(1).max(5)).default(1),

@@ -12,8 +12,12 @@ export const limits = {
   /** Lease on an episode: three renewals may be missed. Shorter than ack_wait, so a redelivered task finds it free. */
   leaseTtlMs: 25_000,
   leaseRenewMs: 8_000,
-  /** A closed lease holds a decided result until it is stored: longer than any outage that somebody watches. */
-  closedLeaseTtlMs: 86_400_000,
+  /**
+   * A closed lease holds a decided result until it is stored: longer than any outage that somebody watches. With the age
+   * up to which blobs count as new it fits into the age at which they are removed: the garbage collection reads one stream
+   * after the other and may see a result that moves meanwhile in neither, so what it names has to be young (limits.test.ts).
+   */
+  closedLeaseTtlMs: 43_200_000,
   /** A lease's value: a result at most, and who decided it. */
   leaseBytesMax: 257 * KiB,
   /** JetStream ack_wait for tasks, the time until a dead worker's task is delivered again; `working()` every third. */
@@ -73,7 +77,8 @@ export const limits = {
   knownPartsMax: 16_384,
   /**
    * A blob that is put again when it is older than this counts as new. The garbage collection removes nothing younger
-   * than twice this: so long may a record take to be written after the blobs that it names.
+   * than twice this: so long may a record take to be written after the blobs that it names, the time that a result waits
+   * in a closed lease (`closedLeaseTtlMs`) included.
    */
   blobRenewMs: 43_200_000,
   blobGarbageAgeMsMin: 86_400_000,
@@ -185,7 +190,7 @@ export const limits = {
   vectorLookupsAtOnce: 64,
   /** A request for admission is held back this long before it is told what it waits for, and asks on. */
   admissionWaitMs: 20_000,
-  /** Longest wait for admission: of a paused lane a day, for every other reason half an hour. */
+  /** Longest wait for admission: of a paused lane or for dollars that others have reserved a day, else half an hour. */
   admissionPauseMsMax: 86_400_000,
   admissionStallMsMax: 1_800_000,
   /** Requests for admission that may wait at once: every slot of the largest fleet, and as many calls of campaigns. */

@@ -122,16 +122,19 @@ export const requirements = {
   "5.3.one-record": "exactly one terminal record per task, whoever writes it",
   "5.3.reconciler": "what no consumer will deliver is found once, by any number of reconcilers",
   "5.3.requeue": "a task that has ended or is held is not requeued, and the reason is said",
+  "5.3.accepted": "what is shown and exported of an episode is its accepted attempt, never a newer one",
   "5.4.fenced": "a coordinator whose lease is gone ends no campaign and no stage, wherever it wakes up",
   "5.4.identical":
     "killing or freezing coordinators leaves the same data set, byte for byte, as a run with the same seed",
   "5.4.leader": "a campaign has one leader by lease; another one goes on when it stops, dies or freezes",
   "5.4.memory": "a campaign is run again holding only the tasks that it waits for",
   "5.4.shared-stages": "coordinators share the stages through the work queue, and a stage that fails costs its item",
+  "5.4.start-once": "a request to start makes one campaign, however often it is asked and whoever answers",
   "5.chaos.checked": "the checker of the runs with real faults sees what is wrong",
   "5.chaos.cluster":
     "real processes and three real servers under random faults lose nothing, double nothing and pay nothing twice",
   "5.8.lease-bound": "a sandbox names its lease and ends when it is lost, also while its agent is stopped",
+  "5.8.simulated": "after no simulated run a world of an ended episode is open",
   "5.8.storm": "after a storm of SIGKILLs to agents no sandbox is left after twice the lease",
   "5.10.agent-crash": "a task that kills its agent is set aside after bounded deliveries, with payload and history",
   "5.10.campaign-crash": "a campaign that ends its coordinator is taken up a bounded number of times and then fails",
@@ -143,11 +146,13 @@ export const requirements = {
   "5.sim.lost-between-servers": "a delivery that is lost while its connection holds is noticed and asked for again",
   "5.sim.replay": "a seed replays exactly",
   "5.sim.same-bus": "the simulated server passes the tests of the bus that the real one passes",
-  "5.sim.weakened": "fencing off, journal off, ack before commit and reservations off each break an invariant",
+  "5.sim.weakened":
+    "fencing off, journal off, ack before commit, reservations off and worlds never closed each break an invariant",
   "5.5.aimd":
     "concurrency is found by trying: doubling, then small steps, cut by overloads once per episode; Retry-After never freezes it",
   "5.5.budget":
     "dollar budgets per campaign and per fleet hold exactly, under contention and across the death of whoever admits",
+  "5.5.embeddings": "bought embeddings go through the lanes and the fleet's budget",
   "5.5.fair": "priorities first, then campaigns in turn by weight; everybody is admitted in the end or told why",
   "5.5.fallback": "where nobody admits, lanes are used by shares, budgets wait, and both recover by themselves",
   "5.5.lanes":
@@ -160,6 +165,9 @@ export const requirements = {
   "5.6.any-order": "results are matched by id, in whatever order they come",
   "5.6.expiry":
     "requests that expire, are cancelled or fail in passing go into the next batch, a bounded number of times",
+  "5.6.budget":
+    "batches reserve what they can cost before they are submitted and pay what they cost: no campaign overspends, whoever dies",
+  "5.6.cancel": "a batch whose campaigns are over is cancelled at its provider, also by whoever comes after a crash",
   "5.6.price": "batches cost half, and estimate, ledger and report say what was batched",
   "5.6.stages": "stages that wait for batches hold up no others, outlive their coordinator and buy nothing twice",
   "5.6.same-data": "a campaign with batches arrives at the same demonstrations as one without",

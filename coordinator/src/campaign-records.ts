@@ -10,6 +10,9 @@ export interface CampaignChange {
   after: CampaignRecord;
 }
 
+/** What a campaign is made of, and the request that asked for it. */
+type Wanted = Omit<StartCampaign, "v" | "kind" | "by">;
+
 export type CampaignEnd = Pick<CampaignRecord, "state" | "detail" | "report">;
 
 export class CampaignRecords {
@@ -34,33 +37,42 @@ export class CampaignRecords {
     return this.#store.watch(signal);
   }
 
-  /** Ids count up, so that people can say them; `create` fails for the second of two that took the same number. */
-  async create({ name, settings, documents }: Omit<StartCampaign, "v" | "kind" | "by">): Promise<CampaignRecord> {
+  /**
+   * The campaign of a request: a new one, unless the same request has made one before. Ids count up, so that people can
+   * say them, and leave no number out: of two coordinators that make the same campaign at the same time, the second finds
+   * that of the first under a number that it wants for itself.
+   * @throws CONFIG_INVALID when the request's id was given to something else
+   */
+  async create(request: Wanted): Promise<{ campaign: CampaignRecord; isNew: boolean }> {
+    const known = await this.list();
+    const earlier = known.find((record) => isMadeBy(record, request));
+    if (earlier !== undefined) return { campaign: assertSame(earlier, request), isNew: false };
     // A record that cannot be read, of a newer version say, is not among the entries but holds its number.
-    for (let number = (await this.list()).length + 1; ; number += 1) {
-      const record: CampaignRecord = {
-        v: 1,
-        id: `c-${String(number).padStart(4, "0")}` as CampaignId,
-        name,
-        settings,
-        documents,
-        state: "running",
-        detail: null,
-        report: null,
-        startedAt: new Date().toISOString(),
-        endedAt: null,
-        leader: null,
-        resumed: 0,
-        tuning: {},
-        forgottenAt: null,
-        takenUp: { times: 0, newestResult: 0, newestRecord: 0 },
-      };
+    for (let number = known.length + 1; ;) {
+      const campaign = aCampaign(number, request);
       try {
-        await this.#store.create(record.id, record);
-        return record;
+        await this.#store.create(campaign.id, campaign);
+        return { campaign, isNew: true };
       } catch (error) {
         if (!isConflict(error)) throw error;
       }
+      const standing = await this.#standing(campaign.id);
+      // Asked of a replica of the bucket that has not caught up yet: the same number again.
+      if (standing === "unseen") continue;
+      if (standing !== "unreadable" && isMadeBy(standing, request)) {
+        return { campaign: assertSame(standing, request), isNew: false };
+      }
+      number += 1;
+    }
+  }
+
+  /** What holds a number that is taken. */
+  async #standing(id: CampaignId): Promise<CampaignRecord | "unreadable" | "unseen"> {
+    try {
+      return (await this.#store.get(id))?.value ?? "unseen";
+    } catch (error) {
+      if (error instanceof HindcastError && error.boundary === "protocol") return "unreadable";
+      throw error;
     }
   }
 
@@ -164,6 +176,47 @@ export class CampaignRecords {
       }
     }
   }
+}
+
+function aCampaign(number: number, { name, settings, documents, requestId = null }: Wanted): CampaignRecord {
+  return {
+    v: 1,
+    id: `c-${String(number).padStart(4, "0")}` as CampaignId,
+    name,
+    settings,
+    documents,
+    state: "running",
+    detail: null,
+    report: null,
+    startedAt: new Date().toISOString(),
+    endedAt: null,
+    leader: null,
+    resumed: 0,
+    tuning: {},
+    requestId,
+    forgottenAt: null,
+    takenUp: { times: 0, newestResult: 0, newestRecord: 0 },
+  };
+}
+
+function isMadeBy(record: CampaignRecord, { requestId = null }: Wanted): boolean {
+  return requestId !== null && record.requestId === requestId;
+}
+
+/** An id that is not derived from what is asked for would start nothing and say that it had. */
+function assertSame(record: CampaignRecord, { name, settings, documents, requestId }: Wanted): CampaignRecord {
+  const isSame =
+    record.name === name &&
+    record.documents.sha256 === documents.sha256 &&
+    isDeepStrictEqual(record.settings, settings);
+  if (isSame) return record;
+  throw new HindcastError({
+    code: "CONFIG_INVALID",
+    boundary: "config",
+    message:
+      `request ${requestId ?? ""} has started campaign ${record.id}, of another name, settings or documents; ` +
+      `derive a request's id from all that it asks for`,
+  });
 }
 
 function isLedBy({ state, leader }: CampaignRecord, { workerId, token }: CampaignLeader): boolean {

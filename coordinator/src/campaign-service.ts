@@ -9,7 +9,6 @@ import {
   subjects,
   type WorkerId,
 } from "@hindcast/shared";
-import type { StartCampaign } from "@hindcast/shared";
 import { unpriced } from "./admission/visit.ts";
 import { CampaignLeadership } from "./campaign-leadership.ts";
 import { CampaignRecords } from "./campaign-records.ts";
@@ -72,20 +71,14 @@ export class CampaignService implements AsyncDisposable {
     if (request.kind === "command") {
       return { result: null, changes: await carryOut({ bus, records, cancel: (id) => this.#cancel(id) }, request) };
     }
-    const isStart = request.kind === "campaign.start";
-    const before = isStart ? "absent" : await records.stateOf(request.campaignId);
-    const campaign = isStart ? await this.#begin(request) : await this.#cancel(request.campaignId);
-    const { id, state } = campaign;
-    return {
-      result: campaign,
-      changes: [{ what: `campaign ${id}`, campaignId: id, before, after: state, problem: null }],
-    };
-  }
-
-  /** Whoever leads it sees the new record. */
-  async #begin(request: StartCampaign): Promise<CampaignRecord> {
-    this.#assertModelsUsable(request.settings);
-    return await this.#records.create(request);
+    if (request.kind === "campaign.start") {
+      // Whoever leads it sees the new record.
+      this.#assertModelsUsable(request.settings);
+      const { campaign, isNew } = await records.create(request);
+      return changed(campaign, isNew ? "absent" : campaign.state);
+    }
+    const before = await records.stateOf(request.campaignId);
+    return changed(await this.#cancel(request.campaignId), before);
   }
 
   /** Creating a model checks its name, its key and its batch endpoint, and a dollar limit needs prices: before anything is spent. */
@@ -105,4 +98,10 @@ export class CampaignService implements AsyncDisposable {
     await this.#deps.bus.tasks.purge(id);
     return cancelled;
   }
+}
+
+function changed(campaign: CampaignRecord, before: string): { result: CampaignRecord; changes: Change[] } {
+  const { id, state } = campaign;
+  const change = { what: `campaign ${id}`, campaignId: id, before, after: state, problem: null };
+  return { result: campaign, changes: [change] };
 }

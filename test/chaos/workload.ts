@@ -11,6 +11,7 @@ import {
 import type { CampaignId, CampaignSettings, Document, DocumentId } from "@hindcast/shared";
 import { type Bus, deriveId } from "@hindcast/shared/node";
 import { packDocuments } from "../../coordinator/src/campaign-run.ts";
+import { requestIdOf } from "../../coordinator/src/cli/start-campaign.ts";
 import { policyModel } from "./policy.ts";
 import { someLimits } from "../support/builders.ts";
 
@@ -63,21 +64,18 @@ export async function workOn({ bus, atOnce, seed, enough, onEnd }: WorkloadOptio
   return ended;
 }
 
-/** A request that was lost with its coordinator is made again under the same name; a campaign that stands is found. */
+/** A request whose answer was lost with its coordinator is made again, and is answered with the campaign that stands. */
 async function begin(bus: Bus, chosen: CampaignSettings, number: number): Promise<CampaignRecord> {
   const name = `chaos-${number}`;
   const documents = await bus.blobs.put(packDocuments(documentsOf(number)));
+  const requestId = requestIdOf({ name, settings: chosen, documents }, 0);
   for (;;) {
-    const existing = (await bus.records("CAMPAIGNS", CampaignRecord).entries()).find(
-      ({ value }) => value.name === name,
-    );
-    if (existing !== undefined) return existing.value;
     try {
       const { campaign } = await bus.request({
         subject: subjects.control("start"),
         request: ControlRequest,
         reply: CampaignReply,
-        value: { v: 1, kind: "campaign.start", name, settings: chosen, documents },
+        value: { v: 1, kind: "campaign.start", name, settings: chosen, documents, requestId },
         timeoutMs: 5_000,
       });
       return campaign;

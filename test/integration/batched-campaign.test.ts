@@ -57,6 +57,7 @@ async function run(isBatched: boolean): Promise<Outcome> {
       resumed: 0,
       tuning: {},
       forgottenAt: null,
+      requestId: null,
       takenUp: { times: 0, newestResult: 0, newestRecord: 0 },
     },
     deps,

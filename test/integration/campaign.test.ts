@@ -48,6 +48,7 @@ async function aRecord(id = "c-0001", partial: Partial<CampaignRecord["settings"
     resumed: 0,
     tuning: {},
     forgottenAt: null,
+    requestId: null,
     takenUp: { times: 0, newestResult: 0, newestRecord: 0 },
   };
 }

@@ -140,7 +140,9 @@ describe("the leader of a campaign", () => {
 
   it("ends no campaign that another one has taken up since", async () => {
     const documents = await bus.blobs.put(packDocuments([aDocument(1)]));
-    const { id } = await records.create({ name: "test", settings: someSettings, documents });
+    const {
+      campaign: { id },
+    } = await records.create({ name: "test", settings: someSettings, documents });
     const [early, late]: CampaignLeader[] = [
       { workerId: one, token: 5 },
       { workerId: two, token: 9 },
@@ -217,7 +219,7 @@ describe("a stage task", () => {
     });
     const deps = { bus, model: () => broken, logger: silentLogger };
     await using _stages = startStages(deps);
-    const record = await records.create({
+    const { campaign: record } = await records.create({
       name: "test",
       settings: someSettings,
       documents: await bus.blobs.put(packDocuments([aDocument(1), aDocument(2)])),

@@ -102,6 +102,7 @@ describe("a campaign that ends its coordinator", () => {
       resumed: 0,
       tuning: {},
       forgottenAt: null,
+      requestId: null,
       takenUp: { times: 0, newestResult: 0, newestRecord: 0 },
     });
     return id as CampaignId;

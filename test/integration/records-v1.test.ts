@@ -102,6 +102,7 @@ describe("the stored records", () => {
     const unled = { leader: null, resumed: 0, tuning: {}, forgottenAt: null };
     expect(first("campaigns", CampaignRecord)).toMatchObject({
       ...unled,
+      requestId: null,
       takenUp: { times: 0, newestResult: 0, newestRecord: 0 },
       settings: { priority: "normal", weight: 1, batch: { purposes: [] } },
     });

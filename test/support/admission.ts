@@ -79,6 +79,7 @@ export async function aCampaign(
   bus: Bus,
   id: string,
   settings: Partial<CampaignRecord["settings"]> = {},
+  state: CampaignRecord["state"] = "running",
 ): Promise<CampaignId> {
   const documents = { sha256: "0".repeat(64) as Sha256, bytes: 0 };
   const times = { startedAt: "2026-01-02T03:04:05.678Z", endedAt: null };
@@ -88,13 +89,14 @@ export async function aCampaign(
     name: id,
     settings: { ...someSettings, ...settings },
     documents,
-    state: "running",
+    state,
     detail: null,
     report: null,
     leader: null,
     resumed: 0,
     tuning: {},
     forgottenAt: null,
+    requestId: null,
     takenUp: { times: 0, newestResult: 0, newestRecord: 0 },
     ...times,
   });

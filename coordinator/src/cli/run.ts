@@ -1,15 +1,11 @@
 // `hindcast run`: documents in, a campaign on the cluster, its report out. It only asks and watches; the coordinator does
 // the work and would finish it without this command.
 import { join } from "node:path";
-import { isDeepStrictEqual } from "node:util";
 import { gunzipSync } from "node:zlib";
 import {
-  CampaignListReply,
   CampaignReply,
   CampaignReport,
   ControlRequest,
-  HindcastError,
-  isOver,
   subjects,
   type BlobRef,
   type CampaignRecord,
@@ -28,10 +24,8 @@ import { exitCodes } from "./exit-codes.ts";
 import { followCampaign } from "./follow-campaign.ts";
 import { readDocuments } from "./read-documents.ts";
 import { type Session, withSession } from "./session.ts";
+import { startOrContinue } from "./start-campaign.ts";
 import { whoAsks } from "./who-asks.ts";
-
-/** Times that an unanswered request to start is followed by another look. */
-const startTriesMax = 3;
 
 export function runCommand(): Command {
   return addSettingFlags(new Command("run"), campaignFlags)
@@ -48,7 +42,7 @@ async function run(context: CommandContext, name: string): Promise<number> {
     announceModels(context);
     const { documents } = await readDocuments(context);
     return await withSession(context, { parts: ["coordinator", "index", "agents"] }, async (session) => {
-      const campaign = await startOrContinue(context, session.bus, { name, documents });
+      const campaign = await begin(context, session.bus, { name, documents });
       const end = await followCampaign(context, session.bus, campaign);
       if (end === null) return await interrupted(context, session, campaign);
       return await conclude(context, session.bus, end);
@@ -67,61 +61,25 @@ function announceModels({ terminal, loaded }: CommandContext): void {
   terminal.line(`models: ${[...roles].join(", ")} (${models.why})`);
 }
 
-/** A coordinator may die between starting a campaign and saying so: then it is found at the next look. */
-async function startOrContinue(
-  context: CommandContext,
+async function begin(
+  { terminal, loaded }: CommandContext,
   bus: Bus,
-  wanted: { name: string; documents: Document[] },
+  { name, documents }: { name: string; documents: Document[] },
 ): Promise<CampaignRecord> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await tryToStartOrContinue(context, bus, wanted);
-    } catch (error) {
-      const isUnanswered = error instanceof HindcastError && error.code === "BUS_TIMEOUT";
-      if (!isUnanswered || attempt >= startTriesMax) throw error;
-    }
+  const packed = await bus.blobs.put(packDocuments(documents));
+  const wanted = { name, settings: campaignSettings(loaded), documents: packed };
+  const { campaign, isNew } = await startOrContinue(bus, wanted);
+  if (isNew) {
+    terminal.event({ event: "campaign.started", campaignId: campaign.id, name: campaign.name });
+    terminal.line(`campaign ${campaign.id} has begun`);
+    return campaign;
   }
-}
-
-/** The same campaign that an interrupted run left behind goes on; anything else is a new one. */
-async function tryToStartOrContinue(
-  context: CommandContext,
-  bus: Bus,
-  wanted: { name: string; documents: Document[] },
-): Promise<CampaignRecord> {
-  const { terminal, loaded } = context;
-  const settings = campaignSettings(loaded);
-  const documents = await bus.blobs.put(packDocuments(wanted.documents));
-  const { campaigns } = await bus.request({
-    subject: subjects.control("list"),
-    request: ControlRequest,
-    reply: CampaignListReply,
-    value: { v: 1, kind: "campaign.list" },
-  });
-  const unfinished = campaigns.find(
-    (each) =>
-      !isOver(each.state) &&
-      each.name === wanted.name &&
-      each.documents.sha256 === documents.sha256 &&
-      isDeepStrictEqual(each.settings, settings),
+  terminal.event({ event: "campaign.continued", campaignId: campaign.id });
+  terminal.line(
+    campaign.state === "paused"
+      ? `campaign ${campaign.id} is paused; \`hindcast ctl resume ${campaign.id}\` lets it go on`
+      : `campaign ${campaign.id} goes on where it was interrupted`,
   );
-  if (unfinished !== undefined) {
-    terminal.event({ event: "campaign.continued", campaignId: unfinished.id });
-    terminal.line(
-      unfinished.state === "paused"
-        ? `campaign ${unfinished.id} is paused; \`hindcast ctl resume ${unfinished.id}\` lets it go on`
-        : `campaign ${unfinished.id} goes on where it was interrupted`,
-    );
-    return unfinished;
-  }
-  const { campaign } = await bus.request({
-    subject: subjects.control("start"),
-    request: ControlRequest,
-    reply: CampaignReply,
-    value: { v: 1, kind: "campaign.start", name: wanted.name, settings, documents, by: whoAsks() },
-  });
-  terminal.event({ event: "campaign.started", campaignId: campaign.id, name: campaign.name });
-  terminal.line(`campaign ${campaign.id} has begun`);
   return campaign;
 }
 

@@ -30,6 +30,11 @@ export const BatchPurpose = Purpose.extract([
   "evaluation-task",
 ]);
 
+/** Before campaigns of a lower one on every lane of a provider. */
+const Priority = z.enum(["high", "normal", "low"]);
+/** Share of a lane beside other campaigns of the same priority. */
+const Weight = z.int().min(1).max(100);
+
 export const BatchSettings = z.strictObject({
   /** Empty: nothing. */
   purposes: z.array(BatchPurpose),
@@ -57,10 +62,8 @@ export const CampaignSettings = z.strictObject({
     tasksPerKindMax: z.int().nonnegative(),
   }),
   costUsdMax: z.number().positive().nullable(),
-  /** Before campaigns of a lower one on every lane of a provider. */
-  priority: z.enum(["high", "normal", "low"]).default("normal"),
-  /** Share of a lane beside other campaigns of the same priority. */
-  weight: z.int().min(1).max(100).default(1),
+  priority: Priority.default("normal"),
+  weight: Weight.default(1),
   verifyByReplay: z.boolean(),
   /** Campaigns of earlier versions do not say. */
   batch: BatchSettings.default({ purposes: [], fallback: "interactive" }),
@@ -88,6 +91,8 @@ export const CampaignTuning = z.strictObject({
   costUsdMax: z.number().positive().nullable().optional(),
   /** Episodes that are queued or worked on at once; null: as many as the coordinator's own cap. */
   episodesInFlightMax: z.int().positive().nullable().optional(),
+  priority: Priority.optional(),
+  weight: Weight.optional(),
 });
 export type CampaignTuning = z.infer<typeof CampaignTuning>;
 
@@ -111,6 +116,8 @@ export const CampaignRecord = z.strictObject({
   /** How often it was resumed: a leader that began at a lower count starts over, because its queue was emptied since. */
   resumed: z.int().nonnegative().default(0),
   tuning: CampaignTuning.default({}),
+  /** The request that it was started by: asked again, that one is answered with this campaign. Earlier records name none. */
+  requestId: z.string().nullable().default(null),
   /** When its steps and terminal records were removed on request. */
   forgottenAt: Timestamp.nullable().default(null),
   /**
@@ -126,3 +133,9 @@ export const CampaignRecord = z.strictObject({
     .default({ times: 0, newestResult: 0, newestRecord: 0 }),
 });
 export type CampaignRecord = z.infer<typeof CampaignRecord>;
+
+/** The settings of a campaign as they hold now: what was tuned while it ran, else what it was started with. */
+export function tunedSettings({ settings, tuning }: Pick<CampaignRecord, "settings" | "tuning">): CampaignSettings {
+  const { costUsdMax = settings.costUsdMax, priority = settings.priority, weight = settings.weight } = tuning;
+  return { ...settings, costUsdMax, priority, weight };
+}

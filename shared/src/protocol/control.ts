@@ -7,12 +7,17 @@ import { limits } from "../limits.ts";
 /** `user@host` as the asking side tells it, for the audit log; nobody checks it. */
 const By = z.string().max(200).nullable().optional();
 
+/** What makes two requests one: whoever asks again, because no answer came, gives the same one. */
+const RequestId = z.string().regex(/^[a-z]+-[0-9a-f]{20}$/, "expected an id such as start-0123456789abcdef0123");
+
 export const StartCampaign = z.strictObject({
   v: z.literal(1),
   kind: z.literal("campaign.start"),
   name: z.string().min(1).max(200),
   settings: CampaignSettings,
   documents: BlobRef,
+  /** Derived by the asker from what it asks for. Absent: every request is a new one. */
+  requestId: RequestId.nullable().optional(),
   by: By,
 });
 export type StartCampaign = z.infer<typeof StartCampaign>;

@@ -50,7 +50,7 @@ export function manyEnded(n: number, options: ManyOptions): EpisodeEnded {
     taskId: `task-${n}` as TaskId,
     episodeId: `ep-${n}` as EpisodeId,
     steps: options.stepsPerEpisode,
-    digest: trajectoryDigest([]),
+    digest: trajectoryDigest(Array.from({ length: options.stepsPerEpisode }, () => new Uint8Array())),
   });
 }
 

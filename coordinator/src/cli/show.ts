@@ -7,11 +7,13 @@ import {
   HindcastError,
   observationText,
   type TaskResult,
+  type Trajectory,
 } from "@hindcast/shared";
-import { type AssembledTrajectory, type Bus, newestAttempt } from "@hindcast/shared/node";
+import { type Bus, newestAttempt } from "@hindcast/shared/node";
 import { Command } from "commander";
 import { formatDuration } from "../report/format.ts";
 import { printable, printableLine } from "../report/text-width.ts";
+import { acceptedTrajectory } from "../trajectory-collector.ts";
 import { type CommandContext, commandContext } from "./command-context.ts";
 import { withSession } from "./session.ts";
 import type { Terminal } from "./terminal.ts";
@@ -19,10 +21,14 @@ import type { Terminal } from "./terminal.ts";
 /** Episodes of a campaign that are printed together, and so aligned. */
 const blockRows = 1_000;
 
-interface Shown {
+export interface ShownEpisode {
   campaignId: string;
-  trajectory: AssembledTrajectory;
+  /** The accepted attempt of an episode that has ended, else the newest that can be read as a whole. */
+  attempt: number;
+  trajectory: Trajectory;
   result: TaskResult | null;
+  /** Why what is shown of an ended episode is not what its terminal record accepted. */
+  problem: string | null;
 }
 
 export function showCommand(): Command {
@@ -36,11 +42,7 @@ export function showCommand(): Command {
       const id = EpisodeId.safeParse(text);
       if (!id.success) throw noId(text);
       const shown = await withSession(context, { parts: [] }, ({ bus }) => findEpisode(bus, id.data));
-      const { trajectory, ...rest } = shown;
-      context.terminal.result(
-        { event: "episode", ...rest, attempt: trajectory.attempt, trajectory: trajectory.trajectory },
-        () => describe(context.terminal, id.data, shown),
-      );
+      context.terminal.result({ event: "episode", ...shown }, () => describe(context.terminal, id.data, shown));
     });
 }
 
@@ -99,15 +101,30 @@ function printEpisodes(terminal: Terminal, id: CampaignId, episodes: readonly Ep
   );
 }
 
-/** Episodes are stored under their campaign; a person knows the episode only. */
-async function findEpisode(bus: Bus, id: EpisodeId): Promise<Shown> {
+/**
+ * Episodes are stored under their campaign; a person knows the episode only. Of one that has ended the attempt counts
+ * that its terminal record names: an attempt that was begun later was cut off, or is a zombie's.
+ */
+export async function findEpisode(
+  bus: Pick<Bus, "records" | "results" | "trajectories">,
+  id: EpisodeId,
+): Promise<ShownEpisode> {
   for (const { value: campaign } of await bus.records("CAMPAIGNS", CampaignRecord).entries()) {
     const records = await bus.trajectories.read(campaign.id, id);
     const first = records[0];
     if (first === undefined) continue;
-    const trajectory = newestAttempt(records);
-    if (trajectory === null) throw unknown(`episode ${id} has records but no attempt that is complete`);
-    return { campaignId: campaign.id, trajectory, result: await bus.results.get(campaign.id, first.record.taskId) };
+    const campaignId = campaign.id;
+    const result = await bus.results.get(campaignId, first.record.taskId);
+    let problem: string | null = null;
+    if (result?.kind === "episode.ended") {
+      const accepted = acceptedTrajectory(records, result);
+      if ("trajectory" in accepted) return { campaignId, attempt: result.attempt, ...accepted, result, problem };
+      ({ problem } = accepted);
+    }
+    const newest = newestAttempt(records);
+    if (newest === null) throw unknown(`episode ${id} has records but no attempt that is complete`);
+    const { attempt, trajectory } = newest;
+    return { campaignId, attempt, trajectory, result, problem };
   }
   throw unknown(`there is no episode ${id} in any campaign; \`hindcast show c-0001\` lists those of a campaign`);
 }
@@ -115,10 +132,12 @@ async function findEpisode(bus: Bus, id: EpisodeId): Promise<Shown> {
 function describe(
   terminal: Terminal,
   id: EpisodeId,
-  { campaignId, trajectory: { attempt, trajectory }, result }: Shown,
+  { campaignId, attempt, trajectory, result, problem }: ShownEpisode,
 ): string {
   const { paint } = terminal.pen;
-  const lines = [`${paint.bold(id)} of campaign ${campaignId}, attempt ${attempt}`, ""];
+  const lines = [`${paint.bold(id)} of campaign ${campaignId}, attempt ${attempt}`];
+  if (problem !== null) lines.push(`not accepted, only the newest that is there: ${problem}`);
+  lines.push("");
   lines.push(printable(observationText(trajectory.initial.observation)), "");
   for (const { index, turn, observed, timings } of trajectory.steps) {
     lines.push(

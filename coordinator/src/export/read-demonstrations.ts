@@ -1,7 +1,8 @@
 // What an export reads, in an order that does not depend on who stored what when, holding names and never contents: some
 // 150 bytes per demonstration and as many per episode.
 import type { CampaignId, Demonstration, TaskResult } from "@hindcast/shared";
-import { assembleAttempt, type Bus, type DemonstrationName } from "@hindcast/shared/node";
+import type { Bus, DemonstrationName } from "@hindcast/shared/node";
+import { acceptedTrajectory } from "../trajectory-collector.ts";
 import type { EpisodeExport } from "./atif-episode.ts";
 
 /** Demonstrations that are read ahead: each takes a round trip. */
@@ -46,7 +47,7 @@ export class ExportSources {
     }
   }
 
-  /** The rollouts that the demonstrations were cut from, each once; what was forgotten or has expired is left out. */
+  /** The rollouts that the demonstrations were cut from, each once, as its terminal record accepted it; what was forgotten or has expired is left out. */
   async *episodes(): AsyncGenerator<EpisodeExport> {
     const read = (name: DemonstrationName): Promise<EpisodeExport | null> => this.#episodeOf(name);
     for await (const episode of readInOrder([...this.#episodes.values()], read, this.#signal)) {
@@ -61,9 +62,9 @@ export class ExportSources {
     const ended: TaskResult | null = await this.#bus.results.get(campaignId, lineage.taskId);
     if (ended?.kind !== "episode.ended") return null;
     const records = await this.#bus.trajectories.read(campaignId, lineage.episodeId);
-    const assembled = assembleAttempt(records, ended.attempt, ended.fencingToken);
-    if (assembled === null) return null;
-    return { environment, instruction: lineage.taskInstruction, trajectory: assembled.trajectory, ended };
+    const accepted = acceptedTrajectory(records, ended);
+    if ("problem" in accepted) return null;
+    return { environment, instruction: lineage.taskInstruction, trajectory: accepted.trajectory, ended };
   }
 }
 

@@ -3,7 +3,6 @@ import { gunzipSync } from "node:zlib";
 import {
   CampaignListReply,
   CampaignRecord,
-  CampaignReply,
   CampaignReport,
   ControlRequest,
   HindcastError,
@@ -13,62 +12,26 @@ import {
 } from "@hindcast/shared";
 import { type Bus, type LeasedTask, type Model, type RecordStore, silentLogger } from "@hindcast/shared/node";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { packDocuments } from "../../coordinator/src/campaign-run.ts";
 import { CampaignService } from "../../coordinator/src/campaign-service.ts";
 import { endDeadTasks } from "../../coordinator/src/dead-letter-reconciler.ts";
 import { aRolloutTask } from "../support/builders.ts";
-import { someSettings } from "../support/campaign-context.ts";
+import { type ControlledCluster, aControlledCluster } from "../support/controlled-cluster.ts";
 import { acquire } from "../support/leases.ts";
-import { aNatsServer, type TestNats, testPool, testWorkers } from "../support/nats-server.ts";
+import { testPool, testWorkers } from "../support/nats-server.ts";
 import { rawNats } from "../support/raw-nats.ts";
-import { aDocument, scriptedGenerator } from "../support/scripted-generator.ts";
-import { startStages } from "../support/stages.ts";
+import { scriptedGenerator } from "../support/scripted-generator.ts";
 import { startWorker } from "../support/worker.ts";
 
 const never = new AbortController().signal;
 const commands = ["do-one", "do-two"];
-let nats: TestNats;
-let bus: Bus;
+let cluster: ControlledCluster;
 let campaigns: RecordStore<CampaignRecord>;
 
 beforeEach(async () => {
-  nats = await aNatsServer();
-  bus = await nats.coordinator();
-  campaigns = bus.records("CAMPAIGNS", CampaignRecord);
+  cluster = await aControlledCluster();
+  campaigns = cluster.bus.records("CAMPAIGNS", CampaignRecord);
 });
-afterEach(() => nats[Symbol.asyncDispose]());
-
-async function aService(generator: Model = scriptedGenerator()): Promise<AsyncDisposable> {
-  const deps = { bus, model: () => generator, logger: silentLogger, workerId: testWorkers[2]! };
-  const stages = startStages(deps);
-  const service = new CampaignService(deps);
-  await service.start();
-  return {
-    [Symbol.asyncDispose]: async () => {
-      await service[Symbol.asyncDispose]();
-      await stages[Symbol.asyncDispose]();
-    },
-  };
-}
-
-async function start(settings: Partial<CampaignRecord["settings"]> = {}, pages = 2): Promise<CampaignRecord> {
-  const documents = await bus.blobs.put(packDocuments(Array.from({ length: pages }, (_, n) => aDocument(n))));
-  const { campaign } = await bus.request({
-    subject: subjects.control("start"),
-    request: ControlRequest,
-    reply: CampaignReply,
-    value: { v: 1, kind: "campaign.start", name: "test", settings: { ...someSettings, ...settings }, documents },
-  });
-  return campaign;
-}
-
-const cancel = (campaign: CampaignRecord): Promise<CampaignReply> =>
-  bus.request({
-    subject: subjects.control("cancel"),
-    request: ControlRequest,
-    reply: CampaignReply,
-    value: { v: 1, kind: "campaign.cancel", campaignId: campaign.id },
-  });
+afterEach(() => cluster[Symbol.asyncDispose]());
 
 async function ended(campaign: CampaignRecord): Promise<CampaignRecord> {
   for await (const { key, value } of campaigns.watch(AbortSignal.timeout(20_000))) {
@@ -78,7 +41,7 @@ async function ended(campaign: CampaignRecord): Promise<CampaignRecord> {
 }
 
 async function reportOf({ report }: CampaignRecord): Promise<CampaignReport> {
-  return CampaignReport.parse(JSON.parse(gunzipSync(await bus.blobs.get(report!)).toString("utf8")));
+  return CampaignReport.parse(JSON.parse(gunzipSync(await cluster.bus.blobs.get(report!)).toString("utf8")));
 }
 
 /** A generator that never answers and says when it was asked and when it was let go. */
@@ -99,14 +62,14 @@ function aHangingGenerator(): { model: Model; asked: Promise<void>; letGo: Promi
 
 describe("the campaign service", () => {
   it("runs a campaign to its stored report and lists it", async () => {
-    await using _worker = await startWorker(nats, { commands });
-    await using _service = await aService();
-    const campaign = await start();
+    await using _worker = await startWorker(cluster.nats, { commands });
+    await using _service = await cluster.coordinator();
+    const campaign = await cluster.start();
     expect(campaign.id).toBe("c-0001");
     const record = await ended(campaign);
     expect(record).toMatchObject({ state: "finished", detail: null });
     expect((await reportOf(record)).outcomes.submitted).toBe(2);
-    const { campaigns: listed } = await bus.request({
+    const { campaigns: listed } = await cluster.bus.request({
       subject: subjects.control("list"),
       request: ControlRequest,
       reply: CampaignListReply,
@@ -117,10 +80,10 @@ describe("the campaign service", () => {
 
   it("refuses a dollar limit where a model's price is unknown, before anything is spent", async () => {
     const generator: Model = Object.assign(scriptedGenerator(), { isPriced: false });
-    await using _service = await aService(generator);
-    await expect(start({ costUsdMax: 1 })).rejects.toMatchObject({ code: "MODEL_PRICE_UNKNOWN" });
+    await using _service = await cluster.coordinator(generator);
+    await expect(cluster.start({ costUsdMax: 1 })).rejects.toMatchObject({ code: "MODEL_PRICE_UNKNOWN" });
     expect(await campaigns.entries()).toEqual([]);
-    expect((await start()).state).toBe("running");
+    expect((await cluster.start()).state).toBe("running");
   });
 
   it("keeps the report of a campaign that spent its budget, and takes back what is still queued", async () => {
@@ -143,33 +106,34 @@ describe("the campaign service", () => {
         completion: { costUsd: 1, text: text(/Page (\d+)/.exec(JSON.stringify(messages))?.[1] ?? "") },
       }),
     });
-    await using _service = await aService(costly);
+    await using _service = await cluster.coordinator(costly);
     // Nobody works: what was proposed before the money ran out lies in the queue.
-    const record = await ended(await start({ costUsdMax: 2, documentsMax: 20 }, 20));
+    const record = await ended(await cluster.start({ costUsdMax: 2, documentsMax: 20 }, 20));
     expect(record).toMatchObject({ state: "failed", detail: expect.stringContaining("CAMPAIGN_BUDGET_EXHAUSTED") });
     const report = await reportOf(record);
     expect(report.costs).toMatchObject([{ purpose: "self-instruct" }]);
     expect(report.costs[0]?.calls).toBeLessThan(20);
-    await expect.poll(() => bus.tasks.backlog(testPool)).toEqual({ queued: 0, working: 0 });
+    await expect.poll(() => cluster.bus.tasks.backlog(testPool)).toEqual({ queued: 0, working: 0 });
   });
 
   it("ends a cancelled campaign's running task as cancelled and removes its queued ones", async () => {
     const stepping = Promise.withResolvers<void>();
     const goOn = Promise.withResolvers<void>();
-    await using _worker = await startWorker(nats, {
+    await using _worker = await startWorker(cluster.nats, {
       commands,
       beforeStep: () => (stepping.resolve(), goOn.promise),
     });
-    await using _service = await aService();
-    const campaign = await start();
+    await using _service = await cluster.coordinator();
+    const campaign = await cluster.start();
     await stepping.promise;
-    const { campaign: cancelled } = await cancel(campaign);
-    expect(cancelled.state).toBe("cancelled");
+    expect((await cluster.cancel(campaign)).state).toBe("cancelled");
     goOn.resolve();
-    await expect.poll(() => bus.tasks.backlog(testPool), { timeout: 10_000 }).toEqual({ queued: 0, working: 0 });
+    await expect
+      .poll(() => cluster.bus.tasks.backlog(testPool), { timeout: 10_000 })
+      .toEqual({ queued: 0, working: 0 });
     const reasons: string[] = [];
     const over = AbortSignal.timeout(1_000);
-    for await (const result of bus.results.watch(campaign.id, over)) {
+    for await (const result of cluster.bus.results.watch(campaign.id, over)) {
       if (result.kind === "episode.ended") reasons.push(result.reason);
     }
     expect(reasons.length).toBeGreaterThan(0);
@@ -179,8 +143,8 @@ describe("the campaign service", () => {
 
   it("lets go of a campaign that another coordinator ended", async () => {
     const { model, asked, letGo } = aHangingGenerator();
-    await using _service = await aService(model);
-    const { id } = await start();
+    await using _service = await cluster.coordinator(model);
+    const { id } = await cluster.start();
     await asked;
     const { value, revision } = (await campaigns.get(id))!;
     await campaigns.update(id, { ...value, state: "cancelled", endedAt: new Date().toISOString() }, revision);
@@ -190,28 +154,28 @@ describe("the campaign service", () => {
 
   it("leaves a campaign running that it was stopped in, and takes it up again", async () => {
     const { model, asked } = aHangingGenerator();
-    const first = await aService(model);
-    const campaign = await start();
+    const first = await cluster.coordinator(model);
+    const campaign = await cluster.start();
     await asked;
     await first[Symbol.asyncDispose]();
     expect((await campaigns.get(campaign.id))?.value.state).toBe("running");
-    await using _worker = await startWorker(nats, { commands });
-    await using _second = await aService();
+    await using _worker = await startWorker(cluster.nats, { commands });
+    await using _second = await cluster.coordinator();
     expect((await ended(campaign)).state).toBe("finished");
   });
 
   it("numbers past a record that it cannot read", async () => {
-    await using raw = await rawNats(nats);
+    await using raw = await rawNats(cluster.nats);
     await raw.jetstream.publish("$KV.CAMPAIGNS.c-0001", JSON.stringify({ v: 2 }));
     const { model } = aHangingGenerator();
-    await using _service = await aService(model);
-    expect((await start()).id).toBe("c-0002");
+    await using _service = await cluster.coordinator(model);
+    expect((await cluster.start()).id).toBe("c-0002");
   });
 
   it("refuses an unknown model before anything is stored", async () => {
     const unknown = new HindcastError({ code: "MODEL_UNKNOWN", boundary: "model", message: "no such model" });
     const service = new CampaignService({
-      bus,
+      bus: cluster.bus,
       model: () => {
         throw unknown;
       },
@@ -219,7 +183,7 @@ describe("the campaign service", () => {
       workerId: testWorkers[2]!,
     });
     await service.start();
-    await expect(start()).rejects.toMatchObject({ code: "MODEL_UNKNOWN" });
+    await expect(cluster.start()).rejects.toMatchObject({ code: "MODEL_UNKNOWN" });
     expect(await campaigns.entries()).toEqual([]);
     await service[Symbol.asyncDispose]();
   });
@@ -238,29 +202,29 @@ describe("tasks that no worker will finish", () => {
   }
 
   it("end as lost to infrastructure, so that no campaign waits for them for ever", async () => {
-    const worker = await nats.connect(testWorkers[0]!);
-    await bus.tasks.publish(task, never);
+    const worker = await cluster.nats.connect(testWorkers[0]!);
+    await cluster.bus.tasks.publish(task, never);
     (await exhaust(worker)).handBack();
     expect(await worker.tasks.lease(testPool, 1, 300, never)).toEqual([]);
-    await expect.poll(() => bus.deadLetters.reconcile([testPool])).toBe(1);
-    expect(await endDeadTasks(bus)).toBe(1);
-    expect(await bus.results.get(task.campaignId, task.taskId)).toMatchObject({
+    await expect.poll(() => cluster.bus.deadLetters.reconcile([testPool])).toBe(1);
+    expect(await endDeadTasks(cluster.bus)).toBe(1);
+    expect(await cluster.bus.results.get(task.campaignId, task.taskId)).toMatchObject({
       reason: "infrastructure",
       steps: 0,
       costUsd: null,
       error: { message: expect.stringContaining(`${limits.attemptsMax} deliveries`) },
     });
-    expect(await endDeadTasks(bus)).toBe(0);
+    expect(await endDeadTasks(cluster.bus)).toBe(0);
   });
 
   it("are left to a worker that still holds the episode", async () => {
-    const worker = await nats.connect(testWorkers[0]!);
-    await bus.tasks.publish(task, never);
+    const worker = await cluster.nats.connect(testWorkers[0]!);
+    await cluster.bus.tasks.publish(task, never);
     const leased = await exhaust(worker);
     const lease = await acquire(worker, leaseOf.episode(task.episodeId), testWorkers[0]!);
     await leased.deadLetter("a missed heartbeat");
-    expect(await endDeadTasks(bus)).toBe(0);
+    expect(await endDeadTasks(cluster.bus)).toBe(0);
     await lease?.release();
-    expect(await endDeadTasks(bus)).toBe(1);
+    expect(await endDeadTasks(cluster.bus)).toBe(1);
   });
 });

@@ -2,7 +2,8 @@
 // demonstrations stream, joins the queue group, and follows.
 import { join } from "node:path";
 import { HindcastError, limits, streams } from "@hindcast/shared";
-import { createIndexEmbedder, indexVariables, modelVariables, runService } from "@hindcast/shared/node";
+import { indexVariables, modelVariables, runService } from "@hindcast/shared/node";
+import { admittedEmbedder } from "./admitted-embedder.ts";
 import { CrashGuard } from "./crash-guard.ts";
 import type { DemonstrationIndex } from "./demonstration-index.ts";
 import { DemonstrationProjection, endOfStream } from "./demonstration-projection.ts";
@@ -13,7 +14,8 @@ import { SnapshotExchange, SnapshotPointer } from "./snapshot-exchange.ts";
 
 const variables = { ...indexVariables, ...modelVariables };
 
-await runService("index-core", variables, async ({ config, logger, shutdown, registry, bus }) => {
+await runService("index-core", variables, async (process) => {
+  const { config, logger, shutdown, registry, bus } = process;
   const { indexFolder, indexPartitions: of, indexPartition } = config;
   // A folder of our own inside: it is replaced as a whole, which the given one, a mount or with others' files, cannot be.
   const folder = indexFolder === null ? null : join(indexFolder, "demonstrations");
@@ -26,7 +28,7 @@ await runService("index-core", variables, async ({ config, logger, shutdown, reg
   const { draining } = shutdown;
 
   // Null where the index embeds by itself.
-  const embedder = createIndexEmbedder({ config, bus, logger });
+  const embedder = admittedEmbedder(process);
   const options = { folder: folder ?? undefined, embedder: embedder ?? config.indexEmbedder };
   const open = (): Promise<DemonstrationIndex> => openIndex(options, logger);
   let index = await open();

@@ -105,6 +105,9 @@ function indexCore(inbox: string): Permissions {
       messageGet(streams.deadLetters),
       `$KV.${buckets.vectors}.>`,
       messageGet(bucketStream(buckets.vectors)),
+      // Embeddings are bought on the fleet's account.
+      ...admitted,
+      messageGet(bucketStream(buckets.budgets)),
     ],
     subscribe: [retrieval, subjects.retrievalPartitions, "$SRV.>", inbox],
     allowResponses: true,

@@ -4,6 +4,7 @@ import type { Bus } from "../../bus/bus.ts";
 import type { ConfigOf } from "../../config.ts";
 import type { indexVariables, modelVariables } from "../../environment-variables.ts";
 import type { Logger } from "../../logger.ts";
+import type { Admission } from "../admission.ts";
 import { type AttemptOptions, systemClock } from "../attempts.ts";
 import type { ModelSettings } from "../create-model.ts";
 import { modelSettings } from "../model-registry.ts";
@@ -51,6 +52,8 @@ export interface IndexEmbedderOptions {
   config: ConfigOf<typeof indexVariables & typeof modelVariables>;
   bus: Pick<Bus, "records">;
   logger: Logger;
+  /** Gives every request its ticket. @default each process for itself */
+  admission?: Admission;
   /** Told of every answer that was paid for; for metrics. */
   onAnswer?: (event: EmbeddingEvent) => void;
 }
@@ -60,9 +63,11 @@ export interface IndexEmbedderOptions {
  * computes its vectors itself.
  * @throws HindcastError as `createEmbedder` does, before anything is spent.
  */
-export function createIndexEmbedder({ config, bus, logger, onAnswer }: IndexEmbedderOptions): Embedder | null {
+export function createIndexEmbedder(options: IndexEmbedderOptions): Embedder | null {
+  const { config, bus, logger, admission, onAnswer } = options;
   const setting = { embedder: config.indexEmbedder, dimensions: config.indexEmbeddingDimensions };
   const embedder = createEmbedder(setting, modelSettings(config), {
+    ...(admission === undefined ? {} : { admission }),
     onRetry: (retry) => logger.warn({ event: "model.retry", ...retry }),
     onAnswer: (answer) => {
       logger.debug({ event: "embedding.bought", ...answer });

@@ -1,6 +1,6 @@
 // The whole fleet in one process, in virtual time, under seeded faults (test/simulation). `npm run sim` runs as many
 // seeds as one likes; here are a few hundred small campaigns, and proof that the checks can fail.
-// Requirements: 5.sim.invariants, 5.sim.replay, 5.sim.weakened, 5.sim.lost-between-servers
+// Requirements: 5.8.simulated, 5.sim.invariants, 5.sim.replay, 5.sim.weakened, 5.sim.lost-between-servers
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { faultKinds } from "../simulation/nemesis.ts";
@@ -59,6 +59,7 @@ describe("a simulated campaign", { timeout: 240_000 }, () => {
     [{ weakening: "journal off", only: ["crash"] }, "bought twice", 6],
     [{ weakening: "ack before commit", only: ["crash"], struck: "w-" }, "I1", 6],
     [{ weakening: "reservations off", only: [], costUsdMax: 0.05 }, "over budget", 6],
+    [{ weakening: "worlds never closed", only: [] }, "leaked world", 1],
   ])("is caught when a safeguard is taken out: %j breaks %s", async (settings, invariant, seeds) => {
     const reports = await reportsOf(seeds, settings);
     const found = new Set(reports.flatMap(({ violations }) => violations.map((violation) => violation.invariant)));

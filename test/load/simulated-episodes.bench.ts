@@ -68,6 +68,7 @@ async function together(count: number): Promise<{ bytesPerEpisode: number; cpuMs
     diverges: () => false,
     onOpen: () => undefined,
     onClose: () => undefined,
+    isClosing: true,
   });
   await cluster.perform("publisher", async (bus) => {
     await bus.ensureTopology(topology);

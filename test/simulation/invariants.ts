@@ -16,6 +16,7 @@ import type { SimulatedNatsServer } from "./server/nats-server.ts";
 import type { StoredMessage, Stream } from "./server/stream.ts";
 import { headerOf } from "./server/wire.ts";
 import type { Witness } from "./witness.ts";
+import type { OpenWorld } from "./world/open-worlds.ts";
 
 export interface Violation {
   invariant:
@@ -28,6 +29,7 @@ export interface Violation {
     | "I7"
     | "bought twice"
     | "over budget"
+    | "leaked world"
     | "another outcome"
     | "failure";
   detail: string;
@@ -127,6 +129,18 @@ export function violationsOf(state: ServerState, witness: Witness, leaseChanges:
     ...retrievedIsInTheLog(state),
     ...witness.doubleBuys.map((detail): Violation => ({ invariant: "bought twice", detail })),
   ];
+}
+
+/** A world is open only while somebody may work in it: not after the end of its episode or replay. */
+export function leakedWorlds({ results }: ServerState, open: readonly OpenWorld[]): Violation[] {
+  const ended = new Set(
+    results.flatMap((result) =>
+      result.kind === "episode.ended" ? [`episode.${result.episodeId}`] : [`task.${result.taskId}`],
+    ),
+  );
+  return open
+    .filter(({ lease }) => ended.has(lease))
+    .map(({ id, process }): Violation => ({ invariant: "leaked world", detail: `${process} has left ${id} open` }));
 }
 
 /** I1, I2. What is still queued when a campaign ends early is taken back. */

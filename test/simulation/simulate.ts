@@ -22,7 +22,7 @@ import { someSettings } from "../support/campaign-context.ts";
 import { aDemonstration } from "../support/messages.ts";
 import { aDocument } from "../support/scripted-generator.ts";
 import { type Program, SimulatedCluster } from "./cluster.ts";
-import { type LeaseChange, ServerState, type Violation, violationsOf } from "./invariants.ts";
+import { leakedWorlds, type LeaseChange, ServerState, type Violation, violationsOf } from "./invariants.ts";
 import { type FaultKind, Nemesis } from "./nemesis.ts";
 import type { Random } from "./random.ts";
 import type { StoredMessage } from "./server/stream.ts";
@@ -32,6 +32,7 @@ import { runAgent } from "./world/agent.ts";
 import { runCoordinator } from "./world/coordinator.ts";
 import { runRetrieval } from "./world/retrieval.ts";
 import { simulatedWorlds } from "./world/environment.ts";
+import { OpenWorlds } from "./world/open-worlds.ts";
 import { SimulatedProvider } from "./world/provider.ts";
 import { wordsFor } from "./world/words.ts";
 
@@ -79,6 +80,8 @@ const bootMs = 3_000;
 const faultsMs = 120_000;
 /** Longer than anything that is still on its way to an end: redeliveries, retries, the reconciler's rounds. */
 const restMs = 1_200_000;
+/** How long a world may outlast its episode's record. */
+const closingMs = 60_000;
 const limitsUsd = [0.02, 0.6] as const;
 const settings: CampaignSettings = {
   ...someSettings,
@@ -100,7 +103,8 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   const programOf = (name: string): Program => programs.get(name)!;
   const { only = null, struck = "" } = options;
   const nemesis = new Nemesis({ cluster, provider, programOf, struck, random: cluster.random.fork() }, only);
-  const programs = programsOf(options, { cluster, witness, provider, nemesis });
+  const worlds = new OpenWorlds();
+  const programs = programsOf(options, { cluster, witness, provider, nemesis, worlds });
   const unhandled = (error: unknown): void => void cluster.failures.push(`unhandled rejection: ${String(error)}`);
   process.on("unhandledRejection", unhandled);
   // The client library makes an error per request, for its stack: a third of the time of a run.
@@ -119,6 +123,8 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
       nemesis.heal();
     }
     await cluster.scheduler.run(() => state.isAtRest, cluster.scheduler.now + restMs);
+    // The result comes before the world is closed.
+    await cluster.scheduler.run(() => worlds.all.length === 0, cluster.scheduler.now + closingMs);
     const violations = violationsOf(state, witness, leaseChanges);
     const demonstrations = state.demonstrations
       .filter(({ campaignId }) => campaignId !== earlier)
@@ -127,6 +133,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     const warnings = await cluster.perform("reader", (bus) => warningsOf(bus, state));
     for (const warning of warnings) cluster.trace.note(`warning: ${warning}`);
     violations.push(...outcomeDiffers(state, demonstrations, { expected: options.expected, warnings }));
+    violations.push(...leakedWorlds(state, worlds.all));
     violations.push(...budgetIsOverdrawn(state, { costUsdMax, billedUsd: provider.billedUsd }));
     violations.push(...cluster.failures.map((detail): Violation => ({ invariant: "failure", detail })));
     for (const { invariant, detail } of violations) cluster.trace.note(`VIOLATION ${invariant} ${detail}`);
@@ -152,18 +159,31 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
 }
 
 function programsOf(
-  { agents = 3, coordinators = 2 }: SimulationOptions,
-  parts: { cluster: SimulatedCluster; witness: Witness; provider: SimulatedProvider; nemesis: Nemesis },
+  { agents = 3, coordinators = 2, weakening = null }: SimulationOptions,
+  parts: {
+    cluster: SimulatedCluster;
+    witness: Witness;
+    provider: SimulatedProvider;
+    nemesis: Nemesis;
+    worlds: OpenWorlds;
+  },
 ): Map<string, Program> {
-  const { cluster, witness, provider, nemesis } = parts;
+  const { cluster, witness, provider, nemesis, worlds } = parts;
   const programs = new Map<string, Program>();
   const random = cluster.random.fork();
   const environments = simulatedWorlds({
     stepMs: () => random.between(20, 2_000),
     // A replay that diverged is an outcome of its own; an episode that cannot be rebuilt begins afresh.
     diverges: (id) => parseSandboxName(id)?.lease.startsWith("episode.") === true && nemesis.diverges(),
-    onOpen: (id) => cluster.trace.note(`${currentProcess()?.name} opens world ${id}`),
-    onClose: (id) => cluster.trace.note(`${currentProcess()?.name} closes world ${id}`),
+    isClosing: weakening !== "worlds never closed",
+    onOpen: (id) => {
+      worlds.opened(id);
+      cluster.trace.note(`${currentProcess()?.name} opens world ${id}`);
+    },
+    onClose: (id) => {
+      worlds.closed(id);
+      cluster.trace.note(`${currentProcess()?.name} closes world ${id}`);
+    },
   });
   const modelsOn = (bus: Bus) => (admission: Admission) => {
     const models = provider.modelsOf(bus, admission);

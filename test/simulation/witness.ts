@@ -5,7 +5,13 @@ import type { Acquisition, Bus, Completion, Lease, LeasedTask, Model } from "@hi
 import { currentProcess } from "./time/process.ts";
 
 /** A safeguard that is taken out, to show that the invariants notice. */
-export const weakenings = ["fencing off", "journal off", "ack before commit", "reservations off"] as const;
+export const weakenings = [
+  "fencing off",
+  "journal off",
+  "ack before commit",
+  "reservations off",
+  "worlds never closed",
+] as const;
 export type Weakening = (typeof weakenings)[number];
 
 export interface AcquiredLease {

@@ -18,6 +18,8 @@ export interface WorldOptions {
   /** Told of each world that is opened and closed. */
   onOpen: (id: string) => void;
   onClose: (id: string) => void;
+  /** False: what is closed stays open. */
+  isClosing: boolean;
 }
 
 export function simulatedWorlds(options: WorldOptions): EnvironmentProvider {
@@ -66,6 +68,7 @@ class SimulatedWorld implements Environment {
   }
 
   close(): Promise<void> {
+    if (!this.#options.isClosing) return Promise.resolve();
     if (this.#isOpen) this.#options.onClose(this.#id);
     this.#isOpen = false;
     return Promise.resolve();

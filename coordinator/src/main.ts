@@ -10,6 +10,7 @@ import {
   createModels,
   deriveId,
   FleetAdmission,
+  FleetPurse,
   holderOf,
   modelVariables,
   runService,
@@ -46,7 +47,8 @@ await runService("coordinator", variables, async ({ config, logger: log, shutdow
   const admission = new FleetAdmission({ bus, holder: holderOf(workerId), logger, metrics });
   shutdown.defer("admission client", () => admission[Symbol.asyncDispose]());
 
-  const model = createModels({ config, bus, logger, admission, stopping: shutdown.draining });
+  const purse = new FleetPurse(bus, logger);
+  const model = createModels({ config, bus, logger, admission, purse, stopping: shutdown.draining });
   const deps = { bus, model, logger, workerId };
   const staging = runStageWorker(deps, shutdown.draining);
   staging.catch((error: unknown) => shutdown.fail(error));

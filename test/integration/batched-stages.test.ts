@@ -1,7 +1,7 @@
 // Requirements: 5.6.stages
 // Stages that wait for batches, on coordinators that stop, are busy with others, or see their campaign cancelled.
 import { limits, type ProposeTask, type TaskId, type TaskResult, type WorkerId } from "@hindcast/shared";
-import { type Bus, JournaledCompletion, silentLogger } from "@hindcast/shared/node";
+import { type Bus, silentLogger } from "@hindcast/shared/node";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { CampaignRecords } from "../../coordinator/src/campaign-records.ts";
 import { packDocuments } from "../../coordinator/src/campaign-run.ts";
@@ -102,19 +102,20 @@ describe("a stage that waits for a batch", () => {
     expect(emulator.batches.bought).toHaveLength(waiting.length);
   });
 
-  it("ends when its campaign is cancelled; its batch does not, and its answers serve a later run", async () => {
+  it("ends when its campaign is cancelled, and so does its batch at the provider", async () => {
     await using _coordinator = await aCoordinator(one);
     const records = new CampaignRecords(bus);
     const documents = await bus.blobs.put(packDocuments([aDocument(1)]));
-    const { id } = await records.create({ name: "test", settings: { ...settings, batch }, documents });
+    const {
+      campaign: { id },
+    } = await records.create({ name: "test", settings: { ...settings, batch }, documents });
     expect(id).toBe(campaignId);
     const task = aTask(1);
     await bus.tasks.publish(task, never);
     await expect.poll(requests, { timeout: 5_000 }).toBe(1);
     await records.end(id, { state: "cancelled", detail: "cancelled by request", report: null }, null);
     await expect.poll(() => endOf(task), { timeout: 5_000 }).toMatchObject({ outcome: "cancelled", output: null });
-    emulator.batches.isHeld = false;
-    const journal = bus.records("JOURNAL", JournaledCompletion);
-    await expect.poll(async () => (await journal.entries()).length, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => emulator.batches.jobs.map(({ state }) => state), { timeout: 10_000 }).toEqual(["ended"]);
+    expect(emulator.batches.bought).toEqual([]);
   });
 });

@@ -1,10 +1,11 @@
 // A process that answers from batches, as the coordinator does, small enough to be killed at any of its steps.
-import { BatchPurpose, type WorkerId } from "@hindcast/shared";
+import { BatchPurpose, type CampaignId, type WorkerId } from "@hindcast/shared";
 import {
   BatchDesk,
   BatchesValue,
   type BatchEvent,
   batching,
+  type BatchPurse,
   type Bus,
   createBatchDriver,
   createModel,
@@ -32,6 +33,9 @@ export interface BatchProcessOptions {
   id?: string;
   owner: string;
   tuning?: Partial<BatchTuning>;
+  /** Keeps the dollars; its calls are steps, too. */
+  purse?: BatchPurse;
+  isCampaignOver?: (campaign: CampaignId) => Promise<boolean>;
   fallback?: "interactive" | "error";
   /** Dies at this step: nothing that it does afterwards takes place. */
   dieAt?: number;
@@ -48,7 +52,7 @@ const quick: Partial<BatchTuning> = {
 };
 
 export function startBatchProcess(options: BatchProcessOptions): BatchProcess {
-  const { bus, emulator, owner, tuning, fallback = "error", dieAt = Infinity } = options;
+  const { bus, emulator, owner, tuning, purse, isCampaignOver, fallback = "error", dieAt = Infinity } = options;
   const { id = "anthropic:claude-sonnet-5-5" } = options;
   const access = { apiKey: emulator.apiKey, baseUrl: emulator.url };
   const settings = ModelSettings.parse({ anthropic: access, gemini: access });
@@ -65,6 +69,8 @@ export function startBatchProcess(options: BatchProcessOptions): BatchProcess {
     journal,
     owner: owner as WorkerId,
     tuning: { ...quick, ...tuning },
+    ...(purse === undefined ? {} : { purse: life.of(purse) }),
+    ...(isCampaignOver === undefined ? {} : { isCampaignOver }),
     onEvent: (event) => void events.push(event),
   });
   return {

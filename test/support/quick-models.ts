@@ -1,5 +1,5 @@
 // What `createModels` puts together, with batches that are worked on in milliseconds.
-import type { BatchSettings, WorkerId } from "@hindcast/shared";
+import { type BatchSettings, CampaignRecord, isOver, type WorkerId } from "@hindcast/shared";
 import {
   BatchDesk,
   BatchesValue,
@@ -39,6 +39,10 @@ export function quickModels(
         leases: bus.leases,
         journal,
         owner,
+        isCampaignOver: async (campaign) => {
+          const record = await bus.records("CAMPAIGNS", CampaignRecord).get(campaign);
+          return record !== null && isOver(record.value.state);
+        },
         tuning: { quietMs: 150, quietMsMax: 600, pollMs: 10, pollMsMax: 20, tendMs: 50 },
       });
     desks.set(id, desk);

@@ -2,14 +2,21 @@
 // starts from the budgets and lanes that the one before has written down.
 import {
   AdmissionDone,
+  AdmissionHeld,
+  AdmissionHold,
+  AdmissionPay,
   AdmissionRenew,
   AdmissionReply,
   AdmissionReserve,
   AdmissionResume,
+  AdmissionRoom,
+  AdmissionRoomReply,
   AdmissionSettle,
   AdmissionSettled,
   AdmissionStatus,
   AdmissionStatusRequest,
+  AdmissionTune,
+  AdmissionTuned,
   type AdmissionVerb,
   BudgetRecord,
   LaneRecord,
@@ -19,8 +26,9 @@ import {
   subjects,
   type WorkerId,
 } from "@hindcast/shared";
-import { type Bus, type Lease, type Logger, systemClock } from "@hindcast/shared/node";
+import { BatchesValue, type Bus, type Lease, type Logger, systemClock } from "@hindcast/shared/node";
 import type { AdmissionMetrics } from "./admission-metrics.ts";
+import { BatchAccounts } from "./batch-accounts.ts";
 import { BudgetBook } from "./budget-book.ts";
 import { TermsOfCampaigns } from "./campaign-terms.ts";
 import { Desk } from "./desk.ts";
@@ -78,26 +86,39 @@ async function openService(
   const desk = new Desk({ settings, book, terms, logger, metrics, onFenced });
   for (const { key, value } of await lanes.entries()) desk.admitter.restore(key, value, Date.now());
   desk.inherit();
-  terms.follow(signal).catch((error: unknown) => signal.aborted || onFenced(error));
+  terms
+    .follow(signal, (campaign, changed) => desk.retune(campaign, changed))
+    .catch((error: unknown) => signal.aborted || onFenced(error));
+
+  const batches = bus.records("BATCHES", BatchesValue);
+  const accounts = new BatchAccounts({ settings, book, terms, batches, logger, onFenced, onPaid: () => desk.look() });
 
   const saved = new Map<string, string>();
-  const save = async (): Promise<void> => {
+  const write = async (): Promise<void> => {
     for (const { lane, record } of desk.admitter.records(Date.now())) {
       const text = JSON.stringify(record);
       if (saved.get(lane) === text) continue;
-      saved.set(lane, text);
       await lanes.put(lane, record);
+      saved.set(lane, text);
     }
   };
+  let saving = Promise.resolve();
+  /** One after the other: an older record must not be written over a newer one. */
+  const save = (): Promise<void> => (saving = saving.then(write, write));
   const keep = async (): Promise<void> => {
+    let sweepAccountsMs = 0;
     while (!signal.aborted) {
       // As above.
       await systemClock.sleep(limits.admissionSaveMs, signal).catch(() => undefined);
-      if (!signal.aborted) await Promise.all([desk.sweep(), save()]);
+      if (signal.aborted) return;
+      await Promise.all([desk.sweep(), save()]);
+      if (Date.now() < sweepAccountsMs) continue;
+      await accounts.sweep();
+      sweepAccountsMs = Date.now() + limits.batchTendMs;
     }
   };
   const keeping = keep().catch((error: unknown) => onFenced(error));
-  const endpoints = await serveDesk(bus, desk);
+  const endpoints = [...(await serveAccounts(bus, accounts)), ...(await serveDesk(bus, desk, save))];
   return {
     [Symbol.asyncDispose]: async () => {
       desk.close();
@@ -108,13 +129,48 @@ async function openService(
 }
 
 /** Every request is answered by the one process that holds the lease; the queue is for the moment of a change. */
-async function serveDesk(bus: Bus, desk: Desk): Promise<AsyncDisposable[]> {
-  const at = (verb: AdmissionVerb): { subject: string; queue: string; inFlightMax: number } => ({
-    subject: subjects.admission(verb),
-    queue: "admission",
-    inFlightMax: limits.admissionWaitingMax,
-  });
-  const done = { v: 1, kind: "admission.done" } as const;
+const at = (verb: AdmissionVerb): { subject: string; queue: string; inFlightMax: number } => ({
+  subject: subjects.admission(verb),
+  queue: "admission",
+  inFlightMax: limits.admissionWaitingMax,
+});
+const done = { v: 1, kind: "admission.done" } as const;
+
+async function serveAccounts(bus: Bus, accounts: BatchAccounts): Promise<AsyncDisposable[]> {
+  return [
+    await bus.serve({
+      ...at("room"),
+      request: AdmissionRoom,
+      reply: AdmissionRoomReply,
+      handle: async (request) => ({
+        v: 1 as const,
+        kind: "admission.room" as const,
+        ...(await accounts.room(request)),
+      }),
+    }),
+    await bus.serve({
+      ...at("hold"),
+      request: AdmissionHold,
+      reply: AdmissionHeld,
+      handle: async (request) => ({
+        v: 1 as const,
+        kind: "admission.held" as const,
+        isHeld: await accounts.hold(request),
+      }),
+    }),
+    await bus.serve({
+      ...at("pay"),
+      request: AdmissionPay,
+      reply: AdmissionDone,
+      handle: async (request) => {
+        await accounts.pay(request);
+        return done;
+      },
+    }),
+  ];
+}
+
+async function serveDesk(bus: Bus, desk: Desk, save: () => Promise<void>): Promise<AsyncDisposable[]> {
   return [
     await bus.serve({
       ...at("settle"),
@@ -143,6 +199,16 @@ async function serveDesk(bus: Bus, desk: Desk): Promise<AsyncDisposable[]> {
       request: AdmissionResume,
       reply: AdmissionDone,
       handle: async ({ lane }) => (desk.resume(lane), done),
+    }),
+    await bus.serve({
+      ...at("tune"),
+      request: AdmissionTune,
+      reply: AdmissionTuned,
+      handle: async ({ lane, tuning }) => {
+        const rates = desk.tune(lane, tuning);
+        await save();
+        return { v: 1 as const, kind: "admission.tuned" as const, ...rates };
+      },
     }),
     await bus.serve({
       ...at("reserve"),

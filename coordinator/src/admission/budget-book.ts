@@ -35,6 +35,12 @@ export class BudgetBook {
     return entry.account;
   }
 
+  /** Of an account that is kept already; null: what it counts from now on has no limit, and stays as it is. */
+  relimit(name: string, limitUsd: number | null): void {
+    const account = this.#entries.get(name)?.account;
+    if (account !== undefined && limitUsd !== null) account.limitUsd = limitUsd;
+  }
+
   accounts(): BudgetAccount[] {
     return [...this.#entries.values()].map(({ account }) => account);
   }

@@ -1,4 +1,5 @@
-import { type CampaignId, CampaignRecord } from "@hindcast/shared";
+import { isDeepStrictEqual } from "node:util";
+import { type CampaignId, CampaignRecord, tunedSettings } from "@hindcast/shared";
 import type { Bus, RecordStore } from "@hindcast/shared/node";
 
 /** On what terms a campaign is admitted. */
@@ -22,10 +23,17 @@ export class TermsOfCampaigns {
     this.#campaigns = bus.records("CAMPAIGNS", CampaignRecord);
   }
 
-  async follow(signal: AbortSignal): Promise<void> {
+  /** Tells of every campaign whose terms change. */
+  async follow(signal: AbortSignal, onChange: (campaign: string, terms: CampaignTerms) => void): Promise<void> {
     for await (const { key, value } of this.#campaigns.watch(signal)) {
-      if (value === null) this.#known.delete(key);
-      else this.#known.set(key, termsOf(value));
+      const before = this.#known.get(key);
+      if (value === null) {
+        this.#known.delete(key);
+        continue;
+      }
+      const terms = termsOf(value);
+      this.#known.set(key, terms);
+      if (!isDeepStrictEqual(before, terms)) onChange(key, terms);
     }
   }
 
@@ -38,6 +46,7 @@ export class TermsOfCampaigns {
   }
 }
 
-function termsOf({ settings }: CampaignRecord): CampaignTerms {
-  return { priority: priorities[settings.priority], weight: settings.weight, costUsdMax: settings.costUsdMax };
+function termsOf(record: CampaignRecord): CampaignTerms {
+  const { priority, weight, costUsdMax } = tunedSettings(record);
+  return { priority: priorities[priority], weight, costUsdMax };
 }

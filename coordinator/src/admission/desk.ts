@@ -7,12 +7,15 @@ import {
   type AdmissionSettle,
   type AdmissionStatus,
   HindcastError,
+  type LaneRates,
+  type LaneTuning,
   limits,
 } from "@hindcast/shared";
-import { Admitter, type BudgetAccount, type Decision, fleetAccount, type Logger } from "@hindcast/shared/node";
+import { Admitter, batchHolder, type BudgetAccount, type Decision, type Logger } from "@hindcast/shared/node";
 import type { AdmissionMetrics } from "./admission-metrics.ts";
+import { accountsOf } from "./accounts-of.ts";
 import type { BudgetBook } from "./budget-book.ts";
-import type { TermsOfCampaigns } from "./campaign-terms.ts";
+import type { CampaignTerms, TermsOfCampaigns } from "./campaign-terms.ts";
 import { Holders } from "./holders.ts";
 import type { AdmissionSettings } from "./settings.ts";
 import { granted, priceUnknown, refusedFor, Visit } from "./visit.ts";
@@ -47,9 +50,10 @@ export class Desk {
 
   /** Reservations that an earlier desk wrote down are open here too; their holders have from now on to be heard of. */
   inherit(): void {
+    const isProcess = (holder: string): boolean => holder !== batchHolder;
     for (const account of this.#deps.book.accounts()) {
-      for (const holder of account.holders()) this.saw(holder);
-      for (const ticket of account.ticketsOf(() => true)) this.#grantedMs.set(ticket, Date.now());
+      for (const holder of account.holders()) if (isProcess(holder)) this.saw(holder);
+      for (const ticket of account.ticketsOf(isProcess)) this.#grantedMs.set(ticket, Date.now());
     }
   }
 
@@ -91,6 +95,35 @@ export class Desk {
     this.#decide();
   }
 
+  /** @throws BUS_NOT_FOUND for a lane that nothing was sent on */
+  tune(lane: string, tuning: LaneTuning): { before: LaneRates; after: LaneRates } {
+    const rates = this.admitter.tune(lane, tuning, Date.now());
+    if (rates === null) throw unknownLane(lane);
+    this.#deps.logger.info({ event: "lane.tuned", lane, ...rates }, "lane tuned by an operator");
+    this.#decide();
+    return rates;
+  }
+
+  /** A campaign's terms have changed: those of its requests that wait go on under the new ones, in their order. */
+  retune(campaign: string, terms: CampaignTerms): void {
+    for (const { request } of this.#visits.values()) {
+      if (request.flow !== campaign || this.admitter.isGranted(request.ticket)) continue;
+      const { priority, weight } = terms;
+      this.admitter.replace(
+        request,
+        { priority, weight, accounts: accountsOf(this.#deps, campaign, terms) },
+        Date.now(),
+      );
+    }
+    this.#deps.book.relimit(campaign, terms.costUsdMax);
+    this.#decide();
+  }
+
+  /** Dollars have come free that were not a request's. */
+  look(): void {
+    this.#decide();
+  }
+
   status(): Omit<AdmissionStatus, "v" | "kind"> {
     const budgets = this.#deps.book.accounts().map((account) => account.status());
     return { lanes: this.admitter.status(Date.now()), budgets, zombieSettlements: this.#zombies };
@@ -129,12 +162,11 @@ export class Desk {
   }
 
   async #enter(request: AdmissionReserve): Promise<Visit | AdmissionReply> {
-    const { terms, settings, book } = this.#deps;
+    const { terms, settings } = this.#deps;
     if (!this.admitter.hasRoomFor(request.lane)) throw tooManyLanes(request.lane);
-    const { priority, weight, costUsdMax } = await terms.of(request.campaignId);
-    const accounts: BudgetAccount[] = [];
-    if (request.campaignId !== null && costUsdMax !== null) accounts.push(book.account(request.campaignId, costUsdMax));
-    if (settings.fleetUsdMax !== null) accounts.push(book.account(fleetAccount, settings.fleetUsdMax));
+    const applied = await terms.of(request.campaignId);
+    const { priority, weight } = applied;
+    const accounts = accountsOf(this.#deps, request.campaignId, applied);
     if (accounts.length > 0 && request.usdMax === null && !settings.allowUnknownPrices) return priceUnknown(request);
     const known = this.#visits.get(request.ticket);
     if (known !== undefined) return known;
@@ -211,7 +243,7 @@ export class Desk {
 }
 
 /** Whatever kept this desk from writing, asking again is right: somebody else admits now, or soon. */
-function takenOver(cause: unknown): HindcastError {
+export function takenOver(cause: unknown): HindcastError {
   const message = "this coordinator no longer admits; another one takes over";
   return new HindcastError({ code: "BUS_UNAVAILABLE", boundary: "bus", message, retryable: true, cause });
 }
@@ -219,6 +251,11 @@ function takenOver(cause: unknown): HindcastError {
 function tooManyLanes(lane: string): HindcastError {
   const message = `${lane} would be more than ${limits.admissionLanesMax} lanes; do agents use endpoints or keys of their own?`;
   return new HindcastError({ code: "PROTOCOL_INVALID", boundary: "protocol", message });
+}
+
+function unknownLane(lane: string): HindcastError {
+  const message = `there is no lane ${lane}; \`hindcast lanes\` shows those that requests were sent on`;
+  return new HindcastError({ code: "BUS_NOT_FOUND", boundary: "campaign", message });
 }
 
 const nothingSaid = { usage: null, retryAfterMs: null, detail: "", durationMs: 0, learned: [] };

@@ -1,5 +1,5 @@
 import { type AdmissionReply, type AdmissionReserve, HindcastError, type LaneShare } from "@hindcast/shared";
-import type { BudgetAccount, TicketRequest } from "@hindcast/shared/node";
+import { type BudgetAccount, exhaustedMessage, type TicketRequest, unknownPriceMessage } from "@hindcast/shared/node";
 
 type Place = Pick<TicketRequest, "priority" | "weight" | "accounts">;
 
@@ -85,10 +85,8 @@ export function granted(share: LaneShare, isBudgeted: boolean): AdmissionReply {
   return { v: 1, kind: "admission.granted", share, isBudgeted };
 }
 
-export function refusedFor({ name, settledUsd, limitUsd }: BudgetAccount, usdMax: number): AdmissionReply {
-  const remedy = name === "fleet" ? "raise admission.fleetUsdMax" : "raise the limit (--max-usd)";
-  const spent = `$${settledUsd.toFixed(4)} of $${limitUsd} of the budget of ${name === "fleet" ? "the fleet" : name}`;
-  const message = `${spent} are spent and the next call may cost up to $${usdMax.toFixed(4)}; ${remedy} to go on`;
+export function refusedFor(account: BudgetAccount, usdMax: number): AdmissionReply {
+  const message = exhaustedMessage(account.status(), usdMax);
   return { v: 1, kind: "admission.refused", code: "CAMPAIGN_BUDGET_EXHAUSTED", message };
 }
 
@@ -99,10 +97,6 @@ export function priceUnknown({ model, campaignId }: AdmissionReserve): Admission
     code: "MODEL_PRICE_UNKNOWN",
     message: unknownPriceMessage(model, campaignId),
   };
-}
-
-export function unknownPriceMessage(model: string, campaign: string | null): string {
-  return `the price of ${model} is unknown, so no dollar limit can be kept${campaign === null ? "" : ` for ${campaign}`}; name its price in models.pricesFile, take the limit away, or set admission.allowUnknownPrices to leave its cost uncounted`;
 }
 
 export function unpriced(model: string): HindcastError {

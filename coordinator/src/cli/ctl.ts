@@ -78,8 +78,11 @@ function verbCommand({ name, target: argument, all, description }: Verb): Comman
 
 function retuneCommand(): Command {
   return new Command("retune")
-    .argument("<campaign-or-worker>", "as `hindcast status` shows it")
-    .argument("<key=value...>", "e.g. costUsdMax=20 episodesInFlightMax=8 of a campaign, slots=2 of a worker")
+    .argument("<campaign-worker-or-lane>", "as `hindcast status` shows it, a lane with `lane:` before it")
+    .argument(
+      "<key=value...>",
+      "e.g. costUsdMax=20 priority=high weight=3 of a campaign, slots=2 of a worker, requestsPerMinute=50 of a lane",
+    )
     .description("change limits while it runs; `none` lifts one")
     .action(async (target: string, pairs: string[], _options: unknown, command: Command) => {
       await ask(command, { verb: "retune", target, values: Object.fromEntries(pairs.map(keyAndValue)) });

@@ -93,10 +93,12 @@ export function statusCommand(): Command {
 }
 
 /** How long a batch has been open matters: the provider has a day or two. */
-function batchLine({ model, providerId, requests, done, createdAt }: Status["batches"][number]): string {
+function batchLine(batch: Status["batches"][number]): string {
+  const { model, providerId, requests, done, createdAt, isUnwanted } = batch;
   const minutes = Math.round((Date.now() - Date.parse(createdAt)) / 60_000);
   const progress = done === null ? `${requests} requests` : `${done} of ${requests} requests done`;
-  return `batch: ${model}, ${progress}, open for ${minutes} min (${providerId ?? "not yet submitted"})`;
+  const wanted = isUnwanted ? ", being cancelled" : "";
+  return `batch: ${model}, ${progress}, open for ${minutes} min${wanted} (${providerId ?? "not yet submitted"})`;
 }
 
 interface Status {
@@ -104,7 +106,11 @@ interface Status {
   processes: { name: string; pid: number; isUp: boolean; restarts: number }[];
   workers: WorkerRecord[];
   backlog: { queued: number; working: number };
-  batches: (Pick<BatchRecord, "id" | "model" | "providerId" | "done" | "createdAt"> & { requests: number })[];
+  batches: (Pick<BatchRecord, "id" | "model" | "providerId" | "done" | "createdAt"> & {
+    requests: number;
+    /** Its campaigns are over. */
+    isUnwanted: boolean;
+  })[];
   /** Null: nobody admits requests to providers at the moment. */
   admission: Pick<AdmissionStatus, "lanes" | "budgets"> | null;
   storage: StreamUsage[];
@@ -137,13 +143,14 @@ async function readStatus({ bus, cluster }: Session): Promise<Status> {
     workers: workers.map(({ value }) => value).toSorted((a, b) => a.workerId.localeCompare(b.workerId)),
     backlog,
     batches: openBatches(batches.map(({ value }) => value)).map(
-      ({ id, model, providerId, done, createdAt, items }) => ({
+      ({ id, model, providerId, done, createdAt, items, cancel }) => ({
         id,
         model,
         providerId,
         done,
         createdAt,
         requests: items.length,
+        isUnwanted: cancel !== null,
       }),
     ),
     admission,

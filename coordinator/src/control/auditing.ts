@@ -11,7 +11,7 @@ import {
 } from "@hindcast/shared";
 import type { Bus, Logger } from "@hindcast/shared/node";
 import { secretIn } from "../export/secrets.ts";
-import { campaignKeys, workerKeys } from "./retuning.ts";
+import { campaignKeys, laneKeys, workerKeys } from "./retuning.ts";
 
 export interface AuditDeps {
   bus: Pick<Bus, "audit">;
@@ -75,7 +75,7 @@ function askedFor(request: Audited): Pick<AuditIntent, "verb" | "target" | "argu
 
 /** Only what `retune` knows is known to be no secret. */
 function recorded(given: Readonly<Record<string, string>>): Record<string, string> {
-  const known = new Set([...campaignKeys, ...workerKeys]);
+  const known = new Set([...campaignKeys, ...workerKeys, ...laneKeys]);
   return Object.fromEntries(
     Object.entries(given).map(([key, value]) => [withoutSecret(key), known.has(key) ? withoutSecret(value) : "…"]),
   );

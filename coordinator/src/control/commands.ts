@@ -12,6 +12,7 @@ import {
 import type { Bus } from "@hindcast/shared/node";
 import type { CampaignChange, CampaignRecords } from "../campaign-records.ts";
 import { requeue } from "./dead-letter-commands.ts";
+import { lanePrefix, retuneLane } from "./lane-commands.ts";
 import { campaignTuning, workerSlots } from "./retuning.ts";
 import { type Fleet, readFleet, unchanged, unknownTarget } from "./targets.ts";
 import { commandWorkers } from "./worker-commands.ts";
@@ -75,6 +76,7 @@ async function retune(
   { verb, target: given, arguments: values }: Command,
 ): Promise<Change[]> {
   const target = needed(verb, given);
+  if (target.startsWith(lanePrefix)) return await retuneLane(bus, target.slice(lanePrefix.length), values);
   const worker = fleet.workers.find(({ workerId }) => workerId === target);
   if (worker !== undefined) {
     return await commandWorkers(bus, [worker], { v: 1, kind: "worker.retune", slots: workerSlots(values) });

@@ -1,17 +1,27 @@
 // What `retune` may change, and how it is written: `key=value`, `none` for no limit.
-import { CampaignTuning, HindcastError, limits } from "@hindcast/shared";
+import { CampaignTuning, HindcastError, LaneTuning, limits } from "@hindcast/shared";
 import { nearestName } from "@hindcast/shared/node";
 import { z } from "zod";
 
 /** Keys that `retune` knows; values of other keys are not even recorded. */
 export const campaignKeys = Object.keys(CampaignTuning.shape);
 export const workerKeys = ["slots"];
+export const laneKeys = Object.keys(LaneTuning.shape);
+/** What of a campaign is said in a word. */
+const wordKeys = ["priority"];
 
 /** @throws CONFIG_UNKNOWN_KEY for what may not change, CONFIG_INVALID */
 export function campaignTuning(given: Readonly<Record<string, string>>): CampaignTuning {
   assertKeys(given, campaignKeys, "a campaign");
-  const values = Object.entries(given).map(([key, text]) => [key, text === "none" ? null : numberOf(text)]);
+  const values = Object.entries(given).map(([key, text]) => [key, wordKeys.includes(key) ? text : numberOrNone(text)]);
   return parse(CampaignTuning, Object.fromEntries(values), given);
+}
+
+/** @throws CONFIG_UNKNOWN_KEY, CONFIG_INVALID */
+export function laneTuning(given: Readonly<Record<string, string>>): LaneTuning {
+  assertKeys(given, laneKeys, "a lane");
+  const values = Object.entries(given).map(([key, text]) => [key, numberOrNone(text)]);
+  return parse(LaneTuning, Object.fromEntries(values), given);
 }
 
 /** @throws CONFIG_UNKNOWN_KEY, CONFIG_INVALID */
@@ -20,6 +30,8 @@ export function workerSlots(given: Readonly<Record<string, string>>): number {
   const Slots = z.strictObject({ slots: z.int().positive().max(limits.slotsPerWorkerMax) });
   return parse(Slots, { slots: numberOf(given["slots"] ?? "") }, given).slots;
 }
+
+const numberOrNone = (text: string): number | null => (text === "none" ? null : numberOf(text));
 
 /** `Number` takes an empty text for zero. */
 const numberOf = (text: string): number => (text.trim() === "" ? Number.NaN : Number(text));
@@ -31,11 +43,9 @@ function parse<S extends z.ZodType>(schema: S, value: unknown, given: Readonly<R
     const key = String(path[0] ?? "");
     return `${key}=${given[key] ?? ""}: ${message}`;
   });
-  throw new HindcastError({
-    code: "CONFIG_INVALID",
-    boundary: "config",
-    message: `${problems.join("; ")}. Give a number, or \`none\` for no limit`,
-  });
+  const isNumber = parsed.error.issues.some(({ path }) => !wordKeys.includes(String(path[0] ?? "")));
+  const remedy = isNumber ? ". Give a number, or `none` for no limit where there may be none" : "";
+  throw new HindcastError({ code: "CONFIG_INVALID", boundary: "config", message: `${problems.join("; ")}${remedy}` });
 }
 
 function assertKeys(given: Readonly<Record<string, string>>, known: readonly string[], of: string): void {
@@ -55,6 +65,6 @@ function assertKeys(given: Readonly<Record<string, string>>, known: readonly str
     boundary: "config",
     message:
       `"${unknown}" of ${of} cannot change while it runs${nearest === null ? "" : `; did you mean ${nearest}?`} ` +
-      `These can: ${known.join(", ")}. Everything else decides its ids or its outcome`,
+      `These can: ${known.join(", ")}. Everything else is what it was begun with`,
   });
 }

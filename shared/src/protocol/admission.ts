@@ -93,6 +93,104 @@ export const AdmissionStatusRequest = z.strictObject({ v: z.literal(1), kind: z.
 export const AdmissionResume = z.strictObject({ v: z.literal(1), kind: z.literal("admission.resume"), lane: LaneId });
 export type AdmissionResume = z.infer<typeof AdmissionResume>;
 
+export const BudgetStatus = z.strictObject({
+  /** A campaign's id, or `fleet`. */
+  account: z.string(),
+  limitUsd: dollars,
+  settledUsd: dollars,
+  escrowUsd: dollars,
+});
+export type BudgetStatus = z.infer<typeof BudgetStatus>;
+
+/**
+ * Asks what is left of the budgets on which a campaign's batches count, before one is made. Batches take no ticket of a
+ * lane: providers count them apart, and they wait for nobody.
+ */
+export const AdmissionRoom = z.strictObject({
+  v: z.literal(1),
+  kind: z.literal("admission.room"),
+  campaignId: CampaignId.nullable(),
+});
+export type AdmissionRoom = z.infer<typeof AdmissionRoom>;
+
+/**
+ * Reserves what a campaign's part of a batch can cost at most, before the batch is submitted. It stays reserved, whoever
+ * dies, until it is paid: the ticket is named after the batch, whose record says whether it may still be open.
+ */
+export const AdmissionHold = z.strictObject({
+  v: z.literal(1),
+  kind: z.literal("admission.hold"),
+  ticket: TicketId,
+  campaignId: CampaignId.nullable(),
+  usdMax: dollars,
+});
+export type AdmissionHold = z.infer<typeof AdmissionHold>;
+
+/** What a campaign's part of a batch has cost. Paid once: for a ticket that is not open no dollars move. */
+export const AdmissionPay = z.strictObject({
+  v: z.literal(1),
+  kind: z.literal("admission.pay"),
+  ticket: TicketId,
+  costUsd: dollars,
+});
+export type AdmissionPay = z.infer<typeof AdmissionPay>;
+
+export const AdmissionRoomReply = z.strictObject({
+  v: z.literal(1),
+  kind: z.literal("admission.room"),
+  /** Empty: nothing is counted. */
+  budgets: z.array(BudgetStatus),
+  /** Whether models of unknown price are used where dollars are counted; what they cost is not. */
+  allowUnknownPrices: z.boolean(),
+});
+export type AdmissionRoomReply = z.infer<typeof AdmissionRoomReply>;
+
+/** `isHeld` false: there is no room for it now, and nothing is reserved. */
+export const AdmissionHeld = z.strictObject({
+  v: z.literal(1),
+  kind: z.literal("admission.held"),
+  isHeld: z.boolean(),
+});
+
+const PerMinute = z.int().positive().max(9_999_999_999).nullable().optional();
+
+/**
+ * What an operator has said of a lane while it runs, before what is configured. Absent: as configured; null: no limit but
+ * that which the provider reports.
+ */
+export const LaneTuning = z.strictObject({
+  requestsPerMinute: PerMinute,
+  inputTokensPerMinute: PerMinute,
+  outputTokensPerMinute: PerMinute,
+  /** The most requests at once; how many of them it bears is found out by trying. */
+  concurrencyMax: z.int().positive().max(9_999).optional(),
+});
+export type LaneTuning = z.infer<typeof LaneTuning>;
+
+/** Changes limits of a lane that is in use. Coordinators ask, for an operator and after they have recorded it. */
+export const AdmissionTune = z.strictObject({
+  v: z.literal(1),
+  kind: z.literal("admission.tune"),
+  lane: LaneId,
+  tuning: LaneTuning,
+});
+export type AdmissionTune = z.infer<typeof AdmissionTune>;
+
+/** What is configured or was tuned, before and after; stored when this is answered. */
+const LaneRates = z.strictObject({
+  requestsPerMinute: z.number().nullable(),
+  inputTokensPerMinute: z.number().nullable(),
+  outputTokensPerMinute: z.number().nullable(),
+  concurrencyMax: z.number(),
+});
+export type LaneRates = z.infer<typeof LaneRates>;
+export const AdmissionTuned = z.strictObject({
+  v: z.literal(1),
+  kind: z.literal("admission.tuned"),
+  before: LaneRates,
+  after: LaneRates,
+});
+
 /** Why a request is not admitted yet. */
 export const AdmissionBlock = z.enum([
   "rate",
@@ -162,15 +260,6 @@ export const LaneStatus = z.strictObject({
 });
 export type LaneStatus = z.infer<typeof LaneStatus>;
 
-export const BudgetStatus = z.strictObject({
-  /** A campaign's id, or `fleet`. */
-  account: z.string(),
-  limitUsd: dollars,
-  settledUsd: dollars,
-  escrowUsd: dollars,
-});
-export type BudgetStatus = z.infer<typeof BudgetStatus>;
-
 export const AdmissionStatus = z.strictObject({
   v: z.literal(1),
   kind: z.literal("admission.status"),
@@ -203,6 +292,7 @@ export const LaneRecord = z.strictObject({
   isSlowStart: z.boolean(),
   inFlight: z.int().nonnegative(),
   learned: z.array(LearnedLimit).default([]),
+  tuned: LaneTuning.default({}),
   gate: Closed,
   paused: Closed.extend({ reason: z.string() }).nullable(),
 });

@@ -79,7 +79,7 @@ export const subjects = {
   progress: (campaign: CampaignId): string => `hindcast.progress.${campaign}`,
 } as const;
 
-export type AdmissionVerb = "reserve" | "settle" | "renew" | "status" | "resume";
+export type AdmissionVerb = "reserve" | "settle" | "renew" | "status" | "resume" | "tune" | "room" | "hold" | "pay";
 
 export type RetrievalVerb = "search" | "get" | "stats" | "explain" | "health" | "vectors";
 

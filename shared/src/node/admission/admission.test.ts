@@ -1,4 +1,4 @@
-// Requirements: 5.5.lanes, 5.5.aimd, 5.5.fair, 5.5.budget, 5.5.pause
+// Requirements: 5.5.lanes, 5.5.aimd, 5.5.fair, 5.5.budget, 5.5.pause, 5.7.retune
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Admitter, type TicketRequest } from "./admitter.ts";
@@ -155,6 +155,35 @@ describe("a lane", () => {
     expect(second.blockOf(need, 10_000)?.block).toBe("concurrency");
     second.settle("a", outcome("answered"), 10_000);
     expect(second.blockOf(need, 10_000)).toMatchObject({ block: "rate", untilMs: 11_000 });
+  });
+});
+
+describe("a lane that is tuned", () => {
+  it("holds to the new limits at once, also below what it found out, and passes them on", () => {
+    const lane = new LaneState(open, 0);
+    for (const ticket of ["a", "b", "c"]) lane.take({ ...need, ticket }, 0);
+    lane.tune({ concurrencyMax: 2, outputTokensPerMinute: 600 }, 0);
+    expect(lane.rates).toMatchObject({ concurrencyMax: 2, outputTokensPerMinute: 600, requestsPerMinute: null });
+    expect(lane.blockOf(need, 0)).toMatchObject({ block: "concurrency", detail: "2 requests are under way" });
+    for (const ticket of ["a", "b"]) lane.settle(ticket, outcome("answered"), 0);
+    expect(lane.blockOf(need, 0)).toMatchObject({ block: "rate" });
+    expect(lane.blockOf(need, 1_000)).toBeNull();
+    const heir = new LaneState(open, 0, lane.record(0));
+    expect(heir.rates).toEqual(lane.rates);
+    heir.tune({ outputTokensPerMinute: null, concurrencyMax: 9 }, 0);
+    expect(heir.rates).toMatchObject({ concurrencyMax: 9, outputTokensPerMinute: null });
+    expect(heir.blockOf(need, 0)?.block).not.toBe("rate");
+  });
+
+  it("never goes beyond what the provider reports", () => {
+    const lane = new LaneState(open, 0);
+    lane.settle("a", { ...outcome("answered"), learned: [{ unit: "requests", limit: 50, remaining: 50 }] }, 0);
+    lane.tune({ requestsPerMinute: 1_000 }, 0);
+    expect(lane.share(1).requestsPerMinute).toBe(50);
+    lane.tune({ requestsPerMinute: 20 }, 0);
+    expect(lane.share(1).requestsPerMinute).toBe(20);
+    lane.tune({ requestsPerMinute: null }, 0);
+    expect(lane.share(1).requestsPerMinute).toBe(50);
   });
 });
 

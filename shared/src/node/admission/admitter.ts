@@ -1,6 +1,13 @@
 // Decides who may send next: the queue of each lane, what holds the lane back, and the budgets. Lanes know nothing of each
 // other, so one that is broken or paused holds nobody else. No I/O; the clock is passed in.
-import type { AdmissionBlock, LaneRecord, LaneShare, LaneStatus } from "../../protocol/admission.ts";
+import type {
+  AdmissionBlock,
+  LaneRates,
+  LaneRecord,
+  LaneShare,
+  LaneStatus,
+  LaneTuning,
+} from "../../protocol/admission.ts";
 import { limits } from "../../limits.ts";
 import type { BudgetAccount } from "./budget-account.ts";
 import { FairQueue, type Waiting } from "./fair-queue.ts";
@@ -61,6 +68,13 @@ export class Admitter {
     this.#lanes.get(request.lane)?.queue.remove(request);
   }
 
+  /** A waiting request under other terms, behind those that wait under them already. */
+  replace(request: TicketRequest, terms: Pick<TicketRequest, "priority" | "weight" | "accounts">, nowMs: number): void {
+    this.withdraw(request);
+    Object.assign(request, terms);
+    this.enqueue(request, nowMs);
+  }
+
   /** Everything that may go now, taken from its lane and held on its accounts; and what can never be paid. */
   decide(nowMs: number): Decision[] {
     return [...this.#lanes.values()].flatMap((lane) => this.#decideLane(lane, nowMs));
@@ -89,6 +103,15 @@ export class Admitter {
 
   resume(lane: string): void {
     this.#lanes.get(lane)?.state.resume();
+  }
+
+  /** Null for a lane that nothing was sent on. */
+  tune(lane: string, tuning: LaneTuning, nowMs: number): { before: LaneRates; after: LaneRates } | null {
+    const state = this.#lanes.get(lane)?.state;
+    if (state === undefined) return null;
+    const before = state.rates;
+    state.tune(tuning, nowMs);
+    return { before, after: state.rates };
   }
 
   /** When to decide again although nothing happened; null: nobody waits for time to pass. */

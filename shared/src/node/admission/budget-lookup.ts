@@ -1,4 +1,4 @@
-import { CampaignRecord } from "../../domain/campaign.ts";
+import { CampaignRecord, tunedSettings } from "../../domain/campaign.ts";
 import type { CampaignId } from "../../domain/ids.ts";
 import { BudgetRecord } from "../../protocol/admission.ts";
 import type { Bus, RecordStore } from "../bus/bus.ts";
@@ -29,7 +29,7 @@ export class BudgetLookup {
         campaign === null ? null : this.#campaigns.get(campaign),
         this.#budgets.get(fleetAccount),
       ]);
-      const isBudgeted = fleet !== null || (record !== null && record.value.settings.costUsdMax !== null);
+      const isBudgeted = fleet !== null || (record !== null && tunedSettings(record.value).costUsdMax !== null);
       this.#known.set(campaign, isBudgeted);
       return isBudgeted;
     } catch {

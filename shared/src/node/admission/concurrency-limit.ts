@@ -19,7 +19,7 @@ const latencyRatioMax = 3;
 const latencySamplesMin = 30;
 
 export class ConcurrencyLimit {
-  readonly bounds: ConcurrencyBounds;
+  #bounds: ConcurrencyBounds;
   #limit: number;
   #isSlowStart: boolean;
   #lastCutMs = Number.NEGATIVE_INFINITY;
@@ -28,9 +28,15 @@ export class ConcurrencyLimit {
   #latency = { short: 0, long: 0, samples: 0 };
 
   constructor(bounds: ConcurrencyBounds, from: { limit: number; isSlowStart: boolean } | null = null) {
-    this.bounds = bounds;
+    this.#bounds = bounds;
     this.#limit = Math.min(bounds.max, Math.max(bounds.min, from?.limit ?? bounds.start));
     this.#isSlowStart = from?.isSlowStart ?? true;
+  }
+
+  /** Other bounds from now on: below the new most at once, above it by trying as before. */
+  within(bounds: ConcurrencyBounds): void {
+    this.#bounds = bounds;
+    this.#limit = Math.min(bounds.max, Math.max(bounds.min, this.#limit));
   }
 
   get limit(): number {
@@ -53,7 +59,7 @@ export class ConcurrencyLimit {
     // A limit that nobody came near has not been tried.
     if (this.#peak >= usedShare * this.limit) {
       const grown = this.#isSlowStart ? 2 * this.#limit : this.#limit + Math.max(1, growthFactor * this.#limit);
-      this.#limit = Math.min(this.bounds.max, grown);
+      this.#limit = Math.min(this.#bounds.max, grown);
     }
     this.#newWindow();
   }
@@ -64,7 +70,7 @@ export class ConcurrencyLimit {
     if (sentMs <= this.#lastCutMs || nowMs - this.#lastCutMs < cutDebounceMs) return;
     this.#isSlowStart = false;
     this.#lastCutMs = nowMs;
-    this.#limit = Math.max(this.bounds.min, Math.floor(cutFactor * this.#limit));
+    this.#limit = Math.max(this.#bounds.min, Math.floor(cutFactor * this.#limit));
   }
 
   /** @returns whether answers have become so slow that the other side must be queueing. */

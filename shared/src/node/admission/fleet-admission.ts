@@ -20,6 +20,7 @@ import { systemClock } from "../model/attempts.ts";
 import type { AdmissionClientMetrics } from "./admission-client-metrics.ts";
 import { BudgetLookup } from "./budget-lookup.ts";
 import type { LaneOutcome } from "./lane-state.ts";
+import { isPassing } from "./passing.ts";
 import { outcomeOf, unused } from "./settlement.ts";
 import { ShareAdmission } from "./share-admission.ts";
 
@@ -245,11 +246,6 @@ export class FleetAdmission implements Admission, AsyncDisposable {
   }
 }
 
-/** What is wrong with the bus or with who answers there passes; what is wrong with the message does not. */
-function isPassing(error: unknown): boolean {
-  return error instanceof HindcastError && (error.retryable || error.boundary === "bus");
-}
-
 type Share = Extract<AdmissionReply, { kind: "admission.granted" }>["share"];
 
 function refusal({ code, message }: Extract<AdmissionReply, { kind: "admission.refused" }>): HindcastError {
@@ -264,7 +260,8 @@ function assertPatience(
   startedAt: number,
 ): void {
   const isPaused = block === "paused";
-  const mostMs = isPaused ? limits.admissionPauseMsMax : limits.admissionStallMsMax;
+  // A budget may be reserved by a batch, which takes up to a day.
+  const mostMs = isPaused || block === "budget" ? limits.admissionPauseMsMax : limits.admissionStallMsMax;
   if (performance.now() - startedAt < mostMs) return;
   throw new HindcastError({
     code: isPaused ? "MODEL_LANE_PAUSED" : "MODEL_RATE_LIMITED",

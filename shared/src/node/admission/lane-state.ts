@@ -1,7 +1,15 @@
 // One lane: everything that may hold back its next request, each for its own reason and none in the place of another.
 // A told wait (Retry-After) closes the gate, an overload cuts the concurrency, a spend limit pauses, an outage opens the
 // breaker, and token buckets keep the rates. No I/O; the clock is passed in.
-import type { AdmissionBlock, AdmissionSettle, LaneRecord, LaneShare, LearnedLimit } from "../../protocol/admission.ts";
+import type {
+  AdmissionBlock,
+  AdmissionSettle,
+  LaneRates,
+  LaneRecord,
+  LaneShare,
+  LaneTuning,
+  LearnedLimit,
+} from "../../protocol/admission.ts";
 import { limits } from "../../limits.ts";
 import { CircuitBreaker } from "./circuit-breaker.ts";
 import { type ConcurrencyBounds, ConcurrencyLimit } from "./concurrency-limit.ts";
@@ -58,7 +66,8 @@ export type LaneOutcome = Pick<
 >;
 
 export class LaneState {
-  readonly #limits: LaneLimits;
+  readonly #configured: LaneLimits;
+  #tuned: LaneTuning;
   readonly #buckets = new Map<Unit, TokenBucket>();
   readonly #learned = new Map<Unit, LearnedLimit>();
   readonly #underWay = new Map<string, LaneNeed & { sentMs: number }>();
@@ -72,9 +81,10 @@ export class LaneState {
   #inherited = { count: 0, untilMs: 0 };
 
   constructor(laneLimits: LaneLimits, nowMs: number, record: LaneRecord | null = null) {
-    this.#limits = laneLimits;
+    this.#configured = laneLimits;
+    this.#tuned = record?.tuned ?? {};
     const from = record === null ? null : { limit: record.concurrency, isSlowStart: record.isSlowStart };
-    this.#concurrency = new ConcurrencyLimit(laneLimits.concurrency, from);
+    this.#concurrency = new ConcurrencyLimit(this.#limits.concurrency, from);
     for (const learned of record?.learned ?? []) this.#learned.set(learned.unit, learned);
     // How full the buckets were is not known to a successor; empty is the only safe guess.
     for (const unit of units) this.#limit(unit, nowMs, record === null ? 1 : 0);
@@ -137,6 +147,19 @@ export class LaneState {
     this.#gate = { untilMs: 0, forMs: 0 };
   }
 
+  /** From now on; requests under way stay as they are. A rate that is new begins with an empty bucket. */
+  tune(tuning: LaneTuning, nowMs: number): void {
+    this.#tuned = { ...this.#tuned, ...tuning };
+    for (const unit of units) this.#limit(unit, nowMs, 0);
+    this.#concurrency.within(this.#limits.concurrency);
+  }
+
+  /** What an operator has set; the provider may report less. */
+  get rates(): LaneRates {
+    const { concurrency, ...rates } = this.#limits;
+    return { ...rates, concurrencyMax: concurrency.max };
+  }
+
   share(holders: number): LaneShare {
     const rate = (unit: Unit): number | null => this.#buckets.get(unit)?.perMinute ?? null;
     return {
@@ -159,6 +182,7 @@ export class LaneState {
       isSlowStart: this.#concurrency.isSlowStart,
       inFlight: this.inFlight(nowMs),
       learned: [...this.#learned.values()],
+      tuned: this.#tuned,
       gate: this.#gate,
       paused: this.#pause === null ? null : pick(this.#pause),
     };
@@ -236,28 +260,46 @@ export class LaneState {
     this.#gateSetMs = nowMs;
   }
 
-  /** The smaller of what is configured and what the provider reports. */
+  /** As configured, but for what was tuned since. */
+  get #limits(): LaneLimits {
+    const configured = this.#configured;
+    const {
+      requestsPerMinute = configured.requestsPerMinute,
+      inputTokensPerMinute = configured.inputTokensPerMinute,
+      outputTokensPerMinute = configured.outputTokensPerMinute,
+      concurrencyMax = configured.concurrency.max,
+    } = this.#tuned;
+    const concurrency = boundsWithin(configured.concurrency, concurrencyMax);
+    return { requestsPerMinute, inputTokensPerMinute, outputTokensPerMinute, concurrency };
+  }
+
+  /** The smaller of what is set and what the provider reports. */
   #limit(unit: Unit, nowMs: number, level: number): void {
-    const known = [this.#configured(unit), this.#learned.get(unit)?.limit ?? null].filter((value) => value !== null);
-    if (known.length === 0) return;
+    const known = [this.#rate(unit), this.#learned.get(unit)?.limit ?? null].filter((value) => value !== null);
+    if (known.length === 0) return void this.#buckets.delete(unit);
     const perMinute = Math.min(...known);
     const bucket = this.#buckets.get(unit);
     if (bucket === undefined) this.#buckets.set(unit, new TokenBucket(perMinute, nowMs, level));
     else if (bucket.perMinute !== perMinute) this.#buckets.set(unit, bucket.at(perMinute, nowMs));
   }
 
-  #configured(unit: Unit): number | null {
+  #rate(unit: Unit): number | null {
+    const { requestsPerMinute, inputTokensPerMinute, outputTokensPerMinute } = this.#limits;
     switch (unit) {
       case "requests":
-        return this.#limits.requestsPerMinute;
+        return requestsPerMinute;
       case "input-tokens":
-        return this.#limits.inputTokensPerMinute;
+        return inputTokensPerMinute;
       case "output-tokens":
-        return this.#limits.outputTokensPerMinute;
+        return outputTokensPerMinute;
       case "tokens":
         return null;
     }
   }
+}
+
+function boundsWithin({ min, start }: ConcurrencyBounds, max: number): ConcurrencyBounds {
+  return { min: Math.min(min, max), start: Math.min(start, max), max };
 }
 
 type Closed = LaneRecord["gate"];

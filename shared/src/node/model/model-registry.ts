@@ -1,7 +1,8 @@
 // The models of one process: each id is made once, shares what is known of rate limits, and is journaled.
 import { hostname } from "node:os";
-import type { BatchSettings } from "../../domain/campaign.ts";
-import type { WorkerId } from "../../domain/ids.ts";
+import { type BatchSettings, CampaignRecord, isOver } from "../../domain/campaign.ts";
+import type { CampaignId, WorkerId } from "../../domain/ids.ts";
+import { messageOf } from "../../errors.ts";
 import { deriveId } from "../derive-id.ts";
 import type { Bus } from "../bus/bus.ts";
 import type { ConfigOf } from "../config.ts";
@@ -11,7 +12,8 @@ import type { Admission } from "./admission.ts";
 import { createBatchDriver, createModel, ModelSettings } from "./create-model.ts";
 import { journaled, JournaledCompletion } from "./journal.ts";
 import { BatchDesk } from "./batch/batch-desk.ts";
-import { BatchesValue } from "./batch/batch-record.ts";
+import type { BatchPurse } from "./batch/batch-purse.ts";
+import { BatchesValue, openBatches } from "./batch/batch-record.ts";
 import { batching } from "./batch/batching.ts";
 import { Lanes } from "./lanes.ts";
 import type { Model } from "./model.ts";
@@ -25,6 +27,8 @@ export interface ModelRegistryOptions {
   stopping?: AbortSignal;
   /** Gives every request its ticket. @default each process for itself */
   admission?: Admission;
+  /** Keeps the dollars of batches. @default none are counted */
+  purse?: BatchPurse;
 }
 
 /** Gives a model by id; with `batch`, one that answers those purposes from batches. */
@@ -35,7 +39,7 @@ export type ModelSource = (id: string, batch?: BatchSettings) => Model;
  * @throws HindcastError MODEL_UNKNOWN, MODEL_UNAUTHORIZED, or CONFIG_INVALID for batches that the provider does not have,
  * from the returned function, before anything is spent.
  */
-export function createModels({ config, bus, logger, admission, stopping }: ModelRegistryOptions): ModelSource {
+export function createModels({ config, bus, logger, admission, purse, stopping }: ModelRegistryOptions): ModelSource {
   const settings = modelSettings(config);
   const store = { records: bus.records("JOURNAL", JournaledCompletion), blobs: bus.blobs };
   const lanes = new Lanes();
@@ -46,6 +50,12 @@ export function createModels({ config, bus, logger, admission, stopping }: Model
       ...(admission === undefined ? {} : { admission }),
       onRetry: (retry) => logger.warn({ event: "model.retry", ...retry }),
     });
+  const batches = bus.records("BATCHES", BatchesValue);
+  const campaigns = bus.records("CAMPAIGNS", CampaignRecord);
+  const isCampaignOver = async (id: CampaignId): Promise<boolean> => {
+    const record = await campaigns.get(id);
+    return record !== null && isOver(record.value.state);
+  };
   const desks = new Map<string, BatchDesk>();
   const deskOf = (id: string): BatchDesk => {
     const known = desks.get(id);
@@ -54,7 +64,9 @@ export function createModels({ config, bus, logger, admission, stopping }: Model
       driver: createBatchDriver(id, settings),
       single: single(id),
       prices: readPrices(settings.priceFile),
-      batches: bus.records("BATCHES", BatchesValue),
+      batches,
+      isCampaignOver,
+      ...(purse === undefined ? {} : { purse }),
       leases: bus.leases,
       journal: store,
       owner: deriveId("w", hostname(), process.pid) as WorkerId,
@@ -64,6 +76,21 @@ export function createModels({ config, bus, logger, admission, stopping }: Model
     desks.set(id, desk);
     return desk;
   };
+  /** Batches that nobody here asks for any more have still to be read, paid for or cancelled. */
+  const takeUp = async (): Promise<void> => {
+    for (const id of new Set(
+      openBatches((await batches.entries()).map(({ value }) => value)).map(({ model }) => model),
+    )) {
+      try {
+        deskOf(id);
+      } catch (error) {
+        logger.warn({ event: "batch.unreachable", model: id, err: error }, messageOf(error));
+      }
+    }
+  };
+  if (stopping !== undefined) {
+    takeUp().catch((error: unknown) => stopping.aborted || logger.warn({ event: "batches.unread", err: error }));
+  }
   return (id, batch) => {
     const isBatched = stopping !== undefined && batch !== undefined && batch.purposes.length > 0;
     const key = isBatched ? `${id} ${JSON.stringify(batch)}` : id;

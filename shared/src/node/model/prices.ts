@@ -73,8 +73,11 @@ export function costOf(usage: Usage, model: string, prices: PriceTable, nowMs: n
 
 /** `costOf` for a call that was bought through the batch endpoint of its provider. */
 export function batchCostOf(usage: Usage, model: string, prices: PriceTable, nowMs: number): number | null {
-  const factors = batchFactors[model.slice(0, model.indexOf(":"))] ?? { fresh: 1, cached: 1 };
-  return weighedCost(usage, model, { prices, nowMs, ...factors });
+  return weighedCost(usage, model, { prices, nowMs, ...batchFactorsOf(model) });
+}
+
+function batchFactorsOf(model: string): { fresh: number; cached: number } {
+  return batchFactors[model.slice(0, model.indexOf(":"))] ?? { fresh: 1, cached: 1 };
 }
 
 interface Weights {
@@ -114,17 +117,41 @@ function weighedCost(usage: Usage, model: string, { prices, nowMs, fresh, cached
  * @param promptTokens an upper bound, not an estimate.
  */
 export function costMax(
-  { promptTokens, outputTokens }: { promptTokens: number; outputTokens: number },
+  tokens: { promptTokens: number; outputTokens: number },
   model: string,
   prices: PriceTable,
   nowMs: number,
+): number | null {
+  return weighedMax(tokens, model, { prices, nowMs, fresh: 1, cached: 1 });
+}
+
+/** `costMax` of a call that is bought through the batch endpoint of its provider. */
+export function batchCostMax(
+  tokens: { promptTokens: number; outputTokens: number },
+  model: string,
+  prices: PriceTable,
+  nowMs: number,
+): number | null {
+  return weighedMax(tokens, model, { prices, nowMs, ...batchFactorsOf(model) });
+}
+
+function weighedMax(
+  { promptTokens, outputTokens }: { promptTokens: number; outputTokens: number },
+  model: string,
+  { prices, nowMs, fresh, cached }: Weights,
 ): number | null {
   if (model.startsWith("offline:")) return 0;
   const price = priceOf(model, prices);
   if (price === null || isOver(price, nowMs)) return null;
   const all = [price, ...price.tiers];
-  const input = Math.max(...all.flatMap((rates) => [rates.input, rates.cacheRead ?? 0, rates.cacheWrite5m ?? 0]));
-  const output = Math.max(...all.map((rates) => rates.output));
+  const input = Math.max(
+    ...all.flatMap(({ input: read, cacheRead, cacheWrite5m }) => [
+      read * fresh,
+      (cacheRead ?? 0) * cached,
+      (cacheWrite5m ?? 0) * cached,
+    ]),
+  );
+  const output = Math.max(...all.map((rates) => rates.output)) * fresh;
   return (promptTokens * input + outputTokens * output) / 1_000_000;
 }
 

@@ -119,19 +119,20 @@ function costOfAnswer({ driver, caller, prices }: CallContext, { usage, resolved
 /** What a provider may add to a prompt for structured output, roles and turns. */
 const promptTokensAdded = 1_000;
 
-/**
- * Rates are kept by estimates, which real usage corrects. Dollars are kept by bounds, because what is spent cannot be
- * taken back: no tokenizer makes more tokens than a text has bytes.
- */
+/** Rates are kept by estimates, which real usage corrects. Dollars are kept by bounds. */
 function needOf({ driver, caller, prices }: CallContext, request: CompletionRequest): CallNeed {
-  const schema = request.output.kind === "json" ? Buffer.byteLength(JSON.stringify(request.output.schema)) : 0;
-  const promptTokens = bytesOf(request) + schema + promptTokensAdded;
   return {
     account: request.account ?? null,
     inputTokens: estimatedInput(request),
     outputTokens: request.outputTokensMax,
-    usdMax: costMax({ promptTokens, outputTokens: request.outputTokensMax }, driver.id, prices, caller.clock.now()),
+    usdMax: costMax(tokensMaxOf(request), driver.id, prices, caller.clock.now()),
   };
+}
+
+/** What is spent cannot be taken back, so these are bounds: no tokenizer makes more tokens than a text has bytes. */
+export function tokensMaxOf(request: CompletionRequest): { promptTokens: number; outputTokens: number } {
+  const schema = request.output.kind === "json" ? Buffer.byteLength(JSON.stringify(request.output.schema)) : 0;
+  return { promptTokens: bytesOf(request) + schema + promptTokensAdded, outputTokens: request.outputTokensMax };
 }
 
 /**

@@ -69,7 +69,8 @@ function statusOf({ id, processing_status, request_counts, results_url, archived
     return { state: "running", done: succeeded + errored + canceled + expired };
   }
   if (results_url !== null) return { state: "ended" };
-  return { state: "expired", reason: `the results of batch ${id} were archived at ${archived_at ?? "some time"}` };
+  const reason = `the results of batch ${id} were archived at ${archived_at ?? "some time"}`;
+  return { state: "expired", reason, mayBeBilled: true };
 }
 
 function itemOf({ custom_id, result }: Anthropic.Messages.MessageBatchIndividualResponse, apiKey: string): BatchItem {

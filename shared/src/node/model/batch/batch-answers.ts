@@ -15,12 +15,14 @@ export interface AnswerOptions {
   clock: Pick<Clock, "now">;
 }
 
-export type Taken =
+/** `costUsd` null: it was answered, and for how much is not known. */
+export type Taken = { costUsd: number | null } & (
   | { kind: "answered"; completion: Completion }
   /** Another batch may answer it. */
   | { kind: "unanswered"; outcome: BatchItemOutcome }
   /** No batch will. */
-  | { kind: "failed"; failure: DriverFailure };
+  | { kind: "failed"; failure: DriverFailure }
+);
 
 export interface TakenRequest {
   hash: string;
@@ -33,11 +35,15 @@ export async function takeOutcome(options: AnswerOptions, record: BatchRecord, i
   const { driver, prices, journal, clock } = options;
   const { hash, request } = item;
   if (item.outcome.kind === "expired" || item.outcome.kind === "cancelled") {
-    return { kind: "unanswered", outcome: item.outcome.kind };
+    return { kind: "unanswered", outcome: item.outcome.kind, costUsd: 0 };
   }
   const answer = answerOf(driver, item.outcome);
   if (answer instanceof DriverFailure) {
-    return answer.isRetried ? { kind: "unanswered", outcome: "failed" } : { kind: "failed", failure: answer };
+    // Neither provider bills what it refuses; what it answered and we cannot use, it bills.
+    const costUsd = answer.kind === "answer-invalid" ? null : 0;
+    return answer.isRetried
+      ? { kind: "unanswered", outcome: "failed", costUsd }
+      : { kind: "failed", failure: answer, costUsd };
   }
   const nowMs = clock.now();
   const attempts = record.items.find((each) => each.hash === hash)?.attempt ?? 1;
@@ -49,6 +55,7 @@ export async function takeOutcome(options: AnswerOptions, record: BatchRecord, i
   };
   return {
     kind: "answered",
+    costUsd: bought.costUsd,
     completion: { ...bought, ...(await writeJournaled(journal, hash, record.model, bought)) },
   };
 }

@@ -4,51 +4,25 @@
 // or this one before a crash, have left open.
 import { HindcastError, messageOf } from "../../../errors.ts";
 import { leaseOf } from "../../../protocol/subjects.ts";
-import type { WorkerId } from "../../../domain/ids.ts";
-import type { LeaseStore, RecordStore } from "../../bus/bus.ts";
-import { type Clock, failureError, systemClock } from "../attempts.ts";
+import { failureError, systemClock } from "../attempts.ts";
 import { DriverFailure } from "../driver.ts";
-import { type JournalStore, readJournaled } from "../journal.ts";
-import type { Completion, CompletionRequest, Model } from "../model.ts";
-import type { PriceTable } from "../prices.ts";
+import { readJournaled } from "../journal.ts";
+import type { Completion, CompletionRequest } from "../model.ts";
+import { batchCostMax } from "../prices.ts";
 import { requestHashOf } from "../request-hash.ts";
-import { assertSendable } from "../retry.ts";
+import { assertSendable, tokensMaxOf } from "../retry.ts";
 import { type AnswerOptions, takeOutcome } from "./batch-answers.ts";
-import type { BatchDriver, BatchOutcome } from "./batch-driver.ts";
-import type { BatchesValue, BatchItemOutcome, BatchRecord } from "./batch-record.ts";
+import type { BatchDeskOptions, BatchEvent } from "./batch-desk-options.ts";
+import type { BatchOutcome } from "./batch-driver.ts";
+import type { BatchItemOutcome, BatchRecord } from "./batch-record.ts";
 import { openBatch, type OpenOptions } from "./batch-opening.ts";
+import { noPurse, payAll } from "./batch-purse.ts";
 import { type HeldBatch, isTooOld, readResults, runBatch, type RunOptions } from "./batch-run.ts";
 import { BatchStore, type Versioned } from "./batch-store.ts";
-import { type BatchTuning, batchTuning } from "./batch-tuning.ts";
+import { batchTuning } from "./batch-tuning.ts";
 import { RequestGroup } from "./request-group.ts";
+import { UnaffordableRequests } from "./unaffordable-requests.ts";
 import { WaitingRequest } from "./waiting-request.ts";
-
-/** For logs. */
-export interface BatchEvent {
-  event: "batch.opened" | "batch.resumed" | "batch.closed" | "batch.troubled";
-  model: string;
-  batch: string;
-  requests: number;
-  /** How the requests ended, or what went wrong. */
-  detail: string;
-}
-
-export interface BatchDeskOptions {
-  driver: BatchDriver;
-  /** Answers a request on its own, for those that no batch has answered. */
-  single: Model;
-  prices: PriceTable;
-  batches: RecordStore<BatchesValue>;
-  leases: LeaseStore;
-  journal: JournalStore;
-  /** Who holds the leases; another one in each process. */
-  owner: WorkerId;
-  clock?: Clock;
-  /** Uniform in [0, 1). */
-  random?: () => number;
-  tuning?: Partial<BatchTuning>;
-  onEvent?: (event: BatchEvent) => void;
-}
 
 export class BatchDesk implements AsyncDisposable {
   readonly #options: BatchDeskOptions;
@@ -62,6 +36,7 @@ export class BatchDesk implements AsyncDisposable {
   readonly #inBatch = new Map<string, string>();
   /** Requests that found too many open batches. */
   #held: WaitingRequest[] = [];
+  readonly #unaffordable: UnaffordableRequests;
   /**
    * Batches that are opened, taken up or run here: a lease does not keep a process from itself. And when one that gave
    * trouble may be tried again.
@@ -73,14 +48,21 @@ export class BatchDesk implements AsyncDisposable {
   readonly #tending: Promise<void>;
 
   constructor(options: BatchDeskOptions) {
-    const { driver, batches, clock = systemClock, random = Math.random } = options;
+    const { driver, batches, clock = systemClock, random = Math.random, purse = noPurse } = options;
     this.#options = options;
     const { leases, journal, owner, prices } = options;
     const tuning = { ...batchTuning, ...options.tuning };
-    this.#run = { driver, clock, random, tuning, store: new BatchStore(batches, driver.driver) };
+    const store = new BatchStore(batches, driver.driver);
+    this.#run = { driver, clock, random, tuning, store, purse, isUnwanted: (batch) => this.#isUnwanted(batch) };
     this.#open = { ...this.#run, leases, journal, owner, claimed: this.#mine };
     this.#answers = { driver: driver.driver, prices, journal, clock };
     this.#group = new RequestGroup(tuning, (requests) => void this.#handIn(requests));
+    this.#unaffordable = new UnaffordableRequests({
+      model: driver.driver.id,
+      purse,
+      onRoom: (waiting) => this.#group.add(waiting),
+      onNever: (waiting, error) => this.#fail(waiting, error),
+    });
     this.#tending = this.#tend();
   }
 
@@ -91,7 +73,7 @@ export class BatchDesk implements AsyncDisposable {
     assertSendable(driver, request);
     const hash = requestHashOf(driver, request);
     const known = this.#waiting.get(hash);
-    const waiting = known ?? new WaitingRequest(hash, request);
+    const waiting = known ?? new WaitingRequest(hash, request, this.#usdMaxOf(request));
     if (hasFallback) waiting.hasFallback = true;
     if (known === undefined) {
       this.#waiting.set(hash, waiting);
@@ -109,6 +91,21 @@ export class BatchDesk implements AsyncDisposable {
     this.#stopping.abort(new Error("the batch desk is closing"));
     this.#group.close();
     await Promise.all([this.#tending, ...this.#running.values()]);
+  }
+
+  #usdMaxOf(request: CompletionRequest): number | null {
+    const { driver, prices } = this.#options;
+    return batchCostMax(tokensMaxOf(request), driver.driver.id, prices, this.#run.clock.now());
+  }
+
+  /** Nobody here waits for it, and every campaign on whose account it is has ended. Who joined it elsewhere asks again. */
+  async #isUnwanted({ items }: BatchRecord): Promise<boolean> {
+    const { isCampaignOver = () => Promise.resolve(false) } = this.#options;
+    if (items.some(({ hash }) => this.#waiting.has(hash))) return false;
+    for (const campaignId of new Set(items.map((item) => item.campaignId))) {
+      if (campaignId === null || !(await isCampaignOver(campaignId))) return false;
+    }
+    return true;
   }
 
   #forget(waiting: WaitingRequest): void {
@@ -134,9 +131,12 @@ export class BatchDesk implements AsyncDisposable {
     const wanted = requests.filter(({ left }) => !left.aborted);
     if (wanted.length === 0 || this.#stopping.signal.aborted) return;
     try {
-      const { answered, joined, fresh, batch } = await openBatch(this.#open, wanted);
+      const opening = await openBatch(this.#open, wanted, this.#stopping.signal);
+      const { answered, joined, fresh, later, never, batch } = opening;
       for (const { waiting, answer } of answered) this.#settle(waiting, answer);
       for (const each of joined) this.#join(each.waiting, each.batch);
+      for (const { waiting, error } of never) this.#fail(waiting, error);
+      this.#unaffordable.add(later);
       if (batch === null) return void this.#held.push(...fresh);
       for (const waiting of fresh) this.#join(waiting, batch.batch.value.id);
       this.#start("batch.opened", batch);
@@ -166,12 +166,21 @@ export class BatchDesk implements AsyncDisposable {
       switch (end.kind) {
         case "results":
           return await this.#takeResults(end.batch, signal);
-        case "over":
-          return await this.#close(end.batch.value, end.status.reason, () => outcomeWord[end.status.state]);
+        case "over": {
+          const { state, reason, mayBeBilled } = end.status;
+          const ending = {
+            detail: reason,
+            outcomeOf: () => outcomeWord[state],
+            costOf: () => (mayBeBilled ? null : 0),
+          };
+          return await this.#close(end.batch.value, ending, signal);
+        }
         case "absent":
-          return await this.#close(held.batch.value, "it was never submitted", () => "void");
+          return await this.#close(held.batch.value, nothingBought(end.reason), signal);
+        case "no-room":
+          return await this.#close(held.batch.value, nothingBought("its budgets had no room for it"), signal);
         case "refused":
-          return await this.#refused(held, end.failure);
+          return await this.#refused(held, end.failure, signal);
       }
     } catch (error) {
       await this.#troubled(held.batch.value, error, signal).catch((again: unknown) =>
@@ -185,35 +194,42 @@ export class BatchDesk implements AsyncDisposable {
   }
 
   async #takeResults({ value: record }: Versioned<BatchRecord>, signal: AbortSignal): Promise<void> {
-    const outcomes = new Map<string, BatchItemOutcome>();
+    const outcomes = new Map<string, { outcome: BatchItemOutcome; costUsd: number | null }>();
     const onOutcome = async (hash: string, outcome: BatchOutcome): Promise<void> => {
       outcomes.set(hash, await this.#take(record, hash, outcome));
     };
     await readResults(this.#run, record, { onOutcome, signal });
-    await this.#close(record, null, (hash) => outcomes.get(hash) ?? "expired");
+    const outcomeOf = (hash: string): BatchItemOutcome => outcomes.get(hash)?.outcome ?? "expired";
+    const costOf = (hash: string): number | null => outcomes.get(hash)?.costUsd ?? null;
+    await this.#close(record, { detail: null, outcomeOf, costOf }, signal);
   }
 
-  async #take(record: BatchRecord, hash: string, outcome: BatchOutcome): Promise<BatchItemOutcome> {
+  async #take(
+    record: BatchRecord,
+    hash: string,
+    outcome: BatchOutcome,
+  ): Promise<{ outcome: BatchItemOutcome; costUsd: number | null }> {
     const waiting = this.#waiting.get(hash);
     const taken = await takeOutcome(this.#answers, record, { hash, outcome, request: waiting?.request ?? null });
+    const { costUsd } = taken;
     switch (taken.kind) {
       case "answered":
         if (waiting !== undefined) this.#settle(waiting, taken.completion);
-        return "answered";
+        return { outcome: "answered", costUsd };
       case "unanswered":
-        return taken.outcome;
+        return { outcome: taken.outcome, costUsd };
       case "failed":
         if (waiting !== undefined) this.#fail(waiting, failureError(record.model, taken.failure, waiting.tries + 1));
-        return "failed";
+        return { outcome: "failed", costUsd };
     }
   }
 
-  /** Writes the end of a batch down; those who still wait for its requests ask again. */
-  async #close(
-    record: BatchRecord,
-    detail: string | null,
-    outcomeOf: (hash: string) => BatchItemOutcome,
-  ): Promise<void> {
+  /**
+   * Pays for a batch and writes its end down, in this order: dollars that are still reserved for a closed batch are
+   * nobody's. Those who still wait for its requests ask again.
+   */
+  async #close(record: BatchRecord, { detail, outcomeOf, costOf }: Ending, signal: AbortSignal): Promise<void> {
+    await payAll(this.#run.purse, record, { costOf, signal });
     const items = record.items.map((item) => ({ ...item, outcome: outcomeOf(item.hash) }));
     // Of those that were answered the journal knows more.
     const unanswered = items.filter(({ outcome }) => outcome !== "answered");
@@ -237,7 +253,7 @@ export class BatchDesk implements AsyncDisposable {
   #askAgain(waiting: WaitingRequest, closed: BatchRecord | null): void {
     this.#inBatch.delete(waiting.hash);
     const item = closed?.items.find(({ hash }) => hash === waiting.hash);
-    if (item !== undefined && item.outcome !== "void") waiting.tries = Math.max(waiting.tries, item.attempt);
+    if (item !== undefined && isTry(item.outcome, closed)) waiting.tries = Math.max(waiting.tries, item.attempt);
     if (waiting.tries < this.#run.tuning.triesMax) return this.#group.add(waiting);
     if (waiting.hasFallback) return void this.#askAlone(waiting);
     const kind = item?.outcome === "expired" ? ("timeout" as const) : ("unavailable" as const);
@@ -257,10 +273,14 @@ export class BatchDesk implements AsyncDisposable {
   }
 
   /** One request that the provider does not accept refuses the whole batch: halves find it. */
-  async #refused({ batch: { value: record }, requests }: HeldBatch, failure: DriverFailure): Promise<void> {
+  async #refused(
+    { batch: { value: record }, requests }: HeldBatch,
+    failure: DriverFailure,
+    signal: AbortSignal,
+  ): Promise<void> {
     const concerned = record.items.flatMap(({ hash }) => this.#waiting.get(hash) ?? []);
     for (const { hash } of concerned) this.#inBatch.delete(hash);
-    await this.#close(record, failure.message, () => "void");
+    await this.#close(record, nothingBought(failure.message), signal);
     const isOneOfMany = failure.kind === "request-invalid" || failure.kind === "context-overflow";
     if (isOneOfMany && (requests?.size ?? 0) > 1) {
       const half = Math.ceil(concerned.length / 2);
@@ -279,7 +299,10 @@ export class BatchDesk implements AsyncDisposable {
     if (signal.aborted) return;
     this.#resting.set(record.id, this.#run.clock.now() + this.#run.tuning.pollMsMax);
     this.#tell("batch.troubled", record, messageOf(error));
-    if (isTooOld(record, this.#run.clock)) return await this.#close(record, messageOf(error), () => "failed");
+    if (isTooOld(record, this.#run.clock)) {
+      const ending = { detail: messageOf(error), outcomeOf: () => "failed" as const, costOf: () => null };
+      return await this.#close(record, ending, signal);
+    }
     if (error instanceof HindcastError && error.retryable) return;
     for (const { hash } of record.items) {
       const waiting = this.#waiting.get(hash);
@@ -299,6 +322,7 @@ export class BatchDesk implements AsyncDisposable {
         this.#held = [];
         if (value.open.length < this.#run.tuning.openMax) for (const waiting of held) this.#group.add(waiting);
         else this.#held = held;
+        await this.#unaffordable.retry(signal);
       } catch (error) {
         if (!signal.aborted) this.#tellTrouble(messageOf(error));
       }
@@ -352,6 +376,23 @@ export class BatchDesk implements AsyncDisposable {
       detail,
     });
   }
+}
+
+/** How a batch ends: what became of each request and what it has cost; null: not known. */
+interface Ending {
+  detail: string | null;
+  outcomeOf: (hash: string) => BatchItemOutcome;
+  costOf: (hash: string) => number | null;
+}
+
+function nothingBought(detail: string): Ending {
+  return { detail, outcomeOf: () => "void", costOf: () => 0 };
+}
+
+/** What was never submitted, or was stopped because others wanted it no more, has used up no try. */
+function isTry(outcome: BatchItemOutcome, closed: BatchRecord | null): boolean {
+  const wasStopped = closed?.cancel != null && (outcome === "cancelled" || outcome === "expired");
+  return outcome !== "void" && !wasStopped;
 }
 
 const outcomeWord = { expired: "expired", cancelled: "cancelled", failed: "failed" } as const;

@@ -33,8 +33,8 @@ export type BatchStatus =
   | { state: "running"; done: number | null }
   /** Every request has an outcome that can be read. */
   | { state: "ended" }
-  /** It is over and has no results, nor were any billed. */
-  | { state: "expired" | "cancelled" | "failed"; reason: string };
+  /** It is over and has no results; what was billed nevertheless, nobody says. */
+  | { state: "expired" | "cancelled" | "failed"; reason: string; mayBeBilled: boolean };
 
 /** What became of one request of a batch that has ended. */
 export type BatchOutcome =

@@ -6,12 +6,13 @@ import { leaseOf } from "../../../protocol/subjects.ts";
 import type { Lease, LeaseStore } from "../../bus/bus.ts";
 import { type JournalStore, readJournaled } from "../journal.ts";
 import type { Completion } from "../model.ts";
+import { type Affordable, affordable } from "./batch-purse.ts";
 import type { BatchRecord, BatchRegister } from "./batch-record.ts";
 import type { HeldBatch, RunOptions } from "./batch-run.ts";
 import type { Versioned } from "./batch-store.ts";
 import type { WaitingRequest } from "./waiting-request.ts";
 
-export interface OpenOptions extends Pick<RunOptions, "store" | "clock" | "tuning" | "driver"> {
+export interface OpenOptions extends Pick<RunOptions, "store" | "clock" | "tuning" | "driver" | "purse"> {
   leases: LeaseStore;
   journal: JournalStore;
   owner: WorkerId;
@@ -25,15 +26,24 @@ export interface Opening {
   joined: { waiting: WaitingRequest; batch: string }[];
   /** In the new batch, or left because as many batches are open as may be. */
   fresh: WaitingRequest[];
+  /** Their budget has no room for them now. */
+  later: WaitingRequest[];
+  /** Their budget never will. */
+  never: Affordable["never"];
   batch: HeldBatch | null;
 }
 
-export async function openBatch(options: OpenOptions, requests: readonly WaitingRequest[]): Promise<Opening> {
+export async function openBatch(
+  options: OpenOptions,
+  requests: readonly WaitingRequest[],
+  signal: AbortSignal,
+): Promise<Opening> {
   const { store, tuning } = options;
-  const opening: Opening = { answered: [], joined: [], fresh: [...requests], batch: null };
+  const opening: Opening = { answered: [], joined: [], fresh: [...requests], later: [], never: [], batch: null };
   for (let round = 0; round < limits.batchRoundsMax; round += 1) {
     const register = await store.register();
     await sortOut(options, opening, await store.openOf(register.value));
+    await sortOutUnaffordable(options, opening, signal);
     if (opening.fresh.length === 0 || register.value.open.length >= tuning.openMax) return opening;
     opening.batch = await registered(options, opening.fresh, register);
     if (opening.batch !== null) return opening;
@@ -60,6 +70,18 @@ async function sortOut(options: OpenOptions, opening: Opening, open: readonly Ba
       else opening.answered.push({ waiting, answer });
     }
   }
+}
+
+/** Only of what has to be bought: what is answered or on its way costs nothing more. */
+async function sortOutUnaffordable(
+  { purse, driver }: OpenOptions,
+  opening: Opening,
+  signal: AbortSignal,
+): Promise<void> {
+  const { now, later, never } = await affordable({ purse, model: driver.driver.id, signal }, opening.fresh);
+  opening.fresh = now;
+  opening.later.push(...later);
+  opening.never.push(...never);
 }
 
 /** Null when another process has changed the register meanwhile. */
@@ -99,10 +121,22 @@ function intentOf({ driver, clock }: OpenOptions, id: string, requests: readonly
     model: driver.driver.id,
     state: "intent",
     providerId: null,
-    items: requests.map(({ hash, tries }) => ({ hash, attempt: tries + 1, outcome: "waiting" })),
+    items: requests.map(({ hash, tries, campaignId, usdMax }) => ({
+      hash,
+      attempt: tries + 1,
+      outcome: "waiting",
+      campaignId,
+      usdMax: usdMax === null ? null : roundedUp(usdMax),
+    })),
     done: null,
     createdAt: new Date(clock.now()).toISOString(),
     closedAt: null,
     detail: null,
+    cancel: null,
   };
+}
+
+/** Millionths of a dollar, so that a thousand of them fit a message. */
+function roundedUp(usd: number): number {
+  return Math.ceil(usd * 1e6) / 1e6;
 }

@@ -2,7 +2,7 @@
 // so of two processes that want the same request answered only one submits it. A *batch* is written before it is
 // submitted (its requests' hashes), again with the provider's id, and a last time with what became of each request.
 import { z } from "zod";
-import { Timestamp } from "../../../domain/ids.ts";
+import { CampaignId, Timestamp } from "../../../domain/ids.ts";
 
 /** `void`: it was never submitted, or refused as a whole; nothing was bought. */
 const BatchItemOutcome = z.enum(["waiting", "answered", "failed", "expired", "cancelled", "void"]);
@@ -26,6 +26,10 @@ export const BatchRecord = z.strictObject({
       /** Which try of the request this is, from 1. */
       attempt: z.int().positive(),
       outcome: BatchItemOutcome,
+      /** On whose account; null: nobody's but the fleet's. */
+      campaignId: CampaignId.nullable().default(null),
+      /** What is reserved for it until it is known what it has cost; null: its price is unknown. */
+      usdMax: z.number().nonnegative().nullable().default(null),
     }),
   ),
   /** Requests that the provider reports finished; null where it does not say. */
@@ -34,6 +38,8 @@ export const BatchRecord = z.strictObject({
   closedAt: Timestamp.nullable(),
   /** One sentence on why it ended without results. */
   detail: z.string().nullable(),
+  /** Nobody wants its answers any more: when that was seen, and when the provider had been told; null until then. */
+  cancel: z.strictObject({ seenAt: Timestamp, toldAt: Timestamp.nullable() }).nullable().default(null),
 });
 export type BatchRecord = z.infer<typeof BatchRecord>;
 

@@ -7,6 +7,7 @@ import type { Lease } from "../../bus/bus.ts";
 import { backoffMs, type Clock, failureError } from "../attempts.ts";
 import { DriverFailure } from "../driver.ts";
 import type { CompletionRequest } from "../model.ts";
+import { type BatchPurse, holdAll } from "./batch-purse.ts";
 import type { BatchDriver, BatchOutcome, BatchStatus } from "./batch-driver.ts";
 import { type BatchRecord, customIdOf } from "./batch-record.ts";
 import type { BatchStore, Versioned } from "./batch-store.ts";
@@ -18,6 +19,9 @@ export interface RunOptions {
   clock: Clock;
   random: () => number;
   tuning: BatchTuning;
+  purse: BatchPurse;
+  /** Whether nobody will do anything any more with the answers of a batch. */
+  isUnwanted: (batch: BatchRecord) => Promise<boolean>;
 }
 
 export interface HeldBatch {
@@ -34,8 +38,10 @@ export type RunEnd =
   | { kind: "over"; batch: Versioned<BatchRecord>; status: Exclude<BatchStatus, { state: "running" | "ended" }> }
   /** The provider did not take it. */
   | { kind: "refused"; failure: DriverFailure }
-  /** Another process had meant to submit it and did not. */
-  | { kind: "absent" };
+  /** Another process had meant to submit it and did not; or nobody wants it any more. */
+  | { kind: "absent"; reason: string }
+  /** Its budgets have no room for it: somebody else was quicker. */
+  | { kind: "no-room" };
 
 /** Clocks differ: a batch may seem to be a little older than its intent. */
 const clockSkewMs = 300_000;
@@ -53,8 +59,8 @@ async function submit(
   options: RunOptions,
   { batch, lease, requests }: HeldBatch,
   signal: AbortSignal,
-): Promise<Versioned<BatchRecord> | Extract<RunEnd, { kind: "refused" | "absent" }>> {
-  const { driver, store, clock, random, tuning } = options;
+): Promise<Versioned<BatchRecord> | Extract<RunEnd, { kind: "refused" | "absent" | "no-room" }>> {
+  const { driver, store, clock, random, tuning, purse } = options;
   if (batch.value.providerId !== null) return batch;
   let failure: DriverFailure | null = null;
   let mayExist = requests === null;
@@ -63,10 +69,12 @@ async function submit(
       await clock.sleep(tuning.settleMs, signal);
       const providerId = await locate(options, batch.value, signal);
       if (providerId !== null) return await store.update(batch, { state: "submitted", providerId });
-      if (requests === null) return { kind: "absent" };
+      if (requests === null) return { kind: "absent", reason: "it was never submitted" };
     }
+    if (await options.isUnwanted(batch.value)) return { kind: "absent", reason: "its campaigns are over" };
     if (failure !== null && (!failure.isRetried || attempt > limits.modelAttemptsMax))
       return { kind: "refused", failure };
+    if (!(await holdAll(purse, batch.value, signal))) return { kind: "no-room" };
     // Right before the one step that cannot be taken back: whoever lost the lease meanwhile must not take it.
     if (!(await lease.renew())) throw leaseLost(batch.value);
     try {
@@ -135,19 +143,51 @@ async function untilEnded(
       if (status.state !== "running") return { kind: "over", batch, status };
       if (status.done !== null && status.done !== batch.value.done)
         batch = await store.update(batch, { done: status.done });
+      batch = await noteUnwanted(options, batch);
+      batch = await tellUnwanted(options, batch, signal);
     } catch (error) {
       if (!(error instanceof HindcastError) || error.boundary !== "model") throw error;
       // An outage delays the news of a batch; what is in it is paid for all the same.
       if (!error.retryable && error.code !== "MODEL_UNKNOWN") throw error;
       missing = error.retryable ? 0 : missing + 1;
       const reason = `the provider no longer knows batch ${providerId}`;
-      if (missing >= pollsMissingMax) return { kind: "over", batch, status: { state: "failed", reason } };
+      if (missing >= pollsMissingMax) {
+        return { kind: "over", batch, status: { state: "failed", reason, mayBeBilled: true } };
+      }
     }
     if (isTooOld(batch.value, clock)) break;
     await clock.sleep(waitMs, signal);
   }
   const reason = `batch ${providerId} did not end within ${limits.batchOpenMsMax / 3_600_000} hours`;
-  return { kind: "over", batch, status: { state: "expired", reason } };
+  return { kind: "over", batch, status: { state: "expired", reason, mayBeBilled: true } };
+}
+
+/** Writes down that nobody wants a batch any more, before the provider is told. */
+async function noteUnwanted(options: RunOptions, batch: Versioned<BatchRecord>): Promise<Versioned<BatchRecord>> {
+  const { store, clock } = options;
+  if (batch.value.cancel !== null || !(await options.isUnwanted(batch.value))) return batch;
+  return await store.update(batch, { cancel: { seenAt: new Date(clock.now()).toISOString(), toldAt: null } });
+}
+
+/**
+ * Has the provider stop a batch that nobody wants, until it is written down that it was told: whoever takes the batch over
+ * in between tells it again. What was answered by then is read and paid for as ever.
+ */
+async function tellUnwanted(
+  options: RunOptions,
+  batch: Versioned<BatchRecord>,
+  signal: AbortSignal,
+): Promise<Versioned<BatchRecord>> {
+  const { driver, store, clock } = options;
+  const { cancel, providerId } = batch.value;
+  if (cancel === null || cancel.toldAt !== null) return batch;
+  try {
+    await patiently(options, () => driver.cancel(providerId ?? "", within(signal)), signal);
+  } catch (error) {
+    // It has ended meanwhile, says the provider, and the next look will show it.
+    if (!(error instanceof HindcastError && error.code === "MODEL_REQUEST_INVALID")) throw error;
+  }
+  return await store.update(batch, { cancel: { ...cancel, toldAt: new Date(clock.now()).toISOString() } });
 }
 
 /** Tells the outcome of each request of a batch that has ended, once. */

@@ -91,7 +91,7 @@ function statusOf({ state, name = "", dest }: BatchJob): BatchStatus {
     case "JOB_STATE_FAILED": {
       if (dest?.fileName !== undefined) return { state: "ended" };
       const word = state.slice("JOB_STATE_".length).toLowerCase() as "expired" | "cancelled" | "failed";
-      return { state: word, reason: `batch ${name} ${word === "failed" ? word : `was ${word}`}` };
+      return { state: word, reason: `batch ${name} ${word === "failed" ? word : `was ${word}`}`, mayBeBilled: false };
     }
     default:
       return { state: "running", done: null };

@@ -1,5 +1,6 @@
 // Requirements: 5.6.endpoints
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { CompletionRequest } from "../model.ts";
 import { batchTuning } from "./batch-tuning.ts";
 import { RequestGroup } from "./request-group.ts";
 import { WaitingRequest } from "./waiting-request.ts";
@@ -7,14 +8,15 @@ import { WaitingRequest } from "./waiting-request.ts";
 const tuning = { ...batchTuning, requestsMax: 3, bytesMax: 2_000, quietMs: 100, quietMsMax: 250 };
 
 function aWaitingRequest(words = "hello"): WaitingRequest {
-  return new WaitingRequest(words, {
+  const request: CompletionRequest = {
     purpose: "judge",
     system: "",
     messages: [{ role: "user", content: [{ kind: "text", text: words }] }],
     outputTokensMax: 1,
     output: { kind: "text" },
     seed: 1,
-  });
+  };
+  return new WaitingRequest(words, request, 0);
 }
 
 describe("a group of requests", () => {

@@ -1,3 +1,4 @@
+import type { CampaignId } from "../../../domain/ids.ts";
 import type { Completion, CompletionRequest } from "../model.ts";
 
 /** A request whose answer somebody in this process waits for, whichever batch it is in. */
@@ -5,6 +6,8 @@ export class WaitingRequest {
   readonly hash: string;
   readonly request: CompletionRequest;
   readonly bytes: number;
+  /** The most that it can cost in a batch; null: its price is unknown. */
+  readonly usdMax: number | null;
   /** Batches that it has been through without an answer. */
   tries = 0;
   /** Whether it is asked on its own, at the full price, once its tries are used up. */
@@ -13,12 +16,18 @@ export class WaitingRequest {
   readonly #left = new AbortController();
   #waiting = 0;
 
-  constructor(hash: string, request: CompletionRequest) {
+  constructor(hash: string, request: CompletionRequest, usdMax: number | null) {
     this.hash = hash;
     this.request = request;
+    this.usdMax = usdMax;
     this.bytes = Buffer.byteLength(JSON.stringify(request));
     // Settled as a failure with nobody left to hear it: that is no crash.
     this.#outcome.promise.catch(() => undefined);
+  }
+
+  /** On whose account it is bought: that of the first who asked. */
+  get campaignId(): CampaignId | null {
+    return this.request.account?.campaignId ?? null;
   }
 
   /** Aborts when the last one who waited has left. */

@@ -12,6 +12,7 @@ export * from "./domain/task-reference.ts";
 export * from "./domain/trajectory.ts";
 export * from "./domain/usage.ts";
 export * from "./domain/verdict.ts";
+export * from "./domain/webarena-reference.ts";
 export * from "./errors.ts";
 export * from "./limits.ts";
 export * from "./protocol/admission.ts";

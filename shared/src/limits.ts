@@ -229,4 +229,18 @@ export const limits = {
   divergencesMax: 3,
   /** A snapshot of a sandbox's writable files, compressed. Above it the step has none and resume goes further back. */
   snapshotBytesMax: 32 * MiB,
+  /** A task file of WebArena or its kin: the largest published one has 0.9 MB. */
+  webArenaFileBytesMax: 50 * MiB,
+  webArenaTasksMax: 100_000,
+  /** A pattern of a task file against one text: a sane one takes microseconds, a hostile one for ever. */
+  taskPatternMs: 200,
+  taskPatternTextMax: 1 * MiB,
+  /** A recorded network log is a blob, so no larger than one; an hour of clicking is some ten thousand requests. */
+  harEntriesMax: 50_000,
+  /** Nesting of an agent's answer and of recorded JSON; deeper ones are read as malformed. */
+  jsonDepthMax: 64,
+  /** Items of a list that are compared without order: the comparison is quadratic. */
+  comparedItemsMax: 2_000,
+  /** What of an answer a fuzzy judge gets to read. */
+  judgedAnswerCharsMax: 8_000,
 } as const;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { WebArenaReference, WebArenaVerifiedReference } from "./webarena-reference.ts";
 
 /** Commands whose end state is the right one: what the shell's own tasks are judged by. */
 export const EndStateReference = z.strictObject({
@@ -12,5 +13,10 @@ export const WorldRewardReference = z.strictObject({ kind: z.literal("world-rewa
 export type WorldRewardReference = z.infer<typeof WorldRewardReference>;
 
 /** What an episode is judged by. It never enters the agent's sandbox or a prompt. Each benchmark adds its own kind. */
-export const TaskReference = z.union([EndStateReference, WorldRewardReference]);
+export const TaskReference = z.union([
+  EndStateReference,
+  WorldRewardReference,
+  WebArenaReference,
+  WebArenaVerifiedReference,
+]);
 export type TaskReference = z.infer<typeof TaskReference>;

@@ -11,6 +11,7 @@ export * from "./admission/fleet-purse.ts";
 export * from "./admission/lane-rules.ts";
 export * from "./admission/lane-state.ts";
 export * from "./admission/wait-time.ts";
+export * from "./benchmark/webarena/index.ts";
 export * from "./commit.ts";
 export * from "./bus/bus.ts";
 export * from "./config.ts";

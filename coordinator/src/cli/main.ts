@@ -2,6 +2,7 @@
 // one line and an exit code.
 import { HindcastError, messageOf } from "@hindcast/shared";
 import { Command, CommanderError } from "commander";
+import { benchCommand } from "./bench.ts";
 import { campaignsCommand } from "./campaigns.ts";
 import { configCommand } from "./config.ts";
 import { ctlCommand } from "./ctl.ts";
@@ -53,6 +54,7 @@ for (const create of [
   ctlCommand,
   gcCommand,
   forgetCommand,
+  benchCommand,
 ]) {
   program.addCommand(withParentSettings(create()));
 }

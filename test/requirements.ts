@@ -187,4 +187,18 @@ export const requirements = {
   "5.9.observations": "large observations are content-addressed blobs that readers get back; old records still read",
   "5.9.retention": "ages and bytes of what is kept are settings, applied to a running server and shown",
   "5.9.snapshots": "a snapshot adds what changed since the last, not the world again",
+  "6.12.loaders":
+    "task files of WebArena, Lite, Verified and VisualWebArena and BrowserGym's metadata load strictly; sites are configuration; chains and resets are honoured; a task without its site is unavailable",
+  "6.12.webarena-evaluators":
+    "WebArena's string, url and page evaluators with locators and helpers multiply, and judge without running what task files hold",
+  "6.12.judge": "free answers are judged by a model whose question is recorded; a judge that is out decides nothing",
+  "6.12.verified-types": "typed values of WebArena-Verified's answers are the same in all forms that people write",
+  "6.12.verified-response": "WebArena-Verified's final responses are judged by type, status and typed data",
+  "6.12.network": "WebArena-Verified's network events are judged over recorded HAR files",
+  "6.12.fixture": "the published recorded run comes out exactly as published",
+  "6.12.patterns": "patterns of task files are bounded in time",
+  "6.12.oracle": "verdicts agree with the published evaluators on right and changed answers of all published tasks",
+  "6.12.baselines": "what doing nothing scores is reported beside a score",
+  "6.12.references": "tasks of both kinds travel as references of rollout tasks",
+  "6.12.cli": "`hindcast bench webarena` lists tasks and scores recorded runs offline, as tables and as JSON",
 } as const;

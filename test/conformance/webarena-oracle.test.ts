@@ -493,6 +493,46 @@ describe.skipIf(data === null || "reason" in webArena)(
       expect(cases.length).toBeGreaterThan(1_400);
     });
 
+    it("agrees on what pages hold, for every check of every task that needs no shop", async () => {
+      const url = "http://reddit.test/f/books/59/title/-/comment/7";
+      const cases = tasks.flatMap(({ task_id: id, eval: rules }) =>
+        (rules.program_html ?? []).flatMap((check, at) => {
+          const isShops = [check.url, check.locator].some((text) => text.startsWith("func:shopping_"));
+          if (isShops || check.required_contents.fuzzy_match !== undefined) return [];
+          const named = { ...check, url: check.url.startsWith("__") ? "http://gitlab.test/x" : check.url };
+          const texts = answersTo(check.required_contents).filter(
+            (_, text) => text === 0 || (text + id + at) % 4 === 0,
+          );
+          return texts.map((text) => ({
+            eval: { eval_types: ["program_html"], program_html: [named] },
+            answer: "",
+            url,
+            text,
+          }));
+        }),
+      );
+      const answers = await ask<{ score?: number; error?: string }>(python, "webarena", cases);
+      const reference = webArenaReference(tasks[0]!);
+      const differing = await Promise.all(
+        cases.map(async ({ eval: rules, text }, index) => {
+          const page = {
+            url: () => url,
+            content: async () => text,
+            goto: async () => undefined,
+            evaluate: async () => text,
+          } satisfies EvaluatedPage;
+          const ours = await evaluateWebArena(
+            { reference: { ...reference, eval: rules as typeof reference.eval }, answer: null, page, sites: {} },
+            never,
+          );
+          return ours.score === answers[index]?.score ? null : { rules, text, ours, theirs: answers[index] };
+        }),
+      );
+      expect(differing.filter((one) => one !== null)).toEqual([]);
+      expect(answers.filter(({ score }) => score === 1).length).toBeGreaterThan(600);
+      expect(cases.length).toBeGreaterThan(1_500);
+    });
+
     it("agrees on the words of a sentence and on the pages of posts", async () => {
       const sentence = fc
         .array(

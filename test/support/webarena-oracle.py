@@ -70,8 +70,25 @@ def webarena():
 
     # The evaluators name the browser's types and no more of it.
     class Page:
-        def __init__(self, url=""):
+        def __init__(self, url="", text=""):
             self.url = url
+            self.text = text
+
+        @property
+        def context(self):
+            return types.SimpleNamespace(new_page=lambda: Page(text=self.text))
+
+        def close(self):
+            pass
+
+        def goto(self, url):
+            self.url = url
+
+        def content(self):
+            return self.text
+
+        def evaluate(self, expression):
+            return self.text
 
     playwright = types.ModuleType("playwright.sync_api")
     playwright.Page = Page
@@ -103,6 +120,8 @@ def webarena():
 
     from webarena.evaluation_harness import evaluators, helper_functions
 
+    # They wait three seconds for every page.
+    evaluators.time = types.SimpleNamespace(sleep=lambda seconds: None)
     folder = tempfile.mkdtemp()
     path = os.path.join(folder, "config.json")
 
@@ -113,12 +132,15 @@ def webarena():
             return {"post": helper_functions.reddit_get_post_url(case["post"])}
         with open(path, "w") as file:
             json.dump({"intent": "", "eval": case["eval"]}, file)
-        evaluator = (
-            evaluators.URLEvaluator if case["eval"]["eval_types"] == ["url_match"] else evaluators.StringEvaluator
-        )()
+        kinds = {
+            "url_match": evaluators.URLEvaluator,
+            "program_html": evaluators.HTMLContentEvaluator,
+            "string_match": evaluators.StringEvaluator,
+        }
+        evaluator = kinds[case["eval"]["eval_types"][0]]()
         trajectory = [{}, {"answer": case["answer"]}]
         try:
-            return {"score": float(evaluator(trajectory, path, Page(case["url"]), None))}
+            return {"score": float(evaluator(trajectory, path, Page(case["url"], case.get("text", "")), None))}
         except Exception as error:
             return {"error": repr(error)[:300]}
 

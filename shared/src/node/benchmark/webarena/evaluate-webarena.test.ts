@@ -188,6 +188,21 @@ describe("what pages hold", () => {
     expect(page.evaluated).toContain("document.prepare()");
   });
 
+  it("is looked at first where the agent stopped, in whatever order a task has it", async () => {
+    const page = new Pages("http://shop.test/p", {
+      "http://shop.test/p": { "document.title": "here" },
+      "http://git.test/x": { "document.title": "there" },
+    });
+    const at = (url: string, text: string): object => ({
+      url,
+      locator: "document.title",
+      required_contents: { exact_match: text },
+    });
+    const evaluation = await check([at("__GITLAB__/x", "there"), at("last", "here")], page);
+    expect(evaluation.verdict).toBe("success");
+    expect(evaluation.components?.map(({ name }) => name.slice(0, 6))).toEqual(["page 2", "page 1"]);
+  });
+
   it("is nothing on a page that does not load or lacks the element, so that even an empty text is not found there", async () => {
     const page = new Pages("http://shop.test/p", { "http://shop.test/p": {} });
     for (const url of ["__GITLAB__/gone", "last"]) {

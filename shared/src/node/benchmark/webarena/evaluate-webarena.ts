@@ -74,6 +74,7 @@ async function componentsOf(
       if (page === null) return [noPage("program_html")];
       const helpers: HelperContext = {
         page,
+        lastUrl: page.url(),
         sites,
         shopAdmin: given.shopAdmin ?? publishedShopAdmin,
         ...(given.fetch === undefined ? {} : { fetch: given.fetch }),

@@ -20,10 +20,15 @@ export interface PageChecks {
 }
 
 export async function checkPages(checks: PageChecks, signal: AbortSignal): Promise<Component[]> {
+  const numbered = checks.checks.map((check, index) => ({ check, number: index + 1 }));
+  // The page that the agent stopped on first, because looking at others leaves it.
+  const [here, elsewhere] = [true, false].map((isHere) =>
+    numbered.filter(({ check }) => (check.url === "last") === isHere),
+  );
   const components: Component[] = [];
-  for (const [index, check] of checks.checks.entries()) {
+  for (const { check, number } of [...(here ?? []), ...(elsewhere ?? [])]) {
     const found = await checkPage(check, checks, signal);
-    components.push(...found.map((component) => ({ ...component, name: `page ${index + 1}: ${component.name}` })));
+    components.push(...found.map((component) => ({ ...component, name: `page ${number}: ${component.name}` })));
   }
   return components;
 }

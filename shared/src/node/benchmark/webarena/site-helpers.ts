@@ -8,6 +8,8 @@ import { splitUrl } from "./url-parts.ts";
 
 export interface HelperContext {
   page: EvaluatedPage;
+  /** Where the agent stopped, whatever page is in front by now. */
+  lastUrl: string;
   sites: SiteUrls;
   /** The shop's administrator, for its REST interface. */
   shopAdmin: { username: string; password: string };
@@ -51,7 +53,7 @@ export function parseCall(text: string): Call | null {
 export async function callHelper(text: string, context: HelperContext, signal: AbortSignal): Promise<string | null> {
   const call = parseCall(text);
   if (call === null) throw new HelperUnavailable(`${text.slice(0, 200)} is no call with literal arguments`);
-  const args = call.args.map((arg) => arg?.replaceAll("__last_url__", context.page.url()) ?? null);
+  const args = call.args.map((arg) => arg?.replaceAll("__last_url__", context.lastUrl) ?? null);
   const first = args.find((arg) => arg !== null) ?? "";
   switch (call.name) {
     case "reddit_get_post_url":

@@ -1,4 +1,5 @@
 // Requirements: 6.12.webarena-evaluators, 6.12.judge
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Evaluation } from "../../../domain/episode.ts";
 import { WebArenaReference } from "../../../domain/webarena-reference.ts";
@@ -291,6 +292,45 @@ describe("what pages hold", () => {
         { name: "url_match", score: 0 },
       ],
     });
+  });
+});
+
+describe("whatever a page and an answer hold", () => {
+  it("is judged without throwing, and passes only where the phrase is there", async () => {
+    const text = fc.oneof(
+      fc.string(),
+      fc.string({ unit: "binary-ascii" }),
+      fc.constantFrom("needle", "&#x6e;eedle", "'", "NEEDLE."),
+    );
+    const place = fc.oneof(
+      fc.string().map((rest) => `http://git.test/${rest}`),
+      fc.string(),
+      fc.constant("last"),
+    );
+    const locator = fc.oneof(
+      fc.string(),
+      fc.constantFrom("", "document.title", "func:f('", "func:get_query_text(__page__, 'a')"),
+    );
+    await fc.assert(
+      fc.asyncProperty(text, text, place, locator, async (answer, content, url, where) => {
+        const page: EvaluatedPage = {
+          url: () => url,
+          content: async () => content,
+          goto: async () => undefined,
+          evaluate: async () => content,
+        };
+        const rules = {
+          eval_types: ["string_match", "url_match", "program_html"],
+          reference_answers: { must_include: ["needle"] },
+          reference_url: url,
+          program_html: [{ url, locator: where, required_contents: { must_include: ["needle"] } }],
+        };
+        const { verdict, components } = await evaluate({ reference: reference(rules), answer, page });
+        expect(components?.[0]?.score).toBe(answer.toLowerCase().includes("needle") ? 1 : 0);
+        if (verdict === "success") expect(unescapeHtml(content).toLowerCase()).toContain("needle");
+      }),
+      { numRuns: 300 },
+    );
   });
 });
 

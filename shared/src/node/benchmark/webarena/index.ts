@@ -1,5 +1,6 @@
 export { verifiedBaselines, webArenaBaselines, type Baseline } from "./baselines.ts";
 export { readBrowserGymMetadata, type TaskMetadata } from "./browsergym-metadata.ts";
+export { evaluateWebReference, type EndedWebEpisode } from "./evaluate-web-reference.ts";
 export { evaluateWebArena, type WebArenaEvaluation } from "./evaluate-webarena.ts";
 export type { EvaluatedPage } from "./evaluated-page.ts";
 export { modelJudge, noJudge, type FuzzyJudge, type FuzzyJudgement, type FuzzyQuestion } from "./fuzzy-judge.ts";

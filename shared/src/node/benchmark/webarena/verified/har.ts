@@ -16,6 +16,7 @@ const Body = z.object({
 });
 
 const Entry = z.object({
+  startedDateTime: z.string().optional(),
   request: z.object({
     method: z.string(),
     url: z.string(),
@@ -79,7 +80,7 @@ export class NetworkEvent {
 const assets = /\.(?:css|js|png|jpe?g|gif|svg|woff2?|ttf|ico|webp)$/;
 
 export interface Recording {
-  /** In the order of the log, without pictures, fonts, styles and scripts. */
+  /** In the order in which they were sent, without pictures, fonts, styles and scripts. */
   events: NetworkEvent[];
   /** Entries that could not be read. */
   broken: number;
@@ -92,11 +93,18 @@ export function readHar(bytes: Uint8Array, name: string): Recording {
   const entries = parsed.data.log.entries.map((entry) => Entry.safeParse(entry));
   const read = entries.flatMap(({ data }) => (data === undefined ? [] : [data]));
   return {
-    events: read
+    events: inOrder(read)
       .filter(({ request }) => !assets.test(splitUrl(request.url).path))
       .map((entry) => new NetworkEvent(entry)),
     broken: entries.length - read.length,
   };
+}
+
+/** Some writers put an exchange down when it has ended; without times, the order of the log is all there is. */
+function inOrder(entries: readonly Entry[]): Entry[] {
+  const timed = entries.map((entry) => ({ entry, at: Date.parse(entry.startedDateTime ?? "") }));
+  if (timed.some(({ at }) => Number.isNaN(at))) return [...entries];
+  return timed.toSorted((a, b) => a.at - b.at).map(({ entry }) => entry);
 }
 
 function jsonOf(bytes: Uint8Array, name: string): unknown {

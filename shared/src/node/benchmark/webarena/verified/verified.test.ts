@@ -2,7 +2,8 @@
 import fc from "fast-check";
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { WebArenaVerifiedReference } from "../../../../domain/webarena-reference.ts";
+import { WebArenaReference, WebArenaVerifiedReference } from "../../../../domain/webarena-reference.ts";
+import { evaluateWebReference } from "../evaluate-web-reference.ts";
 import { evaluateVerified, verifiedEvaluation, type VerifiedResult } from "./evaluate-verified.ts";
 import { readHar, type NetworkEvent } from "./har.ts";
 import type { Json } from "./json-value.ts";
@@ -255,11 +256,46 @@ describe("a network log", () => {
     }
   });
 
+  it("is taken in the order in which requests were sent, not in which they ended", () => {
+    const at = (second: number, path: string): object => ({
+      startedDateTime: `2026-01-01T00:00:0${second}Z`,
+      request: { method: "GET", url: `http://a.test/${path}` },
+      response: { status: 200 },
+    });
+    const har = (entries: object[]): string[] =>
+      readHar(Buffer.from(JSON.stringify({ log: { entries } })), "n.har").events.map(({ url }) => url.slice(-1));
+    expect(har([at(2, "b"), at(1, "a"), at(2, "c")])).toEqual(["a", "b", "c"]);
+    const { startedDateTime: _, ...untimed } = at(1, "a") as Record<string, unknown>;
+    expect(har([at(2, "b"), untimed])).toEqual(["b", "a"]);
+  });
+
   it("tells where the sites were where nobody says so", () => {
     const [event] = events({ url: "http://elsewhere.test/notes", body: form("a=1") });
     const check = { evaluator: "NetworkEventEvaluator", expected: { url: "__GITLAB__/notes", http_method: "POST" } };
     const task = reference("mutate", null, { type: "null" }, check);
     expect(evaluateVerified({ reference: task, response: done, events: [event!], sites: {} }).status).toBe("success");
+  });
+});
+
+describe("an episode that has ended", () => {
+  const never = new AbortController().signal;
+  const task = reference("mutate", null, { type: "null" });
+  const left = { answer: JSON.stringify(done), page: null, sites, har: Buffer.from('{"log": {"entries": []}}') };
+
+  it("is judged by its reference's kind, and undecided where its log cannot be read", async () => {
+    expect(await evaluateWebReference(task, left, never)).toMatchObject({ verdict: "success", score: 1 });
+    expect(await evaluateWebReference(task, { ...left, answer: "N/A" }, never)).toMatchObject({ verdict: "failure" });
+    const unreadable = await evaluateWebReference(task, { ...left, har: Buffer.from("{") }, never);
+    expect(unreadable).toMatchObject({ verdict: "unknown", detail: expect.stringContaining("network.har") });
+    const page = WebArenaReference.parse({
+      kind: "webarena",
+      taskId: 1,
+      intent: "",
+      sites: ["gitlab"],
+      variant: "webarena",
+      eval: { eval_types: ["string_match"], reference_answers: { exact_match: "yes" } },
+    });
+    expect(await evaluateWebReference(page, { ...left, answer: "Yes" }, never)).toMatchObject({ verdict: "success" });
   });
 });
 
@@ -318,8 +354,9 @@ describe("whatever an agent answers and a log holds", () => {
       decode_base64_query: true,
       ignored_query_params_patterns: ["^p"],
     };
+    const urls = fc.array(fc.string(), { maxLength: 3 }).map((parts) => `http://git.test/notes${parts.join("?")}`);
     const sent = fc.record({
-      url: fc.oneof(fc.webUrl({ withQueryParameters: true, withFragments: true }), fc.string()),
+      url: fc.oneof(urls, fc.string()),
       body: fc.record({
         mimeType: fc.constantFrom(
           "application/json",

@@ -1,6 +1,6 @@
 // Regular expressions from task files. They are Python's, so they are translated; and they are foreign, so they run
 // against a clock: V8 stops a script in the middle of a backtracking match.
-import { createContext, Script } from "node:vm";
+import { createContext, Script, type Context } from "node:vm";
 import { HindcastError } from "../../../../errors.ts";
 import { limits } from "../../../../limits.ts";
 
@@ -18,7 +18,8 @@ export interface PatternUse {
 }
 
 const program = new Script("new RegExp(source, flags).test(text)");
-const context = createContext({ source: "", flags: "", text: "" }, { codeGeneration: { strings: false, wasm: false } });
+/** Made when a pattern first needs it: most processes never judge anything. */
+let place: Context | null = null;
 
 /**
  * Whether the pattern fits; null where it is no pattern that can be read.
@@ -29,9 +30,10 @@ export function fits(pattern: string, text: string, use: PatternUse): boolean | 
   if (!isReadable(translated)) return null;
   if (text.length > limits.taskPatternTextMax) throw tooLong(pattern, `a text of ${text.length} characters`);
   if (isTame(pattern, text)) return new RegExp(translated.source, translated.flags).test(text);
-  Object.assign(context, { ...translated, text });
+  place ??= createContext({}, { codeGeneration: { strings: false, wasm: false } });
+  Object.assign(place, { ...translated, text });
   try {
-    return Boolean(program.runInContext(context, { timeout: limits.taskPatternMs }));
+    return Boolean(program.runInContext(place, { timeout: limits.taskPatternMs }));
   } catch (error) {
     throw tooLong(pattern, `more than ${limits.taskPatternMs} ms`, error);
   }

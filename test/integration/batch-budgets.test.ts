@@ -114,7 +114,7 @@ describe("batches of a campaign with a budget", () => {
     expect(outcomes.filter((_, at) => at % 2 === 1).map(({ bought }) => bought.length)).toEqual([10, 10, 10]);
     await Promise.all(processes.map((each) => each[Symbol.asyncDispose]()));
     const stored = await budgetOf(bus, poor);
-    expect(stored?.open, { timeout: 15_000 }).toEqual({});
+    expect(stored?.open).toEqual({});
     expect(stored?.settledUsd).toBeCloseTo(spent, 9);
     expect(emulator.batches.bought).toHaveLength(outcomes.reduce((sum, { bought }) => sum + bought.length, 0));
     // What is left is less than one more request may cost.

@@ -16,7 +16,7 @@ import {
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { aRequest, noAbort } from "../conformance/model-fixtures.ts";
 import { aCampaign, admissionStatus, anAdmitter, anAgent, budgetOf, untilAdmitting } from "../support/admission.ts";
-import { type BatchProcess, startBatchProcess } from "../support/batch-process.ts";
+import { type BatchProcess, type BatchProcessOptions, startBatchProcess } from "../support/batch-process.ts";
 import { startAnthropicEmulator } from "../support/emulators/anthropic.ts";
 import type { EmulatedBatches } from "../support/emulators/batches.ts";
 import type { Emulator } from "../support/emulators/emulator.ts";
@@ -44,13 +44,11 @@ const question = (n: number | string): CompletionRequest =>
     messages: [{ role: "user", content: [{ kind: "text", text: `question ${n} ${"word ".repeat(100)}` }] }],
   });
 
-/** A process with a connection, a desk and a purse of its own. */
-async function aProcess(
-  owner: string,
-  more: Partial<Parameters<typeof startBatchProcess>[0]> = {},
-): Promise<BatchProcess> {
+/** A process with a connection, a desk and a purse of its own; nobody dies, so a busy machine must not look like it. */
+async function aProcess(owner: string, tuning: BatchProcessOptions["tuning"] = {}): Promise<BatchProcess> {
   const own = await nats.connect("coordinator");
-  return startBatchProcess({ bus: own, emulator, owner, purse: new FleetPurse(own, silentLogger), ...more });
+  const purse = new FleetPurse(own, silentLogger);
+  return startBatchProcess({ bus: own, emulator, owner, purse, tuning: { leaseTtlMs: 20_000, ...tuning } });
 }
 
 interface Asked {
@@ -85,9 +83,7 @@ describe("batches of a campaign with a budget", () => {
     emulator.replyAlways({ kind: "answer", text: "a word or two ".repeat(40) });
     const limitUsd = 0.02;
     const [poor, rich] = [await aCampaign(bus, "c-0001", { costUsdMax: limitUsd }), await aCampaign(bus, "c-0002")];
-    const processes = await Promise.all(
-      ["w-a", "w-b", "w-c"].map((owner) => aProcess(owner, { tuning: { requestsMax: 12 } })),
-    );
+    const processes = await Promise.all(["w-a", "w-b", "w-c"].map((owner) => aProcess(owner, { requestsMax: 12 })));
     const most: number[] = [];
     const watching = new AbortController();
     const watch = (async () => {
@@ -168,7 +164,7 @@ describe("batches of a campaign with a budget", () => {
     await using _admitter = await anAdmitter(bus);
     await untilAdmitting(bus);
     const campaignId = await aCampaign(bus, "c-0001", { costUsdMax: 1 });
-    await using it = await aProcess("w-expiry", { tuning: { triesMax: 1 } });
+    await using it = await aProcess("w-expiry", { triesMax: 1 });
     let seen = 0;
     emulator.batches.fate = () => (++seen % 2 === 0 ? "expired" : "answer");
     const { bought, codes } = await askAll(onAccount(it.model, { campaignId }), range(6));

@@ -20,6 +20,9 @@ const providers = [
   [gemini, startGeminiEmulator],
 ] as const;
 
+/** Where nobody dies, a busy machine must not look like it. */
+const alive = { leaseTtlMs: 20_000 };
+
 let nats: TestNats;
 let bus: Bus;
 let over: Set<CampaignId>;
@@ -57,7 +60,7 @@ const cancels = ({ requests }: Provider): number => requests.filter(({ path }) =
 describe("a batch whose campaign was cancelled", () => {
   it.each(providers)("is cancelled at the provider, and what it had answered is kept: %s", async (id, start) => {
     await using emulator = await aProvider(start);
-    await using it = startBatchProcess({ bus, emulator, id, owner: "w-one", isCampaignOver });
+    await using it = startBatchProcess({ bus, emulator, id, owner: "w-one", isCampaignOver, tuning: alive });
     const leaving = new AbortController();
     const asked = ask(it.model, one, 4, leaving.signal);
     await expect.poll(() => emulator.batches.jobs.length).toBe(1);
@@ -80,7 +83,7 @@ describe("a batch whose campaign was cancelled", () => {
 
   it("goes on while another campaign has requests in it, or somebody here still waits for it", async () => {
     await using emulator = await aProvider(startAnthropicEmulator);
-    await using it = startBatchProcess({ bus, emulator, owner: "w-one", isCampaignOver });
+    await using it = startBatchProcess({ bus, emulator, owner: "w-one", isCampaignOver, tuning: alive });
     const leaving = new AbortController();
     const [asked, other] = [ask(it.model, one, 2, leaving.signal), onAccount(it.model, { campaignId: two })];
     const waiting = other.complete(question(9), noAbort);

@@ -28,4 +28,5 @@ export * from "./protocol/task.ts";
 export * from "./protocol/trajectory-record.ts";
 export * from "./protocol/vector-frame.ts";
 export * from "./protocol/worker.ts";
+export * from "./protocol/world.ts";
 export * from "./tokens.ts";

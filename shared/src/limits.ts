@@ -227,6 +227,26 @@ export const limits = {
   abortMs: 5_000,
   /** Rebuilt worlds of one episode that may differ from their record, each followed by a fresh attempt. */
   divergencesMax: 3,
+  /** A plug-in world's message, a line or a body: an observation, an image of its state, or a few screenshots. */
+  worldMessageBytesMax: 8 * MiB,
+  /** How long a plug-in world may take to start and introduce itself, and to reach a start state. */
+  worldStartMsMax: 60_000,
+  worldResetMsMax: 120_000,
+  /** After its input has closed, before its processes are killed. */
+  worldFarewellMs: 2_000,
+  /** Of what one process of a world says on its error stream: logged up to here, then only read and counted. */
+  worldComplaintBytesMax: 64 * KiB,
+  /** Tools of one world, and all that a prompt says of them: some 16,000 tokens. */
+  worldToolsMax: 128,
+  worldToolBytesMax: 64 * KiB,
+  /** Pages of an MCP server's list of tools. */
+  worldToolPagesMax: 32,
+  /** A Harbor task folder; what of it enters a task must fit a message beside everything else. */
+  harborFilesMax: 500,
+  harborBytesMax: 16 * MiB,
+  harborTaskBytesMax: 160 * KiB,
+  /** A verifier's reward file: a number, or some named ones. */
+  harborRewardBytesMax: 64 * KiB,
   /** A snapshot of a sandbox's writable files, compressed. Above it the step has none and resume goes further back. */
   snapshotBytesMax: 32 * MiB,
   /** A task file of WebArena or its kin: the largest published one has 0.9 MB. */

@@ -23,6 +23,7 @@ it("are these, with these numbers in Nats-Service-Error-Code", () => {
       "DOCUMENTS_UNREADABLE": 500,
       "ENVIRONMENT_ACTION_UNSUPPORTED": 500,
       "ENVIRONMENT_DIVERGED": 500,
+      "ENVIRONMENT_LOST": 500,
       "ENVIRONMENT_SETUP_FAILED": 500,
       "ENVIRONMENT_UNAVAILABLE": 503,
       "EXPORT_FAILED": 500,

@@ -15,6 +15,20 @@ export const SeedFile = z.strictObject({
 });
 export type SeedFile = z.infer<typeof SeedFile>;
 
+/** An absolute path that a sandbox has no other use for. */
+export const WorkspaceAlias = z
+  .string()
+  .max(128)
+  .regex(/^(\/[A-Za-z0-9][A-Za-z0-9._-]*)+$/, "must be an absolute path of plain names")
+  .refine(
+    (path) =>
+      !/^\/(bin|boot|dev|etc|home|lib\w*|logs|opt|proc|run|sbin|solution|sys|tests|tmp|usr|var|workspace)(\/|$)/.test(
+        path,
+      ),
+    "is a folder that the sandbox or a verifier needs",
+  );
+export type WorkspaceAlias = z.infer<typeof WorkspaceAlias>;
+
 /**
  * The world a task starts in. For `shell`: an empty workspace, then `files`, then `setup` commands run in order; a
  * setup command that fails makes the task `unavailable`, never failed.
@@ -23,6 +37,8 @@ export const ShellSpec = z.strictObject({
   kind: z.literal("shell"),
   files: z.array(SeedFile).max(200),
   setup: z.array(z.string().min(1).max(8_000)).max(50),
+  /** Other names of the workspace, for tasks that were written for a folder of their own; e.g. `/app`. */
+  aliases: z.array(WorkspaceAlias).max(8).optional(),
 });
 export type ShellSpec = z.infer<typeof ShellSpec>;
 
@@ -30,7 +46,20 @@ export type ShellSpec = z.infer<typeof ShellSpec>;
 export const NoOpSpec = z.strictObject({ kind: z.literal("no-op"), outputBytes: z.int().nonnegative().max(1_000_000) });
 export type NoOpSpec = z.infer<typeof NoOpSpec>;
 
-export const EnvironmentSpec = z.discriminatedUnion("kind", [ShellSpec, NoOpSpec]);
+/**
+ * A world that somebody plugged in, by the name under which an agent's own configuration knows it: what is started or
+ * called, and with which secrets, is never a task's to say.
+ */
+export const ExternalSpec = z.strictObject({
+  kind: z.literal("external"),
+  world: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/),
+  /** What the world makes of them is its own affair, e.g. which of its tasks to set up. */
+  parameters: z.record(z.string().max(256), z.json()),
+  seed: z.int().nonnegative(),
+});
+export type ExternalSpec = z.infer<typeof ExternalSpec>;
+
+export const EnvironmentSpec = z.discriminatedUnion("kind", [ShellSpec, NoOpSpec, ExternalSpec]);
 export type EnvironmentSpec = z.infer<typeof EnvironmentSpec>;
 export type EnvironmentKind = EnvironmentSpec["kind"];
 

@@ -103,6 +103,11 @@ export const workerVariables = {
     z.string().min(1).nullable().default(null),
     "The sandbox guest's executable; found in the source tree when unset.",
   ),
+  worldsFile: variable(
+    "HINDCAST_WORLDS_FILE",
+    z.string().min(1).nullable().default(null),
+    "JSON with the worlds that are plugged in: their names, and what a rollout agent starts or calls for each.",
+  ),
   searchPath: variable("PATH", z.string().default(""), "Where a Node outside /usr is found that sandboxes shall have."),
 } as const;
 

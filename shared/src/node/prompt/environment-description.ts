@@ -8,6 +8,7 @@ const descriptions: Record<EnvironmentKind, string> = {
     "could type an answer: commands must run without asking. Git knows an author name and e-mail address already.",
   ].join("\n"),
   "no-op": "An environment without a world: it answers every action with a fixed amount of text.",
+  external: "A world behind named tools. It can be changed and looked at through them alone.",
 };
 
 /** What a kind of environment is and can do, in the words that every prompt uses for it. */

@@ -1,8 +1,13 @@
 import type { EnvironmentKind } from "../../../domain/environment-spec.ts";
 import type { ActionLanguage } from "./action-language.ts";
 import { shellLanguage } from "./shell-language.ts";
+import { toolLanguage } from "./tool-language.ts";
 
-const languages: Record<EnvironmentKind, ActionLanguage> = { shell: shellLanguage, "no-op": shellLanguage };
+const languages: Record<EnvironmentKind, ActionLanguage> = {
+  shell: shellLanguage,
+  "no-op": shellLanguage,
+  external: toolLanguage,
+};
 
 /** How actions are written in worlds of a kind. */
 export function actionLanguage(kind: EnvironmentKind): ActionLanguage {

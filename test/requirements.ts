@@ -201,4 +201,25 @@ export const requirements = {
   "6.12.baselines": "what doing nothing scores is reported beside a score",
   "6.12.references": "tasks of both kinds travel as references of rollout tasks",
   "6.12.cli": "`hindcast bench webarena` lists tasks and scores recorded runs offline, as tables and as JSON",
+  "6.16.protocol":
+    "the protocol of plug-in worlds is versioned and described by JSON Schemas that are made from the code",
+  "6.16.process": "an environment may be a process that speaks JSON lines over standard input and output",
+  "6.16.http": "an environment may be a service that speaks the same over HTTP",
+  "6.16.actions":
+    "actions of plug-in worlds are named tools with JSON arguments, checked against the world's own schemas",
+  "6.16.example": "a Python world without dependencies shows how to bring one's own, and is run in the tests",
+  "6.16.robust":
+    "worlds that die, hang, flood, write nonsense or answer another request are lost and tried again, or unavailable",
+  "6.16.secrets": "nothing of the agent's environment reaches a world; its secrets lie in files that no task names",
+  "6.16.mcp":
+    "MCP servers over stdio and streamable HTTP are environments: tools, errors, images, changed tools, death",
+  "6.16.agent-gym": "AgentGym's HTTP services are environments",
+  "6.16.open-env": "OpenEnv's services are environments, over WebSocket and HTTP",
+  "6.16.episode": "an episode in a plug-in world runs over the real bus to its evaluation",
+  "6.16.resume": "an episode in a plug-in world resumes by the world's snapshot where it has one, else by its actions",
+  "6.16.harbor-import": "Harbor task folders become tasks of the shell world, or are unavailable with a reason",
+  "6.16.harbor-export": "tasks of the shell world are exported as Harbor folders that are judged alike",
+  "6.16.harbor-verifier": "a Harbor verifier runs after the episode in a sandbox of its own, on files alone",
+  "6.16.harbor-reward": "reward.txt and reward.json are read as Harbor reads them; a missing or odd one is no verdict",
+  "6.bad.world-dies": "a plug-in world that dies or does not answer never counts as a failed task",
 } as const;

@@ -16,6 +16,7 @@ import {
 } from "@hindcast/shared/node";
 import type { EnvironmentProvider } from "./environment/environment.ts";
 import { createEnvironmentProvider } from "./environment/index.ts";
+import { noWorlds, readWorldsFile } from "./environment/plug-in/world-configuration.ts";
 import { AgentMetrics } from "./metrics.ts";
 import { createBubblewrap, defaultGuestPath } from "./sandbox/bubblewrap.ts";
 import { findNodePrefix } from "./sandbox/find-node-prefix.ts";
@@ -42,7 +43,10 @@ await runService("rollout-agent", { ...workerVariables, ...modelVariables }, asy
     cluster,
     log: logger,
   });
-  const environments = (kind: EnvironmentKind): EnvironmentProvider => createEnvironmentProvider(kind, { sandboxes });
+  const worlds = config.worldsFile === null ? noWorlds : readWorldsFile(config.worldsFile);
+  const environments = (kind: EnvironmentKind): EnvironmentProvider =>
+    createEnvironmentProvider(kind, { sandboxes, worlds, log: logger });
+  for (const problem of await environments("external").problems()) logger.warn({ event: "world.problem" }, problem);
   const problems = await sandboxes.problems();
   if (problems.length > 0) throw unavailable(problems);
   const { draining, aborted } = shutdown;

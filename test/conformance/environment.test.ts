@@ -1,28 +1,15 @@
 // One suite for every environment, and what the shell promises beyond it.
 // Requirements: 3.5.session, 3.5.snapshot, 3.5.limits, 3.5.refuses, 3.bad.commands, 3.bad.disk-full
-import { type EnvironmentSpec, EpisodeLimits, type Observation, Observed } from "@hindcast/shared";
+import type { EnvironmentSpec, EpisodeLimits, Observation } from "@hindcast/shared";
 import { afterEach, describe, expect, it } from "vitest";
-import type { Environment, EvaluationRequest } from "../../rollout-agent/src/environment/environment.ts";
+import type { Environment } from "../../rollout-agent/src/environment/environment.ts";
 import { createEnvironmentProvider } from "../../rollout-agent/src/environment/index.ts";
 import { createBubblewrap } from "../../rollout-agent/src/sandbox/bubblewrap.ts";
-import { anObserved } from "../support/builders.ts";
+import { environmentSuite, suiteLimits, unjudged } from "./environment-suite.ts";
 import { never, processesOf, provider } from "./sandbox-fixture.ts";
 
 const MiB = 1024 * 1024;
-const limits = EpisodeLimits.parse({
-  stepsMax: 10,
-  tokensMax: 1_000,
-  costUsdMax: null,
-  wallTimeMs: 60_000,
-  stepTimeMs: 10_000,
-  observationBytesMax: 4_000,
-  outputBytesMax: 4 * MiB,
-  memoryBytesMax: 256 * MiB,
-  diskBytesMax: 16 * MiB,
-  processesMax: 64,
-  formatErrorsMax: 3,
-});
-const unjudged: EvaluationRequest = { reference: null, answer: null, trajectory: { initial: anObserved(), steps: [] } };
+const limits = suiteLimits;
 const opened: Environment[] = [];
 let count = 0;
 
@@ -52,58 +39,16 @@ afterEach(async () => {
   await Promise.all(opened.splice(0).map((environment) => environment.close()));
 });
 
-describe.each([
+for (const [kind, spec] of [
   ["shell", shell({ "a.txt": "text\n" })],
-  ["no-op", { kind: "no-op", outputBytes: 20 } as const],
-])("the %s environment", (_, spec) => {
-  it("shows states that the contract accepts", async () => {
-    const environment = create(spec);
-    for (const state of [await environment.reset(never), await environment.step(act("echo one > b"), never)]) {
-      const snapshot = null;
-      const { observation, stateHash, effects, effectsOmitted } = state;
-      expect(() => Observed.parse({ observation, stateHash, effects, effectsOmitted, snapshot })).not.toThrow();
-    }
+  ["no-op", { kind: "no-op", outputBytes: 20 }],
+] as const) {
+  environmentSuite(kind, {
+    spec,
+    provider: () => createEnvironmentProvider(kind, { sandboxes: provider }),
+    actions: [act("echo 1 > b"), act("echo 2 > b"), act("echo 3 > b")],
   });
-
-  it("reaches equal states by equal actions, and others by others", async () => {
-    const [one, other] = [create(spec), create(spec)];
-    expect((await other.reset(never)).stateHash).toBe((await one.reset(never)).stateHash);
-    const same = [await one.step(act("echo 1 > b"), never), await other.step(act("echo 1 > b"), never)];
-    expect(same[0]?.stateHash).toBe(same[1]?.stateHash);
-    const different = [await one.step(act("echo 2 > b"), never), await other.step(act("echo 3 > b"), never)];
-    expect(different[0]?.stateHash).not.toBe(different[1]?.stateHash);
-  });
-
-  it("continues from a snapshot", async () => {
-    const [one, other] = [create(spec), create(spec)];
-    await one.reset(never);
-    const state = await one.step(act("echo 1 > b"), never);
-    const snapshot = await state.snapshot(never);
-    expect(snapshot).not.toBeNull();
-    const restored = await other.restore(snapshot ?? Buffer.alloc(0), never);
-    expect(restored).toMatchObject({ stateHash: state.stateHash, effects: [], effectsOmitted: 0 });
-    const next = [await one.step(act("echo 2 >> b"), never), await other.step(act("echo 2 >> b"), never)];
-    expect(next[0]?.stateHash).toBe(next[1]?.stateHash);
-  });
-
-  it("refuses actions of other worlds, and knows no verdict without a reference", async () => {
-    const environment = create(spec);
-    await environment.reset(never);
-    const stop = environment.step.bind(environment, { kind: "stop", answer: null });
-    await expect((async () => stop(never))()).rejects.toMatchObject({ code: "ENVIRONMENT_ACTION_UNSUPPORTED" });
-    expect(await environment.evaluate(unjudged, never)).toMatchObject({ verdict: "unknown" });
-  });
-
-  it("refuses a specification of another kind, and closes more than once", async () => {
-    const other = spec.kind === "shell" ? ({ kind: "no-op", outputBytes: 1 } as const) : shell();
-    const environments = createEnvironmentProvider(spec.kind, { sandboxes: provider });
-    expect(() => environments.create({ id: "ep-x", spec: other, limits })).toThrow(/kind/);
-    expect(await environments.problems()).toEqual([]);
-    const environment = create(spec);
-    await environment.close();
-    await environment.close();
-  });
-});
+}
 
 describe("the shell environment", () => {
   it("starts with the task's files after its setup, and shows nothing of it", async () => {

@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { gunzipSync } from "node:zlib";
 import {
   encode,
+  type EnvironmentKind,
   type EpisodeId,
   estimateTokens,
   limits,
@@ -63,7 +64,7 @@ describe("what is stored", () => {
     const deps = {
       bus: worker,
       workerId: "w-1" as WorkerId,
-      environments: (kind: "shell" | "no-op") =>
+      environments: (kind: EnvironmentKind) =>
         createEnvironmentProvider(kind, {
           sandboxes: { name: "none", problems: async () => [], open: () => Promise.reject(new Error("none here")) },
         }),

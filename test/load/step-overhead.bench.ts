@@ -2,7 +2,7 @@
 // publish of a record of the same size, both against one NATS server that syncs every write, in turns in one process.
 import { cpus } from "node:os";
 import { styleText } from "node:util";
-import type { EpisodeId, RolloutTask, TaskId, TrajectoryRecord, WorkerId } from "@hindcast/shared";
+import type { EnvironmentKind, EpisodeId, RolloutTask, TaskId, TrajectoryRecord, WorkerId } from "@hindcast/shared";
 import { type Bus, createScriptedModel, silentLogger } from "@hindcast/shared/node";
 import { createEnvironmentProvider } from "../../rollout-agent/src/environment/index.ts";
 import { runAttempt } from "../../rollout-agent/src/episode/attempt.ts";
@@ -87,7 +87,7 @@ async function anEpisode(n: number): Promise<TrajectoryRecord[]> {
   const deps = {
     bus: timed as Bus,
     workerId,
-    environments: (kind: "shell" | "no-op") => createEnvironmentProvider(kind, { sandboxes: noSandboxes }),
+    environments: (kind: EnvironmentKind) => createEnvironmentProvider(kind, { sandboxes: noSandboxes }),
     model: () => model,
     logger: silentLogger,
     drain: new AbortController().signal,

@@ -20,6 +20,7 @@ import {
 import { Registry } from "prom-client";
 import type { Environment, EnvironmentProvider } from "../../rollout-agent/src/environment/environment.ts";
 import { createEnvironmentProvider } from "../../rollout-agent/src/environment/index.ts";
+import { noWorlds, readWorldsFile } from "../../rollout-agent/src/environment/plug-in/world-configuration.ts";
 import { AgentMetrics } from "../../rollout-agent/src/metrics.ts";
 import { createBubblewrap, defaultGuestPath } from "../../rollout-agent/src/sandbox/bubblewrap.ts";
 import { clusterOf } from "../../rollout-agent/src/sandbox/sandbox-name.ts";
@@ -45,6 +46,8 @@ export interface AgentProcessOptions {
   isJournalOff: boolean;
   /** Null: it does not look after the machine's sandboxes. */
   reapEveryMs: number | null;
+  /** The worlds that are plugged in, as a file; null: none. */
+  worldsFile: string | null;
 }
 
 process.stdin.once("close", () => process.exit(0)).resume();
@@ -57,8 +60,9 @@ const never = new AbortController().signal;
 
 const cluster = clusterOf(options.bus.servers);
 const sandboxes = createBubblewrap({ guestPath: defaultGuestPath, cluster, log: logger });
+const worlds = options.worldsFile === null ? noWorlds : readWorldsFile(options.worldsFile);
 const environments = (kind: EnvironmentKind): EnvironmentProvider => {
-  const provider = createEnvironmentProvider(kind, { sandboxes });
+  const provider = createEnvironmentProvider(kind, { sandboxes, worlds, log: logger });
   return { ...provider, problems: () => provider.problems(), create: (given) => hindered(provider.create(given)) };
 };
 

@@ -36,6 +36,7 @@ export async function startAgent(
     weakened: {},
     isJournalOff: false,
     reapEveryMs: null,
+    worldsFile: null,
   };
   const options: AgentProcessOptions = { ...defaults, ...more, bus, workerId };
   const child = spawn(process.execPath, ["--conditions=source", program, JSON.stringify(options)], {

@@ -31,7 +31,8 @@ const diskBytesMin = 2 * 1024 ** 3;
 const probeTimeoutMs = 30_000;
 
 export async function diagnose(context: CommandContext): Promise<Finding[]> {
-  return await Promise.all([
+  const plugIns = worlds(context);
+  const findings = await Promise.all([
     node(),
     program("cargo", ["--version"], {
       state: "advice",
@@ -52,6 +53,7 @@ export async function diagnose(context: CommandContext): Promise<Finding[]> {
     ports(),
     cluster(context),
   ]);
+  return [...findings, ...(await plugIns)];
 }
 
 async function node(): Promise<Finding> {
@@ -100,6 +102,29 @@ async function sandbox({ env }: CommandContext): Promise<Finding> {
     return { what, state: "good", detail: "one was opened, ran a command and was removed" };
   } catch (error) {
     return { what, state: "missing", detail: `it cannot be opened: ${messageOf(error)}` };
+  }
+}
+
+/** One for each world of the worlds file, asked by the agent's own program. */
+async function worlds({ env }: CommandContext): Promise<Finding[]> {
+  const file = env["HINDCAST_WORLDS_FILE"];
+  if (file === undefined || file === "") return [];
+  try {
+    const program = join(root, "rollout-agent/src/doctor-worlds.ts");
+    const { stdout } = await run(process.execPath, ["--conditions=source", program], {
+      timeout: probeTimeoutMs,
+      env: { PATH: env["PATH"], HINDCAST_WORLDS_FILE: resolve(file) },
+    });
+    const found = JSON.parse(stdout) as { world: string; isWell: boolean; detail: string }[];
+    return found.map(({ world, isWell, detail }) => ({
+      what: `world ${world}`,
+      state: isWell ? "good" : "advice",
+      detail,
+    }));
+  } catch (error) {
+    const { stderr } = error as { stderr?: string };
+    const why = /^.*Error: (.*)$/m.exec(stderr ?? "")?.[1] ?? messageOf(error);
+    return [{ what: "worlds", state: "advice", detail: why }];
   }
 }
 

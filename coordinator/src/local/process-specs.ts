@@ -1,6 +1,6 @@
 // Which programs make up the local cluster, and what each is told by its environment.
 import { join, resolve } from "node:path";
-import { indexVariables, type ProcessEnvironment } from "@hindcast/shared/node";
+import { indexVariables, type ProcessEnvironment, workerVariables } from "@hindcast/shared/node";
 import { workerIds } from "./broker.ts";
 import type { LocalClusterOptions } from "./local-cluster.ts";
 import type { ProcessSpec } from "./supervised-process.ts";
@@ -48,6 +48,7 @@ export function processSpecs(
     spec(`rollout-agent-${i + 1}`, "agents", "rollout-agent/src/main.ts", {
       ...bus(id),
       ...options.modelEnvironment,
+      ...plugIns(options.environment),
       HINDCAST_WORKER_ID: id,
       HINDCAST_SLOTS: String(options.slots),
     }),
@@ -61,6 +62,13 @@ export function processSpecs(
     },
     stages: [has(coordinator === undefined ? [] : [coordinator]), has([...standbys, index, ...agents])],
   };
+}
+
+/** The user's worlds file, if there is one; agents run in another folder. */
+function plugIns(environment: ProcessEnvironment): Record<string, string> {
+  const { name } = workerVariables.worldsFile;
+  const path = environment[name];
+  return path === undefined || path === "" ? {} : { [name]: resolve(path) };
 }
 
 /** What programs need of the user's environment; settings and keys are handed over one by one instead. */

@@ -50,6 +50,7 @@ for (const create of [
   showCommand,
   searchCommand,
   exportCommand,
+  benchCommand,
   deadLettersCommand,
   ctlCommand,
   gcCommand,

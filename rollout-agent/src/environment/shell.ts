@@ -3,6 +3,7 @@ import { type Action, type Evaluation, HindcastError, type ShellSpec } from "@hi
 import { Sha256, type ShellObservation } from "@hindcast/shared";
 import type { Command, ExecResult, Sandbox, SandboxProvider } from "../sandbox/sandbox.ts";
 import { compareEndStates } from "./end-state.ts";
+import { verifyHarbor } from "./harbor/verify.ts";
 import type {
   Environment,
   EnvironmentOptions,
@@ -78,6 +79,11 @@ class ShellEnvironment implements Environment {
     if (reference === null) {
       return { verdict: "unknown", evaluator: "end-state", detail: "the task has no reference to compare with" };
     }
+    if (reference.kind === "harbor") {
+      const { id, spec, limits } = this.#options;
+      const verified = { id: `${id}-verifier`, sandboxes: this.#sandboxes, limits, spec, reached: sandbox };
+      return await verifyHarbor(verified, reference, signal);
+    }
     if (!("commands" in reference)) {
       const detail = `a shell is not judged by a reference of kind "${reference.kind}"`;
       return { verdict: "unknown", evaluator: "end-state", detail };
@@ -115,9 +121,10 @@ class ShellEnvironment implements Environment {
   }
 
   async #open(signal: AbortSignal): Promise<Sandbox> {
-    const { id, limits } = this.#options;
+    const { id, limits, spec } = this.#options;
+    const links = Object.fromEntries((spec.aliases ?? []).map((alias) => [alias, "/workspace"]));
     await this.#sandbox?.close();
-    this.#sandbox = await this.#sandboxes.open({ id, limits }, signal);
+    this.#sandbox = await this.#sandboxes.open({ id, limits, links }, signal);
     this.#bytesPrinted = 0;
     return this.#sandbox;
   }

@@ -97,7 +97,11 @@ class BubblewrapProvider implements SandboxProvider {
     const { nodePrefix = null, cluster } = this.#options;
     const channel = new GuestChannel({
       bwrapPath: this.#bwrapPath,
-      bwrapArguments: bubblewrapArguments(cluster === undefined ? id : nameInCluster(id, cluster), nodePrefix),
+      bwrapArguments: bubblewrapArguments(
+        cluster === undefined ? id : nameInCluster(id, cluster),
+        nodePrefix,
+        options.links,
+      ),
       guestPath: this.#options.guestPath,
       userId: process.getuid?.() === 0 ? nobody : null,
     });

@@ -1,6 +1,7 @@
 // What the inside of a sandbox looks like: which parts of the host it may read, and the few files and variables made
 // for it. Everything that is not named here does not exist inside.
 import { existsSync, lstatSync, readlinkSync } from "node:fs";
+import type { SandboxOptions } from "./sandbox.ts";
 
 export const homeDirectory = "/home/agent";
 
@@ -38,7 +39,11 @@ const publicConfiguration = [
 const devices = ["null", "zero", "full", "random", "urandom"];
 
 /** Arguments of bubblewrap up to the guest's own command line. Descriptor 3 is the guest's binary. */
-export function bubblewrapArguments(name: string, nodePrefix: string | null): string[] {
+export function bubblewrapArguments(
+  name: string,
+  nodePrefix: string | null,
+  links: NonNullable<SandboxOptions["links"]> = {},
+): string[] {
   return [
     ["--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup"],
     ["--uid", String(userId), "--gid", String(userId), "--hostname", "sandbox"],
@@ -53,6 +58,7 @@ export function bubblewrapArguments(name: string, nodePrefix: string | null): st
     publicConfiguration.flatMap((path) => ["--ro-bind-try", path, path]),
     ["--symlink", "../usr/lib/os-release", "/etc/os-release"],
     nodePrefix === null ? [] : ["--ro-bind", nodePrefix, toolDirectory],
+    Object.entries(links).flatMap(([path, target]) => ["--symlink", target, path]),
     ["--proc", "/proc", "--tmpfs", "/dev"],
     devices.flatMap((name) => ["--dev-bind", `/dev/${name}`, `/dev/${name}`]),
     ["--symlink", "/proc/self/fd", "/dev/fd", "--symlink", "/tmp", "/dev/shm"],

@@ -12,6 +12,8 @@ export interface SandboxOptions {
   /** Derived from episode and attempt; opening the same id again first removes what a dead process left. */
   id: string;
   limits: SandboxLimits;
+  /** Absolute paths that the root has no use for, as symbolic links to places that can be written. @default none */
+  links?: Readonly<Record<string, string>>;
 }
 
 export interface Command {

@@ -53,17 +53,12 @@ describe.each([
   ["a process", () => mcpProcess()],
   ["a service", () => mcpService(service.url)],
 ])("an MCP server that is %s", (_, world) => {
-  it("describes itself and its tools with their schemas", async () => {
+  it("describes itself and its tools, answers calls, and says which of them fail", async () => {
     const environment = create(world());
     await environment.reset(never);
     expect(environment.description).toMatch(
       /^todo 1\.2: A list of things to do\.[^]*add_item: Adds an item\.\narguments: .*"title"/,
     );
-  });
-
-  it("answers calls, and says which of them fail", async () => {
-    const environment = create(world());
-    await environment.reset(never);
     expect(await environment.step(call("add_item", { title: "read" }), never)).toMatchObject({
       observation: { kind: "text", text: "Added 1.", isError: false },
       terminated: false,
@@ -84,6 +79,19 @@ describe.each([
     });
   });
 
+  it("has other tools once it says that they changed", async () => {
+    const environment = create(world());
+    await environment.reset(never);
+    expect((await environment.step(call("fruit"), never)).observation.text).toMatch(/There is no tool fruit/);
+    expect(await textOf(environment, "grow")).toBe("grown\n[tools: added fruit; removed grow]");
+    expect(await textOf(environment, "fruit")).toBe("sweet");
+    expect(environment.description).not.toContain("grow:");
+  });
+});
+
+describe("an MCP server", () => {
+  const world = (): WorldConfiguration => mcpService(service.url);
+
   it("keeps images and resources beside the text, and cuts long texts", async () => {
     const environment = create(world());
     await environment.reset(never);
@@ -95,15 +103,6 @@ describe.each([
     const shout = await environment.step(call("shout"), never);
     expect(shout.observation).toMatchObject({ omittedBytes: 96_000 });
     expect(shout.outputBytes).toBe(100_000);
-  });
-
-  it("has other tools once it says that they changed", async () => {
-    const environment = create(world());
-    await environment.reset(never);
-    expect((await environment.step(call("fruit"), never)).observation.text).toMatch(/There is no tool fruit/);
-    expect(await textOf(environment, "grow")).toBe("grown\n[tools: added fruit; removed grow]");
-    expect(await textOf(environment, "fruit")).toBe("sweet");
-    expect(environment.description).not.toContain("grow:");
   });
 
   it("sets up a start state with a tool that agents do not have", async () => {

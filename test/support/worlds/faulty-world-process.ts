@@ -17,8 +17,11 @@ const faults: Record<string, (id: number) => unknown> = {
   "wrong-version": (id) => write(JSON.stringify({ v: 2, id, kind: "state", text: "" })),
   "two-replies": (id) => (say(id, { kind: "state", text: "" }), say(id, { kind: "state", text: "" })),
   "huge-line": () => {
-    const chunk = "x".repeat(1024 * 1024);
-    const more = (): void => void (process.stdout.write(chunk), setImmediate(more));
+    const chunk = "x".repeat(64 * 1024);
+    const more = (): void => {
+      while (process.stdout.write(chunk));
+      process.stdout.once("drain", more);
+    };
     more();
   },
   dies: () => (process.stderr.write("the disk is full\n"), process.exit(3)),

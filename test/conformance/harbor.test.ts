@@ -131,6 +131,16 @@ describe("the verifier of a Harbor task", () => {
     expect(await processesOf(`${id}-verifier`)).toEqual([]);
   });
 
+  it("finds its own tests alone where it looks for them", async () => {
+    const { environment, run } = await start(spec);
+    await run(
+      "mkdir /workspace/.harbor-exchange; touch /workspace/.harbor-exchange/conftest.py; ln -s /workspace /tmp/.harbor",
+    );
+    const script = "ls -A /tests /logs /logs/verifier /app; echo 1 > /logs/verifier/reward.txt";
+    const { detail } = await environment.evaluate({ ...unjudged, reference: verifier(script) }, never);
+    expect(detail).toMatch(/\/app:\nlist\.txt\n\n\/logs:\nagent\nverifier\n\n\/logs\/verifier:\n\n\/tests:\ntest\.sh$/);
+  });
+
   it("leaves the agent's own sandbox as it was", async () => {
     const { environment, run } = await start(spec);
     await run("x=5; cd /tmp");

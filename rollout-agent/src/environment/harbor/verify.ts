@@ -67,15 +67,19 @@ export async function verifyHarbor(
   return judged(reward.rewards, said);
 }
 
-/** The tests, and a place for what they log. */
+/** The tests alone, whatever the agent left in their place, and folders for what they log. */
 async function install(sandbox: Sandbox, files: HarborReference["files"], signal: AbortSignal): Promise<void> {
+  await prepare(sandbox, `rm -rf ${place} /workspace/${exchange}*`, signal);
   for (const { path, content } of files) await sandbox.writeFile(`${exchange}/${path}`, Buffer.from(content));
   const script = [
-    `rm -rf ${place}`,
     `mkdir -p ${place}/logs/verifier ${place}/logs/agent`,
     `mv /workspace/${exchange} ${place}/tests`,
     `chmod +x ${place}/tests/*.sh`,
   ].join(" && ");
+  await prepare(sandbox, script, signal);
+}
+
+async function prepare(sandbox: Sandbox, script: string, signal: AbortSignal): Promise<void> {
   const { exitCode, output } = await sandbox.exec(command(script, filesTimeoutMs), signal);
   if (exitCode === 0) return;
   const said = plainText(output).slice(-quotedCharsMax);

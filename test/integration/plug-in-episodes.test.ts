@@ -1,11 +1,11 @@
 // Episodes in plug-in worlds on the real bus: a scripted model behind the wire acts in the example world, its agent is
 // killed in mid-episode, and another one goes on from the world's own snapshot, or by repeating what was done.
-// Requirements: 6.16.episode, 6.16.resume, 6.bad.world-dies
+// Requirements: 6.16.episode, 6.16.resume, 6.16.harbor-import, 6.bad.world-dies
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { CampaignId, EpisodeEnded, EpisodeId, RolloutTask, TaskId } from "@hindcast/shared";
-import type { Bus } from "@hindcast/shared/node";
+import { type Bus, importHarborTask } from "@hindcast/shared/node";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { collectTrajectory } from "../../coordinator/src/trajectory-collector.ts";
 import { startAgent } from "../support/agents.ts";
@@ -150,6 +150,7 @@ it.each([
     expect(policy.requests[0] && promptOf(policy.requests[0])).toContain("add_item: Adds an");
     await expect.poll(() => worldProcesses(program)).toEqual([]);
   },
+  120_000,
 );
 
 it("a world that dies is opened anew, and its episode goes on", async () => {
@@ -173,5 +174,28 @@ it("a world that no agent here knows makes its task unavailable, by name", async
   expect(await resultOf(task)).toMatchObject({
     reason: "unavailable",
     error: { code: "ENVIRONMENT_UNAVAILABLE", message: expect.stringContaining('"somewhere-else"') },
+  });
+});
+
+it("a Harbor task is imported, solved and judged by its own verifier", async () => {
+  const text = (lines: string[]): Uint8Array => Buffer.from(`${lines.join("\n")}\n`);
+  const files = new Map([
+    ["task.toml", text(['schema_version = "1.4"', "[verifier]", "timeout_sec = 30"])],
+    ["instruction.md", text(["Sort /app/list.txt."])],
+    ["environment/Dockerfile", text(["FROM ubuntu:24.04", "WORKDIR /app", "COPY list.txt ."])],
+    ["environment/list.txt", text(["b", "a"])],
+    ["tests/test.sh", text(["sort -c /app/list.txt && echo 1 > /logs/verifier/reward.txt"])],
+  ]);
+  const imported = importHarborTask({ name: "sort", files }, { python: null, node: null });
+  if (imported.kind !== "task") throw new Error(imported.reason);
+  const { instruction, environment, reference } = imported.task;
+  await using policy = await aPolicy(["sort -o /app/list.txt /app/list.txt"]);
+  const task = aTask("", { instruction: anInstruction({ text: instruction }), environment, reference });
+  await using _agent = await startAgent(nats, policy, { ...agent, stepMs: 0, worldsFile });
+  await coordinator.tasks.publish(task, never);
+  expect(await resultOf(task)).toMatchObject({
+    reason: "submitted",
+    steps: 1,
+    evaluation: { verdict: "success", evaluator: "harbor", score: 1 },
   });
 });

@@ -148,6 +148,7 @@ def serve_http(port):
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = -1  # an answer leaves in one piece: two small ones would wait for each other
 
         def do_POST(self):
             request = json.loads(self.rfile.read(int(self.headers["content-length"])))

@@ -1,5 +1,5 @@
 // The tools of a world: what a prompt says of them, and whether a call is one that they take.
-import { HindcastError, limits, messageOf, type ToolDescription } from "@hindcast/shared";
+import { limits, messageOf, type ToolDescription } from "@hindcast/shared";
 import { Ajv, type ValidateFunction } from "ajv";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import type { ToolCall } from "./world.ts";
@@ -12,7 +12,14 @@ const problemsNamedMax = 5;
  * Schemas come from strangers and are read as leniently as their authors' own tools read them; formats are left to the
  * world. A schema that cannot be compiled makes the world unavailable: its tool could never be called knowingly.
  */
-const reading = { strict: false, allErrors: true, validateFormats: false, logger: false } as const;
+const reading = {
+  strict: false,
+  allErrors: true,
+  validateFormats: false,
+  logger: false,
+  // Two tools may give their schemas the same $id.
+  addUsedSchema: false,
+} as const;
 
 export class ToolSet {
   readonly tools: readonly ToolDescription[];
@@ -21,7 +28,8 @@ export class ToolSet {
   /** @throws ENVIRONMENT_UNAVAILABLE for two tools of one name, a schema that is none, or more than a prompt holds */
   constructor(world: string, tools: readonly ToolDescription[]) {
     this.tools = tools;
-    this.#checks = new Map(tools.map((tool) => [tool.name, compiled(world, tool)]));
+    const compiler = new Compiler();
+    this.#checks = new Map(tools.map((tool) => [tool.name, compiler.compile(world, tool)]));
     if (this.#checks.size < tools.length) throw worldUnavailable(world, "two of its tools have the same name");
     const bytes = Buffer.byteLength(this.text);
     if (tools.length > limits.worldToolsMax || bytes > limits.worldToolBytesMax) {
@@ -79,15 +87,20 @@ function toolText({ name, description, inputSchema }: ToolDescription): string {
   return [...lines, `arguments: ${JSON.stringify(schema)}`].join("\n");
 }
 
-function compiled(world: string, { name, inputSchema }: ToolDescription): ValidateFunction {
-  const { $schema, ...schema } = inputSchema;
-  const isOlder = typeof $schema === "string" && /draft-0[4-7]/.test($schema);
-  try {
-    // One for each schema: two of them may give themselves the same $id.
-    return isOlder ? new Ajv(reading).compile(schema) : new Ajv2020(reading).compile(schema);
-  } catch (error) {
-    if (error instanceof HindcastError) throw error;
-    throw worldUnavailable(world, `the schema of its tool ${name} cannot be used: ${messageOf(error)}`, error);
+/** One validator for all schemas of a set, per dialect: making one costs more than compiling a schema. */
+class Compiler {
+  #present: Ajv | null = null;
+  #older: Ajv | null = null;
+
+  compile(world: string, { name, inputSchema }: ToolDescription): ValidateFunction {
+    const { $schema, ...schema } = inputSchema;
+    const isOlder = typeof $schema === "string" && /draft-0[4-7]/.test($schema);
+    try {
+      const ajv = isOlder ? (this.#older ??= new Ajv(reading)) : (this.#present ??= new Ajv2020(reading));
+      return ajv.compile(schema);
+    } catch (error) {
+      throw worldUnavailable(world, `the schema of its tool ${name} cannot be used: ${messageOf(error)}`, error);
+    }
   }
 }
 

@@ -89,6 +89,15 @@ describe.each([
   });
 });
 
+it.each([
+  ["a process", () => mcpProcess()],
+  ["a service", () => mcpService(service.url)],
+])("an MCP server that is %s is lost when it says more than a message may hold", async (_, world) => {
+  const environment = create(world(), {}, 3_000);
+  await environment.reset(never);
+  await expect(environment.step(call("flood"), never)).rejects.toMatchObject({ code: "ENVIRONMENT_LOST" });
+});
+
 describe("an MCP server", () => {
   const world = (): WorldConfiguration => mcpService(service.url);
 

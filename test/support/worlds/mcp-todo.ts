@@ -65,6 +65,7 @@ export function todoServer(): McpServer {
     ],
   }));
   server.registerTool("shout", { description: "Says much." }, () => text("x".repeat(100_000)));
+  server.registerTool("flood", { description: "Says too much." }, () => text("x".repeat(9 * 1024 * 1024)));
   server.registerTool("variables", { description: "Shows variables." }, () => text(JSON.stringify(process.env)));
   server.registerTool("die", { description: "Ends." }, () => process.exit(4));
   server.registerTool("hang", { description: "Never answers." }, () => new Promise<never>(() => undefined));

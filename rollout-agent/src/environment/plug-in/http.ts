@@ -60,14 +60,31 @@ export async function callJson(call: HttpCall): Promise<unknown> {
   }
 }
 
+/** `fetch` for clients of others: an answer to a POST that is longer than a message may be breaks off. */
+export async function fetchCapped(url: string | URL, init?: RequestInit): Promise<Response> {
+  const response = await fetch(url, init);
+  if (init?.method !== "POST" || response.body === null) return response;
+  let bytes = 0;
+  const counting = new TransformStream<Uint8Array, Uint8Array>({
+    transform: (chunk, controller) => {
+      bytes += chunk.byteLength;
+      if (bytes > limits.worldMessageBytesMax) controller.error(tooLong());
+      else controller.enqueue(chunk);
+    },
+  });
+  return new Response(response.body.pipeThrough(counting), response);
+}
+
+function tooLong(): RangeError {
+  return new RangeError(`the answer has more than ${limits.worldMessageBytesMax} bytes`);
+}
+
 async function capped(response: Response): Promise<string> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of response.body ?? []) {
     bytes += chunk.byteLength;
-    if (bytes > limits.worldMessageBytesMax) {
-      throw new RangeError(`the answer has more than ${limits.worldMessageBytesMax} bytes`);
-    }
+    if (bytes > limits.worldMessageBytesMax) throw tooLong();
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString("utf8");

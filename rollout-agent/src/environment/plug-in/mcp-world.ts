@@ -6,6 +6,7 @@ import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import { type CallToolResult, ErrorCode, McpError, type Tool } from "@modelcontextprotocol/sdk/types.js";
 import { HindcastError, limits, messageOf, ToolDescription } from "@hindcast/shared";
+import { fetchCapped } from "./http.ts";
 import type { StartedProgram } from "./line-process.ts";
 import { contentOf } from "./mcp-content.ts";
 import { McpProcessTransport } from "./mcp-process-transport.ts";
@@ -51,6 +52,7 @@ export class McpWorld implements World {
         ? // The SDK's types are not exact about optional properties.
           (new StreamableHTTPClientTransport(new URL(server.url), {
             requestInit: { headers: server.headers, redirect: "error" },
+            fetch: fetchCapped,
           }) as Transport)
         : new McpProcessTransport(name, server, context.log);
   }

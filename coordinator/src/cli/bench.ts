@@ -1,10 +1,10 @@
 import { Command } from "commander";
-import { webArenaBenchCommand } from "./bench-webarena.ts";
 import { harborCommand } from "./bench-harbor.ts";
+import { webArenaBenchCommand } from "./bench-webarena.ts";
 
 export function benchCommand(): Command {
   return new Command("bench")
     .description("published benchmarks: what there is, what can run here, and scores of recorded runs")
-    .addCommand(webArenaBenchCommand());
+    .addCommand(webArenaBenchCommand())
     .addCommand(harborCommand());
 }

@@ -1,9 +1,26 @@
-// Requirements: 5.6.same-data, 5.6.price
+// Requirements: 5.6.same-data, 5.6.price, 5.6.budget
 // A campaign whose synthesis and votes are bought in batches, beside the same campaign bought call by call.
-import { BatchPurpose, type CampaignId, type CampaignReport, type Demonstration } from "@hindcast/shared";
-import { BatchesValue, type Bus, createModels, openBatches, silentLogger } from "@hindcast/shared/node";
+import {
+  BatchPurpose,
+  type BudgetRecord,
+  type CampaignId,
+  CampaignRecord,
+  type CampaignReport,
+  type Demonstration,
+  type WorkerId,
+} from "@hindcast/shared";
+import {
+  BatchesValue,
+  type Bus,
+  createModels,
+  FleetPurse,
+  JournaledCompletion,
+  openBatches,
+  silentLogger,
+} from "@hindcast/shared/node";
 import { describe, expect, it } from "vitest";
 import { packDocuments, runCampaign } from "../../coordinator/src/campaign-run.ts";
+import { anAdmitter, budgetOf, untilAdmitting } from "../support/admission.ts";
 import { someSettings } from "../support/campaign-context.ts";
 import { startAnthropicEmulator } from "../support/emulators/anthropic.ts";
 import { aNatsServer } from "../support/nats-server.ts";
@@ -24,46 +41,51 @@ interface Outcome {
   bought: number;
   singles: number;
   openAfterwards: number;
+  failure: string | null;
+  /** Of every answer that was bought. */
+  paid: number[];
+  budget: BudgetRecord | null;
 }
 
-async function run(isBatched: boolean): Promise<Outcome> {
+async function run(isBatched: boolean, costUsdMax: number | null = null): Promise<Outcome> {
   await using nats = await aNatsServer();
   await using emulator = await startAnthropicEmulator();
   emulator.replyAlways(anthropicScript);
   const bus = await nats.coordinator();
   await using worker = await startWorker(nats, { commands: ["do-one", "do-two"] });
   expect(worker.log).toEqual([]);
-  await using models = quickModels(bus, emulator);
+  await using _admitter = await anAdmitter(bus);
+  await untilAdmitting(bus);
+  await using models = quickModels(bus, emulator, "w-campaign" as WorkerId, new FleetPurse(bus, silentLogger));
   const deps = { bus, model: models.source, logger: silentLogger };
   await using _stages = startStages(deps);
   const settings = {
     ...someSettings,
+    costUsdMax,
     models: { generator, policy: "offline:rules", judges },
     batch: { purposes: isBatched ? [...BatchPurpose.options] : [], fallback: "error" as const },
   };
-  const { report, failure } = await runCampaign(
-    {
-      v: 1,
-      id: "c-0001" as CampaignId,
-      name: "test",
-      settings,
-      documents: await bus.blobs.put(packDocuments([1, 2, 3, 4, 5, 6].map((n) => aDocument(n)))),
-      state: "running",
-      detail: null,
-      report: null,
-      startedAt: new Date().toISOString(),
-      endedAt: null,
-      leader: null,
-      resumed: 0,
-      tuning: {},
-      forgottenAt: null,
-      requestId: null,
-      takenUp: { times: 0, newestResult: 0, newestRecord: 0 },
-    },
-    deps,
-    never,
-  );
-  if (failure !== null) throw failure;
+  const record: CampaignRecord = {
+    v: 1,
+    id: "c-0001" as CampaignId,
+    name: "test",
+    settings,
+    documents: await bus.blobs.put(packDocuments([1, 2, 3, 4, 5, 6].map((n) => aDocument(n)))),
+    state: "running",
+    detail: null,
+    report: null,
+    startedAt: new Date().toISOString(),
+    endedAt: null,
+    leader: null,
+    resumed: 0,
+    tuning: {},
+    forgottenAt: null,
+    requestId: null,
+    takenUp: { times: 0, newestResult: 0, newestRecord: 0 },
+  };
+  await bus.records("CAMPAIGNS", CampaignRecord).put(record.id, record);
+  const { report, failure } = await runCampaign(record, deps, never);
+  if (failure !== null && costUsdMax === null) throw failure;
   const open = openBatches((await bus.records("BATCHES", BatchesValue).entries()).map(({ value }) => value));
   return {
     report,
@@ -72,11 +94,15 @@ async function run(isBatched: boolean): Promise<Outcome> {
     bought: emulator.batches.bought.length,
     singles: emulator.requests.filter(({ method, path }) => method === "POST" && path === "/v1/messages").length,
     openAfterwards: open.length,
+    failure: failure?.code ?? null,
+    paid: (await bus.records("JOURNAL", JournaledCompletion).entries()).map(({ value }) => value.costUsd ?? Number.NaN),
+    budget: await budgetOf(bus, record.id),
   };
 }
 
 async function demonstrationsOf(bus: Bus): Promise<Demonstration[]> {
   const last = await bus.demonstrations.lastSequence();
+  if (last === 0) return [];
   const found: Demonstration[] = [];
   for await (const { sequence, demonstration } of bus.demonstrations.follow(1, never)) {
     if (demonstration !== null) found.push(demonstration);
@@ -118,6 +144,20 @@ describe("a campaign with batches", () => {
     // Far fewer batches than calls: groups form across documents, windows and candidates.
     expect(batched.batches.length).toBeLessThan(batched.bought / 4);
     expect(batched.openAfterwards).toBe(0);
+  }, 60_000);
+
+  it("ends within its budget, with everything paid that was bought, however much more was reserved", async () => {
+    // One proposal may cost $0.045 and costs a hundredth of it: what is reserved is far more than what is paid.
+    const limitUsd = 0.046;
+    const { failure, paid, bought, budget, openAfterwards } = await run(true, limitUsd);
+    const spent = paid.reduce((sum, usd) => sum + usd, 0);
+    expect(failure).toBe("CAMPAIGN_BUDGET_EXHAUSTED");
+    expect(bought).toBe(paid.length);
+    expect(bought).toBeGreaterThan(0);
+    expect(spent).toBeLessThanOrEqual(limitUsd);
+    expect(budget).toMatchObject({ open: {}, limitUsd });
+    expect(budget?.settledUsd).toBeCloseTo(spent, 9);
+    expect(openAfterwards).toBe(0);
   }, 60_000);
 
   it("is refused before anything is spent when a provider has no batches", async () => {

@@ -4,6 +4,7 @@ import {
   BatchDesk,
   BatchesValue,
   batching,
+  type BatchPurse,
   type Bus,
   createBatchDriver,
   createModel,
@@ -20,6 +21,7 @@ export function quickModels(
   bus: Bus,
   { url, apiKey }: { url: string; apiKey: string },
   owner = "w-campaign" as WorkerId,
+  purse?: BatchPurse,
 ): AsyncDisposable & { source: ModelSource } {
   const settings = ModelSettings.parse({ anthropic: { apiKey, baseUrl: url } });
   const journal = { records: bus.records("JOURNAL", JournaledCompletion), blobs: bus.blobs };
@@ -39,6 +41,7 @@ export function quickModels(
         leases: bus.leases,
         journal,
         owner,
+        ...(purse === undefined ? {} : { purse }),
         isCampaignOver: async (campaign) => {
           const record = await bus.records("CAMPAIGNS", CampaignRecord).get(campaign);
           return record !== null && isOver(record.value.state);

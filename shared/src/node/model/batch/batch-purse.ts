@@ -85,7 +85,7 @@ function refusalOf(
     const message = unknownPriceMessage(model, campaignId);
     return new HindcastError({ code: "MODEL_PRICE_UNKNOWN", boundary: "model", message });
   }
-  const full = budgets.find(({ limitUsd, settledUsd }) => settledUsd + usdMax > limitUsd);
+  const full = budgets.find(({ limitUsd, settledUsd }) => settledUsd + usdMax > limitUsd - roundingUsd);
   if (full === undefined) return null;
   const message = exhaustedMessage(full, usdMax);
   return new HindcastError({ code: "CAMPAIGN_BUDGET_EXHAUSTED", boundary: "campaign", message });

@@ -222,4 +222,21 @@ export const requirements = {
   "6.16.harbor-verifier": "a Harbor verifier runs after the episode in a sandbox of its own, on files alone",
   "6.16.harbor-reward": "reward.txt and reward.json are read as Harbor reads them; a missing or odd one is no verdict",
   "6.bad.world-dies": "a plug-in world that dies or does not answer never counts as a failed task",
+  "6.11.actions":
+    "WebArena's and BrowserGym's actions are read exactly, written canonically and refused with what would be right",
+  "6.11.artifacts": "each step keeps a picture, with marks where asked, and the network exchanges as a HAR",
+  "6.11.conformance": "the browser world passes the suite of all environments",
+  "6.11.early-stop": "an episode ends early by WebArena's rules",
+  "6.11.episode": "an episode in a browser runs over the bus and is recorded with its artifacts",
+  "6.11.har": "exchanges are HTTP Archive entries that can be judged again later",
+  "6.11.hostile-pages": "pages that never load, hang, crash, open tabs, alert without end or download end no episode",
+  "6.11.isolation": "a browser sees no file, process or network of the host but the task's sites",
+  "6.11.missing": "without Chromium, MiniWoB's pages or the site, the world says what to install or start",
+  "6.11.observation":
+    "a page is its tabs and the accessibility tree of the viewport, frames included, capped with a mark",
+  "6.11.resume": "a killed browser episode goes on in another browser at its last step",
+  "6.11.upstream": "actions and trees are read and written as upstream's own code does",
+  "6.13.rewards": "scripted solutions of MiniWoB tasks are rewarded, others are not",
+  "6.13.seeds": "a MiniWoB task with a seed is always the same page",
+  "6.13.tasks": "every MiniWoB page starts with its goal",
 } as const;

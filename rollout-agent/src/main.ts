@@ -44,8 +44,13 @@ await runService("rollout-agent", { ...workerVariables, ...modelVariables }, asy
     log: logger,
   });
   const worlds = config.worldsFile === null ? noWorlds : readWorldsFile(config.worldsFile);
+  const browsers = {
+    chromiumPath: config.chromiumPath,
+    miniWobFolder: config.miniWobFolder,
+    guestPath: config.guestPath ?? defaultGuestPath,
+  };
   const environments = (kind: EnvironmentKind): EnvironmentProvider =>
-    createEnvironmentProvider(kind, { sandboxes, worlds, log: logger });
+    createEnvironmentProvider(kind, { sandboxes, worlds, browsers, log: logger });
   for (const problem of await environments("external").problems()) logger.warn({ event: "world.problem" }, problem);
   const problems = await sandboxes.problems();
   if (problems.length > 0) throw unavailable(problems);

@@ -1,4 +1,5 @@
 export * from "./domain/action.ts";
+export * from "./domain/browser-spec.ts";
 export * from "./domain/campaign.ts";
 export * from "./domain/demonstration.ts";
 export * from "./domain/document.ts";

@@ -221,6 +221,30 @@ export const limits = {
   documentTokensMax: 2_000,
   /** An agent looks this often for sandboxes on its machine that nobody may work in; the second look in a row ends them. */
   sandboxReapEveryMs: 5_000,
+  /** A browser: tabs that stay open, dialogs that are answered in one step before the page is closed, notes told of one step. */
+  browserTabsMax: 10,
+  browserDialogsMax: 20,
+  browserNotesMax: 5,
+  /** How long a page may take to load, then to come to rest, then to answer a question of ours. */
+  browserLoadMsMax: 30_000,
+  browserRestMsMax: 2_000,
+  browserAnswerMsMax: 10_000,
+  /** `noop` and other waits. */
+  browserWaitMsMax: 10_000,
+  /** Exchanges kept of one step, those looked through at the end, and of each the bytes of a body. */
+  browserExchangesMax: 500,
+  browserExchangesKeptMax: 20_000,
+  browserBodyBytesMax: 256 * KiB,
+  /** The network archive of one step; above it bodies are left out. */
+  browserHarCharsMax: 16 * MiB,
+  /** Exchanges under way at once through the gate of one browser; Chromium opens 6 per host. */
+  browserConnectionsMax: 128,
+  /** A page's text and storage as its state is hashed. */
+  browserStateCharsMax: 2_000_000,
+  /** Boxes drawn on a screenshot. */
+  browserMarksMax: 300,
+  /** A page of a folder that is served to a browser. */
+  siteFileBytesMax: 32 * MiB,
   /** Drain: finish the running step, snapshot, hand back. Kubernetes' grace period is set above it. */
   drainMs: 30_000,
   /** After the drain deadline or a second signal: what each closer still gets to remove sandboxes and files. */

@@ -1,10 +1,12 @@
 // One suite for every environment, and what the shell promises beyond it.
-// Requirements: 3.5.session, 3.5.snapshot, 3.5.limits, 3.5.refuses, 3.bad.commands, 3.bad.disk-full
-import type { EnvironmentSpec, EpisodeLimits, Observation } from "@hindcast/shared";
-import { afterEach, describe, expect, it } from "vitest";
+// Requirements: 6.11.conformance, 3.5.session, 3.5.snapshot, 3.5.limits, 3.5.refuses, 3.bad.commands, 3.bad.disk-full
+import type { Action, EnvironmentSpec, EpisodeLimits, Observation } from "@hindcast/shared";
+import { afterAll, afterEach, describe, expect, it } from "vitest";
 import type { Environment } from "../../rollout-agent/src/environment/environment.ts";
 import { createEnvironmentProvider } from "../../rollout-agent/src/environment/index.ts";
 import { createBubblewrap } from "../../rollout-agent/src/sandbox/bubblewrap.ts";
+import { aBrowserSpec, noChromium } from "../support/browser.ts";
+import { aWebSite } from "../support/web-site.ts";
 import { environmentSuite, suiteLimits, unjudged } from "./environment-suite.ts";
 import { never, processesOf, provider } from "./sandbox-fixture.ts";
 
@@ -39,6 +41,13 @@ afterEach(async () => {
   await Promise.all(opened.splice(0).map((environment) => environment.close()));
 });
 
+/** A page that is another one for every query. */
+const site = noChromium === null ? await aWebSite({ "/": "<title>A page</title>text" }) : null;
+const page = aBrowserSpec(site?.origin ?? "http://nowhere.invalid");
+const visit = (words: string): Action => ({ kind: "browser", call: `goto [${site?.origin}/?${encodeURI(words)}]` });
+
+afterAll(() => site?.[Symbol.asyncDispose]());
+
 for (const [kind, spec] of [
   ["shell", shell({ "a.txt": "text\n" })],
   ["no-op", { kind: "no-op", outputBytes: 20 }],
@@ -47,6 +56,13 @@ for (const [kind, spec] of [
     spec,
     provider: () => createEnvironmentProvider(kind, { sandboxes: provider }),
     actions: [act("echo 1 > b"), act("echo 2 > b"), act("echo 3 > b")],
+  });
+}
+if (site !== null) {
+  environmentSuite("browser", {
+    spec: page,
+    provider: () => createEnvironmentProvider("browser", { sandboxes: provider }),
+    actions: [visit("one"), visit("two"), visit("three")],
   });
 }
 

@@ -48,6 +48,8 @@ export interface AgentProcessOptions {
   reapEveryMs: number | null;
   /** The worlds that are plugged in, as a file; null: none. */
   worldsFile: string | null;
+  /** Pages for browser worlds; null: none. */
+  miniWobFolder: string | null;
 }
 
 process.stdin.once("close", () => process.exit(0)).resume();
@@ -62,7 +64,8 @@ const cluster = clusterOf(options.bus.servers);
 const sandboxes = createBubblewrap({ guestPath: defaultGuestPath, cluster, log: logger });
 const worlds = options.worldsFile === null ? noWorlds : readWorldsFile(options.worldsFile);
 const environments = (kind: EnvironmentKind): EnvironmentProvider => {
-  const provider = createEnvironmentProvider(kind, { sandboxes, worlds, log: logger });
+  const browsers = { chromiumPath: null, guestPath: defaultGuestPath, miniWobFolder: options.miniWobFolder };
+  const provider = createEnvironmentProvider(kind, { sandboxes, worlds, browsers, log: logger });
   return { ...provider, problems: () => provider.problems(), create: (given) => hindered(provider.create(given)) };
 };
 

@@ -37,6 +37,7 @@ export async function startAgent(
     isJournalOff: false,
     reapEveryMs: null,
     worldsFile: null,
+    miniWobFolder: null,
   };
   const options: AgentProcessOptions = { ...defaults, ...more, bus, workerId };
   const child = spawn(process.execPath, ["--conditions=source", program, JSON.stringify(options)], {

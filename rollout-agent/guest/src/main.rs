@@ -9,6 +9,7 @@ mod git_index;
 mod guest;
 mod output;
 mod protocol;
+mod relay;
 mod seccomp;
 mod session;
 mod setup;
@@ -25,6 +26,15 @@ use std::process::ExitCode;
 use crate::protocol::Fault;
 
 fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [mode, rest @ ..] = arguments.as_slice()
+        && mode == "relay"
+    {
+        return relay::run(rest).unwrap_or_else(|problem| {
+            guest::say(&problem);
+            ExitCode::FAILURE
+        });
+    }
     match serve() {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {

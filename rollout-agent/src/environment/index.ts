@@ -1,5 +1,7 @@
 import type { EnvironmentSpec } from "@hindcast/shared";
+import { defaultGuestPath } from "../sandbox/bubblewrap.ts";
 import type { SandboxProvider } from "../sandbox/sandbox.ts";
+import { type BrowserSettings, createBrowserProvider } from "./browser/browser-provider.ts";
 import type { EnvironmentProvider } from "./environment.ts";
 import { noOpProvider } from "./no-op.ts";
 import { createPlugInProvider } from "./plug-in/plug-in-provider.ts";
@@ -11,6 +13,8 @@ export interface EnvironmentDeps {
   sandboxes: SandboxProvider;
   /** Worlds that are plugged in. @default none */
   worlds?: ConfiguredWorlds;
+  /** What browser worlds run. @default Debian's Chromium, without MiniWoB's pages */
+  browsers?: BrowserSettings;
   /** @default nothing is logged */
   log?: WorldLog;
 }
@@ -22,6 +26,10 @@ export function createEnvironmentProvider(kind: EnvironmentSpec["kind"], deps: E
   switch (kind) {
     case "shell":
       return createShellProvider(deps.sandboxes);
+    case "browser":
+      return createBrowserProvider(
+        deps.browsers ?? { chromiumPath: null, guestPath: defaultGuestPath, miniWobFolder: null },
+      );
     case "no-op":
       return noOpProvider;
     case "external":

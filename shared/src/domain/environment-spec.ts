@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { limits } from "../limits.ts";
+import { BrowserSpec } from "./browser-spec.ts";
 
 /** A file put into the workspace before an episode; `path` is relative to the workspace and never leaves it. */
 export const SeedFile = z.strictObject({
@@ -59,7 +60,7 @@ export const ExternalSpec = z.strictObject({
 });
 export type ExternalSpec = z.infer<typeof ExternalSpec>;
 
-export const EnvironmentSpec = z.discriminatedUnion("kind", [ShellSpec, NoOpSpec, ExternalSpec]);
+export const EnvironmentSpec = z.discriminatedUnion("kind", [ShellSpec, NoOpSpec, BrowserSpec, ExternalSpec]);
 export type EnvironmentSpec = z.infer<typeof EnvironmentSpec>;
 export type EnvironmentKind = EnvironmentSpec["kind"];
 

@@ -108,6 +108,16 @@ export const workerVariables = {
     z.string().min(1).nullable().default(null),
     "JSON with the worlds that are plugged in: their names, and what a rollout agent starts or calls for each.",
   ),
+  chromiumPath: variable(
+    "HINDCAST_CHROMIUM_PATH",
+    z.string().min(1).nullable().default(null),
+    "The program of Chromium or Chrome that browser worlds run; Debian's is found when unset.",
+  ),
+  miniWobFolder: variable(
+    "HINDCAST_MINIWOB_FOLDER",
+    z.string().min(1).nullable().default(null),
+    "The html folder of the Python package miniwob, for MiniWoB++ tasks.",
+  ),
   searchPath: variable("PATH", z.string().default(""), "Where a Node outside /usr is found that sandboxes shall have."),
 } as const;
 

@@ -7,6 +7,11 @@ const descriptions: Record<EnvironmentKind, string> = {
     "The machine's own tools are installed. There is no network, no display, no root, no editor, no pager and nobody who",
     "could type an answer: commands must run without asking. Git knows an author name and e-mail address already.",
   ].join("\n"),
+  browser: [
+    "A web browser on the sites of the task; no other site can be reached. An observation shows the open tabs and the",
+    "accessibility tree of the page in front, one element per line with its id: actions name elements by these ids, which",
+    "hold until the page changes. Dialogs are dismissed and told; downloads are refused.",
+  ].join("\n"),
   "no-op": "An environment without a world: it answers every action with a fixed amount of text.",
   external: "A world behind named tools. It can be changed and looked at through them alone.",
 };

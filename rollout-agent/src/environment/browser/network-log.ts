@@ -1,0 +1,81 @@
+// What the browser exchanged with sites, as HTTP Archive entries, in the order in which exchanges ended.
+import { limits } from "@hindcast/shared";
+import { type HarEntry, harEntry } from "@hindcast/shared/node";
+import type { BrowserContext, Request } from "playwright-core";
+import { gateHeader, type GateRefusal } from "./egress-gate.ts";
+import { within } from "./within.ts";
+
+/** Bodies of these are kept; scripts, styles and pictures are not what is looked for later. */
+const textTypes = /^(?:text\/(?:html|plain|xml)|application\/(?:[\w.+-]*json|xml|xhtml\+xml|x-www-form-urlencoded))/i;
+
+export class NetworkLog {
+  readonly #all: HarEntry[] = [];
+  #recent: HarEntry[] = [];
+  readonly #pending = new Set<Promise<void>>();
+  /** A page (not something on a page) that the gate kept from loading: its address, and why. */
+  onRefused: (url: string, why: GateRefusal) => void = () => undefined;
+
+  follow(context: BrowserContext): void {
+    context.on("requestfinished", (request) => this.#add(request));
+    context.on("requestfailed", (request) => this.#add(request));
+  }
+
+  /** All entries since the browser started. */
+  get entries(): readonly HarEntry[] {
+    return this.#all;
+  }
+
+  /** Waits for exchanges that have ended and are still being read. */
+  async settle(): Promise<void> {
+    await within(limits.browserAnswerMsMax, Promise.all(this.#pending), "reading the exchanges").catch(() => undefined);
+  }
+
+  /** The entries since the last call. */
+  takeRecent(): HarEntry[] {
+    const taken = this.#recent;
+    this.#recent = [];
+    return taken;
+  }
+
+  #add(request: Request): void {
+    const url = request.url();
+    if (!/^https?:/.test(url)) return;
+    if (this.#recent.length + this.#pending.size >= limits.browserExchangesMax) return;
+    const reading = this.#read(request)
+      // The page may be gone before its exchange was read: then there is nothing to keep.
+      .catch(() => undefined)
+      .finally(() => this.#pending.delete(reading));
+    this.#pending.add(reading);
+  }
+
+  async #read(request: Request): Promise<void> {
+    const timing = request.timing();
+    const response = await request.response();
+    const headers = response === null ? [] : await response.headersArray();
+    const refusal = headers.find(({ name }) => name.toLowerCase() === gateHeader)?.value;
+    if (refusal === "denied" || refusal === "unreachable") {
+      if (request.isNavigationRequest() && request.frame().parentFrame() === null)
+        this.onRefused(request.url(), refusal);
+      return;
+    }
+    const type = headers.find(({ name }) => name.toLowerCase() === "content-type")?.value ?? "";
+    const body = response === null || !textTypes.test(type) ? null : await response.body().catch(() => null);
+    const entry = harEntry({
+      startedAt: new Date(timing.startTime),
+      durationMs: Math.max(0, timing.responseEnd),
+      method: request.method(),
+      url: request.url(),
+      requestHeaders: Object.entries(await request.allHeaders()).map(([name, value]) => ({ name, value })),
+      postData: request.postData(),
+      response: response && {
+        status: response.status(),
+        statusText: response.statusText(),
+        headers,
+        size: body?.byteLength ?? -1,
+        text: body === null || body.byteLength > limits.browserBodyBytesMax ? null : body.toString("utf8"),
+      },
+    });
+    this.#recent.push(entry);
+    if (this.#all.length < limits.browserExchangesKeptMax) this.#all.push(entry);
+  }
+}

@@ -1,0 +1,260 @@
+// Does in the browser what a command says. What cannot be done is told in a sentence; it is never an error of ours.
+import { setTimeout as delay } from "node:timers/promises";
+import { limits } from "@hindcast/shared";
+import type { BrowserCommand, Target } from "@hindcast/shared/node";
+import type { Page } from "playwright-core";
+import { z } from "zod";
+import type { PageElement } from "./element.ts";
+import * as scripts from "./element-scripts.ts";
+import type { Tabs } from "./tabs.ts";
+import { within } from "./within.ts";
+
+export interface Performer {
+  tabs: Tabs;
+  /** The element that an id of the latest observation names, or what is wrong. */
+  element: (id: string) => Promise<PageElement | string>;
+  /** Null where the address may be visited. */
+  refusal: (url: string) => string | null;
+  loadMsMax: number;
+  signal: AbortSignal;
+}
+
+type Command<D extends BrowserCommand["do"]> = Extract<BrowserCommand, { do: D }>;
+
+/** @returns what went wrong, or null. */
+export async function perform(command: BrowserCommand, performer: Performer): Promise<string | null> {
+  const { tabs, signal } = performer;
+  const page = tabs.front;
+  switch (command.do) {
+    case "click":
+      return await atPoint(performer, command.at, (x, y) => click(page, command, { x, y }));
+    case "hover":
+      return await atPoint(performer, command.at, (x, y) => page.mouse.move(x, y));
+    case "drag":
+      return await drag(performer, command);
+    case "mouse":
+      return await mouse(performer, command);
+    case "wheel":
+      return await wheel(performer, command);
+    case "scroll-windows":
+      await page.evaluate(`scrollBy(0, ${command.windows} * innerHeight)`);
+      return null;
+    case "type":
+      return await type(performer, command);
+    case "insert-text":
+      await page.keyboard.insertText(command.text);
+      return null;
+    case "key":
+      return await key(performer, command);
+    case "focus":
+      return await onElement(performer, command.at, async (element) => problemOf(await element.call(scripts.focus)));
+    case "fill":
+      return await fill(performer, command);
+    case "select":
+      return await onElement(performer, command.at, (element) => select(element, command.options));
+    case "check":
+      return await check(performer, command);
+    case "upload":
+      return "There are no files to upload in this environment.";
+    case "new-tab":
+      await tabs.open();
+      return null;
+    case "close-tab":
+      await tabs.closeFront();
+      return null;
+    case "focus-tab":
+      return await tabs.focus(command.index);
+    case "goto":
+      return performer.refusal(command.url) ?? (await visit(page, command.url, performer));
+    case "go-back":
+      return await travel(page, "back", performer);
+    case "go-forward":
+      return await travel(page, "forward", performer);
+    case "wait":
+      await delay(Math.min(Math.max(0, command.ms), limits.browserWaitMsMax), undefined, { signal });
+      return null;
+    case "stop":
+      return "To stop is no action of a page.";
+  }
+}
+
+/** Loads an address in `page`. @returns what went wrong, or null */
+export async function visit(
+  page: Page,
+  url: string,
+  { loadMsMax, signal }: Pick<Performer, "loadMsMax" | "signal">,
+): Promise<string | null> {
+  try {
+    await page.goto(url, { waitUntil: "commit", timeout: loadMsMax });
+    return null;
+  } catch (error) {
+    signal.throwIfAborted();
+    return `${url} could not be loaded: ${reasonOf(error)}.`;
+  }
+}
+
+async function travel(page: Page, direction: "back" | "forward", performer: Performer): Promise<string | null> {
+  const options = { waitUntil: "commit", timeout: performer.loadMsMax } as const;
+  try {
+    await (direction === "back" ? page.goBack(options) : page.goForward(options));
+    return null;
+  } catch (error) {
+    performer.signal.throwIfAborted();
+    return `Going ${direction} failed: ${reasonOf(error)}.`;
+  }
+}
+
+async function click(
+  page: Page,
+  { button, modifiers, times }: Command<"click">,
+  at: { x: number; y: number },
+): Promise<void> {
+  for (const modifier of modifiers) await page.keyboard.down(modifier);
+  try {
+    await page.mouse.click(at.x, at.y, { button, clickCount: times });
+  } finally {
+    for (const modifier of modifiers.toReversed()) await page.keyboard.up(modifier);
+  }
+}
+
+async function drag(performer: Performer, { from, to }: Command<"drag">): Promise<string | null> {
+  const { mouse: pointer } = performer.tabs.front;
+  return await atPoint(performer, from, async (x, y) => {
+    const end = await pointOf(performer, to);
+    if (typeof end === "string") return end;
+    await pointer.move(x, y);
+    await pointer.down();
+    // Pages take it for dragging only where the mouse moves on the way.
+    await pointer.move(end.x, end.y, { steps: 5 });
+    await pointer.up();
+    return null;
+  });
+}
+
+async function mouse(performer: Performer, { move, turn, button }: Command<"mouse">): Promise<string | null> {
+  const { mouse: pointer } = performer.tabs.front;
+  return await atPoint(performer, move, async (x, y) => {
+    await pointer.move(x, y);
+    if (turn === "down") await pointer.down({ button });
+    if (turn === "up") await pointer.up({ button });
+  });
+}
+
+async function wheel(performer: Performer, { at, deltaX, deltaY }: Command<"wheel">): Promise<string | null> {
+  const { mouse: pointer } = performer.tabs.front;
+  if (at === null) {
+    await pointer.wheel(deltaX, deltaY);
+    return null;
+  }
+  return await atPoint(performer, at, async (x, y) => {
+    await pointer.move(x, y);
+    await pointer.wheel(deltaX, deltaY);
+    return null;
+  });
+}
+
+async function type(performer: Performer, { at, text }: Command<"type">): Promise<string | null> {
+  const { mouse: pointer, keyboard } = performer.tabs.front;
+  const problem = at === null ? null : await atPoint(performer, at, (x, y) => pointer.click(x, y));
+  if (problem !== null) return problem;
+  await within(performer.loadMsMax, keyboard.type(text), "typing");
+  return null;
+}
+
+async function key(performer: Performer, { at, keys, how }: Command<"key">): Promise<string | null> {
+  const { keyboard } = performer.tabs.front;
+  if (at !== null) {
+    const problem = await onElement(performer, at, async (element) => problemOf(await element.call(scripts.focus)));
+    if (problem !== null) return problem;
+  }
+  try {
+    await within(limits.browserAnswerMsMax, keyboard[how](keys), "the key");
+    return null;
+  } catch (error) {
+    if (error instanceof Error && /Unknown key/i.test(error.message)) {
+      return `${JSON.stringify(keys.slice(0, 100))} is no key or combination such as Enter or Control+a.`;
+    }
+    throw error;
+  }
+}
+
+async function fill(performer: Performer, { at, value }: Command<"fill">): Promise<string | null> {
+  const { keyboard } = performer.tabs.front;
+  return await onElement(performer, at, async (element) => {
+    const prepared = await element.call(scripts.prepareFill, value);
+    if (typeof prepared === "string") return prepared;
+    switch (prepared.value) {
+      case "set":
+        return null;
+      case "selected":
+        await (value === "" ? keyboard.press("Delete") : keyboard.insertText(value));
+        return null;
+      case "disabled":
+        return "The field is disabled or read-only.";
+      case "malformed":
+        return `The field does not take ${JSON.stringify(value.slice(0, 100))}; dates are written as 2026-01-31, times as 13:45.`;
+      default:
+        return "The element is no field that text can be filled into.";
+    }
+  });
+}
+
+const SelectAnswer = z.object({ problem: z.string().optional(), options: z.array(z.string()).optional() });
+
+async function select(element: PageElement, wanted: string[]): Promise<string | null> {
+  const answer = await element.call(scripts.select, wanted);
+  if (typeof answer === "string") return answer;
+  const { problem, options = [] } = SelectAnswer.parse(answer.value);
+  if (problem === undefined) return null;
+  if (problem === "disabled") return "The list is disabled.";
+  if (problem === "no list") return "The element is no list of options.";
+  return `The list has no option ${wanted.map((name) => JSON.stringify(name)).join(", ")}; it has ${options.map((name) => JSON.stringify(name)).join(", ")}.`;
+}
+
+async function check(performer: Performer, { at, checked }: Command<"check">): Promise<string | null> {
+  const { mouse: pointer } = performer.tabs.front;
+  const state = await onElement(performer, at, async (element) => {
+    const found = await element.call(scripts.isChecked);
+    if (typeof found === "string") return found;
+    if (found.value === null) return "The element cannot be checked.";
+    return found.value === checked ? null : "to click";
+  });
+  if (state !== "to click") return state;
+  return await atPoint(performer, at, (x, y) => pointer.click(x, y));
+}
+
+async function onElement(
+  performer: Performer,
+  target: Target,
+  work: (element: PageElement) => Promise<string | null>,
+): Promise<string | null> {
+  if (!("id" in target)) return "The action needs an element, not a point.";
+  const element = await performer.element(target.id);
+  return typeof element === "string" ? element : await work(element);
+}
+
+async function atPoint(
+  performer: Performer,
+  target: Target,
+  work: (x: number, y: number) => Promise<string | null | void>,
+): Promise<string | null> {
+  const point = await pointOf(performer, target);
+  if (typeof point === "string") return point;
+  return (await within(performer.loadMsMax, work(point.x, point.y), "the page")) ?? null;
+}
+
+async function pointOf(performer: Performer, target: Target): Promise<{ x: number; y: number } | string> {
+  if (!("id" in target)) return target;
+  const element = await performer.element(target.id);
+  return typeof element === "string" ? element : await element.centre();
+}
+
+function problemOf(answer: { value: unknown } | string): string | null {
+  return typeof answer === "string" ? answer : null;
+}
+
+/** The first line of what Playwright says, without the call that it names. */
+function reasonOf(error: unknown): string {
+  const [line = ""] = (error instanceof Error ? error.message : String(error)).split("\n");
+  return line.replace(/^\w+\.\w+: /, "").replace(/ at https?:.*$/, "");
+}

@@ -1,0 +1,57 @@
+// Requirements: 6.11.har
+import { describe, expect, it } from "vitest";
+import { Har, harEntry, harText } from "./har.ts";
+
+describe("network archives", () => {
+  it("hold what a request asked and what was answered", () => {
+    const entry = harEntry({
+      startedAt: new Date("2026-01-01T00:00:00Z"),
+      durationMs: 12,
+      method: "POST",
+      url: "http://a.test/x?q=1&q=2",
+      requestHeaders: [
+        { name: "Content-Type", value: "application/x-www-form-urlencoded" },
+        { name: "cookie", value: "a=1; b=2=3" },
+      ],
+      postData: "title=é",
+      response: {
+        status: 302,
+        statusText: "Found",
+        headers: [
+          { name: "location", value: "/y" },
+          { name: "set-cookie", value: "s=9; Path=/\nt=8" },
+        ],
+        size: -1,
+        text: null,
+      },
+    });
+    expect(entry.request).toMatchObject({
+      queryString: [
+        { name: "q", value: "1" },
+        { name: "q", value: "2" },
+      ],
+      cookies: [
+        { name: "a", value: "1" },
+        { name: "b", value: "2=3" },
+      ],
+      postData: { mimeType: "application/x-www-form-urlencoded", text: "title=é" },
+      bodySize: 8,
+    });
+    expect(entry.response).toMatchObject({
+      status: 302,
+      redirectURL: "/y",
+      cookies: [
+        { name: "s", value: "9" },
+        { name: "t", value: "8" },
+      ],
+    });
+    expect(Har.parse(JSON.parse(harText([entry]))).log.entries).toEqual([entry]);
+  });
+
+  it("tell of a request that got no answer", () => {
+    const asked = { startedAt: new Date(0), durationMs: 0, method: "GET", url: "http://a.test/", requestHeaders: [] };
+    const entry = harEntry({ ...asked, postData: null, response: null });
+    expect(entry.response).toMatchObject({ status: -1, content: { size: -1 } });
+    expect(entry.request).not.toHaveProperty("postData");
+  });
+});

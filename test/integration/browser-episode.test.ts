@@ -103,7 +103,12 @@ describe.skipIf(folder === null)(`browser episodes${"reason" in pages ? ` (${pag
   it("that are killed go on in another browser where they were", async () => {
     await shortenAckWait(raw, 2_000);
     await using policy = await aPolicy();
-    await using first = await startAgent(nats, policy, { id: "w-1", miniWobFolder: folder, leaseTtlMs, deadlyWord: "click" });
+    await using first = await startAgent(nats, policy, {
+      id: "w-1",
+      miniWobFolder: folder,
+      leaseTtlMs,
+      deadlyWord: "click",
+    });
     const task = newTask(2);
     await coordinator.tasks.publish(task, never);
     await expect.poll(() => first.child.exitCode ?? first.child.signalCode, { timeout: 30_000 }).toBe("SIGKILL");

@@ -84,8 +84,10 @@ export class BrowserSession implements AsyncDisposable {
       for (const url of urls) {
         const page = await this.tabs.open();
         if (page === null) break;
-        const problem = await visit(page, url, { loadMsMax: this.#loadMsMax, signal });
-        const isLoaded = problem === null && (await this.#rest.wait(page, this.#loadMsMax, signal));
+        // To start is no step: it may take as long as any page may.
+        const loadMsMax = limits.browserLoadMsMax;
+        const problem = await visit(page, url, { loadMsMax, signal });
+        const isLoaded = problem === null && (await this.#rest.wait(page, loadMsMax, signal));
         await this.#network.settle();
         if (this.#refused !== null || !isLoaded) throw unreachable(url, this.#refused === null ? problem : null);
       }
@@ -173,6 +175,7 @@ export class BrowserSession implements AsyncDisposable {
     if (error instanceof PageUnresponsive) {
       this.tabs.note("The page did not answer any more and was replaced by a blank one.");
       await this.tabs.replaceFront();
+      await this.tabs.settle();
       return;
     }
     // Closed, crashed or replaced in the middle of the action: the page's own doing.

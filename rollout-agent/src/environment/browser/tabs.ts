@@ -15,6 +15,8 @@ export class Tabs {
   #notes: string[] = [];
   #dialogs = 0;
   #refusedTabs = 0;
+  /** A page hung, and with it may all that share its process. */
+  #isSuspicious = false;
   /** Pages of ours, which are not a page's doing. */
   #isOpening = false;
 
@@ -97,6 +99,7 @@ export class Tabs {
     this.#pages = this.#pages.filter((page) => page !== blank);
     this.#pages.splice(place, 0, blank);
     this.#front = place;
+    this.#isSuspicious = true;
   }
 
   /** Makes the tabs whole again after an action: none closed, none crashed, one in front. */
@@ -104,6 +107,7 @@ export class Tabs {
     this.#pages = this.#pages.filter((page) => !page.isClosed());
     // Windows that opened while one of ours did.
     for (const page of this.#pages.splice(limits.browserTabsMax)) this.#refuse(page);
+    if (this.#isSuspicious) await this.#closeHanging();
     if (this.#pages.length === 0) await this.open();
     this.#front = Math.min(this.#front, this.#pages.length - 1);
     if (!this.#crashed.has(this.front)) return;
@@ -118,6 +122,21 @@ export class Tabs {
     const session = this.#context.newCDPSession(page);
     this.#sessions.set(page, session);
     return session;
+  }
+
+  /** Windows share the process of the page that opened them: where one hangs, each would hold up every step. */
+  async #closeHanging(): Promise<void> {
+    this.#isSuspicious = false;
+    const answers = await Promise.all(
+      this.#pages.map(async (page) => {
+        const answer = within(limits.browserAnswerMsMax / 2, page.evaluate("true"), "the tab").then(() => true);
+        return { page, isAlive: await answer.catch(() => page.isClosed()) };
+      }),
+    );
+    const hanging = answers.filter(({ isAlive }) => !isAlive).map(({ page }) => page);
+    if (hanging.length === 0) return;
+    this.note(`${hanging.length} ${hanging.length === 1 ? "tab" : "tabs"} did not answer any more and were closed.`);
+    await Promise.all(hanging.map((page) => this.#close(page)));
   }
 
   async #close(page: Page): Promise<void> {
@@ -152,6 +171,8 @@ export class Tabs {
   /** Leaving a page is allowed; every question is answered with "no". */
   async #answer(page: Page, dialog: Dialog): Promise<void> {
     this.#dialogs += 1;
+    // One that is left open stops the page's script, and the page can be closed.
+    if (this.#dialogs > limits.browserDialogsMax) return;
     const kind = dialog.type();
     if (kind !== "beforeunload") {
       this.note(
@@ -166,6 +187,7 @@ export class Tabs {
     }
     if (this.#dialogs !== limits.browserDialogsMax) return;
     this.note("The page showed dialogs without end and was closed.");
+    this.#isSuspicious = true;
     await this.#close(page);
   }
 }

@@ -8,6 +8,7 @@ import { createBrowserProvider } from "../../rollout-agent/src/environment/brows
 import { BrowserSession } from "../../rollout-agent/src/environment/browser/browser-session.ts";
 import { defaultGuestPath } from "../../rollout-agent/src/sandbox/bubblewrap.ts";
 import { aBrowserSpec, browserLimits, browserProvider, chromium, noChromium } from "../support/browser.ts";
+import { anObserved } from "../support/builders.ts";
 import { aWebSite, type WebSite } from "../support/web-site.ts";
 import { never } from "./sandbox-fixture.ts";
 
@@ -185,6 +186,40 @@ describe.skipIf(noChromium !== null)("a browser's snapshot", () => {
       limits: browserLimits,
     });
     await expect(environment.restore(Buffer.from("{}"), never)).rejects.toMatchObject({ retryable: false });
+  });
+});
+
+describe.skipIf(noChromium !== null)("an evaluator", () => {
+  it("looks at the page where the episode stopped, at others, and at what was exchanged until then", async () => {
+    const provider = createBrowserProvider({
+      chromiumPath: chromium,
+      guestPath: defaultGuestPath,
+      miniWobFolder: null,
+      evaluators: [
+        () => Promise.resolve(null),
+        async (_, browser, signal) => {
+          const stopped = [browser.url(), await browser.evaluate("document.title", signal)];
+          await browser.goto(`${site.origin}/send`, signal);
+          const { entries } = Har.parse(JSON.parse(Buffer.from(browser.har() ?? []).toString())).log;
+          const asked = entries.map(({ request }) => request.url.replace(site.origin, ""));
+          const detail = JSON.stringify([stopped, await browser.content(signal), asked.includes("/send")]);
+          await expect(browser.goto(`${other.origin}/`, signal)).rejects.toThrow(/outside of the task's sites/);
+          return { verdict: "success", evaluator: "test", detail };
+        },
+      ],
+    });
+    const spec = aBrowserSpec(`${site.origin}/`);
+    await using environment = provider.create({ id: "ep-judged", spec, limits: browserLimits });
+    await environment.reset(never);
+    const trajectory = { initial: anObserved(), steps: [] };
+    const request = { reference: { commands: ["x"] }, answer: null, trajectory };
+    expect(JSON.parse((await environment.evaluate(request, never)).detail)).toEqual([
+      [`${site.origin}/`, "Count"],
+      expect.stringContaining("thanks"),
+      false,
+    ]);
+    const unjudged = { ...request, reference: { kind: "world-reward" as const } };
+    expect(await environment.evaluate(unjudged, never)).toMatchObject({ verdict: "unknown" });
   });
 });
 

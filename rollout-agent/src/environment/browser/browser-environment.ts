@@ -12,14 +12,12 @@ import {
   type ActionProblem,
   actionSets,
   earlyStopReason,
-  type HarEntry,
   miniWobDefaults,
   miniWobScore,
   miniWobUrl,
   type ParsedAction,
   type TakenAction,
 } from "@hindcast/shared/node";
-import type { Page } from "playwright-core";
 import { z } from "zod";
 import type {
   Environment,
@@ -30,19 +28,13 @@ import type {
 } from "../environment.ts";
 import type { BrowserPrograms } from "./browser-sandbox.ts";
 import { actionsDescription, BrowserSession } from "./browser-session.ts";
+import { EndedBrowser } from "./ended-browser.ts";
 import { miniWobProblem, miniWobStatus, startMiniWob } from "./miniwob-page.ts";
-
-/** What an evaluator may look at once an episode has stopped: the pages as they stand, and what was exchanged. */
-export interface BrowserAtEnd {
-  pages: readonly Page[];
-  front: Page;
-  exchanges: readonly HarEntry[];
-}
 
 /** Judges references of its own kind. @returns null for one of another kind */
 export type BrowserEvaluator = (
   request: EvaluationRequest,
-  browser: BrowserAtEnd,
+  browser: EndedBrowser,
   signal: AbortSignal,
 ) => Promise<Evaluation | null>;
 
@@ -119,9 +111,9 @@ export class BrowserEnvironment implements Environment {
       return { verdict: "unknown", evaluator: "browser", detail: "the task has no reference to compare with" };
     }
     if (reference.kind === "world-reward") return await this.#reward(session);
-    const { pages, front } = session.tabs;
+    const ended = new EndedBrowser(session);
     for (const evaluator of this.#options.evaluators) {
-      const evaluation = await evaluator(request, { pages, front, exchanges: session.exchanges }, signal);
+      const evaluation = await evaluator(request, ended, signal);
       if (evaluation !== null) return evaluation;
     }
     const kind = reference.kind ?? "end-state";

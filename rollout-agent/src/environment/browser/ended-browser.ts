@@ -1,0 +1,53 @@
+// A browser after its episode, as evaluators see it: the page that it stopped on, further pages of the task's sites, and
+// what was exchanged until then.
+import { HindcastError, limits } from "@hindcast/shared";
+import { type HarEntry, harText } from "@hindcast/shared/node";
+import type { BrowserSession } from "./browser-session.ts";
+import { within } from "./within.ts";
+
+export class EndedBrowser {
+  readonly #session: BrowserSession;
+  readonly #exchanges: readonly HarEntry[];
+
+  constructor(session: BrowserSession) {
+    this.#session = session;
+    // What evaluators look at is no part of the episode.
+    this.#exchanges = [...session.exchanges];
+  }
+
+  /** Of the page in front. */
+  url(): string {
+    return this.#session.tabs.front.url();
+  }
+
+  /** Of all tabs, in their order. */
+  urls(): string[] {
+    return this.#session.tabs.pages.map((page) => page.url());
+  }
+
+  /** The source of the page in front, as it is now. */
+  async content(signal: AbortSignal): Promise<string> {
+    signal.throwIfAborted();
+    return await within(limits.browserAnswerMsMax, this.#session.tabs.front.content(), "the page's source");
+  }
+
+  /** The JSON value of an expression in the page in front; rejects where it throws. */
+  async evaluate(expression: string, signal: AbortSignal): Promise<unknown> {
+    signal.throwIfAborted();
+    const answer = this.#session.tabs.front.evaluate<unknown>(expression);
+    return await within(limits.browserAnswerMsMax, answer, "the page's answer");
+  }
+
+  /** Resolves when the page has loaded and rests. @throws ENVIRONMENT_UNAVAILABLE where it cannot be had */
+  async goto(url: string, signal: AbortSignal): Promise<void> {
+    const problems = await this.#session.perform({ do: "goto", url }, signal);
+    if (problems.length === 0) return;
+    throw new HindcastError({ code: "ENVIRONMENT_UNAVAILABLE", boundary: "environment", message: problems.join(" ") });
+  }
+
+  /** What was exchanged during the episode, as HTTP Archive; null where nothing was. */
+  har(): Uint8Array | null {
+    if (this.#exchanges.length === 0) return null;
+    return Buffer.from(harText(this.#exchanges, limits.browserHarCharsMax));
+  }
+}

@@ -48,6 +48,7 @@ await runService("rollout-agent", { ...workerVariables, ...modelVariables }, asy
     chromiumPath: config.chromiumPath,
     miniWobFolder: config.miniWobFolder,
     guestPath: config.guestPath ?? defaultGuestPath,
+    cluster,
   };
   const environments = (kind: EnvironmentKind): EnvironmentProvider =>
     createEnvironmentProvider(kind, { sandboxes, worlds, browsers, log: logger });

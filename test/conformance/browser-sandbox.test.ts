@@ -25,6 +25,7 @@ beforeAll(async () => {
   other = await aWebSite({ "/": "secret" });
   site = await aWebSite({ "/": counter, "/send": "<title>Sent</title>thanks" });
   session = await BrowserSession.start({
+    name: "ep-session",
     programs: { chromiumPath: chromium ?? "", bwrapPath: "/usr/bin/bwrap", guestPath: defaultGuestPath },
     spec: aBrowserSpec(`${site.origin}/`, {
       screenshots: "marks",
@@ -78,6 +79,12 @@ describe.skipIf(noChromium !== null)("the process of a browser", () => {
       expect(status).toMatch(/^CapEff:\t0+$/m);
       if (process.getuid?.() === 0) expect(status).toMatch(/^Uid:\t65534/m);
     }
+  });
+
+  it("says whose it is, where the reaper of agents looks", () => {
+    const lines = processesWith("ep-session").map((pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0"));
+    expect(lines.length).toBeGreaterThan(1);
+    for (const words of lines) expect(words[words.lastIndexOf("/.hindcast-guest") + 1]).toBe("ep-session");
   });
 
   it("keeps its renderers in Chromium's own sandbox", () => {

@@ -66,6 +66,8 @@ const worlds = options.worldsFile === null ? noWorlds : readWorldsFile(options.w
 const environments = (kind: EnvironmentKind): EnvironmentProvider => {
   const browsers = { chromiumPath: null, guestPath: defaultGuestPath, miniWobFolder: options.miniWobFolder };
   const provider = createEnvironmentProvider(kind, { sandboxes, worlds, browsers, log: logger });
+  const browsers = { chromiumPath: null, guestPath: defaultGuestPath, miniWobFolder: options.miniWobFolder, cluster };
+  const provider = createEnvironmentProvider(kind, { sandboxes, browsers });
   return { ...provider, problems: () => provider.problems(), create: (given) => hindered(provider.create(given)) };
 };
 

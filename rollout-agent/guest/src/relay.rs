@@ -1,5 +1,5 @@
-//! `hindcast-guest relay PORT SOCKET PROGRAM [ARGUMENT…]`: runs a program that can speak TCP only, in a network without a
-//! way out, and connects each of its connections to `PORT` with a Unix socket that was bound into the sandbox.
+//! `hindcast-guest NAME relay PORT SOCKET PROGRAM [ARGUMENT…]`: runs a program that can speak TCP only, in a network
+//! without a way out, and connects each of its connections to `PORT` with a Unix socket that was bound into the sandbox.
 
 use std::io;
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};

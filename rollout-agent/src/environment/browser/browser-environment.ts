@@ -40,6 +40,8 @@ export type BrowserEvaluator = (
 
 export interface BrowserEnvironmentOptions extends EnvironmentOptions {
   spec: BrowserSpec;
+  /** As its processes are named. */
+  name: string;
   /** @throws SANDBOX_UNAVAILABLE naming what is missing */
   programs: () => BrowserPrograms;
   miniWobFolder: string | null;
@@ -144,6 +146,7 @@ export class BrowserEnvironment implements Environment {
     this.#goal = null;
     const { limits, miniWobFolder, programs } = this.#options;
     this.#session = await BrowserSession.start({
+      name: this.#options.name,
       programs: programs(),
       spec: this.#spec,
       limits,

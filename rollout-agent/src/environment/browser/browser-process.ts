@@ -12,6 +12,8 @@ const closeMsMax = 5_000;
 const temporaryBytesMin = 256 * 1024 * 1024;
 
 export interface BrowserProcessOptions {
+  /** Whose browser it is, as an operator's `ps` and the reaper read it. */
+  name: string;
   programs: BrowserPrograms;
   spec: BrowserSpec;
   limits: Pick<EpisodeLimits, "memoryBytesMax" | "diskBytesMax">;
@@ -43,7 +45,11 @@ export class BrowserProcess implements AsyncDisposable {
     const gate = starting.use(new EgressGate(reachable(options)));
     await gate.listen(folder.socketPath);
     folder.shareSocket();
-    const script = folder.writeScript(options.programs, Math.max(temporaryBytesMin, options.limits.diskBytesMax));
+    const script = folder.writeScript(
+      options.name,
+      options.programs,
+      Math.max(temporaryBytesMin, options.limits.diskBytesMax),
+    );
     const browser = await launch(script, options);
     starting.defer(() => closeSoon(browser));
     const context = await browser.newContext(contextOptions(options));

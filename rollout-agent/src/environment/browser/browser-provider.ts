@@ -1,4 +1,5 @@
 import { BrowserSpec, HindcastError, messageOf } from "@hindcast/shared";
+import { nameInCluster } from "../../sandbox/sandbox-name.ts";
 import type { EnvironmentProvider } from "../environment.ts";
 import { BrowserEnvironment, type BrowserEvaluator, unsupported } from "./browser-environment.ts";
 import { BrowserProcess } from "./browser-process.ts";
@@ -12,19 +13,22 @@ export interface BrowserSettings {
   bwrapPath?: string;
   /** The `html` folder of the Python package `miniwob`; null: no MiniWoB here. */
   miniWobFolder: string | null;
+  /** Whose browsers they are (`clusterOf`), as the command lines of their processes say. @default nobody's */
+  cluster?: string;
   /** Judges of benchmarks, asked in turn. */
   evaluators?: readonly BrowserEvaluator[];
 }
 
 /** What is started to see whether browsers can be. */
 const probe = {
+  name: "probe",
   spec: BrowserSpec.parse({ kind: "browser", start: { kind: "pages", urls: ["http://probe.invalid/"] } }),
   limits: { memoryBytesMax: 2 ** 29, diskBytesMax: 2 ** 26 },
   storageState: null,
 };
 
 export function createBrowserProvider(settings: BrowserSettings): EnvironmentProvider {
-  const { chromiumPath, guestPath, bwrapPath = "/usr/bin/bwrap", miniWobFolder, evaluators = [] } = settings;
+  const { chromiumPath, guestPath, bwrapPath = "/usr/bin/bwrap", miniWobFolder, cluster, evaluators = [] } = settings;
   // Looked at anew for each browser: what is missing may be installed meanwhile.
   const missing = (): string[] => missingPrograms(chromiumPath, { bwrapPath, guestPath });
   const programs = (): BrowserPrograms => {
@@ -44,7 +48,8 @@ export function createBrowserProvider(settings: BrowserSettings): EnvironmentPro
     },
     create: (options) => {
       if (options.spec.kind !== "browser") throw unsupported(`a world of kind "${options.spec.kind}"`);
-      return new BrowserEnvironment({ ...options, spec: options.spec, programs, miniWobFolder, evaluators });
+      const name = cluster === undefined ? options.id : nameInCluster(options.id, cluster);
+      return new BrowserEnvironment({ ...options, spec: options.spec, name, programs, miniWobFolder, evaluators });
     },
   };
 }

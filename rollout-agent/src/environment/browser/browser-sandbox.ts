@@ -15,6 +15,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { guestFile } from "../../sandbox/sandbox-world.ts";
 
 /** Where the browser finds the proxy inside: a port of its own network. */
 export const proxyPort = 3128;
@@ -101,12 +102,15 @@ export class BrowserFolder implements Disposable {
     if (this.#userId !== null) chownSync(this.socketPath, this.#userId, this.#userId);
   }
 
-  /** @returns the path of a program that starts the sandboxed browser with the arguments and descriptors that it gets. */
-  writeScript(programs: BrowserPrograms, temporaryBytesMax: number): string {
+  /**
+   * @param name of the sandbox, as the command lines of its processes say it
+   * @returns the path of a program that starts the sandboxed browser with the arguments and descriptors that it gets.
+   */
+  writeScript(name: string, programs: BrowserPrograms, temporaryBytesMax: number): string {
     const { guestPath, bwrapPath, chromiumPath } = programs;
     const drop =
       this.#userId === null ? [] : ["/usr/bin/setpriv", `--reuid=${nobody}`, `--regid=${nobody}`, "--clear-groups"];
-    const relay = [relayFile, "relay", String(proxyPort), "/run/gate.sock"];
+    const relay = [guestFile, name, "relay", String(proxyPort), "/run/gate.sock"];
     const command = [
       ...drop,
       bwrapPath,
@@ -128,8 +132,6 @@ export class BrowserFolder implements Disposable {
     rmSync(this.path, { recursive: true, force: true });
   }
 }
-
-const relayFile = "/.hindcast-guest";
 
 const namespaces = [
   ["--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"],
@@ -163,7 +165,7 @@ function files(chromiumPath: string, temporaryBytesMax: number): string[] {
 
 /** Descriptor 5 is the relay's binary. */
 function socketAndRelay(socketPath: string): string[] {
-  return ["--bind", socketPath, "/run/gate.sock", "--perms", "0555", "--ro-bind-data", "5", relayFile, "--"];
+  return ["--bind", socketPath, "/run/gate.sock", "--perms", "0555", "--ro-bind-data", "5", guestFile, "--"];
 }
 
 function systemDirectory(path: string): string[] {

@@ -1,5 +1,5 @@
 // MiniWoB++ on its own pages: every task starts with its goal, and scripted solutions are rewarded.
-// Requirements: 6.13.tasks, 6.13.rewards, 6.13.seeds
+// Requirements: 6.11.early-stop, 6.13.tasks, 6.13.rewards, 6.13.seeds
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { BrowserSpec, PageObservation } from "@hindcast/shared";
@@ -116,6 +116,13 @@ describe.skipIf(folder === null)(
       expect(second.observation).toEqual(first.observation);
       expect(second.stateHash).toBe(first.stateHash);
       expect(third.stateHash).not.toBe(first.stateHash);
+      const ends: boolean[] = [];
+      for (let step = 0; step < 3; step += 1) {
+        const { observation, terminated } = await three.step({ kind: "browser", call: "scroll [down]" }, never);
+        ends.push(terminated);
+        if (terminated) expect(observation).toMatchObject({ error: expect.stringMatching(/3 times in a row/) });
+      }
+      expect(ends).toEqual([false, false, true]);
     });
 
     it.each<[string, (page: PageObservation, goal: string) => string]>([

@@ -45,12 +45,12 @@ export class BrowserProcess implements AsyncDisposable {
     const gate = starting.use(new EgressGate(reachable(options)));
     await gate.listen(folder.socketPath);
     folder.shareSocket();
-    const script = folder.writeScript(
+    const program = folder.writeScript(
       options.name,
       options.programs,
       Math.max(temporaryBytesMin, options.limits.diskBytesMax),
     );
-    const browser = await launch(script, options);
+    const browser = await launch({ program, folder: folder.path }, options);
     starting.defer(() => closeSoon(browser));
     const context = await browser.newContext(contextOptions(options));
     if (options.spec.clock !== null) await context.clock.setFixedTime(new Date(options.spec.clock));
@@ -62,12 +62,17 @@ export class BrowserProcess implements AsyncDisposable {
   }
 }
 
-async function launch(script: string, { limits }: BrowserProcessOptions): Promise<Browser> {
+async function launch(
+  { program, folder }: { program: string; folder: string },
+  { limits }: BrowserProcessOptions,
+): Promise<Browser> {
   // Large, and of no use to agents whose worlds have no browser.
   const { chromium } = await import("playwright-core");
   try {
     return await chromium.launch({
-      executablePath: script,
+      executablePath: program,
+      // Playwright's own files: a folder that is found and removed also when this process is killed.
+      artifactsDir: folder,
       chromiumSandbox: true,
       headless: true,
       // Addresses of this machine too: inside they would be the sandbox's own.

@@ -14,10 +14,10 @@ const userId = 1000;
 const sourceDate = 1_767_225_600;
 
 /** Directories beside /usr, links into it on most systems. */
-const systemDirectories = ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
+export const systemDirectories = ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
 
 /** Configuration below /usr that may hold an operator's tokens (npm's global npmrc). */
-const maskedDirectories = ["/usr/etc", "/usr/local/etc"];
+export const maskedDirectories = ["/usr/etc", "/usr/local/etc"];
 
 /** Public parts of /etc that programs do not work without. Never the directories that hold private keys. */
 const publicConfiguration = [
@@ -69,7 +69,7 @@ export function bubblewrapArguments(
   ].flat();
 }
 
-function systemDirectory(path: string): string[] {
+export function systemDirectory(path: string): string[] {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined) return [];
   return found.isSymbolicLink() ? ["--symlink", readlinkSync(path), path] : ["--ro-bind", path, path];

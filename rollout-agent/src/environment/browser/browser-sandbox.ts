@@ -5,17 +5,15 @@ import {
   chmodSync,
   chownSync,
   existsSync,
-  lstatSync,
   mkdtempSync,
   readdirSync,
-  readlinkSync,
   realpathSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { guestFile } from "../../sandbox/sandbox-world.ts";
+import { guestFile, maskedDirectories, systemDirectories, systemDirectory } from "../../sandbox/sandbox-world.ts";
 
 /** Where the browser finds the proxy inside: a port of its own network. */
 export const proxyPort = 3128;
@@ -31,7 +29,6 @@ const knownBrowsers = [
   "/usr/bin/google-chrome-stable",
 ];
 
-const systemDirectories = ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
 const configuration = [
   "/etc/alternatives",
   "/etc/chromium",
@@ -145,6 +142,7 @@ function files(chromiumPath: string, temporaryBytesMax: number): string[] {
   return [
     ["--ro-bind", "/usr", "/usr"],
     systemDirectories.flatMap(systemDirectory),
+    maskedDirectories.filter((path) => existsSync(path)).flatMap((path) => ["--tmpfs", path, "--remount-ro", path]),
     ["--perms", "0755", "--dir", "/etc"],
     configuration.flatMap((path) => ["--ro-bind-try", path, path]),
     home.startsWith("/usr/") ? [] : ["--ro-bind", home, home],
@@ -166,12 +164,6 @@ function files(chromiumPath: string, temporaryBytesMax: number): string[] {
 /** Descriptor 5 is the relay's binary. */
 function socketAndRelay(socketPath: string): string[] {
   return ["--bind", socketPath, "/run/gate.sock", "--perms", "0555", "--ro-bind-data", "5", guestFile, "--"];
-}
-
-function systemDirectory(path: string): string[] {
-  const found = lstatSync(path, { throwIfNoEntry: false });
-  if (found === undefined) return [];
-  return found.isSymbolicLink() ? ["--symlink", readlinkSync(path), path] : ["--ro-bind", path, path];
 }
 
 /** Folders of processes that were killed before they could remove them. */

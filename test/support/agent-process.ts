@@ -64,10 +64,8 @@ const cluster = clusterOf(options.bus.servers);
 const sandboxes = createBubblewrap({ guestPath: defaultGuestPath, cluster, log: logger });
 const worlds = options.worldsFile === null ? noWorlds : readWorldsFile(options.worldsFile);
 const environments = (kind: EnvironmentKind): EnvironmentProvider => {
-  const browsers = { chromiumPath: null, guestPath: defaultGuestPath, miniWobFolder: options.miniWobFolder };
-  const provider = createEnvironmentProvider(kind, { sandboxes, worlds, browsers, log: logger });
   const browsers = { chromiumPath: null, guestPath: defaultGuestPath, miniWobFolder: options.miniWobFolder, cluster };
-  const provider = createEnvironmentProvider(kind, { sandboxes, browsers });
+  const provider = createEnvironmentProvider(kind, { sandboxes, worlds, browsers, log: logger });
   return { ...provider, problems: () => provider.problems(), create: (given) => hindered(provider.create(given)) };
 };
 

@@ -245,6 +245,11 @@ export const limits = {
   browserMarksMax: 300,
   /** A page of a folder that is served to a browser. */
   siteFileBytesMax: 32 * MiB,
+  /** Standard input of one command. */
+  sandboxInputBytesMax: 4 * MiB,
+  /** Connections into one sandbox at a time, and what either end sends ahead of the other's reading. */
+  sandboxConnectionsMax: 256,
+  sandboxConnectionBytesAhead: 256 * 1024,
   /** Drain: finish the running step, snapshot, hand back. Kubernetes' grace period is set above it. */
   drainMs: 30_000,
   /** After the drain deadline or a second signal: what each closer still gets to remove sandboxes and files. */

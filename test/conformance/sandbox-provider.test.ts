@@ -100,9 +100,9 @@ describe("the bubblewrap provider", () => {
   });
 
   it("binds nothing of a home directory but Node's own folder", () => {
-    const plain = bubblewrapArguments("ep-x", null);
+    const plain = bubblewrapArguments({ id: "ep-x" }, null);
     expect(plain.filter((word) => /^\/(home|root|var|run|opt|srv|mnt)/.test(word))).toEqual([]);
-    const withNode = bubblewrapArguments("ep-x", "/home/someone/.nvm/versions/node/v24.0.0");
+    const withNode = bubblewrapArguments({ id: "ep-x" }, "/home/someone/.nvm/versions/node/v24.0.0");
     expect(withNode.filter((word) => word.startsWith("/home"))).toEqual(["/home/someone/.nvm/versions/node/v24.0.0"]);
   });
 

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use crate::guest::Guest;
 use crate::output::Output;
-use crate::protocol::{Exec, ExecReply, Fault, FaultCode, Killed, Operation};
-use crate::session::EXCHANGE;
-use crate::sys::{self, Ended, ProcessLimits, ReadOnce, Reaped};
+use crate::protocol::{Event, Exec, ExecReply, Fault, FaultCode, Killed, Operation};
+use crate::session::{self, EXCHANGE};
+use crate::sys::{self, Ended, Interest, ProcessLimits, ReadOnce, Reaped};
 
 /// How long a pipe that a background process still holds may bring more after the command's own end.
 const DRAIN: Duration = Duration::from_millis(20);
@@ -21,16 +21,19 @@ const READ_BYTES: usize = 64 * 1024;
 
 pub fn exec(
     guest: &mut Guest,
+    id: u64,
     request: &Exec,
-    script: &[u8],
+    payload: &[u8],
 ) -> Result<(ExecReply, Vec<u8>), Fault> {
     let started = Instant::now();
+    let script_bytes = payload.len().saturating_sub(request.input_bytes);
+    let (script, input) = payload.split_at(script_bytes);
     let failed = |error: io::Error| Fault::at("starting bash", &error);
     guest.session.settle_directory();
     let argument = guest.session.prepare(script).map_err(failed)?;
-    let (mut pipe, pid) = start(guest, &argument).map_err(failed)?;
-    let mut output = Output::new(request.output_bytes_max);
-    let end = follow(guest, request, pid, &mut pipe, &mut output)
+    let (mut pipe, pid) = start(guest, &argument, input).map_err(failed)?;
+    let mut output = Output::new(request.output_bytes_max, request.streams);
+    let end = follow(guest, (id, request), pid, &mut pipe, &mut output)
         .inspect_err(|_| guest.kill_everything())?;
     if end.killed.is_some() {
         guest.kill_everything();
@@ -41,6 +44,7 @@ pub fn exec(
             guest.abandoned.remove(0);
         }
     }
+    guest.stream(id, &mut output)?;
     guest.session.adopt();
     guest.session.settle_directory();
     guest.session.status = end.exit_code.unwrap_or(137);
@@ -61,9 +65,13 @@ struct End {
     killed: Option<Killed>,
 }
 
-fn start(guest: &Guest, argument: &[u8]) -> io::Result<(PipeReader, libc::pid_t)> {
+fn start(guest: &Guest, argument: &[u8], input: &[u8]) -> io::Result<(PipeReader, libc::pid_t)> {
     let (reader, writer) = io::pipe()?;
     sys::set_nonblocking(&reader)?;
+    let input = match input {
+        [] => Stdio::null(),
+        content => session::input(content)?.into(),
+    };
     let directory = OsStr::from_bytes(&guest.session.working_directory);
     let mut command = Command::new("/bin/bash");
     command
@@ -74,7 +82,7 @@ fn start(guest: &Guest, argument: &[u8]) -> io::Result<(PipeReader, libc::pid_t)
         .env("BASH_ENV", format!("{EXCHANGE}/begin"))
         .env("PWD", directory)
         .current_dir(directory)
-        .stdin(Stdio::null())
+        .stdin(input)
         .stdout(writer.try_clone()?)
         .stderr(writer);
     let limits = ProcessLimits {
@@ -89,7 +97,7 @@ fn start(guest: &Guest, argument: &[u8]) -> io::Result<(PipeReader, libc::pid_t)
 /// Reads output until bash ends or something ends it.
 fn follow(
     guest: &mut Guest,
-    request: &Exec,
+    (id, request): (u64, &Exec),
     pid: libc::pid_t,
     pipe: &mut PipeReader,
     output: &mut Output,
@@ -99,16 +107,23 @@ fn follow(
     guest.watch.start();
     loop {
         let wake = deadline.min(guest.watch.due());
-        let mut sources = vec![guest.signals.as_raw_fd(), guest.input_fd()];
-        if is_open {
-            sources.push(pipe.as_raw_fd());
-        }
+        let mut sources = vec![
+            Interest::read(guest.signals.as_raw_fd()),
+            Interest::read(guest.input_fd()),
+            Interest {
+                read: is_open,
+                ..Interest::read(pipe.as_raw_fd())
+            },
+        ];
+        sources.extend(guest.tunnels.interests());
         let timeout = wake.saturating_duration_since(Instant::now());
-        let ready = sys::wait_readable(&sources, Some(milliseconds(timeout)))
+        let ready = sys::wait_ready(&sources, Some(milliseconds(timeout)))
             .map_err(|error| Fault::at("waiting for bash", &error))?;
-        if ready.get(2) == Some(&true) {
+        if is_open && ready[2] {
             is_open = read_available(pipe, output, request.output_bytes_kill);
+            guest.stream(id, output)?;
         }
+        guest.serve_tunnels(&ready[3..])?;
         if let Some(ended) = guest.reap_until(pid) {
             return Ok(match ended {
                 Ended::Exited(code) => End {
@@ -118,7 +133,8 @@ fn follow(
                 Ended::Signalled(_) => killed(Killed::Signal),
             });
         }
-        if ready[1] && guest.is_cancelled()? {
+        // Also without news: something may have come together with the command.
+        if guest.is_cancelled()? {
             return Ok(killed(Killed::Signal));
         }
         if output.total() > request.output_bytes_kill {
@@ -152,7 +168,7 @@ fn read_available(pipe: &mut PipeReader, output: &mut Output, bytes_kill: u64) -
         match sys::read_once(pipe, &mut buffer) {
             ReadOnce::Bytes(count) => {
                 output.push(&buffer[..count]);
-                if count < READ_BYTES || output.total() > bytes_kill {
+                if count < READ_BYTES || output.total() > bytes_kill || output.has_fresh() {
                     return true;
                 }
             }
@@ -188,6 +204,13 @@ impl Guest {
                 Reaped::NothingYet | Reaped::NobodyLeft => return None,
             }
         }
+    }
+
+    fn stream(&mut self, id: u64, output: &mut Output) -> Result<(), Fault> {
+        if output.has_fresh() {
+            self.send_event(id, Event::Output, &output.take_fresh())?;
+        }
+        Ok(())
     }
 
     /// Whether the host has asked to stop; nothing else may come while a command runs.

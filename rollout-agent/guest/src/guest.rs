@@ -8,10 +8,13 @@ use std::time::Instant;
 use serde::Serialize;
 
 use crate::frame::{self, FrameReader};
-use crate::protocol::{Done, Fault, FaultBody, FaultCode, Limits, Operation, Reply, Request};
+use crate::protocol::{
+    Done, Event, Fault, FaultBody, FaultCode, Limits, Operation, Reply, Request,
+};
 use crate::session::Session;
 use crate::state::StateTracker;
-use crate::sys::{self, ReadOnce, Reaped};
+use crate::sys::{self, Interest, ReadOnce, Reaped};
+use crate::tunnel::Tunnels;
 use crate::watch::Watch;
 use crate::{exec, files, setup, snapshot};
 
@@ -24,6 +27,7 @@ pub struct Guest {
     pub watch: Watch,
     /// Output pipes that background processes still hold.
     pub abandoned: Vec<PipeReader>,
+    pub tunnels: Tunnels,
     host: Host,
     state: StateTracker,
 }
@@ -69,6 +73,7 @@ pub fn run(input: File, output: File) -> Result<(), Fault> {
         session: Session::new(&environment),
         state: StateTracker::new()?,
         abandoned: Vec::new(),
+        tunnels: Tunnels::default(),
         limits,
         signals,
         host,
@@ -86,15 +91,15 @@ fn first_request(host: &mut Host) -> Result<Option<(Request, Vec<u8>)>, Fault> {
         if let Some(request) = host.take_request()? {
             return Ok(Some(request));
         }
-        wait(&[host.input.as_raw_fd()], None)?;
+        wait(&[Interest::read(host.input.as_raw_fd())], None)?;
         if !host.fill() {
             return Ok(None);
         }
     }
 }
 
-fn wait(fds: &[libc::c_int], timeout_ms: Option<u64>) -> Result<Vec<bool>, Fault> {
-    sys::wait_readable(fds, timeout_ms).map_err(|error| Fault::at("waiting for a request", &error))
+fn wait(sources: &[Interest], timeout_ms: Option<u64>) -> Result<Vec<bool>, Fault> {
+    sys::wait_ready(sources, timeout_ms).map_err(|error| Fault::at("waiting for a request", &error))
 }
 
 impl Host {
@@ -141,17 +146,36 @@ impl Host {
                 id,
                 ok: Some(value),
                 fault: None,
+                event: None,
             },
             Err(Fault { code, message }) => Reply {
                 id,
                 ok: None,
                 fault: Some(FaultBody { code, message }),
+                event: None,
             },
         };
-        let header = serde_json::to_vec(&reply)
+        self.write(&reply, payload)
+    }
+
+    fn write<T: Serialize>(&mut self, reply: &Reply<T>, payload: &[u8]) -> Result<(), Fault> {
+        let header = serde_json::to_vec(reply)
             .map_err(|error| Fault::new(FaultCode::Failed, format!("a reply: {error}")))?;
         frame::write(&mut self.output, &header, payload)
             .map_err(|error| Fault::at("sending a reply", &error))
+    }
+}
+
+impl Host {
+    fn tell(&mut self, id: u64, event: Event, payload: &[u8]) -> io::Result<()> {
+        let reply: Reply<Done> = Reply {
+            id,
+            ok: None,
+            fault: None,
+            event: Some(event),
+        };
+        self.write(&reply, payload)
+            .map_err(|fault| io::Error::other(fault.message))
     }
 }
 
@@ -160,7 +184,7 @@ impl Guest {
     fn next_request(&mut self) -> Result<Option<(Request, Vec<u8>)>, Fault> {
         let mut is_alone = false;
         loop {
-            if let Some(request) = self.host.take_request()? {
+            if let Some(request) = self.take_request()? {
                 return Ok(Some(request));
             }
             if !is_alone {
@@ -170,7 +194,11 @@ impl Guest {
             let timeout = u64::try_from(pause.as_millis()).unwrap_or(0) + 1;
             let mut sources = vec![self.host.input.as_raw_fd(), self.signals.as_raw_fd()];
             sources.extend(self.abandoned.iter().map(AsRawFd::as_raw_fd));
+            let tunnels_at = sources.len();
+            let mut sources: Vec<Interest> = sources.into_iter().map(Interest::read).collect();
+            sources.extend(self.tunnels.interests());
             let ready = wait(&sources, (!is_alone).then_some(timeout))?;
+            self.serve_tunnels(&ready[tunnels_at..])?;
             if ready[0] && !self.host.fill() {
                 return Ok(None);
             }
@@ -178,7 +206,7 @@ impl Guest {
                 self.clear_signals();
                 is_alone = false;
             }
-            self.empty_abandoned(&ready[2..]);
+            self.empty_abandoned(&ready[2..tunnels_at]);
             if !is_alone && self.watch.check().is_some() {
                 self.kill_everything();
             }
@@ -194,7 +222,34 @@ impl Guest {
                 "the host has closed the channel",
             ));
         }
-        self.host.take_request()
+        self.take_request()
+    }
+
+    /// The next request that has arrived; what is about connections is done on the way.
+    fn take_request(&mut self) -> Result<Option<(Request, Vec<u8>)>, Fault> {
+        while let Some((request, payload)) = self.host.take_request()? {
+            let Operation::Tunnel(about) = &request.operation else {
+                return Ok(Some((request, payload)));
+            };
+            let host = &mut self.host;
+            self.tunnels
+                .handle(about, &payload, &mut |event, bytes| host.tell(0, event, bytes))
+                .map_err(|error| Fault::at("serving a connection", &error))?;
+        }
+        Ok(None)
+    }
+
+    pub fn serve_tunnels(&mut self, ready: &[bool]) -> Result<(), Fault> {
+        let host = &mut self.host;
+        self.tunnels
+            .serve(ready, &mut |event, bytes| host.tell(0, event, bytes))
+            .map_err(|error| Fault::at("serving a connection", &error))
+    }
+
+    pub fn send_event(&mut self, id: u64, event: Event, payload: &[u8]) -> Result<(), Fault> {
+        self.host
+            .tell(id, event, payload)
+            .map_err(|error| Fault::at("sending an event", &error))
     }
 
     fn serve(&mut self, request: Request, payload: &[u8]) -> Result<(), Fault> {
@@ -204,10 +259,10 @@ impl Guest {
                 let fault = Fault::new(FaultCode::Invalid, "the sandbox is already built");
                 self.host.send::<Done>(id, Err(fault), &[])
             }
-            // The command ended before this arrived.
-            Operation::Cancel => Ok(()),
+            // The command ended before this arrived; connections were served on the way here.
+            Operation::Cancel | Operation::Tunnel(_) => Ok(()),
             Operation::Exec(options) => {
-                let result = exec::exec(self, &options, payload);
+                let result = exec::exec(self, id, &options, payload);
                 self.send_with_payload(id, result)
             }
             Operation::State => {

@@ -17,6 +17,7 @@ mod snapshot;
 mod state;
 mod sys;
 mod tree;
+mod tunnel;
 mod volatile;
 mod watch;
 

@@ -21,6 +21,24 @@ pub struct Exec {
     pub timeout_ms: u64,
     pub output_bytes_max: usize,
     pub output_bytes_kill: u64,
+    /// The payload is the script and then this many bytes of standard input.
+    #[serde(default)]
+    pub input_bytes: usize,
+    /// Whether output is sent as it comes, beside the reply.
+    #[serde(default)]
+    pub streams: bool,
+}
+
+/// About a connection; none has a reply of its own.
+#[derive(Deserialize)]
+#[serde(tag = "op", rename_all = "kebab-case")]
+pub enum Tunnel {
+    Connect { connection: u64, port: u16 },
+    Data { connection: u64 },
+    /// The host sends no more.
+    Finish { connection: u64 },
+    Disconnect { connection: u64 },
+    Grant { connection: u64, bytes: u64 },
 }
 
 #[derive(Deserialize)]
@@ -48,6 +66,8 @@ pub enum Operation {
         bytes_max: u64,
     },
     Restore,
+    #[serde(untagged)]
+    Tunnel(Tunnel),
 }
 
 #[derive(Deserialize)]
@@ -160,6 +180,22 @@ pub struct Reply<T: Serialize> {
     pub id: u64,
     pub ok: Option<T>,
     pub fault: Option<FaultBody>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event: Option<Event>,
+}
+
+/// What is said without having been asked.
+#[derive(Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Event {
+    /// The payload was printed by the command that runs.
+    Output,
+    Opened { connection: u64 },
+    Refused { connection: u64, reason: String },
+    Data { connection: u64 },
+    Grant { connection: u64, bytes: u64 },
+    /// Nothing more comes from inside.
+    End { connection: u64 },
 }
 
 #[derive(Serialize)]

@@ -107,6 +107,16 @@ impl Session {
     }
 }
 
+/// A file without a name that holds a command's standard input. After `prepare`, which empties the folder.
+pub fn input(content: &[u8]) -> io::Result<fs::File> {
+    write_file("input", content)?;
+    let root = fs::File::open(EXCHANGE)?;
+    let name = OsStr::new("input");
+    let file = sys::open_beneath(&root, name, libc::O_RDONLY, 0, Links::Refuse)?;
+    sys::remove(&root, name, false)?;
+    Ok(file.into())
+}
+
 /// Bash has one EXIT trap and ours saves the session, so a script that sets its own gets a stand-in for `trap`.
 fn sets_exit_trap(script: &[u8]) -> bool {
     let contains = |needle: &[u8]| script.windows(needle.len()).any(|window| window == needle);

@@ -1,28 +1,17 @@
-// One running guest: its process, one request at a time, and its end. Whatever goes wrong with the process or with
-// what it says ends the sandbox: there is no state to trust behind a broken channel.
-import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
-import { once } from "node:events";
+// One running guest: one request at a time, connections beside them, and its end. Whatever goes wrong with the guest or
+// with what it says ends the sandbox: there is no state to trust behind a broken channel.
+import type { Duplex } from "node:stream";
 import { HindcastError, messageOf } from "@hindcast/shared";
 import type { z } from "zod";
 import { encodeFrame, type Frame, FrameDecoder } from "./frame.ts";
 import { type GuestFault, GuestReply, type GuestRequest } from "./guest-protocol.ts";
+import type { GuestTransport } from "./guest-transport.ts";
+import { GuestTunnels } from "./guest-tunnels.ts";
 
 /** How long a guest may take to end by itself once its input closes. */
 const farewellMs = 2_000;
-/** Of what bubblewrap or the guest say on their error stream; the last bytes tell why it failed. */
-const complaintBytesMax = 4_096;
 
 const nothing = new Uint8Array(0);
-
-export interface GuestProcessOptions {
-  bwrapPath: string;
-  bwrapArguments: readonly string[];
-  /** Handed over as descriptor 3. */
-  guestPath: string;
-  /** Host user to run as; null keeps the present one. */
-  userId: number | null;
-}
 
 export interface CallOptions<S extends z.ZodType> {
   request: GuestRequest;
@@ -31,6 +20,8 @@ export interface CallOptions<S extends z.ZodType> {
   /** The guest answers within this time or is given up. */
   timeoutMs: number;
   signal?: AbortSignal;
+  /** Pieces of output that come before the answer. */
+  onOutput?: ((chunk: Uint8Array) => void) | undefined;
 }
 
 export interface Answer<T> {
@@ -42,6 +33,7 @@ interface Pending {
   id: number;
   resolve: (frame: { reply: z.infer<typeof GuestReply>; payload: Uint8Array }) => void;
   reject: (error: Error) => void;
+  onOutput: ((chunk: Uint8Array) => void) | undefined;
 }
 
 /** A request that the guest refused; the sandbox itself is well. */
@@ -55,47 +47,32 @@ export class GuestRefusal extends Error {
 }
 
 export class GuestChannel {
-  readonly #process: ChildProcess;
-  readonly #closed: Promise<unknown>;
+  readonly #transport: GuestTransport;
   readonly #decoder = new FrameDecoder();
+  readonly #tunnels: GuestTunnels;
   #pending: Pending | null = null;
   #queue: Promise<unknown> = Promise.resolve();
   #nextId = 1;
-  #complaint = "";
   #lost: HindcastError | null = null;
   #closing: Promise<void> | null = null;
 
-  constructor(options: GuestProcessOptions) {
-    // Opened anew for each sandbox: bubblewrap reads from the descriptor's position.
-    const guest = openSync(options.guestPath, "r");
-    try {
-      this.#process = spawn(options.bwrapPath, options.bwrapArguments, {
-        stdio: ["pipe", "pipe", "pipe", guest],
-        cwd: "/",
-        env: {},
-        ...(options.userId === null ? {} : { uid: options.userId, gid: options.userId }),
-      });
-    } finally {
-      closeSync(guest);
-    }
-    const { stdin, stdout, stderr } = this.#process;
-    this.#closed = once(this.#process, "close").catch((error: unknown) => this.#lose(messageOf(error)));
-    this.#process.on("error", (error) => this.#lose(messageOf(error)));
-    this.#process.on("close", (code, signal) => this.#lose(`it ended with ${signal ?? `exit code ${code}`}`));
-    stdin?.on("error", (error) => this.#lose(messageOf(error)));
-    stdout?.on("data", (chunk: Buffer) => this.#receive(chunk));
-    stderr?.on("data", (chunk: Buffer) => {
-      this.#complaint = (this.#complaint + chunk.toString()).slice(-complaintBytesMax);
-    });
+  constructor(transport: GuestTransport) {
+    this.#transport = transport;
+    this.#tunnels = new GuestTunnels((request, payload) => this.#send(request, 0, payload));
+    void transport.ended.then((how) => this.#lose(how));
+    transport.input.on("error", (error) => this.#lose(messageOf(error)));
+    transport.output.on("error", (error) => this.#lose(messageOf(error)));
+    transport.output.on("data", (chunk: Buffer) => this.#receive(chunk));
   }
 
-  get processId(): number | undefined {
-    return this.#process.pid;
-  }
-
-  /** What the processes have said on their error stream. */
+  /** What the isolation and the guest have said on their error streams. */
   get complaint(): string {
-    return this.#complaint.trim();
+    return this.#transport.complaint();
+  }
+
+  /** Connections between host and sandbox, which need no turn. */
+  get tunnels(): GuestTunnels {
+    return this.#tunnels;
   }
 
   /**
@@ -108,13 +85,19 @@ export class GuestChannel {
     return turn;
   }
 
+  /** @throws SANDBOX_PORT_CLOSED, SANDBOX_LOST */
+  async connect(port: number): Promise<Duplex> {
+    if (this.#lost !== null) throw this.#lost;
+    return await this.#tunnels.connect(port);
+  }
+
   async #ask<S extends z.ZodType>(options: CallOptions<S>): Promise<Answer<z.output<S>>> {
-    const { request, payload = nothing, reply: schema, timeoutMs, signal } = options;
+    const { request, payload = nothing, reply: schema, timeoutMs, signal, onOutput } = options;
     signal?.throwIfAborted();
     if (this.#lost !== null) throw this.#lost;
     const id = this.#nextId++;
     const answered = new Promise<Parameters<Pending["resolve"]>[0]>((resolve, reject) => {
-      this.#pending = { id, resolve, reject };
+      this.#pending = { id, resolve, reject, onOutput };
     });
     const cancel = (): void => this.#send({ op: "cancel" }, 0, nothing);
     const overdue = setTimeout(() => this.#lose(`it did not answer "${request.op}" within ${timeoutMs} ms`), timeoutMs);
@@ -135,7 +118,8 @@ export class GuestChannel {
   }
 
   #send(request: GuestRequest, id: number, payload: Uint8Array): void {
-    this.#process.stdin?.write(encodeFrame(Buffer.from(JSON.stringify({ id, ...request })), payload));
+    if (this.#lost !== null) return;
+    this.#transport.input.write(encodeFrame(Buffer.from(JSON.stringify({ id, ...request })), payload));
   }
 
   #receive(chunk: Buffer): void {
@@ -149,8 +133,14 @@ export class GuestChannel {
 
   #deliver(frame: Frame): void {
     const reply = GuestReply.parse(JSON.parse(Buffer.from(frame.header).toString("utf8")));
+    const { event } = reply;
+    if (event !== undefined && event.kind !== "output") {
+      this.#tunnels.deliver(event, frame.payload);
+      return;
+    }
     if (this.#pending?.id !== reply.id) throw new Error(`it answered request ${reply.id}, which nobody has asked`);
-    this.#pending.resolve({ reply, payload: frame.payload });
+    if (event === undefined) this.#pending.resolve({ reply, payload: frame.payload });
+    else this.#pending.onOutput?.(frame.payload);
   }
 
   #lose(why: string): HindcastError {
@@ -162,8 +152,9 @@ export class GuestChannel {
       message: `the sandbox process is gone: ${this.#closing === null ? why : "it was closed"}${said}`,
       retryable: true,
     });
-    this.#process.kill("SIGKILL");
+    this.#transport.kill();
     this.#pending?.reject(this.#lost);
+    this.#tunnels.lose(this.#lost);
     return this.#lost;
   }
 
@@ -174,10 +165,10 @@ export class GuestChannel {
   }
 
   async #end(): Promise<void> {
-    const overdue = setTimeout(() => this.#process.kill("SIGKILL"), farewellMs);
+    const overdue = setTimeout(() => this.#transport.kill(), farewellMs);
     // The guest kills what runs inside and exits; its process namespace takes along whatever is left.
-    this.#process.stdin?.end();
-    await this.#closed;
+    this.#transport.input.end();
+    await this.#transport.ended;
     clearTimeout(overdue);
   }
 }

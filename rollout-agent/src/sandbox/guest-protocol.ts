@@ -11,14 +11,27 @@ export type GuestRequest =
       environment: readonly (readonly [name: string, value: string])[];
       files: readonly (readonly [path: string, content: string])[];
     }
-  | { op: "exec"; timeoutMs: number; outputBytesMax: number; outputBytesKill: number }
+  | {
+      op: "exec";
+      timeoutMs: number;
+      outputBytesMax: number;
+      outputBytesKill: number;
+      /** The payload is the script and then this many bytes of standard input. */
+      inputBytes: number;
+      /** Whether output is wanted as it comes. */
+      streams: boolean;
+    }
   | { op: "cancel" }
   | { op: "state" }
   | { op: "entries" }
   | { op: "write-file"; path: string }
   | { op: "read-file"; path: string; bytesMax: number }
   | { op: "snapshot"; bytesMax: number }
-  | { op: "restore" };
+  | { op: "restore" }
+  // Connections: no turn, no answer. The host numbers them.
+  | { op: "connect"; connection: number; port: number }
+  | { op: "data" | "finish" | "disconnect"; connection: number }
+  | { op: "grant"; connection: number; bytes: number };
 
 export const GuestFault = z.strictObject({
   code: z.enum(["full", "too-large", "invalid", "failed"]),
@@ -26,8 +39,27 @@ export const GuestFault = z.strictObject({
 });
 export type GuestFault = z.infer<typeof GuestFault>;
 
-/** The envelope of every answer: one of `ok` and `fault` is null. */
-export const GuestReply = z.strictObject({ id: z.int().nonnegative(), ok: z.unknown(), fault: GuestFault.nullable() });
+const connection = z.int().positive();
+const TunnelEvent = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("opened"), connection }),
+  z.strictObject({ kind: z.literal("refused"), connection, reason: z.string().max(500) }),
+  z.strictObject({ kind: z.literal("data"), connection }),
+  z.strictObject({ kind: z.literal("grant"), connection, bytes: z.int().positive().max(2 ** 30) }),
+  /** Nothing more will come from inside. */
+  z.strictObject({ kind: z.literal("end"), connection }),
+]);
+export type TunnelEvent = z.infer<typeof TunnelEvent>;
+
+/**
+ * The envelope of every answer: one of `ok` and `fault` is null. With an event it is none: output of the command that
+ * runs, or something about a connection, with request 0.
+ */
+export const GuestReply = z.strictObject({
+  id: z.int().nonnegative(),
+  ok: z.unknown(),
+  fault: GuestFault.nullable(),
+  event: z.union([z.strictObject({ kind: z.literal("output") }), TunnelEvent]).optional(),
+});
 
 export const DoneReply = z.strictObject({});
 

@@ -1,7 +1,8 @@
 // What the inside of a sandbox looks like: which parts of the host it may read, and the few files and variables made
 // for it. Everything that is not named here does not exist inside.
-import { existsSync, lstatSync, readlinkSync } from "node:fs";
-import type { SandboxOptions } from "./sandbox.ts";
+import { existsSync, lstatSync, readdirSync, readlinkSync } from "node:fs";
+import { join } from "node:path";
+import type { SandboxMount, SandboxOptions } from "./sandbox.ts";
 
 export const homeDirectory = "/home/agent";
 
@@ -38,11 +39,13 @@ const publicConfiguration = [
 
 const devices = ["null", "zero", "full", "random", "urandom"];
 
+/** Folders of an image that a sandbox has of its own. */
+const ownDirectories: ReadonlySet<string> = new Set(["/dev", "/home", "/proc", "/run", "/sys", "/tmp", "/workspace"]);
+
 /** Arguments of bubblewrap up to the guest's own command line. Descriptor 3 is the guest's binary. */
 export function bubblewrapArguments(
-  name: string,
+  { id, image, mounts = [], links = {} }: Pick<SandboxOptions, "id" | "image" | "mounts" | "links">,
   nodePrefix: string | null,
-  links: NonNullable<SandboxOptions["links"]> = {},
 ): string[] {
   return [
     ["--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup"],
@@ -51,22 +54,45 @@ export function bubblewrapArguments(
     // For building the world only: the guest gives up all but the last before it runs any command, and no command
     // inherits that one.
     ["--cap-drop", "ALL", "--cap-add", "CAP_SYS_ADMIN", "--cap-add", "CAP_SETPCAP", "--cap-add", "CAP_DAC_OVERRIDE"],
-    ["--ro-bind", "/usr", "/usr"],
-    systemDirectories.flatMap(systemDirectory),
-    maskedDirectories.filter((path) => existsSync(path)).flatMap((path) => ["--tmpfs", path, "--remount-ro", path]),
-    ["--perms", "0755", "--dir", "/etc"],
-    publicConfiguration.flatMap((path) => ["--ro-bind-try", path, path]),
-    ["--symlink", "../usr/lib/os-release", "/etc/os-release"],
+    image?.kind === "root" ? imageRoot(image.path, "/", mounts) : hostRoot(),
     nodePrefix === null ? [] : ["--ro-bind", nodePrefix, toolDirectory],
     Object.entries(links).flatMap(([path, target]) => ["--symlink", target, path]),
+    mounts.flatMap(({ source, target }) => ["--ro-bind", source, target]),
     ["--proc", "/proc", "--tmpfs", "/dev"],
     devices.flatMap((name) => ["--dev-bind", `/dev/${name}`, `/dev/${name}`]),
     ["--symlink", "/proc/self/fd", "/dev/fd", "--symlink", "/tmp", "/dev/shm"],
     ["stdin", "stdout", "stderr"].flatMap((name, fd) => ["--symlink", `/proc/self/fd/${fd}`, `/dev/${name}`]),
     ["--perms", "0500", "--ro-bind-data", "3", guestFile],
     // The name tells an operator's `ps` which episode a process belongs to.
-    ["--", guestFile, name],
+    ["--", guestFile, id],
   ].flat();
+}
+
+function hostRoot(): string[] {
+  return [
+    ["--ro-bind", "/usr", "/usr"],
+    systemDirectories.flatMap(systemDirectory),
+    maskedDirectories.filter((path) => existsSync(path)).flatMap((path) => ["--tmpfs", path, "--remount-ro", path]),
+    ["--perms", "0755", "--dir", "/etc"],
+    publicConfiguration.flatMap((path) => ["--ro-bind-try", path, path]),
+    ["--symlink", "../usr/lib/os-release", "/etc/os-release"],
+  ].flat();
+}
+
+/**
+ * What lies in `source`, shown below `target`. A folder that something is mounted into is made anew, with what it holds
+ * bound one by one: a read-only one takes no new names.
+ */
+function imageRoot(source: string, target: string, mounts: readonly SandboxMount[]): string[] {
+  return readdirSync(source, { withFileTypes: true }).flatMap((entry) => {
+    const [from, to] = [join(source, entry.name), join(target, entry.name)];
+    if (ownDirectories.has(to) || to === guestFile) return [];
+    if (entry.isSymbolicLink()) return ["--symlink", readlinkSync(from), to];
+    if (entry.isDirectory() && mounts.some((mount) => mount.target.startsWith(`${to}/`))) {
+      return ["--perms", "0755", "--dir", to, ...imageRoot(from, to, mounts)];
+    }
+    return entry.isDirectory() || entry.isFile() ? ["--ro-bind", from, to] : [];
+  });
 }
 
 export function systemDirectory(path: string): string[] {

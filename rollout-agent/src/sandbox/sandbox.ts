@@ -1,5 +1,8 @@
-// Where commands run. A sandbox isolates; it knows nothing of tasks, models or the bus.
+// Where commands run. A sandbox isolates; it knows nothing of tasks, models or the bus. One contract, several drivers
+// (namespaces, containers, virtual machines): test/conformance/sandbox-*.test.ts holds for each of them.
+import type { Duplex } from "node:stream";
 import type { Effect } from "@hindcast/shared";
+import type { NetworkPolicy } from "./network-policy.ts";
 
 export interface SandboxLimits {
   memoryBytesMax: number;
@@ -8,12 +11,32 @@ export interface SandboxLimits {
   processesMax: number;
 }
 
+/** The system that is seen inside. It is never written to. */
+export type ImageRef =
+  /** The host's own /usr; only bubblewrap has it. */
+  | { kind: "host" }
+  /** A root file system made by the image cache (`image/`), which also keeps it in the forms that other drivers need. */
+  | { kind: "root"; path: string; hash: string };
+
+/** A folder of the host, read-only inside: a prepared Python environment, a cache of repositories. */
+export interface SandboxMount {
+  source: string;
+  /** Absolute, and not inside a folder that commands may write. */
+  target: string;
+}
+
 export interface SandboxOptions {
   /** Derived from episode and attempt; opening the same id again first removes what a dead process left. */
   id: string;
   limits: SandboxLimits;
   /** Absolute paths that the root has no use for, as symbolic links to places that can be written. @default none */
   links?: Readonly<Record<string, string>>;
+  /** @default the driver's own */
+  image?: ImageRef;
+  /** @default none */
+  mounts?: readonly SandboxMount[];
+  /** @default none */
+  network?: NetworkPolicy;
 }
 
 export interface Command {
@@ -23,6 +46,10 @@ export interface Command {
   /** Output kept; the command is killed once it has printed `outputBytesKill`. */
   outputBytesMax: number;
   outputBytesKill: number;
+  /** What the command reads, at most `limits.sandboxInputBytesMax`. @default nothing */
+  stdin?: Uint8Array;
+  /** Called with each piece of output while the command runs, whole up to `outputBytesKill`. */
+  onOutput?: (chunk: Uint8Array) => void;
 }
 
 export interface ExecResult {
@@ -51,7 +78,7 @@ export interface SandboxState {
 
 export interface Sandbox extends AsyncDisposable {
   readonly id: string;
-  /** @throws SANDBOX_LOST when the sandbox itself died; a failing command is a result. */
+  /** @throws SANDBOX_LOST when the sandbox itself died, SANDBOX_TOO_LARGE; a failing command is a result. */
   exec(command: Command, signal: AbortSignal): Promise<ExecResult>;
   /** The state now, with the effects since the last call of `state`. */
   state(signal: AbortSignal): Promise<SandboxState>;
@@ -64,6 +91,16 @@ export interface Sandbox extends AsyncDisposable {
   snapshot(bytesMax: number, signal: AbortSignal): Promise<Uint8Array | null>;
   /** Replaces all writable files and the session. @throws SANDBOX_TOO_LARGE, SANDBOX_LOST */
   restore(snapshot: Uint8Array, signal: AbortSignal): Promise<void>;
+  /**
+   * A second sandbox of the same image, limits and network with equal files and an equal session; processes are not
+   * carried over. @throws SANDBOX_TOO_LARGE above `limits.snapshotBytesMax`, SANDBOX_UNAVAILABLE, SANDBOX_LOST
+   */
+  fork(id: string, signal: AbortSignal): Promise<Sandbox>;
+  /**
+   * A connection to a TCP port that something inside listens on, at its loopback address. It belongs to the caller
+   * alone: no port of the host is opened. @throws SANDBOX_PORT_CLOSED, SANDBOX_LOST
+   */
+  connect(port: number): Promise<Duplex>;
   /** Kills every process inside and removes every trace; memoised. */
   close(): Promise<void>;
 }

@@ -116,16 +116,44 @@ pub fn set_nonblocking(fd: &impl AsRawFd) -> io::Result<()> {
     Ok(())
 }
 
+/// What is waited for at a descriptor; with neither, not even its closing.
+#[derive(Clone, Copy)]
+pub struct Interest {
+    pub fd: RawFd,
+    pub read: bool,
+    pub write: bool,
+}
+
+impl Interest {
+    pub fn read(fd: RawFd) -> Self {
+        Self {
+            fd,
+            read: true,
+            write: false,
+        }
+    }
+
+    fn polled(self) -> libc::pollfd {
+        let events =
+            if self.read { libc::POLLIN } else { 0 } | if self.write { libc::POLLOUT } else { 0 };
+        libc::pollfd {
+            // The call skips negative descriptors.
+            fd: if events == 0 { -1 } else { self.fd },
+            events,
+            revents: 0,
+        }
+    }
+}
+
 /// Waits until one of `fds` is readable or closed, at most `timeout_ms` (None: for ever). Returns which are.
 pub fn wait_readable(fds: &[RawFd], timeout_ms: Option<u64>) -> io::Result<Vec<bool>> {
-    let mut polled: Vec<libc::pollfd> = fds
-        .iter()
-        .map(|&fd| libc::pollfd {
-            fd,
-            events: libc::POLLIN,
-            revents: 0,
-        })
-        .collect();
+    let sources: Vec<Interest> = fds.iter().map(|&fd| Interest::read(fd)).collect();
+    wait_ready(&sources, timeout_ms)
+}
+
+/// Waits until one of `sources` can do what is wanted or is closed, at most `timeout_ms`. Returns which.
+pub fn wait_ready(sources: &[Interest], timeout_ms: Option<u64>) -> io::Result<Vec<bool>> {
+    let mut polled: Vec<libc::pollfd> = sources.iter().map(|each| each.polled()).collect();
     let timeout = timeout_ms.map_or(-1, |ms| i32::try_from(ms).unwrap_or(i32::MAX));
     let count = libc::nfds_t::try_from(polled.len()).unwrap_or(libc::nfds_t::MAX);
     // SAFETY: the array has `count` entries.

@@ -1,4 +1,5 @@
-import { HindcastError, messageOf } from "@hindcast/shared";
+import type { Duplex } from "node:stream";
+import { HindcastError, limits, messageOf } from "@hindcast/shared";
 import { type GuestChannel, GuestRefusal } from "./guest-channel.ts";
 import { DoneReply, ExecReply, type GuestFault, parseEntries, SnapshotReply, StateReply } from "./guest-protocol.ts";
 import type { Command, ExecResult, Sandbox, SandboxState } from "./sandbox.ts";
@@ -8,6 +9,8 @@ const execGraceMs = 15_000;
 /** Hashing, archiving or unpacking everything that fits into a sandbox. */
 const filesTimeoutMs = 120_000;
 
+const nothing = new Uint8Array(0);
+
 const codes = {
   full: "SANDBOX_FULL",
   "too-large": "SANDBOX_TOO_LARGE",
@@ -15,28 +18,42 @@ const codes = {
   failed: "SANDBOX_LOST",
 } as const satisfies Record<GuestFault["code"], HindcastError["code"]>;
 
-/** A sandbox whose inside is served by the guest behind `channel`. */
-export class BubblewrapSandbox implements Sandbox {
+export interface GuestSandboxOptions {
+  id: string;
+  channel: GuestChannel;
+  /** Opens a sandbox like this one. */
+  openAnother: (id: string, signal: AbortSignal) => Promise<Sandbox>;
+  onClosed: () => void;
+}
+
+/** A sandbox whose inside is served by the guest behind a channel, whatever isolates it. */
+export class GuestSandbox implements Sandbox {
   readonly id: string;
   readonly #channel: GuestChannel;
-  readonly #onClosed: () => void;
+  readonly #options: GuestSandboxOptions;
   #closing: Promise<void> | null = null;
 
-  constructor(id: string, channel: GuestChannel, onClosed: () => void) {
-    this.id = id;
-    this.#channel = channel;
-    this.#onClosed = onClosed;
+  constructor(options: GuestSandboxOptions) {
+    this.id = options.id;
+    this.#channel = options.channel;
+    this.#options = options;
   }
 
   async exec(command: Command, signal: AbortSignal): Promise<ExecResult> {
-    const { script, timeoutMs, outputBytesMax, outputBytesKill } = command;
+    const { script, timeoutMs, outputBytesMax, outputBytesKill, stdin = nothing, onOutput } = command;
+    if (stdin.byteLength > limits.sandboxInputBytesMax) {
+      throw tooLarge(`a command's input has ${stdin.byteLength} bytes, more than ${limits.sandboxInputBytesMax}`);
+    }
+    const inputBytes = stdin.byteLength;
+    const streams = onOutput !== undefined;
     const { value, payload } = await this.#guarded("exec", () =>
       this.#channel.call({
-        request: { op: "exec", timeoutMs, outputBytesMax, outputBytesKill },
-        payload: Buffer.from(script.replaceAll("\0", "")),
+        request: { op: "exec", timeoutMs, outputBytesMax, outputBytesKill, inputBytes, streams },
+        payload: Buffer.concat([Buffer.from(script.replaceAll("\0", "")), stdin]),
         reply: ExecReply,
         timeoutMs: timeoutMs + execGraceMs,
         signal,
+        onOutput,
       }),
     );
     const { headBytes, ...result } = value;
@@ -82,8 +99,27 @@ export class BubblewrapSandbox implements Sandbox {
     await this.#guarded("restore", () => this.#channel.call(call));
   }
 
+  async fork(id: string, signal: AbortSignal): Promise<Sandbox> {
+    const image = await this.snapshot(limits.snapshotBytesMax, signal);
+    if (image === null) {
+      throw tooLarge(`sandbox ${this.id} holds more than ${limits.snapshotBytesMax} bytes, so it cannot be forked`);
+    }
+    const twin = await this.#options.openAnother(id, signal);
+    try {
+      await twin.restore(image, signal);
+      return twin;
+    } catch (error) {
+      await twin.close();
+      throw error;
+    }
+  }
+
+  connect(port: number): Promise<Duplex> {
+    return this.#channel.connect(port);
+  }
+
   close(): Promise<void> {
-    this.#closing ??= this.#channel.close().finally(this.#onClosed);
+    this.#closing ??= this.#channel.close().finally(this.#options.onClosed);
     return this.#closing;
   }
 
@@ -106,4 +142,8 @@ export class BubblewrapSandbox implements Sandbox {
       });
     }
   }
+}
+
+function tooLarge(message: string): HindcastError {
+  return new HindcastError({ code: "SANDBOX_TOO_LARGE", boundary: "sandbox", message });
 }

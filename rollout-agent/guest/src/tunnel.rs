@@ -1,0 +1,171 @@
+//! TCP connections from the host to what listens inside, over the one channel. Either end sends only as far ahead as
+//! the other has granted, so that neither a slow reader nor a flood holds up anything else.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpStream};
+use std::os::fd::AsRawFd;
+use std::time::Duration;
+
+use crate::protocol::{Event, Tunnel as Request};
+use crate::sys::Interest;
+
+/// As `limits.sandboxConnectionBytesAhead` on the host.
+const BYTES_AHEAD: u64 = 256 * 1024;
+/// A listener inside answers at once unless its queue is full.
+const CONNECT: Duration = Duration::from_secs(2);
+const READ_BYTES: usize = 64 * 1024;
+
+pub type Emit<'a> = dyn FnMut(Event, &[u8]) -> io::Result<()> + 'a;
+
+struct Tunnel {
+    stream: TcpStream,
+    /// Bytes that the host takes before it grants more.
+    credit: u64,
+    /// From the host, not yet taken by the socket; never more than we have granted.
+    pending: Vec<u8>,
+    is_finishing: bool,
+    has_ended: bool,
+}
+
+#[derive(Default)]
+pub struct Tunnels {
+    open: BTreeMap<u64, Tunnel>,
+}
+
+impl Tunnels {
+    pub fn handle(
+        &mut self,
+        request: &Request,
+        payload: &[u8],
+        emit: &mut Emit<'_>,
+    ) -> io::Result<()> {
+        match *request {
+            Request::Connect { connection, port } => match connect(port) {
+                Ok(stream) => {
+                    let tunnel = Tunnel {
+                        stream,
+                        credit: BYTES_AHEAD,
+                        pending: Vec::new(),
+                        is_finishing: false,
+                        has_ended: false,
+                    };
+                    self.open.insert(connection, tunnel);
+                    emit(Event::Opened { connection }, &[])
+                }
+                Err(error) => {
+                    let reason = error.to_string();
+                    emit(Event::Refused { connection, reason }, &[])
+                }
+            },
+            Request::Disconnect { connection } => {
+                self.open.remove(&connection);
+                Ok(())
+            }
+            Request::Grant { connection, bytes } => {
+                if let Some(tunnel) = self.open.get_mut(&connection) {
+                    tunnel.credit = tunnel.credit.saturating_add(bytes);
+                }
+                Ok(())
+            }
+            Request::Finish { connection } => {
+                if let Some(tunnel) = self.open.get_mut(&connection) {
+                    tunnel.is_finishing = true;
+                    tunnel.write(connection, emit)?;
+                }
+                Ok(())
+            }
+            Request::Data { connection } => {
+                if let Some(tunnel) = self.open.get_mut(&connection) {
+                    if (tunnel.pending.len() + payload.len()) as u64 > BYTES_AHEAD {
+                        return Err(io::Error::other("the host sent more than it was granted"));
+                    }
+                    tunnel.pending.extend_from_slice(payload);
+                    tunnel.write(connection, emit)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// What each tunnel waits for, in the order that `serve` expects.
+    pub fn interests(&self) -> impl Iterator<Item = Interest> + '_ {
+        self.open.values().map(|tunnel| Interest {
+            fd: tunnel.stream.as_raw_fd(),
+            read: tunnel.credit > 0 && !tunnel.has_ended,
+            write: !tunnel.pending.is_empty(),
+        })
+    }
+
+    pub fn serve(&mut self, ready: &[bool], emit: &mut Emit<'_>) -> io::Result<()> {
+        for ((&connection, tunnel), &is_ready) in self.open.iter_mut().zip(ready) {
+            if is_ready {
+                tunnel.write(connection, emit)?;
+                tunnel.read(connection, emit)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Tunnel {
+    fn read(&mut self, connection: u64, emit: &mut Emit<'_>) -> io::Result<()> {
+        let room = usize::try_from(self.credit).unwrap_or(usize::MAX);
+        if room == 0 || self.has_ended {
+            return Ok(());
+        }
+        let mut buffer = vec![0_u8; room.min(READ_BYTES)];
+        match self.stream.read(&mut buffer) {
+            Err(error) if is_temporary(&error) => Ok(()),
+            Ok(count) if count > 0 => {
+                self.credit -= count as u64;
+                emit(Event::Data { connection }, &buffer[..count])
+            }
+            // Ended or broken: nothing more comes either way.
+            _ => {
+                self.has_ended = true;
+                emit(Event::End { connection }, &[])
+            }
+        }
+    }
+
+    fn write(&mut self, connection: u64, emit: &mut Emit<'_>) -> io::Result<()> {
+        let mut taken = 0;
+        while taken < self.pending.len() {
+            match self.stream.write(&self.pending[taken..]) {
+                Ok(count) if count > 0 => taken += count,
+                Err(error) if is_temporary(&error) => break,
+                // Nobody reads it any more: what the host still sends is dropped.
+                _ => taken = self.pending.len(),
+            }
+        }
+        self.pending.drain(..taken);
+        if self.is_finishing && self.pending.is_empty() {
+            self.is_finishing = false;
+            // Whoever has gone needs no notice.
+            drop(self.stream.shutdown(Shutdown::Write));
+        }
+        if taken == 0 {
+            return Ok(());
+        }
+        let bytes = taken as u64;
+        emit(Event::Grant { connection, bytes }, &[])
+    }
+}
+
+fn is_temporary(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+    )
+}
+
+fn connect(port: u16) -> io::Result<TcpStream> {
+    let four = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let six = SocketAddr::from((Ipv6Addr::LOCALHOST, port));
+    let stream = TcpStream::connect_timeout(&four, CONNECT)
+        .or_else(|error| TcpStream::connect_timeout(&six, CONNECT).map_err(|_| error))?;
+    stream.set_nonblocking(true)?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}

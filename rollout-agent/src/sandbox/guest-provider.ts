@@ -1,0 +1,99 @@
+// Opens sandboxes with any driver: starts a guest, builds its world, and remembers which ids are open.
+import { HindcastError, messageOf } from "@hindcast/shared";
+import { GuestChannel } from "./guest-channel.ts";
+import { DoneReply } from "./guest-protocol.ts";
+import { GuestSandbox } from "./guest-sandbox.ts";
+import type { GuestDriver } from "./guest-transport.ts";
+import { nameInCluster } from "./sandbox-name.ts";
+import type { Sandbox, SandboxLimits, SandboxOptions, SandboxProvider } from "./sandbox.ts";
+
+const openTimeoutMs = 20_000;
+/** Names in one sandbox: bounds the kernel memory of empty files and the time of `state`. */
+const filesMax = 100_000;
+
+const probeLimits: SandboxLimits = { memoryBytesMax: 2 ** 28, diskBytesMax: 2 ** 20, processesMax: 16 };
+
+export interface GuestProviderOptions {
+  driver: GuestDriver;
+  /** Whose sandboxes they are (`clusterOf`). @default nobody's */
+  cluster?: string | undefined;
+  log: { debug: (fields: object, message: string) => void };
+}
+
+export class GuestProvider implements SandboxProvider {
+  readonly name: string;
+  readonly #options: GuestProviderOptions;
+  readonly #driver: GuestDriver;
+  readonly #open = new Map<string, Sandbox>();
+
+  constructor(options: GuestProviderOptions) {
+    this.#options = options;
+    this.#driver = options.driver;
+    this.name = options.driver.name;
+  }
+
+  async problems(): Promise<string[]> {
+    const missing = await this.#driver.missing();
+    if (missing.length > 0) return missing;
+    const never = new AbortController().signal;
+    try {
+      await using sandbox = await this.#start({ id: `probe-${process.pid}`, limits: probeLimits }, never);
+      await sandbox.state(never);
+      return [];
+    } catch (error) {
+      return [messageOf(error)];
+    }
+  }
+
+  async open(options: SandboxOptions, signal: AbortSignal): Promise<Sandbox> {
+    const missing = await this.#driver.missing();
+    if (missing.length > 0) throw unavailable(missing.join(" "));
+    await this.#open.get(options.id)?.close();
+    const startedAt = performance.now();
+    const sandbox = await this.#start(options, signal);
+    this.#open.set(options.id, sandbox);
+    const durationMs = performance.now() - startedAt;
+    this.#options.log.debug({ event: "sandbox.opened", sandboxId: options.id, durationMs }, "sandbox opened");
+    return sandbox;
+  }
+
+  async #start(options: SandboxOptions, signal: AbortSignal): Promise<Sandbox> {
+    signal.throwIfAborted();
+    const { id } = options;
+    const { cluster } = this.#options;
+    const name = cluster === undefined ? id : nameInCluster(id, cluster);
+    const channel = await this.#guest({ ...options, id: name }, signal);
+    const sandbox = new GuestSandbox({
+      id,
+      channel,
+      openAnother: (otherId, otherSignal) => this.open({ ...options, id: otherId }, otherSignal),
+      onClosed: () => {
+        if (this.#open.get(id) === sandbox) this.#open.delete(id);
+      },
+    });
+    try {
+      const { environment, files } = this.#driver.world(options);
+      const limits = { ...options.limits, filesMax };
+      const request = { op: "init", limits, environment, files } as const;
+      await channel.call({ request, reply: DoneReply, timeoutMs: openTimeoutMs, signal });
+      return sandbox;
+    } catch (error) {
+      await sandbox.close();
+      signal.throwIfAborted();
+      throw unavailable(this.#driver.explain(`${messageOf(error)} ${channel.complaint}`), error);
+    }
+  }
+
+  async #guest(options: SandboxOptions, signal: AbortSignal): Promise<GuestChannel> {
+    try {
+      return new GuestChannel(await this.#driver.start(options, signal));
+    } catch (error) {
+      signal.throwIfAborted();
+      throw unavailable(this.#driver.explain(messageOf(error)), error);
+    }
+  }
+}
+
+function unavailable(message: string, cause?: unknown): HindcastError {
+  return new HindcastError({ code: "SANDBOX_UNAVAILABLE", boundary: "sandbox", message, cause });
+}

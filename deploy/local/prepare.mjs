@@ -8,6 +8,9 @@ import { requireTools } from "./toolchain.mjs";
 const nodeMinimum = 20;
 
 /** Parts that a compiler builds, what they are made from, and what must be there afterwards. */
+/** Its own, because the guest is linked statically; as in rollout-agent/src/sandbox/bubblewrap.ts. */
+const guestTarget = `${process.arch === "arm64" ? "aarch64" : "x86_64"}-unknown-linux-gnu`;
+
 const nativeParts = [
   {
     name: "index-core",
@@ -23,8 +26,13 @@ const nativeParts = [
   },
   {
     name: "sandbox guest",
-    inputs: ["rollout-agent/guest/src", "rollout-agent/guest/Cargo.toml", "rollout-agent/guest/Cargo.lock"],
-    isBuilt: () => existsSync(join(root, "rollout-agent/guest/target/release/hindcast-guest")),
+    inputs: [
+      "rollout-agent/guest/src",
+      "rollout-agent/guest/.cargo/config.toml",
+      "rollout-agent/guest/Cargo.toml",
+      "rollout-agent/guest/Cargo.lock",
+    ],
+    isBuilt: () => existsSync(join(root, "rollout-agent/guest/target", guestTarget, "release/hindcast-guest")),
     build: () => runQuietly("guest", "cargo", ["build", "--release"], { cwd: join(root, "rollout-agent/guest") }),
   },
 ];

@@ -247,6 +247,25 @@ export const limits = {
   siteFileBytesMax: 32 * MiB,
   /** Standard input of one command. */
   sandboxInputBytesMax: 4 * MiB,
+  /** A pool of warm sandboxes: kinds kept, openings in a row that may fail, and openings of one agent altogether. */
+  sandboxShelvesMax: 16,
+  sandboxPoolFailuresMax: 3,
+  sandboxOpensPerSecondMax: 50,
+  sandboxOpensWaitingMax: 1_000,
+  /** Images: what all together may take on disk, and how long one waits for another process that builds the same. */
+  imageBytesMax: 40 * 1024 * MiB,
+  imageLockWaitMs: 30 * 60_000,
+  /** A daemon's answer, a machine's boot: beyond this the driver is not there. */
+  containerAnswerMs: 30_000,
+  machineBootMs: 60_000,
+  /** Whether KVM runs anything: hardware boots a machine in a second. */
+  machineProbeMs: 10_000,
+  /** Saved machines of one image: combinations of mounts and memory, about a hundred megabytes each. */
+  machineStatesMax: 12,
+  /** Mounts of one virtual machine, of whose eight devices the channel and the root take two. */
+  machineMountsMax: 6,
+  /** Disks made of host folders for virtual machines; the one used longest ago goes first. */
+  machineMountDisksMax: 32,
   /** Connections into one sandbox at a time, and what either end sends ahead of the other's reading. */
   sandboxConnectionsMax: 256,
   sandboxConnectionBytesAhead: 256 * 1024,

@@ -12,11 +12,12 @@ use crate::protocol::{
     Done, Event, Fault, FaultBody, FaultCode, Limits, Operation, Reply, Request,
 };
 use crate::session::Session;
+use crate::setup::World;
 use crate::state::StateTracker;
 use crate::sys::{self, Interest, ReadOnce, Reaped};
 use crate::tunnel::Tunnels;
 use crate::watch::Watch;
-use crate::{exec, files, setup, snapshot};
+use crate::{exec, files, machine, setup, snapshot};
 
 const READ_BYTES: usize = 64 * 1024;
 
@@ -34,18 +35,39 @@ pub struct Guest {
 
 struct Host {
     input: File,
-    output: File,
+    output: Patient,
     frames: FrameReader,
 }
 
+/// Waits where a write would not block because input and output are one descriptor.
+struct Patient(File);
+
+impl Write for Patient {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        loop {
+            match self.0.write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let (fd, read, write) = (self.0.as_raw_fd(), false, true);
+                    sys::wait_ready(&[Interest { fd, read, write }], None)?;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 /// Serves until the host closes the channel; then everything inside ends with this process.
-pub fn run(input: File, output: File) -> Result<(), Fault> {
+pub fn run(input: File, output: File, world: World) -> Result<(), Fault> {
     let failed = |error: io::Error| Fault::at("starting the guest", &error);
     sys::set_nonblocking(&input).map_err(failed)?;
     let signals = sys::child_signals().map_err(failed)?;
     let mut host = Host {
         input,
-        output,
+        output: Patient(output),
         frames: FrameReader::default(),
     };
     let Some((request, _)) = first_request(&mut host)? else {
@@ -55,6 +77,7 @@ pub fn run(input: File, output: File) -> Result<(), Fault> {
         limits,
         environment,
         files,
+        refresh,
     } = request.operation
     else {
         return Err(Fault::new(
@@ -62,8 +85,10 @@ pub fn run(input: File, output: File) -> Result<(), Fault> {
             "the first request must be init",
         ));
     };
-    let built = setup::build(&limits, &files)
-        .and_then(|()| setup::confine())
+    let built = refresh
+        .map_or(Ok(()), |it| machine::refresh(it.now_ms, &it.entropy))
+        .and_then(|()| setup::build(&limits, &files))
+        .and_then(|()| setup::confine(world))
         .map_err(|error| Fault::at("building the sandbox", &error));
     if let Err(fault) = built {
         return host.send::<Done>(request.id, Err(fault), &[]);
@@ -233,7 +258,9 @@ impl Guest {
             };
             let host = &mut self.host;
             self.tunnels
-                .handle(about, &payload, &mut |event, bytes| host.tell(0, event, bytes))
+                .handle(about, &payload, &mut |event, bytes| {
+                    host.tell(0, event, bytes)
+                })
                 .map_err(|error| Fault::at("serving a connection", &error))?;
         }
         Ok(None)

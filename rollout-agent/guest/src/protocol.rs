@@ -33,12 +33,31 @@ pub struct Exec {
 #[derive(Deserialize)]
 #[serde(tag = "op", rename_all = "kebab-case")]
 pub enum Tunnel {
-    Connect { connection: u64, port: u16 },
-    Data { connection: u64 },
+    Connect {
+        connection: u64,
+        port: u16,
+    },
+    Data {
+        connection: u64,
+    },
     /// The host sends no more.
-    Finish { connection: u64 },
-    Disconnect { connection: u64 },
-    Grant { connection: u64, bytes: u64 },
+    Finish {
+        connection: u64,
+    },
+    Disconnect {
+        connection: u64,
+    },
+    Grant {
+        connection: u64,
+        bytes: u64,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Refresh {
+    pub now_ms: u64,
+    pub entropy: Vec<u8>,
 }
 
 #[derive(Deserialize)]
@@ -49,6 +68,9 @@ pub enum Operation {
         limits: Limits,
         environment: Vec<(String, String)>,
         files: Vec<(String, String)>,
+        /// For a machine that may have been asleep, with 32 bytes that no other copy of it gets.
+        #[serde(default)]
+        refresh: Option<Refresh>,
     },
     Exec(Exec),
     /// Ends a running `exec`; has no reply of its own.
@@ -190,12 +212,24 @@ pub struct Reply<T: Serialize> {
 pub enum Event {
     /// The payload was printed by the command that runs.
     Output,
-    Opened { connection: u64 },
-    Refused { connection: u64, reason: String },
-    Data { connection: u64 },
-    Grant { connection: u64, bytes: u64 },
+    Opened {
+        connection: u64,
+    },
+    Refused {
+        connection: u64,
+        reason: String,
+    },
+    Data {
+        connection: u64,
+    },
+    Grant {
+        connection: u64,
+        bytes: u64,
+    },
     /// Nothing more comes from inside.
-    End { connection: u64 },
+    End {
+        connection: u64,
+    },
 }
 
 #[derive(Serialize)]

@@ -10,13 +10,20 @@ use crate::protocol::Limits;
 use crate::session::{EXCHANGE, EXCHANGE_BYTES, SAVE_PATH, SAVE_SCRIPT, WORKSPACE};
 use crate::{seccomp, sys};
 
+/// What has made the namespaces around this process.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum World {
+    Namespaces,
+    Container,
+    Machine,
+}
+
 pub const HOME: &str = "/home/agent";
 pub const TEMPORARY: &str = "/tmp";
 
 /// Where bubblewrap puts this binary; taken away once it runs.
 const BINARY: &str = "/.hindcast-guest";
-const STAGE: &str = "/.writable";
-const SAFE: libc::c_ulong = libc::MS_NOSUID | libc::MS_NODEV;
+pub const SAFE: libc::c_ulong = libc::MS_NOSUID | libc::MS_NODEV;
 
 /// Files of `/proc` that tell of the host, or of keys.
 const MASKED: &[&str] = &[
@@ -40,7 +47,8 @@ pub fn build(limits: &Limits, files: &[(String, String)]) -> io::Result<()> {
     sys::set_umask(0o022);
     write(SAVE_PATH, SAVE_SCRIPT)?;
     for (path, content) in files {
-        write(path, content)?;
+        write(path, content)
+            .map_err(|error| io::Error::new(error.kind(), format!("{path}: {error}")))?;
     }
     mount_writable(limits)?;
     fs::create_dir_all(EXCHANGE)?;
@@ -51,10 +59,16 @@ pub fn build(limits: &Limits, files: &[(String, String)]) -> io::Result<()> {
             sys::mount("/dev/null", path, "", libc::MS_BIND, "")?;
         }
     }
-    if Path::new(BINARY).exists() {
-        sys::detach(BINARY)?;
-        fs::remove_file(BINARY)?;
+    if Path::new("/sys/kernel").exists() {
+        sys::mount(
+            "none",
+            "/sys",
+            "tmpfs",
+            SAFE | libc::MS_RDONLY,
+            "size=4k,mode=0555",
+        )?;
     }
+    hide_binary()?;
     for path in ["/dev", "/"] {
         sys::mount(
             "",
@@ -67,39 +81,85 @@ pub fn build(limits: &Limits, files: &[(String, String)]) -> io::Result<()> {
     Ok(())
 }
 
+/// Gives an image at `root` what a read-only root must have already. Run while the image is built, on the host.
+pub fn seal(root: &str) -> io::Result<()> {
+    for path in [
+        WORKSPACE, HOME, TEMPORARY, EXCHANGE, "/proc", "/sys", "/dev",
+    ] {
+        fs::create_dir_all(format!("{root}{path}"))?;
+    }
+    write(&format!("{root}{SAVE_PATH}"), SAVE_SCRIPT)
+}
+
 /// Gives up every privilege, for itself and for all that it starts.
-pub fn confine() -> io::Result<()> {
+pub fn confine(world: World) -> io::Result<()> {
     sys::drop_capabilities()?;
     sys::hide_from_peers()?;
-    sys::die_with_parent()?;
+    // A container's parent is a runtime with many threads, of which any may end.
+    if world == World::Namespaces {
+        sys::die_with_parent()?;
+    }
     sys::install_seccomp(&seccomp::program())
 }
 
-/// One file system, so that its size bounds everything writable together.
+/// A container's runtime keeps its mount for itself: there it is covered, and elsewhere taken away.
+fn hide_binary() -> io::Result<()> {
+    if !Path::new(BINARY).exists() {
+        return Ok(());
+    }
+    if sys::detach(BINARY).is_ok() {
+        return fs::remove_file(BINARY);
+    }
+    sys::mount("/dev/null", BINARY, "", libc::MS_BIND, "")
+}
+
+/// One file system, so that its size bounds everything writable together. The workspace holds it until its own part
+/// covers it, because it is there also where the root takes no new names.
 fn mount_writable(limits: &Limits) -> io::Result<()> {
-    fs::create_dir(STAGE)?;
+    fs::create_dir_all(WORKSPACE)?;
     let size = format!(
         "size={},nr_inodes={},mode=0755",
         limits.disk_bytes_max, limits.files_max
     );
-    sys::mount("sandbox", STAGE, "tmpfs", SAFE, &size)?;
+    sys::mount("sandbox", WORKSPACE, "tmpfs", SAFE, &size)?;
     for (target, name, mode) in [
-        (WORKSPACE, "workspace", 0o755),
         (HOME, "home", 0o755),
         (TEMPORARY, "tmp", 0o1777),
+        (WORKSPACE, "workspace", 0o755),
     ] {
-        let source = format!("{STAGE}/{name}");
+        let source = format!("{WORKSPACE}/{name}");
         fs::create_dir(&source)?;
         fs::set_permissions(&source, fs::Permissions::from_mode(mode))?;
         fs::create_dir_all(target)?;
         sys::mount(&source, target, "", libc::MS_BIND, "")?;
         sys::mount("", target, "", libc::MS_REMOUNT | libc::MS_BIND | SAFE, "")?;
     }
-    sys::detach(STAGE)?;
-    fs::remove_dir(STAGE)
+    Ok(())
 }
 
+/// An image that was made for us has them already.
 fn write(path: &str, content: &str) -> io::Result<()> {
+    if fs::read(path).is_ok_and(|found| found == content.as_bytes()) {
+        return Ok(());
+    }
+    match write_anew(path, content) {
+        Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => cover(path, content),
+        result => result,
+    }
+}
+
+/// A container's runtime puts some files of its own into a root that takes none of ours.
+fn cover(path: &str, content: &str) -> io::Result<()> {
+    let made = format!("{WORKSPACE}/file");
+    sys::mount("file", WORKSPACE, "tmpfs", SAFE, "size=64k,nr_inodes=4")?;
+    fs::write(&made, content)?;
+    sys::mount(&made, path, "", libc::MS_BIND, "")?;
+    let read_only = libc::MS_REMOUNT | libc::MS_BIND | libc::MS_RDONLY | SAFE;
+    sys::mount("", path, "", read_only, "")?;
+    sys::detach(WORKSPACE)
+}
+
+fn write_anew(path: &str, content: &str) -> io::Result<()> {
     if let Some(parent) = Path::new(path).parent() {
         fs::create_dir_all(parent)?;
     }

@@ -6,6 +6,7 @@
 
 mod files;
 mod isolation;
+mod machine;
 mod processes;
 
 use std::ffi::{CString, OsStr};
@@ -14,6 +15,7 @@ use std::os::unix::ffi::OsStrExt;
 
 pub use files::*;
 pub use isolation::*;
+pub use machine::*;
 pub use processes::*;
 
 fn check(result: libc::c_int) -> io::Result<libc::c_int> {

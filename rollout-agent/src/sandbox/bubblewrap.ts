@@ -6,12 +6,14 @@ import { closeSync, existsSync, openSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { GuestProvider } from "./guest-provider.ts";
 import { type GuestDriver, type GuestTransport, type GuestWorld, processTransport } from "./guest-transport.ts";
-import type { SandboxOptions, SandboxProvider } from "./sandbox.ts";
+import type { ImageRef, SandboxOptions, SandboxProvider } from "./sandbox.ts";
 import { bubblewrapArguments, sandboxEnvironment, sandboxFiles } from "./sandbox-world.ts";
+
+const target = `${process.arch === "arm64" ? "aarch64" : "x86_64"}-unknown-linux-gnu`;
 
 /** Where `cargo build --release` in rollout-agent/guest puts the guest; the same from sources and from dist. */
 export const defaultGuestPath: string = fileURLToPath(
-  new URL("../../guest/target/release/hindcast-guest", import.meta.url),
+  new URL(`../../guest/target/${target}/release/hindcast-guest`, import.meta.url),
 );
 
 /**
@@ -27,6 +29,8 @@ export interface BubblewrapOptions {
   bwrapPath?: string;
   /** Node's own installation folder where it is outside /usr, see `findNodePrefix`; bound read-only as /opt/node. */
   nodePrefix?: string | null;
+  /** For sandboxes that ask for none. @default the host's own system */
+  image?: ImageRef;
   /** Whose sandboxes they are (`clusterOf`), as the command lines of their processes say. @default nobody's */
   cluster?: string;
   log: { debug: (fields: object, message: string) => void };
@@ -61,11 +65,11 @@ class BubblewrapDriver implements GuestDriver {
   }
 
   start(options: SandboxOptions): Promise<GuestTransport> {
-    const { guestPath, nodePrefix = null } = this.#options;
+    const { guestPath, nodePrefix = null, image = { kind: "host" } } = this.#options;
     // Opened anew for each sandbox: bubblewrap reads from the descriptor's position.
     const guest = openSync(guestPath, "r");
     try {
-      const child = spawn(this.#bwrapPath, bubblewrapArguments(options, nodePrefix), {
+      const child = spawn(this.#bwrapPath, bubblewrapArguments({ image, ...options }, nodePrefix), {
         stdio: ["pipe", "pipe", "pipe", guest],
         cwd: "/",
         env: {},

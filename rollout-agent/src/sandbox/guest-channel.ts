@@ -63,6 +63,8 @@ export class GuestChannel {
     transport.input.on("error", (error) => this.#lose(messageOf(error)));
     transport.output.on("error", (error) => this.#lose(messageOf(error)));
     transport.output.on("data", (chunk: Buffer) => this.#receive(chunk));
+    // A driver that has read the first words of it has paused it.
+    transport.output.resume();
   }
 
   /** What the isolation and the guest have said on their error streams. */
@@ -154,7 +156,7 @@ export class GuestChannel {
     });
     this.#transport.kill();
     this.#pending?.reject(this.#lost);
-    this.#tunnels.lose(this.#lost);
+    this.#tunnels.lose(this.#lost, this.#closing !== null);
     return this.#lost;
   }
 

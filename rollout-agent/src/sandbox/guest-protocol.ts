@@ -2,15 +2,11 @@
 // parsed and capped here before anybody reads it.
 import { Effect } from "@hindcast/shared";
 import { z } from "zod";
+import type { GuestWorld } from "./guest-transport.ts";
 import type { SandboxLimits } from "./sandbox.ts";
 
 export type GuestRequest =
-  | {
-      op: "init";
-      limits: SandboxLimits & { filesMax: number };
-      environment: readonly (readonly [name: string, value: string])[];
-      files: readonly (readonly [path: string, content: string])[];
-    }
+  | ({ op: "init"; limits: SandboxLimits & { filesMax: number } } & GuestWorld)
   | {
       op: "exec";
       timeoutMs: number;
@@ -44,7 +40,14 @@ const TunnelEvent = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("opened"), connection }),
   z.strictObject({ kind: z.literal("refused"), connection, reason: z.string().max(500) }),
   z.strictObject({ kind: z.literal("data"), connection }),
-  z.strictObject({ kind: z.literal("grant"), connection, bytes: z.int().positive().max(2 ** 30) }),
+  z.strictObject({
+    kind: z.literal("grant"),
+    connection,
+    bytes: z
+      .int()
+      .positive()
+      .max(2 ** 30),
+  }),
   /** Nothing more will come from inside. */
   z.strictObject({ kind: z.literal("end"), connection }),
 ]);

@@ -72,9 +72,8 @@ export class GuestProvider implements SandboxProvider {
       },
     });
     try {
-      const { environment, files } = this.#driver.world(options);
       const limits = { ...options.limits, filesMax };
-      const request = { op: "init", limits, environment, files } as const;
+      const request = { op: "init", limits, ...this.#driver.world(options) } as const;
       await channel.call({ request, reply: DoneReply, timeoutMs: openTimeoutMs, signal });
       return sandbox;
     } catch (error) {

@@ -43,6 +43,8 @@ export interface GuestWorld {
   environment: readonly (readonly [name: string, value: string])[];
   /** Made where they do not exist yet. */
   files: readonly (readonly [path: string, content: string])[];
+  /** For a machine that may have slept since it was booted, with bytes that no other copy of it gets. */
+  refresh?: { nowMs: number; entropy: readonly number[] };
 }
 
 /** The last words of a stream of errors. */
@@ -58,12 +60,15 @@ export class Complaint {
   }
 }
 
-/** A guest behind the standard input and output of a process of ours, which ends with it. */
-export function processTransport(child: ChildProcess): GuestTransport {
+/**
+ * A guest behind the standard input and output of a process of ours, which ends with it.
+ * @param console what else tells why it failed, beside the error stream
+ */
+export function processTransport(child: ChildProcess, console: Readable | null = null): GuestTransport {
   const { stdin, stdout, stderr } = child;
   if (stdin === null || stdout === null) throw new Error("a guest's process needs pipes");
   const complaint = new Complaint();
-  stderr?.on("data", (chunk: Buffer) => complaint.add(chunk));
+  for (const stream of [stderr, console]) stream?.on("data", (chunk: Buffer) => complaint.add(chunk));
   child.on("error", (error) => complaint.add(Buffer.from(`${error.message}\n`)));
   const ended = once(child, "close").then(
     ([code, signal]) => `it ended with ${signal === null ? `exit code ${String(code)}` : String(signal)}`,

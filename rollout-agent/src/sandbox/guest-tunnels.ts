@@ -55,10 +55,10 @@ export class GuestTunnels {
     else tunnel?.finish();
   }
 
-  /** The guest is gone, and every connection with it. */
-  lose(error: HindcastError): void {
+  /** The guest is gone, and every connection with it; with an error unless it was closed on purpose. */
+  lose(error: HindcastError, isClosed: boolean): void {
     for (const { reject } of this.#opening.values()) reject(error);
-    for (const tunnel of this.#open.values()) tunnel.destroy(error);
+    for (const tunnel of this.#open.values()) tunnel.destroy(isClosed ? undefined : error);
     this.#opening.clear();
     this.#open.clear();
   }

@@ -56,7 +56,7 @@ struct CapData {
 /// Keeps `CAP_DAC_OVERRIDE` in this process alone, so that files of mode 000 can be hashed and archived. The ambient,
 /// inheritable and bounding sets become empty: no program started from here can hold any capability.
 pub fn drop_capabilities() -> io::Result<()> {
-    // SAFETY: prctl with integer arguments; capset reads two structures of the layout that version 3 prescribes.
+    // SAFETY: prctl with integer arguments.
     unsafe {
         check(libc::prctl(
             libc::PR_CAP_AMBIENT,
@@ -75,23 +75,27 @@ pub fn drop_capabilities() -> io::Result<()> {
                 return Err(error);
             }
         }
-        let header = CapHeader {
-            version: CAP_VERSION_3,
-            pid: 0,
-        };
-        let keep = 1 << CAP_DAC_OVERRIDE;
-        let data = [
-            CapData {
-                effective: keep,
-                permitted: keep,
-                inheritable: 0,
-            },
-            CapData::default(),
-        ];
-        if libc::syscall(libc::SYS_capset, &raw const header, data.as_ptr()) < 0 {
-            return Err(io::Error::last_os_error());
-        }
+        set_capabilities(1 << CAP_DAC_OVERRIDE)?;
         check(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))?;
+    }
+    Ok(())
+}
+
+/// Effective and permitted become these of the first 32; nothing is inheritable.
+pub fn set_capabilities(kept: u32) -> io::Result<()> {
+    let header = CapHeader {
+        version: CAP_VERSION_3,
+        pid: 0,
+    };
+    let first = CapData {
+        effective: kept,
+        permitted: kept,
+        inheritable: 0,
+    };
+    let data = [first, CapData::default()];
+    // SAFETY: capset reads two structures of the layout that version 3 prescribes.
+    if unsafe { libc::syscall(libc::SYS_capset, &raw const header, data.as_ptr()) } < 0 {
+        return Err(io::Error::last_os_error());
     }
     Ok(())
 }

@@ -133,7 +133,7 @@ impl Interest {
         }
     }
 
-    fn polled(self) -> libc::pollfd {
+    pub(super) fn polled(self) -> libc::pollfd {
         let events =
             if self.read { libc::POLLIN } else { 0 } | if self.write { libc::POLLOUT } else { 0 };
         libc::pollfd {

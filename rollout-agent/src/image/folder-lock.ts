@@ -1,0 +1,81 @@
+// A lock between processes of one machine: a folder that only one of them can make. One whose owner has died is free.
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { HindcastError, limits } from "@hindcast/shared";
+import { pause } from "@hindcast/shared/node";
+
+const lookEveryMs = 50;
+
+/** Says whether a process is the one that wrote its mark, and not another with the same number. */
+export async function processMark(pid: number): Promise<string | null> {
+  try {
+    // Field 22 is the start time; the name in parentheses may hold anything.
+    const stat = await readFile(`/proc/${pid}/stat`, "utf8");
+    return `${pid} ${stat.slice(stat.lastIndexOf(")")).split(" ")[20] ?? ""}`;
+  } catch {
+    // It is gone.
+    return null;
+  }
+}
+
+export async function isAlive(mark: string): Promise<boolean> {
+  return (await processMark(Number(mark.split(" ")[0]))) === mark;
+}
+
+/** @throws ENVIRONMENT_UNAVAILABLE when another process holds it for longer than `waitMs`; the signal's reason. */
+export async function withFolderLock<T>(
+  path: string,
+  work: () => Promise<T>,
+  { signal, waitMs = limits.imageLockWaitMs }: { signal: AbortSignal; waitMs?: number },
+): Promise<T> {
+  const deadline = performance.now() + waitMs;
+  while (!(await take(path))) {
+    signal.throwIfAborted();
+    if (performance.now() > deadline) throw held(path, waitMs);
+    await pause(lookEveryMs, signal);
+  }
+  try {
+    return await work();
+  } finally {
+    await rm(path, { recursive: true, force: true });
+  }
+}
+
+async function take(path: string): Promise<boolean> {
+  const owner = join(path, "owner");
+  try {
+    await mkdir(path);
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+    const mark = await readFile(owner, "utf8").catch(() => null);
+    // Without a mark its owner is about to write it, or died just then; the caller's patience decides that.
+    if (mark !== null && !(await isAlive(mark))) await clear(path, mark);
+    return false;
+  }
+  await writeFile(owner, (await processMark(process.pid)) ?? String(process.pid));
+  return true;
+}
+
+/** Of several that find a lock without its owner, one moves it away; who finds another's fresh one there puts it back. */
+async function clear(path: string, mark: string): Promise<void> {
+  const aside = `${path}.${process.pid}`;
+  try {
+    await rename(path, aside);
+  } catch {
+    // Somebody else was first.
+    return;
+  }
+  if ((await readFile(join(aside, "owner"), "utf8").catch(() => "")) === mark) {
+    await rm(aside, { recursive: true, force: true });
+  } else {
+    await rename(aside, path);
+  }
+}
+
+function held(path: string, waitMs: number): HindcastError {
+  return new HindcastError({
+    code: "ENVIRONMENT_UNAVAILABLE",
+    boundary: "environment",
+    message: `${path} has been held by another process for more than ${waitMs} ms; remove the folder if none is running`,
+  });
+}

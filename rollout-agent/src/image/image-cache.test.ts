@@ -1,0 +1,147 @@
+// Requirements: 6.1.images, 6.1.cache
+import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { derivedForm, ImageCache } from "./image-cache.ts";
+import { ImageRecipe, recipeHash } from "./recipe.ts";
+
+const never = new AbortController().signal;
+const KiB = 1024;
+let folder = "";
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "hindcast-images-"));
+});
+
+afterEach(() => rm(folder, { recursive: true }));
+
+const recipe = (name: string): ImageRecipe => ImageRecipe.parse({ name, suite: "bookworm" });
+
+/** Each image is 100 KiB. */
+function aCache(options: { bytesMax?: number; failing?: boolean } = {}): { images: ImageCache; built: string[] } {
+  const built: string[] = [];
+  const images = new ImageCache({
+    folder,
+    bytesMax: options.bytesMax ?? Number.MAX_SAFE_INTEGER,
+    build: async ({ name }, root) => {
+      built.push(name);
+      await writeFile(join(root, "content"), Buffer.alloc(100 * KiB, name));
+      await delay(20);
+      if (options.failing === true) throw new Error("no such package");
+    },
+    log: { info: () => {} },
+  });
+  return { images, built };
+}
+
+describe("the image cache", () => {
+  it("builds an image once, however many ask at a time and whoever asks later", async () => {
+    const [one, other] = [aCache(), aCache()];
+    const held = await Promise.all([one, other, one].map(({ images }) => images.acquire(recipe("a"), never)));
+    expect([...one.built, ...other.built]).toEqual(["a"]);
+    expect(new Set(held.map(({ ref }) => ref.path)).size).toBe(1);
+    expect(await readFile(join(held[0]?.ref.path ?? "", "content"))).toHaveLength(100 * KiB);
+    await using again = await other.images.acquire(recipe("a"), never);
+    expect(again.ref).toEqual({
+      kind: "root",
+      path: join(folder, recipeHash(recipe("a")), "root"),
+      hash: expect.any(String),
+    });
+  });
+
+  it("publishes nothing of a build that fails, and builds anew after it", async () => {
+    const broken = aCache({ failing: true });
+    await expect(broken.images.acquire(recipe("a"), never)).rejects.toThrow("no such package");
+    expect(await broken.images.has(recipe("a"))).toBe(false);
+    expect(await readdir(folder)).toEqual([]);
+    await using held = await aCache().images.acquire(recipe("a"), never);
+    expect(existsSync(join(held.ref.path, "content"))).toBe(true);
+  });
+
+  it("builds over what a dead process has left, and takes over its lock", async () => {
+    const hash = recipeHash(recipe("a"));
+    const dead = Number(execFileSync("sh", ["-c", "echo $$"], { encoding: "utf8" }));
+    await mkdir(join(folder, `${hash}.draft/root`), { recursive: true });
+    await writeFile(join(folder, `${hash}.draft/root/half`), "x");
+    for (const lock of [`${hash}.building`, "lock"]) {
+      await mkdir(join(folder, lock));
+      await writeFile(join(folder, lock, "owner"), `${dead} 1`);
+    }
+    await using held = await aCache().images.acquire(recipe("a"), never);
+    expect(await readdir(held.ref.path)).toEqual(["content"]);
+  });
+
+  it("evicts what was used longest ago once the budget is exceeded, and never what is used", async () => {
+    const { images, built } = aCache({ bytesMax: 300 * KiB });
+    await using used = await images.acquire(recipe("a"), never);
+    for (const name of ["b", "c", "d"]) {
+      await (await images.acquire(recipe(name), never))[Symbol.asyncDispose]();
+      await delay(15);
+    }
+    const left = await images.list();
+    expect(left.map(({ name, isUsed }) => [name, isUsed])).toEqual([
+      ["d", false],
+      ["a", true],
+    ]);
+    expect(existsSync(join(used.ref.path, "content"))).toBe(true);
+    await (await images.acquire(recipe("b"), never))[Symbol.asyncDispose]();
+    expect(built).toEqual(["a", "b", "c", "d", "b"]);
+    expect((await readdir(folder)).filter((name) => !/^[0-9a-f]{64}$/.test(name))).toEqual([]);
+  });
+
+  it("keeps an image in use even alone above the budget, and lets it go when its user has died", async () => {
+    const { images } = aCache({ bytesMax: KiB });
+    const held = await images.acquire(recipe("a"), never);
+    expect(await images.evict(never)).toEqual([]);
+    await held[Symbol.asyncDispose]();
+    const dead = Number(execFileSync("sh", ["-c", "echo $$"], { encoding: "utf8" }));
+    await writeFile(join(held.ref.path, "../users/left"), `${dead} 1`);
+    expect(await images.evict(never)).toEqual([held.ref.hash]);
+  });
+
+  it("makes a driver's form of an image once, beside it", async () => {
+    await using held = await aCache().images.acquire(recipe("a"), never);
+    let made = 0;
+    const make = async (path: string): Promise<void> => {
+      made += 1;
+      await delay(10);
+      await writeFile(path, "disk");
+    };
+    const paths = await Promise.all([1, 2, 3].map(() => derivedForm(held.ref, "disk", make, never)));
+    expect(made).toBe(1);
+    expect(await readFile(paths[2] ?? "", "utf8")).toBe("disk");
+  });
+});
+
+describe("a recipe", () => {
+  it("has the same hash in any order of its packages, and another for any other content", () => {
+    const of = (more: object): string => recipeHash(ImageRecipe.parse({ name: "x", suite: "bookworm", ...more }));
+    expect(of({ packages: ["git", "less"] })).toBe(of({ packages: ["less", "git"] }));
+    const kinds = [
+      {},
+      { packages: ["git"] },
+      { pip: ["git"] },
+      { npm: ["git"] },
+      { run: ["git"] },
+      { suite: "trixie" },
+    ];
+    const hashes = [...kinds, { files: [{ path: "/a", content: "" }] }, { run: ["a", "b"] }, { run: ["b", "a"] }].map(
+      of,
+    );
+    expect(new Set(hashes).size).toBe(hashes.length);
+  });
+
+  it.each([
+    ["a name with a slash", { name: "../x" }],
+    ["a package that is an option", { packages: ["--allow-unauthenticated"] }],
+    ["a package with a quote", { pip: ["x'; rm -rf /"] }],
+    ["a file outside the image", { files: [{ path: "/../etc/passwd", content: "" }] }],
+    ["a field that does not exist", { package: ["git"] }],
+  ])("is refused with %s", (_, more) => {
+    expect(ImageRecipe.safeParse({ name: "x", suite: "bookworm", ...more }).success).toBe(false);
+  });
+});

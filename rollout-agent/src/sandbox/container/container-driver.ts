@@ -1,0 +1,225 @@
+// Sandboxes as containers, through the Docker API. Images are imported from the image cache and never pulled.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, realpathSync } from "node:fs";
+import { HindcastError, limits, messageOf } from "@hindcast/shared";
+import { Complaint, type GuestDriver, type GuestTransport, type GuestWorld } from "../guest-transport.ts";
+import { GuestProvider } from "../guest-provider.ts";
+import { sandboxEnvironment, sandboxFiles } from "../sandbox-world.ts";
+import type { ImageRef, SandboxOptions, SandboxProvider } from "../sandbox.ts";
+import { containerName, containerSettings, nameLabel } from "./container-settings.ts";
+import { DockerEngine } from "./docker-engine.ts";
+import { StandardStreams } from "./standard-streams.ts";
+
+const repository = "hindcast-image";
+const defaultSocket = "/var/run/docker.sock";
+
+export interface ContainerDriverOptions {
+  /** Of the daemon. @default "/var/run/docker.sock" */
+  socketPath?: string;
+  guestPath: string;
+  /** A runtime that the daemon knows: runc, runsc (gVisor), kata. @default the daemon's own */
+  runtime?: string | null;
+  /** For sandboxes that ask for none. */
+  image: ImageRef & { kind: "root" };
+  /** Whose sandboxes they are (`clusterOf`). @default nobody's */
+  cluster?: string;
+  log: { debug: (fields: object, message: string) => void };
+}
+
+export function createContainers(options: ContainerDriverOptions): SandboxProvider {
+  const { cluster, log } = options;
+  return new GuestProvider({ driver: new ContainerDriver(options), cluster, log });
+}
+
+/** What keeps this machine from running containers, with the remedy; starts nothing. */
+export function containersMissing(options: Omit<ContainerDriverOptions, "image" | "log">): Promise<string[]> {
+  return missing(options, new DockerEngine(options.socketPath ?? defaultSocket)).then(({ problems }) => problems);
+}
+
+interface EngineInfo {
+  Runtimes?: Record<string, unknown>;
+  SecurityOptions?: string[];
+}
+
+class ContainerDriver implements GuestDriver {
+  readonly name = "container";
+  readonly #options: ContainerDriverOptions;
+  readonly #engine: DockerEngine;
+  readonly #imports = new Map<string, Promise<string>>();
+  #hasAppArmor: boolean | null = null;
+
+  constructor(options: ContainerDriverOptions) {
+    this.#options = options;
+    this.#engine = new DockerEngine(options.socketPath ?? defaultSocket);
+  }
+
+  /** The daemon is asked until it is well; one that goes away later is told by the start that fails. */
+  async missing(): Promise<string[]> {
+    if (this.#hasAppArmor !== null) return [];
+    const { problems, hasAppArmor } = await missing(this.#options, this.#engine);
+    if (problems.length === 0) this.#hasAppArmor = hasAppArmor;
+    return problems;
+  }
+
+  async start(options: SandboxOptions, signal: AbortSignal): Promise<GuestTransport> {
+    const { guestPath, runtime = null } = this.#options;
+    const { id: name, limits: sandboxLimits, image = this.#options.image, mounts = [] } = options;
+    const settings = containerSettings({
+      name,
+      image: await this.#imported(image, signal),
+      guestPath: realpathSync(guestPath),
+      limits: sandboxLimits,
+      mounts,
+      runtime,
+      hasAppArmor: this.#hasAppArmor ?? false,
+    });
+    const container = await this.#create(containerName(name), settings, signal);
+    try {
+      return await this.#attach(container, signal);
+    } catch (error) {
+      await this.#remove(container);
+      throw error;
+    }
+  }
+
+  world(): GuestWorld {
+    return { environment: sandboxEnvironment(null), files: sandboxFiles };
+  }
+
+  explain(complaint: string): string {
+    if (/entering the container: Operation not permitted/.test(complaint)) {
+      return (
+        `The container may not make a user namespace (${complaint.trim()}): allow them on the host with ` +
+        `"sysctl kernel.unprivileged_userns_clone=1 user.max_user_namespaces=10000" (whichever exists).`
+      );
+    }
+    return `A container could not be opened: ${complaint.trim()}`;
+  }
+
+  /** A name in use is what a dead process of ours has left. */
+  async #create(name: string, settings: object, signal: AbortSignal): Promise<string> {
+    const path = `/containers/create?name=${name}`;
+    const first = await this.#engine.call("POST", path, { body: settings, allowed: [409], signal });
+    if (first.status === 409) {
+      await this.#remove(name);
+      await this.#engine.call("POST", path, { body: settings, signal });
+    }
+    return name;
+  }
+
+  async #attach(container: string, signal: AbortSignal): Promise<GuestTransport> {
+    const complaint = new Complaint();
+    const socket = await this.#engine.attach(container, signal);
+    socket.on("error", (error) => complaint.add(Buffer.from(`${error.message}\n`)));
+    const removed = this.#engine.call("POST", `/containers/${container}/wait?condition=removed`, { timeoutMs: null });
+    const ended = removed.then(
+      ({ body }) => `the container ended: ${body.trim()}`,
+      (error: unknown) => messageOf(error),
+    );
+    const output = socket.pipe(new StandardStreams((chunk) => complaint.add(chunk)));
+    await this.#engine.call("POST", `/containers/${container}/start`, { signal });
+    const kill = (): void => void this.#remove(container);
+    return { input: socket, output, ended, complaint: () => complaint.text, kill };
+  }
+
+  async #remove(container: string): Promise<void> {
+    // 409: it is being removed already.
+    await this.#engine
+      .call("DELETE", `/containers/${container}?force=true&v=true`, { allowed: [404, 409] })
+      .catch((error: unknown) => {
+        const fields = { event: "sandbox.not-removed", container, err: error };
+        this.#options.log.debug(fields, messageOf(error));
+      });
+  }
+
+  #imported(image: ImageRef, signal: AbortSignal): Promise<string> {
+    if (image.kind === "host") {
+      throw new HindcastError({
+        code: "SANDBOX_UNAVAILABLE",
+        boundary: "sandbox",
+        message: "a container cannot show the host's own system: give it an image (hindcast image build)",
+      });
+    }
+    let importing = this.#imports.get(image.hash);
+    if (importing === undefined) {
+      importing = this.#import(image, signal).catch((error: unknown) => {
+        this.#imports.delete(image.hash);
+        throw error;
+      });
+      this.#imports.set(image.hash, importing);
+    }
+    return importing;
+  }
+
+  async #import({ path, hash }: ImageRef & { kind: "root" }, signal: AbortSignal): Promise<string> {
+    const tag = hash.slice(0, 32);
+    const reference = `${repository}:${tag}`;
+    const found = await this.#engine.call("GET", `/images/${reference}/json`, { allowed: [404] });
+    if (found.status !== 404) return reference;
+    const tar = spawn("tar", ["--numeric-owner", "--one-file-system", "-C", path, "-c", "."], {
+      stdio: ["ignore", "pipe", "ignore"],
+      signal,
+    });
+    const packed = once(tar, "close");
+    // Under a name that nobody asks for until it is whole.
+    const draft = `fromSrc=-&repo=${repository}&tag=${tag}-draft`;
+    const body = tar.stdout;
+    await this.#engine.call("POST", `/images/create?${draft}`, { body, timeoutMs: limits.imageLockWaitMs });
+    const [code] = await packed;
+    if (code !== 0) throw new Error(`${path} could not be packed: tar ended with ${String(code)}`);
+    await this.#engine.call("POST", `/images/${reference}-draft/tag?repo=${repository}&tag=${tag}`);
+    await this.#engine.call("DELETE", `/images/${reference}-draft`, { allowed: [404] });
+    return reference;
+  }
+}
+
+async function missing(
+  { guestPath, runtime = null }: Pick<ContainerDriverOptions, "guestPath" | "runtime">,
+  engine: DockerEngine,
+): Promise<{ problems: string[]; hasAppArmor: boolean }> {
+  const lacking = (problem: string): { problems: string[]; hasAppArmor: boolean } => {
+    return { problems: [problem], hasAppArmor: false };
+  };
+  const { socketPath } = engine;
+  if (!existsSync(guestPath)) {
+    return lacking(`${guestPath} is missing: run "cargo build --release" in rollout-agent/guest.`);
+  }
+  if (!existsSync(socketPath)) {
+    return lacking(`${socketPath} is missing: install and start Docker (Debian: apt-get install docker.io).`);
+  }
+  try {
+    const info = await engine.get<EngineInfo>("/info");
+    if (runtime !== null && info.Runtimes?.[runtime] === undefined) {
+      const known = Object.keys(info.Runtimes ?? {}).join(", ");
+      return lacking(
+        `Docker at ${socketPath} knows no runtime "${runtime}" (it has: ${known}): add it to daemon.json.`,
+      );
+    }
+    return { problems: [], hasAppArmor: info.SecurityOptions?.some((each) => each.includes("apparmor")) ?? false };
+  } catch (error) {
+    return lacking(`Docker does not answer: ${messageOf(error)}`);
+  }
+}
+
+export interface FoundContainer {
+  /** The sandbox's name with its cluster. */
+  name: string;
+  end: () => Promise<void>;
+}
+
+/** Every sandbox that the daemon has, whoever started it: for the reaper. */
+export async function findContainers(socketPath: string): Promise<FoundContainer[]> {
+  if (!existsSync(socketPath)) return [];
+  const engine = new DockerEngine(socketPath);
+  const filters = encodeURIComponent(JSON.stringify({ label: [nameLabel] }));
+  const found = await engine.get<{ Id: string; Labels: Record<string, string> }[]>(
+    `/containers/json?all=true&filters=${filters}`,
+  );
+  return found.map(({ Id, Labels }) => ({
+    name: Labels[nameLabel] ?? "",
+    end: async () => {
+      await engine.call("DELETE", `/containers/${Id}?force=true&v=true`, { allowed: [404, 409] });
+    },
+  }));
+}

@@ -1,16 +1,54 @@
-// Run by `hindcast doctor`: what keeps this machine from opening sandboxes, as a JSON array of sentences on standard
-// output. A process of its own, because only the agent knows its sandboxes.
-import { createLogger, readConfig, workerVariables } from "@hindcast/shared/node";
+// Run by `hindcast doctor`: what keeps this machine from opening sandboxes, as JSON on standard output. A process of its
+// own, because only the agent knows its sandboxes. The chosen driver opens one; the others only tell what they lack.
+import { messageOf } from "@hindcast/shared";
+import { createLogger, readConfig } from "@hindcast/shared/node";
+import { builderProblems } from "./image/build-root.ts";
+import { imageFolder, defaultRecipe, imagesOfMachine, readRecipe } from "./image/images-of-machine.ts";
 import { createBubblewrap, defaultGuestPath } from "./sandbox/bubblewrap.ts";
+import { containersMissing } from "./sandbox/container/container-driver.ts";
+import { createSandboxes, sandboxSettings, type SandboxSettings } from "./sandbox/create-sandboxes.ts";
 import { findNodePrefix } from "./sandbox/find-node-prefix.ts";
+import { machinesMissing } from "./sandbox/machine/machine-driver.ts";
 
-const { guestPath, searchPath } = readConfig({
-  guestPath: workerVariables.guestPath,
-  searchPath: workerVariables.searchPath,
-});
-const sandboxes = createBubblewrap({
-  guestPath: guestPath ?? defaultGuestPath,
-  nodePrefix: findNodePrefix(searchPath),
-  log: createLogger({ name: "doctor", level: "silent" }),
-});
-process.stdout.write(`${JSON.stringify(await sandboxes.problems())}\n`);
+const settings = readConfig(sandboxSettings);
+const log = createLogger({ name: "doctor", level: "silent" });
+const never = new AbortController().signal;
+const guestPath = settings.guestPath ?? defaultGuestPath;
+const driver = settings.sandboxDriver;
+
+const lacks = {
+  bubblewrap: () => createBubblewrap({ guestPath, nodePrefix: findNodePrefix(settings.searchPath), log }).problems(),
+  container: () =>
+    containersMissing({ guestPath, runtime: settings.sandboxRuntime, socketPath: settings.sandboxDockerSocket }),
+  vm: () => machinesMissing({ guestPath, folder: imageFolder(settings) }),
+} as const;
+
+const others = await Promise.all(
+  Object.entries(lacks)
+    .filter(([name]) => name !== driver)
+    .map(async ([name, missing]) => [name, await missing()] as const),
+);
+process.stdout.write(
+  `${JSON.stringify({ driver, problems: await problemsOf(settings), others: Object.fromEntries(others) })}\n`,
+);
+
+async function problemsOf(chosen: SandboxSettings): Promise<string[]> {
+  try {
+    const missing = await lacks[driver]();
+    if (missing.length > 0) return missing;
+    const unbuilt = await unbuiltImage(chosen);
+    if (unbuilt !== null) return [unbuilt, ...builderProblems(chosen)];
+    await using opened = await createSandboxes(chosen, { owner: "doctor", log }, never);
+    return await opened.sandboxes.problems();
+  } catch (error) {
+    return [messageOf(error)];
+  }
+}
+
+/** Building takes minutes, so it is not for a check to do. */
+async function unbuiltImage(chosen: SandboxSettings): Promise<string | null> {
+  if (driver === "bubblewrap" && chosen.sandboxRecipe === null) return null;
+  const recipe = chosen.sandboxRecipe === null ? defaultRecipe : await readRecipe(chosen.sandboxRecipe);
+  if (await imagesOfMachine(chosen, { guestPath, log }).has(recipe)) return null;
+  return `the image "${recipe.name}" is not built: run "hindcast image build" (a rollout agent builds it at its start, too)`;
+}

@@ -18,8 +18,9 @@ import type { EnvironmentProvider } from "./environment/environment.ts";
 import { createEnvironmentProvider } from "./environment/index.ts";
 import { noWorlds, readWorldsFile } from "./environment/plug-in/world-configuration.ts";
 import { AgentMetrics } from "./metrics.ts";
-import { createBubblewrap, defaultGuestPath } from "./sandbox/bubblewrap.ts";
-import { findNodePrefix } from "./sandbox/find-node-prefix.ts";
+import { defaultGuestPath } from "./sandbox/bubblewrap.ts";
+import { findContainers } from "./sandbox/container/container-driver.ts";
+import { createSandboxes, sandboxSettings } from "./sandbox/create-sandboxes.ts";
 import { clusterOf } from "./sandbox/sandbox-name.ts";
 import { reapSandboxes } from "./sandbox/sandbox-reaper.ts";
 import { announce } from "./worker/announcement.ts";
@@ -28,7 +29,7 @@ import { RolloutHandler } from "./worker/rollout-handler.ts";
 import { TaskDispatcher } from "./worker/task-dispatcher.ts";
 import { WorkerControl } from "./worker/worker-control.ts";
 
-await runService("rollout-agent", { ...workerVariables, ...modelVariables }, async (service) => {
+await runService("rollout-agent", { ...workerVariables, ...sandboxSettings, ...modelVariables }, async (service) => {
   const { config, shutdown, registry, bus } = service;
   const { pool } = config;
   const workerId = config.workerId ?? (deriveId("w", hostname(), process.pid) as WorkerId);
@@ -37,12 +38,10 @@ await runService("rollout-agent", { ...workerVariables, ...modelVariables }, asy
   metrics.slots.set(config.slots);
 
   const cluster = clusterOf(config.natsUrl);
-  const sandboxes = createBubblewrap({
-    guestPath: config.guestPath ?? defaultGuestPath,
-    nodePrefix: findNodePrefix(config.searchPath),
-    cluster,
-    log: logger,
-  });
+  const { draining, aborted } = shutdown;
+  const opened = await createSandboxes(config, { cluster, owner: workerId, log: logger }, draining);
+  shutdown.defer("sandboxes", () => opened[Symbol.asyncDispose]());
+  const { sandboxes } = opened;
   const worlds = config.worldsFile === null ? noWorlds : readWorldsFile(config.worldsFile);
   const browsers = {
     chromiumPath: config.chromiumPath,
@@ -55,7 +54,6 @@ await runService("rollout-agent", { ...workerVariables, ...modelVariables }, asy
   for (const problem of await environments("external").problems()) logger.warn({ event: "world.problem" }, problem);
   const problems = await sandboxes.problems();
   if (problems.length > 0) throw unavailable(problems);
-  const { draining, aborted } = shutdown;
   const cancellations = new Cancellations();
   cancellations
     .follow(bus.records("CAMPAIGNS", CampaignRecord), draining)
@@ -73,6 +71,7 @@ await runService("rollout-agent", { ...workerVariables, ...modelVariables }, asy
       isOver: (campaign) => cancellations.signalFor(campaign).aborted,
       logger,
       onReaped: () => metrics.sandboxesReaped.inc(),
+      containers: () => (config.sandboxDriver === "container" ? findContainers(config.sandboxDockerSocket) : []),
     },
     draining,
   );

@@ -1,4 +1,4 @@
-// Requirements: 3.12.cli, 3.12.config, 3.bad.config, 3.bad.documents, 3.5.refuses
+// Requirements: 3.12.cli, 3.12.config, 3.bad.config, 3.bad.documents, 3.5.refuses, 6.5.configuration
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -26,6 +26,7 @@ describe("hindcast", () => {
       "search",
       "export",
       "gc",
+      "image",
       "forget",
       "dead-letters",
     ]) {
@@ -184,6 +185,24 @@ describe("hindcast doctor", () => {
     expect(findings).toContainEqual({ what: "sandbox", state: "good", detail: expect.stringContaining("opened") });
     expect(findings.filter(({ state }) => state === "missing")).toEqual([]);
     expect(result.code).toBe(0);
+  });
+
+  it.each([
+    ["container", { HINDCAST_SANDBOX_DOCKER_SOCKET: "/nonexistent/docker.sock" }, "apt-get install docker.io"],
+    [
+      "vm",
+      { HINDCAST_SANDBOX_IMAGE_FOLDER: "/nonexistent/images", HINDCAST_GUEST_PATH: "/nonexistent/guest" },
+      "cargo",
+    ],
+  ])("names what the chosen driver lacks and exits 1: %s", async (driver, variables, remedy) => {
+    using folder = aFolder();
+    const env = { ...variables, HINDCAST_SANDBOX_DRIVER: driver };
+    const { code, stdout } = await hindcast(["--json", "doctor"], { cwd: folder.path, env });
+    expect(code).toBe(1);
+    const findings = JSON.parse(stdout.trim().split("\n").at(-1) ?? "").findings as { what: string; detail: string }[];
+    const chosen = findings.find(({ what }) => what === `sandbox (${driver})`);
+    expect(chosen).toMatchObject({ state: "missing", detail: expect.stringContaining(remedy) });
+    expect(findings.find(({ what }) => what === "other sandboxes")?.detail).toContain("bubblewrap:");
   });
 
   it("names the package and exits 1 where bubblewrap is missing", async () => {

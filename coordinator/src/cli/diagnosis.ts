@@ -15,6 +15,7 @@ import { findNatsServer } from "../local/nats-binary.ts";
 import { formatBytes } from "../report/format.ts";
 import { redactedKeys } from "./config.ts";
 import type { CommandContext } from "./command-context.ts";
+import { sandboxEnvironment } from "./session.ts";
 
 export interface Finding {
   what: string;
@@ -39,8 +40,12 @@ export async function diagnose(context: CommandContext): Promise<Finding[]> {
       remedy: "needed to build, not to run; install Rust from https://rustup.rs",
     }),
     natsServer(context),
-    program("bwrap", ["--version"], { state: "missing", remedy: "install the package bubblewrap" }),
+    program("bwrap", ["--version"], {
+      state: context.loaded.config.sandbox.driver === "container" ? "advice" : "missing",
+      remedy: "install the package bubblewrap",
+    }),
     sandbox(context),
+    otherSandboxes(context),
     nativeCore(),
     program("git", ["--version"], {
       state: "advice",
@@ -89,15 +94,11 @@ async function natsServer({ env, loaded }: CommandContext): Promise<Finding> {
 }
 
 /** The agent answers for its sandbox, in a process of its own as always. */
-async function sandbox({ env }: CommandContext): Promise<Finding> {
-  const what = "sandbox";
+async function sandbox(context: CommandContext): Promise<Finding> {
+  const { driver } = context.loaded.config.sandbox;
+  const what = driver === "bubblewrap" ? "sandbox" : `sandbox (${driver})`;
   try {
-    const { stdout } = await run(process.execPath, ["--conditions=source", join(root, "rollout-agent/src/doctor.ts")], {
-      timeout: probeTimeoutMs,
-      // Only what it reads: it would refuse settings that are the command line's own.
-      env: Object.fromEntries(["PATH", "HINDCAST_GUEST_PATH"].map((name) => [name, env[name]])),
-    });
-    const problems = JSON.parse(stdout) as string[];
+    const { problems } = await sandboxReport(context);
     if (problems.length > 0) return { what, state: "missing", detail: problems.join(" ") };
     return { what, state: "good", detail: "one was opened, ran a command and was removed" };
   } catch (error) {
@@ -126,6 +127,42 @@ async function worlds({ env }: CommandContext): Promise<Finding[]> {
     const why = /^.*Error: (.*)$/m.exec(stderr ?? "")?.[1] ?? messageOf(error);
     return [{ what: "worlds", state: "advice", detail: why }];
   }
+}
+
+/** What the drivers that are not chosen would need. */
+async function otherSandboxes(context: CommandContext): Promise<Finding> {
+  const what = "other sandboxes";
+  try {
+    const entries = Object.entries((await sandboxReport(context)).others);
+    const detail = entries.map(([driver, lacks]) => `${driver}: ${lacks.length === 0 ? "ready" : lacks.join(" ")}`);
+    const isReady = entries.every(([, lacks]) => lacks.length === 0);
+    return { what, state: isReady ? "good" : "advice", detail: detail.join(" ") };
+  } catch (error) {
+    return { what, state: "advice", detail: messageOf(error) };
+  }
+}
+
+interface SandboxReport {
+  problems: string[];
+  others: Record<string, string[]>;
+}
+
+const reports = new WeakMap<CommandContext, Promise<SandboxReport>>();
+
+function sandboxReport(context: CommandContext): Promise<SandboxReport> {
+  let report = reports.get(context);
+  if (report === undefined) {
+    report = run(process.execPath, ["--conditions=source", join(root, "rollout-agent/src/doctor.ts")], {
+      timeout: probeTimeoutMs,
+      // Only what it reads: it would refuse settings that are the command line's own.
+      env: {
+        ...Object.fromEntries(["PATH", "HOME", "HINDCAST_GUEST_PATH"].map((name) => [name, context.env[name]])),
+        ...sandboxEnvironment(context),
+      },
+    }).then(({ stdout }) => JSON.parse(stdout) as SandboxReport);
+    reports.set(context, report);
+  }
+  return report;
 }
 
 async function nativeCore(): Promise<Finding> {

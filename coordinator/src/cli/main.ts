@@ -12,6 +12,7 @@ import { exitCodeOf, exitCodes } from "./exit-codes.ts";
 import { exportCommand } from "./export.ts";
 import { forgetCommand } from "./forget.ts";
 import { gcCommand } from "./gc.ts";
+import { imageCommand } from "./image.ts";
 import { initCommand } from "./init.ts";
 import { Interrupted } from "./interruption.ts";
 import { lanesCommand } from "./lanes.ts";
@@ -54,6 +55,7 @@ for (const create of [
   deadLettersCommand,
   ctlCommand,
   gcCommand,
+  imageCommand,
   forgetCommand,
   benchCommand,
 ]) {

@@ -1,7 +1,7 @@
 // A command's way to the bus: the server that the configuration names, the cluster that runs in the data directory, or
 // one that is started for as long as the command needs it.
 import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { HindcastError } from "@hindcast/shared";
 import {
   admissionVariables,
@@ -9,6 +9,7 @@ import {
   connectBus,
   indexVariables,
   modelVariables,
+  sandboxVariables,
   storageVariables,
 } from "@hindcast/shared/node";
 import { natsBinaryOptions } from "../local/binary-options.ts";
@@ -78,6 +79,7 @@ export async function openCluster(context: CommandContext, options: SessionOptio
       modelEnvironment: modelEnvironment(context),
       admissionEnvironment: admissionEnvironment(context),
       storageEnvironment: storageEnvironment(context),
+      sandboxEnvironment: sandboxEnvironment(context),
       indexEnvironment: indexEnvironment(context),
       onEvent: (event) => printClusterEvent(context, event),
     },
@@ -144,6 +146,19 @@ function modelEnvironment({ loaded }: CommandContext): Record<string, string> {
     [modelVariables.pricesFile.name]: pricesFile,
   };
   return withoutNulls(settings);
+}
+
+/** What isolates commands, for the agents. */
+export function sandboxEnvironment({ loaded }: Pick<CommandContext, "loaded">): Record<string, string> {
+  const { driver, recipe, imageFolder, runtime, dockerSocket, warm } = loaded.config.sandbox;
+  return withoutNulls({
+    [sandboxVariables.sandboxDriver.name]: driver,
+    [sandboxVariables.sandboxRecipe.name]: recipe === null ? null : resolve(recipe),
+    [sandboxVariables.sandboxImageFolder.name]: imageFolder === null ? null : resolve(imageFolder),
+    [sandboxVariables.sandboxRuntime.name]: runtime,
+    [sandboxVariables.sandboxDockerSocket.name]: dockerSocket,
+    [sandboxVariables.sandboxWarm.name]: String(warm),
+  });
 }
 
 /** What the operator decides about admission, for the coordinator. */

@@ -28,6 +28,14 @@ export const defaults: HindcastConfig = {
     openaiBaseUrl: null,
     pricesFile: null,
   },
+  sandbox: {
+    driver: "bubblewrap",
+    recipe: null,
+    imageFolder: null,
+    runtime: null,
+    dockerSocket: "/var/run/docker.sock",
+    warm: 0,
+  },
   index: { embedder: "hash-v1", embeddingDimensions: null },
   admission: {
     fleetUsdMax: null,

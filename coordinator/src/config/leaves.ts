@@ -12,7 +12,7 @@ export interface Leaf {
 }
 
 /** Sections without which a variable's name would say too little. */
-const sectionsInNames = new Set(["index", "admission", "storage"]);
+const sectionsInNames = new Set(["index", "admission", "storage", "sandbox"]);
 
 export const leaves: readonly Leaf[] = leavesOf(HindcastConfig, []);
 const byPath = new Map(leaves.map((leaf) => [leaf.path, leaf]));

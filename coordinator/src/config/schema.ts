@@ -57,6 +57,19 @@ const IndexConfig = z.strictObject({
   ),
 });
 
+const SandboxConfig = z.strictObject({
+  driver: z.enum(["bubblewrap", "container", "vm"]).describe("Isolates commands: namespaces, Docker's API or QEMU."),
+  recipe: z
+    .string()
+    .min(1)
+    .nullable()
+    .describe("JSON file of the sandboxes' image; none: this machine's system (bubblewrap) or a small Debian."),
+  imageFolder: z.string().min(1).nullable().describe("Folder of built images; none: a cache of this machine."),
+  runtime: z.string().min(1).nullable().describe("Runtime of containers: runc, runsc, kata; none: the daemon's own."),
+  dockerSocket: z.string().min(1).describe("Socket of the daemon that runs containers."),
+  warm: z.int().min(0).max(64).describe("Sandboxes that each agent keeps open ahead of their episodes."),
+});
+
 const concurrency = z.int().min(1).max(10_000);
 
 const AdmissionConfig = z.strictObject({
@@ -168,6 +181,7 @@ export const HindcastConfig = z.strictObject({
   profile: z.enum(["plus", "faithful"]).describe("Defaults as later work has shown better, or exactly the paper's."),
   cluster: ClusterConfig.describe("The processes on this machine."),
   models: ModelsConfig.describe("Which models do what."),
+  sandbox: SandboxConfig.describe("What isolates the agents' commands."),
   index: IndexConfig.describe("How demonstrations are found."),
   admission: AdmissionConfig.describe("What the fleet may ask of providers, and spend."),
   storage: StorageConfig.describe("How long the broker keeps what, and how much of it."),

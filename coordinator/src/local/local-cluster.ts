@@ -41,6 +41,8 @@ export interface LocalClusterOptions {
   admissionEnvironment?: Record<string, string>;
   /** How long what is kept, for the coordinators. */
   storageEnvironment?: Record<string, string>;
+  /** What isolates commands, for the agents. */
+  sandboxEnvironment?: Record<string, string>;
   /** The embedder and what it takes to reach it, for the index. */
   indexEnvironment: Record<string, string>;
   onEvent: (event: ClusterEvent) => void;

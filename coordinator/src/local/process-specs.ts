@@ -49,6 +49,7 @@ export function processSpecs(
       ...bus(id),
       ...options.modelEnvironment,
       ...plugIns(options.environment),
+      ...options.sandboxEnvironment,
       HINDCAST_WORKER_ID: id,
       HINDCAST_SLOTS: String(options.slots),
     }),

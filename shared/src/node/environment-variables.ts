@@ -121,6 +121,40 @@ export const workerVariables = {
   searchPath: variable("PATH", z.string().default(""), "Where a Node outside /usr is found that sandboxes shall have."),
 } as const;
 
+/** What isolates the commands of a rollout agent. */
+export const sandboxVariables = {
+  sandboxDriver: variable(
+    "HINDCAST_SANDBOX_DRIVER",
+    z.enum(["bubblewrap", "container", "vm"]).default("bubblewrap"),
+    "What isolates commands: bubblewrap, container (Docker API) or vm (QEMU).",
+  ),
+  sandboxRecipe: variable(
+    "HINDCAST_SANDBOX_RECIPE",
+    z.string().min(1).nullable().default(null),
+    "JSON file that describes the image of sandboxes; unset: this machine's own system in bubblewrap, a small Debian elsewhere.",
+  ),
+  sandboxImageFolder: variable(
+    "HINDCAST_SANDBOX_IMAGE_FOLDER",
+    z.string().min(1).nullable().default(null),
+    "Folder of built images; /var/cache/hindcast (root) or ~/.cache/hindcast/images when unset.",
+  ),
+  sandboxRuntime: variable(
+    "HINDCAST_SANDBOX_RUNTIME",
+    z.string().min(1).nullable().default(null),
+    "Runtime of containers, as the daemon names it: runc, runsc (gVisor), kata; unset: the daemon's own.",
+  ),
+  sandboxDockerSocket: variable(
+    "HINDCAST_SANDBOX_DOCKER_SOCKET",
+    z.string().min(1).default("/var/run/docker.sock"),
+    "Socket of the daemon that runs containers.",
+  ),
+  sandboxWarm: variable(
+    "HINDCAST_SANDBOX_WARM",
+    WholeNumber.pipe(z.int().max(64)).default(0),
+    "Sandboxes kept open ahead of their episodes; worth it for containers and virtual machines.",
+  ),
+} as const;
+
 /** What a retrieval replica reads besides provider access. */
 export const indexVariables = {
   indexEmbedder: variable(
@@ -298,6 +332,7 @@ export const environmentVariables: EnvironmentVariables = {
   ...processVariables,
   ...busVariables,
   ...workerVariables,
+  ...sandboxVariables,
   ...indexVariables,
   ...modelVariables,
   ...coordinatorVariables,

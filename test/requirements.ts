@@ -239,4 +239,18 @@ export const requirements = {
   "6.13.rewards": "scripted solutions of MiniWoB tasks are rewarded, others are not",
   "6.13.seeds": "a MiniWoB task with a seed is always the same page",
   "6.13.tasks": "every MiniWoB page starts with its goal",
+  "6.1.contract":
+    "one contract for every driver: image, mounts, input, streamed output, and errors that are no command output",
+  "6.1.connect": "a TCP port inside is reached by its own episode alone, through the guest's channel",
+  "6.1.fork": "a sandbox forks into a second one with equal files and an equal session",
+  "6.1.stream": "a command's output is shown while it runs, each byte once",
+  "6.1.images": "an image is described once and built once, published atomically, in the form that each driver needs",
+  "6.1.cache": "the image cache has a disk budget; eviction never removes what is in use",
+  "6.2.bubblewrap": "bubblewrap passes the contract's conformance suite",
+  "6.3.container": "containers through the Docker API pass the contract's conformance suite; images are never pulled",
+  "6.4.vm": "virtual machines pass the contract's conformance suite, started from a saved machine",
+  "6.5.configuration": "the driver is a setting; doctor says what each driver lacks",
+  "6.8.pool": "warm sandboxes are handed out fresh; nothing is reused unless restored",
+  "6.8.quarantine": "a sandbox that fails its reset check is never handed out",
+  "6.8.rate": "sandboxes are opened at a limited rate",
 } as const;

@@ -26,6 +26,20 @@ export default defineConfig({
         20_000,
       ),
       project("conformance", ["test/conformance/**/*.test.ts"], 60_000),
+      // The same contract for every driver of sandboxes that this machine can start.
+      ...["container", "vm"].map((driver) =>
+        project(
+          `sandboxes-${driver}`,
+          ["test/conformance/sandbox-{contract,isolation,limits,orphans,session,state}.test.ts"],
+          // An emulated processor is slow.
+          300_000,
+          {
+            env: { HINDCAST_TEST_SANDBOX: driver },
+            globalSetup: new URL("./support/sandbox-setup.ts", import.meta.url).pathname,
+            hookTimeout: 600_000,
+          },
+        ),
+      ),
       // The simulator's server must be what the real one is: the same tests of the bus, again, against it.
       project(
         "simulated-bus",

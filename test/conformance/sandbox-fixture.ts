@@ -1,21 +1,39 @@
 // Opens real sandboxes for tests and reads their results as text.
 import { readdir, readFile } from "node:fs/promises";
-import { afterEach } from "vitest";
-import { createBubblewrap, defaultGuestPath } from "../../rollout-agent/src/sandbox/bubblewrap.ts";
+import { afterEach, describe, inject } from "vitest";
 import type {
   Command,
   ExecResult,
   Sandbox,
   SandboxLimits,
+  SandboxMount,
+  SandboxOptions,
   SandboxProvider,
   SandboxState,
 } from "../../rollout-agent/src/sandbox/sandbox.ts";
+import { createSandboxProvider, type GivenSandboxes } from "../support/given-sandboxes.ts";
 
 const MiB = 1024 * 1024;
 
 export const never: AbortSignal = new AbortController().signal;
 
-export const provider: SandboxProvider = createBubblewrap({ guestPath: defaultGuestPath, log: { debug: () => {} } });
+/** Of the drivers beside bubblewrap, the one whose project this is. */
+const given: GivenSandboxes | undefined = inject("sandboxes");
+
+export const provider: SandboxProvider = createSandboxProvider(given);
+
+/** Skipped, with the reason in its name, where the driver cannot be started. */
+export function describeSandbox(name: string, body: () => void): void {
+  const reason = given?.reason ?? null;
+  describe.skipIf(reason !== null)(reason === null ? `${provider.name}: ${name}` : `${name} (${reason})`, body);
+}
+
+/** An emulated processor takes many times as long; a limit of time that a test sets is multiplied by this. */
+export const slowness = given?.driver === "vm" ? 6 : 1;
+const timeoutMs = 20_000 * slowness;
+
+/** Images have Node, and this machine's npm. */
+const tools: SandboxMount[] = given === undefined ? [] : [{ source: given.npmFolder, target: "/opt/npm" }];
 
 export interface Ran extends ExecResult {
   text: string;
@@ -31,20 +49,30 @@ const opened: Sandbox[] = [];
 let count = 0;
 
 /** A sandbox that is closed when the test ends. */
-export async function openSandbox(limits: Partial<SandboxLimits> = {}): Promise<TestSandbox> {
+export async function openSandbox(
+  limits: Partial<SandboxLimits> = {},
+  more: Partial<Pick<SandboxOptions, "mounts" | "image">> = {},
+): Promise<TestSandbox> {
   const sandbox = await provider.open(
     {
       id: `ep-test-${process.pid}-${count++}`,
       limits: { memoryBytesMax: 512 * MiB, diskBytesMax: 64 * MiB, processesMax: 128, ...limits },
+      ...more,
+      mounts: [...tools, ...(more.mounts ?? [])],
     },
     never,
   );
+  return testSandbox(sandbox);
+}
+
+/** Closed when the test ends. */
+export function testSandbox(sandbox: Sandbox): TestSandbox {
   opened.push(sandbox);
   return {
     sandbox,
     state: () => sandbox.state(never),
     run: async (script, options = {}) => {
-      const command = { timeoutMs: 20_000, outputBytesMax: 64 * 1024, outputBytesKill: 16 * MiB, ...options, script };
+      const command = { timeoutMs, outputBytesMax: 64 * 1024, outputBytesKill: 16 * MiB, ...options, script };
       const result = await sandbox.exec(command, never);
       return { ...result, text: Buffer.from(result.output).toString("utf8") };
     },
@@ -55,13 +83,13 @@ afterEach(async () => {
   await Promise.all(opened.splice(0).map((sandbox) => sandbox.close()));
 });
 
-/** Host processes of the sandbox: its guest, and bubblewrap waiting for it. */
+/** Host processes of the sandbox: its guest or its machine, and bubblewrap waiting for it. */
 export async function processesOf(id: string): Promise<number[]> {
   const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
   const owned = await Promise.all(
     pids.map(async (pid) => {
       const words = (await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")).split("\0");
-      return words.some((word) => word.endsWith("hindcast-guest")) && words.includes(id);
+      return words.some((word) => word.endsWith("hindcast-guest") || word === "-name") && words.includes(id);
     }),
   );
   return pids.filter((_, index) => owned[index]).map(Number);

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createBubblewrap, defaultGuestPath } from "../../rollout-agent/src/sandbox/bubblewrap.ts";
 import { findNodePrefix } from "../../rollout-agent/src/sandbox/find-node-prefix.ts";
 import { bubblewrapArguments } from "../../rollout-agent/src/sandbox/sandbox-world.ts";
-import { never, openSandbox, processesOf, provider } from "./sandbox-fixture.ts";
+import { never, provider } from "./sandbox-fixture.ts";
 
 const limits = { memoryBytesMax: 2 ** 28, diskBytesMax: 2 ** 22, processesMax: 32 };
 const log = { debug: (): void => {} };
@@ -73,30 +73,6 @@ describe("the bubblewrap provider", () => {
     const hostile = createBubblewrap({ guestPath: defaultGuestPath, bwrapPath, log });
     const opening = hostile.open({ id: "ep-hostile", limits }, never);
     await expect(opening).rejects.toMatchObject({ code: "SANDBOX_UNAVAILABLE" });
-  });
-
-  it("ends an earlier sandbox of the same id before it opens the next", async () => {
-    const id = `ep-same-${process.pid}`;
-    const first = await provider.open({ id, limits }, never);
-    await first.writeFile("f", Buffer.from("x"));
-    const before = await processesOf(id);
-    await using second = await provider.open({ id, limits }, never);
-    const after = await processesOf(id);
-    expect(after.filter((pid) => before.includes(pid))).toEqual([]);
-    expect((await second.state(never)).effects).toEqual([]);
-    await expect(first.state(never)).rejects.toMatchObject({ code: "SANDBOX_LOST" });
-  });
-
-  it("opens nothing for a caller that has gone", async () => {
-    const opening = provider.open({ id: "ep-gone", limits }, AbortSignal.abort(new Error("gone")));
-    await expect(opening).rejects.toThrow("gone");
-    expect(await processesOf("ep-gone")).toEqual([]);
-  });
-
-  it("opens many sandboxes at once", async () => {
-    const boxes = await Promise.all(Array.from({ length: 16 }, () => openSandbox()));
-    const texts = await Promise.all(boxes.map(async ({ run }, index) => (await run(`echo ${index}`)).text));
-    expect(texts).toEqual(boxes.map((_, index) => `${index}\n`));
   });
 
   it("binds nothing of a home directory but Node's own folder", () => {

@@ -1,9 +1,9 @@
 // A shell session persists over commands that each run in a bash of their own.
 // Requirements: 3.5.session, 3.bad.commands
-import { describe, expect, it } from "vitest";
-import { openSandbox } from "./sandbox-fixture.ts";
+import { expect, it } from "vitest";
+import { describeSandbox, openSandbox } from "./sandbox-fixture.ts";
 
-describe("a sandbox's session", () => {
+describeSandbox("a sandbox's session", () => {
   it("keeps directory, variables, arrays, exports, functions, aliases, options and umask", async () => {
     const { run } = await openSandbox();
     await run(`mkdir -p deep/er && cd deep/er

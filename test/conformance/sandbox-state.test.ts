@@ -3,9 +3,9 @@
 import { gzipSync } from "node:zlib";
 import type { BlobRef, Sha256 } from "@hindcast/shared";
 import { sha256Hex } from "@hindcast/shared/node";
-import { describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { getImage, putImage } from "../../rollout-agent/src/episode/snapshot-images.ts";
-import { never, openSandbox, type TestSandbox } from "./sandbox-fixture.ts";
+import { describeSandbox, never, openSandbox, type TestSandbox } from "./sandbox-fixture.ts";
 
 const MiB = 1024 * 1024;
 const work = `mkdir -p src && echo 'one' > src/a.txt && ln -s a.txt src/link && chmod 750 src && touch empty
@@ -38,7 +38,7 @@ function tarEntry(name: string, type: string, content: string, link = ""): Buffe
 const session = tarEntry("session", "0", "hindcast-session-1 0 10\n/workspaceumask 0022\n");
 const archive = (...entries: Buffer[]): Buffer => gzipSync(Buffer.concat([...entries, Buffer.alloc(1024)]));
 
-describe("a sandbox's state", () => {
+describeSandbox("a sandbox's state", () => {
   it("is equal after equal commands in two sandboxes at two times", async () => {
     const [one, other] = [await openSandbox(), await openSandbox()];
     await one.run(work);
@@ -133,7 +133,7 @@ describe("a sandbox's state", () => {
   });
 });
 
-describe("a snapshot", () => {
+describeSandbox("a snapshot", () => {
   it("brings back files, links, modes and the session in another sandbox", async () => {
     const [one, other] = [await openSandbox(), await openSandbox()];
     await one.run(work);
@@ -239,7 +239,7 @@ describe("a snapshot", () => {
   });
 });
 
-describe("a sandbox's files", () => {
+describeSandbox("a sandbox's files", () => {
   it("are written with their folders and read back", async () => {
     const { sandbox, run } = await openSandbox();
     const bytes = Buffer.from([0, 255, 10, 128]);

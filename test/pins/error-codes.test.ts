@@ -54,7 +54,7 @@ it("are these, with these numbers in Nats-Service-Error-Code", () => {
       "PROTOCOL_UNKNOWN_VERSION": 400,
       "SANDBOX_FULL": 500,
       "SANDBOX_LOST": 500,
-      "SANDBOX_PORT_CLOSED": 500,
+      "SANDBOX_PORT_CLOSED": 503,
       "SANDBOX_TOO_LARGE": 500,
       "SANDBOX_UNAVAILABLE": 503,
     }

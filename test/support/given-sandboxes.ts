@@ -1,0 +1,26 @@
+// Makes the provider of the driver that a test project is about.
+import { createBubblewrap, defaultGuestPath } from "../../rollout-agent/src/sandbox/bubblewrap.ts";
+import { createContainers } from "../../rollout-agent/src/sandbox/container/container-driver.ts";
+import { createMachines } from "../../rollout-agent/src/sandbox/machine/machine-driver.ts";
+import type { ImageRef, SandboxProvider } from "../../rollout-agent/src/sandbox/sandbox.ts";
+
+export interface GivenSandboxes {
+  driver: "container" | "vm";
+  /** Why the driver cannot be tested here; null where it can. */
+  reason: string | null;
+  socketPath: string;
+  image: ImageRef & { kind: "root" };
+  /** Of kernels and disks. */
+  folder: string;
+  /** npm's own folder on this machine, shown inside as /opt/npm. */
+  npmFolder: string;
+}
+
+/** @param given nothing for bubblewrap, which needs no preparation */
+export function createSandboxProvider(given: GivenSandboxes | undefined): SandboxProvider {
+  const log = { debug: (): void => {} };
+  if (given === undefined) return createBubblewrap({ guestPath: defaultGuestPath, log });
+  const { driver, image, socketPath, folder } = given;
+  const common = { guestPath: defaultGuestPath, image, log };
+  return driver === "vm" ? createMachines({ ...common, folder }) : createContainers({ ...common, socketPath });
+}

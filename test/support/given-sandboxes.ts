@@ -17,10 +17,11 @@ export interface GivenSandboxes {
 }
 
 /** @param given nothing for bubblewrap, which needs no preparation */
-export function createSandboxProvider(given: GivenSandboxes | undefined): SandboxProvider {
+export function createSandboxProvider(given: GivenSandboxes | undefined, cluster?: string): SandboxProvider {
   const log = { debug: (): void => {} };
-  if (given === undefined) return createBubblewrap({ guestPath: defaultGuestPath, log });
+  const basic = { guestPath: defaultGuestPath, log, ...(cluster === undefined ? {} : { cluster }) };
+  if (given === undefined) return createBubblewrap(basic);
   const { driver, image, socketPath, folder } = given;
-  const common = { guestPath: defaultGuestPath, image, log };
+  const common = { ...basic, image };
   return driver === "vm" ? createMachines({ ...common, folder }) : createContainers({ ...common, socketPath });
 }

@@ -260,6 +260,8 @@ export const limits = {
   machineBootMs: 60_000,
   /** Whether KVM runs anything: hardware boots a machine in a second. */
   machineProbeMs: 10_000,
+  /** First file systems of virtual machines, one for each build of the guest. */
+  machineKernelsMax: 8,
   /** Saved machines of one image: combinations of mounts and memory, about a hundred megabytes each. */
   machineStatesMax: 12,
   /** Mounts of one virtual machine, of whose eight devices the channel and the root take two. */

@@ -4,9 +4,10 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { promisify } from "node:util";
-import { messageOf } from "@hindcast/shared";
+import { limits, messageOf } from "@hindcast/shared";
 import { sha256Hex } from "@hindcast/shared/node";
 import { cpio, type CpioEntry } from "./cpio.ts";
+import { keepNewest } from "./disks.ts";
 
 const run = promisify(execFile);
 const kernelPackage = "linux-image-cloud-amd64";
@@ -81,13 +82,15 @@ export async function prepareKernel(
     }),
   ]);
   const hash = sha256Hex(Buffer.from(`${version} ${sha256Hex(archive)}`));
-  const initramfsPath = join(folder, `initramfs-${hash.slice(0, 16)}`);
+  const prefix = "initramfs-";
+  const initramfsPath = join(folder, `${prefix}${hash.slice(0, 16)}`);
   if (!existsSync(initramfsPath)) {
     await mkdir(folder, { recursive: true });
     const draft = `${initramfsPath}.${process.pid}`;
     await writeFile(draft, archive);
     await rename(draft, initramfsPath);
   }
+  await keepNewest(initramfsPath, { prefix, keep: limits.machineKernelsMax });
   return { kernelPath, initramfsPath, hash };
 }
 

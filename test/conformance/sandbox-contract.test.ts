@@ -4,7 +4,8 @@ import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, inject, it } from "vitest";
+import { createSandboxProvider, type GivenSandboxes } from "../support/given-sandboxes.ts";
 import { describeSandbox, never, openSandbox, processesOf, provider, testSandbox } from "./sandbox-fixture.ts";
 
 const limits = { memoryBytesMax: 2 ** 28, diskBytesMax: 2 ** 22, processesMax: 32 };
@@ -152,6 +153,27 @@ describeSandbox("a mount", () => {
     expect((await run("cat /opt/data/data")).text).toBe("of the host\n");
     expect((await run("echo x > /opt/data/data || touch /opt/data/new")).exitCode).toBe(1);
     expect((await run("ls /opt/data")).text).not.toContain("new");
+  });
+});
+
+describeSandbox("an image", () => {
+  const given: GivenSandboxes | undefined = inject("sandboxes");
+  const image = given?.image;
+
+  it.runIf(image !== undefined)("is the same system in bubblewrap, and as closed to writing", async () => {
+    const { run } = await openSandbox();
+    const bubblewrap = createSandboxProvider(undefined);
+    const id = `ep-image-${provider.name}-${process.pid}`;
+    const mounts = [{ source: "/usr/share/doc", target: "/opt/some/docs" }];
+    const inBubblewrap = testSandbox(await bubblewrap.open({ id, limits, mounts, ...(image && { image }) }, never));
+    const look = "ls -A /usr/bin /usr/lib | md5sum; cat /etc/debian_version /etc/passwd; id; ls -A /home /workspace";
+    const { text } = await inBubblewrap.run(look);
+    expect(text).toBe((await run(look)).text);
+    expect(text).toContain("uid=1000(agent)");
+    expect((await inBubblewrap.run("ls /opt/some/docs | head -1; git --version")).exitCode).toBe(0);
+    for (const path of ["/usr/bin/x", "/etc/x", "/var/x", "/x", "/opt/some/docs/x"]) {
+      expect((await inBubblewrap.run(`touch ${path}`)).exitCode, path).toBe(1);
+    }
   });
 });
 

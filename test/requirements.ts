@@ -253,4 +253,23 @@ export const requirements = {
   "6.8.pool": "warm sandboxes are handed out fresh; nothing is reused unless restored",
   "6.8.quarantine": "a sandbox that fails its reset check is never handed out",
   "6.8.rate": "sandboxes are opened at a limited rate",
+  "6.9.loader":
+    "SWE-bench's official files (JSONL, gzipped, Parquet; lists or JSON strings of lists) are read; errors name file, line and field",
+  "6.9.predictions": "prediction files are read and written as SWE-bench's own harness has them",
+  "6.9.parsers":
+    "logs of all 26 parsers of Verified, Lite and Multilingual are read as SWE-bench 5.0.2 reads them, without throwing, in linear time",
+  "6.9.grading":
+    "marks, invalid logs, F2P and P2P rules, cut ids, fail_only, full/partial/no and infrastructure labels",
+  "6.9.admission":
+    "hindcast bench swe-bench verify admits an instance only where gold resolves it and the empty patch does not, and keeps the verdict",
+  "6.9.bad-input":
+    "a missing clone, commit, Python, pin, network or a wrong data file is told with its remedy and fails no instance",
+  "6.9.cache":
+    "repositories and environments are made once, atomically, and evicted by a disk budget that spares what is in use",
+  "6.9.history": "no commit, branch, tag, remote or reflog after the base commit is in the sandbox",
+  "6.9.world":
+    "episodes work on an instance by bash, str_replace_editor and submit, and are judged by its tests in a testbed of their own",
+  "6.10.make":
+    "tasks with a true oracle are made from a Python project whose tests pass, and exported in SWE-bench's format",
+  "6.9.forgery": "forged marks, forged results and deleted tests do not make a patch count as a solution",
 } as const;

@@ -17,6 +17,7 @@ import {
 import type { EnvironmentProvider } from "./environment/environment.ts";
 import { createEnvironmentProvider } from "./environment/index.ts";
 import { noWorlds, readWorldsFile } from "./environment/plug-in/world-configuration.ts";
+import { sweBenchSources } from "./environment/swe-bench/sources.ts";
 import { AgentMetrics } from "./metrics.ts";
 import { defaultGuestPath } from "./sandbox/bubblewrap.ts";
 import { findContainers } from "./sandbox/container/container-driver.ts";
@@ -49,8 +50,9 @@ await runService("rollout-agent", { ...workerVariables, ...sandboxSettings, ...m
     guestPath: config.guestPath ?? defaultGuestPath,
     cluster,
   };
+  const sweBench = sweBenchSources(config, sandboxes);
   const environments = (kind: EnvironmentKind): EnvironmentProvider =>
-    createEnvironmentProvider(kind, { sandboxes, worlds, browsers, log: logger });
+    createEnvironmentProvider(kind, { sandboxes, worlds, browsers, sweBench, log: logger });
   for (const problem of await environments("external").problems()) logger.warn({ event: "world.problem" }, problem);
   const problems = await sandboxes.problems();
   if (problems.length > 0) throw unavailable(problems);

@@ -9,6 +9,7 @@ export * from "./domain/ids.ts";
 export * from "./domain/instruction.ts";
 export * from "./domain/observation.ts";
 export * from "./domain/report.ts";
+export * from "./domain/swe-bench.ts";
 export * from "./domain/task-reference.ts";
 export * from "./domain/trajectory.ts";
 export * from "./domain/usage.ts";

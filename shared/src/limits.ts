@@ -313,4 +313,6 @@ export const limits = {
   comparedItemsMax: 2_000,
   /** What of an answer a fuzzy judge gets to read. */
   judgedAnswerCharsMax: 8_000,
+  /** A benchmark's data file, packed and unpacked: SWE-bench Verified has 9 MB; text of half a GiB is more than one string holds. */
+  benchmarkFileBytesMax: 384 * MiB,
 } as const;

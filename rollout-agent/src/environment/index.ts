@@ -8,6 +8,8 @@ import { createPlugInProvider } from "./plug-in/plug-in-provider.ts";
 import { type ConfiguredWorlds, noWorlds } from "./plug-in/world-configuration.ts";
 import type { WorldLog } from "./plug-in/world.ts";
 import { createShellProvider } from "./shell.ts";
+import { createSweBenchProvider } from "./swe-bench/swe-bench-environment.ts";
+import type { TestbedSources } from "./swe-bench/testbed.ts";
 
 export interface EnvironmentDeps {
   sandboxes: SandboxProvider;
@@ -15,6 +17,8 @@ export interface EnvironmentDeps {
   worlds?: ConfiguredWorlds;
   /** What browser worlds run. @default Debian's Chromium, without MiniWoB's pages */
   browsers?: BrowserSettings;
+  /** What SWE-bench worlds are made from. @default nothing: there are none */
+  sweBench?: TestbedSources | null;
   /** @default nothing is logged */
   log?: WorldLog;
 }
@@ -34,5 +38,7 @@ export function createEnvironmentProvider(kind: EnvironmentSpec["kind"], deps: E
       return noOpProvider;
     case "external":
       return createPlugInProvider(deps.worlds ?? noWorlds, deps.log ?? silence);
+    case "swe-bench":
+      return createSweBenchProvider(deps.sweBench ?? null);
   }
 }

@@ -35,6 +35,8 @@ export interface SandboxOptions {
   image?: ImageRef;
   /** @default none */
   mounts?: readonly SandboxMount[];
+  /** Absolute paths that the root has no use for, as symbolic links to places that can be written. @default none */
+  links?: Readonly<Record<string, string>>;
   /** @default none */
   network?: NetworkPolicy;
 }

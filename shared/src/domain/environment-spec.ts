@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { limits } from "../limits.ts";
 import { BrowserSpec } from "./browser-spec.ts";
+import { SweBenchSpec } from "./swe-bench.ts";
 
 /** A file put into the workspace before an episode; `path` is relative to the workspace and never leaves it. */
 export const SeedFile = z.strictObject({
@@ -60,7 +61,7 @@ export const ExternalSpec = z.strictObject({
 });
 export type ExternalSpec = z.infer<typeof ExternalSpec>;
 
-export const EnvironmentSpec = z.discriminatedUnion("kind", [ShellSpec, NoOpSpec, BrowserSpec, ExternalSpec]);
+export const EnvironmentSpec = z.discriminatedUnion("kind", [ShellSpec, NoOpSpec, BrowserSpec, SweBenchSpec, ExternalSpec]);
 export type EnvironmentSpec = z.infer<typeof EnvironmentSpec>;
 export type EnvironmentKind = EnvironmentSpec["kind"];
 

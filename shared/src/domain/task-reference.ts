@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { WebArenaReference, WebArenaVerifiedReference } from "./webarena-reference.ts";
 import { SeedFile } from "./environment-spec.ts";
+import { SweBenchReference } from "./swe-bench.ts";
 
 /** Commands whose end state is the right one: what the shell's own tasks are judged by. */
 export const EndStateReference = z.strictObject({
@@ -33,6 +34,7 @@ export const TaskReference = z.union([
   WorldRewardReference,
   ExternalReference,
   HarborReference,
+  SweBenchReference,
   WebArenaReference,
   WebArenaVerifiedReference,
 ]);

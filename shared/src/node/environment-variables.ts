@@ -118,6 +118,24 @@ export const workerVariables = {
     z.string().min(1).nullable().default(null),
     "The html folder of the Python package miniwob, for MiniWoB++ tasks.",
   ),
+  sweBenchRepositories: variable(
+    "HINDCAST_SWE_BENCH_REPOSITORIES",
+    z
+      .string()
+      .default("")
+      .transform((places) =>
+        places
+          .split(",")
+          .map((place) => place.trim())
+          .filter((place) => place !== ""),
+      ),
+    "Where SWE-bench's repositories are: folders of clones or bundles, or URLs with {repo}, separated by commas.",
+  ),
+  sweBenchCache: variable(
+    "HINDCAST_SWE_BENCH_CACHE",
+    z.string().min(1).nullable().default(null),
+    "Folder for SWE-bench's prepared repositories and Python environments; without it the agent has no such worlds.",
+  ),
   searchPath: variable("PATH", z.string().default(""), "Where a Node outside /usr is found that sandboxes shall have."),
 } as const;
 

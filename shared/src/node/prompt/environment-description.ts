@@ -12,6 +12,12 @@ const descriptions: Record<EnvironmentKind, string> = {
     "accessibility tree of the page in front, one element per line with its id: actions name elements by these ids, which",
     "hold until the page changes. Dialogs are dismissed and told; downloads are refused.",
   ].join("\n"),
+  "swe-bench": [
+    "A Linux sandbox with a Git repository in /testbed (also called /workspace), where commands begin, and an environment with what the",
+    "project needs. A bash session (directory, variables and functions persist) and the editor str_replace_editor work on",
+    "it. There is no network and nobody who could answer. The task is done by changing the project's source files: tests",
+    "that you do not see are run on the repository as it is when you submit. Tests may be read and run, not relied on.",
+  ].join("\n"),
   "no-op": "An environment without a world: it answers every action with a fixed amount of text.",
   external: "A world behind named tools. It can be changed and looked at through them alone.",
 };

@@ -1,0 +1,80 @@
+import type { PatchVerdict, VerificationEvent } from "@hindcast/shared/node";
+import type { Terminal } from "./terminal.ts";
+
+export type AdmissionEvent = Extract<VerificationEvent, { event: "admission" }>;
+export type EvaluationEvent = Extract<VerificationEvent, { event: "evaluation" }>;
+
+const fraction = (count: { passed: number; total: number } | undefined): string =>
+  count === undefined ? "" : `${count.passed}/${count.total}`;
+
+/** How many of the tests passed before and after the gold patch, and what follows from it. */
+export function admissionTable(terminal: Terminal, events: readonly AdmissionEvent[]): string {
+  const { paint } = terminal.pen;
+  const colour = { admitted: paint.green, rejected: paint.red, unavailable: paint.yellow };
+  const change = (empty: PatchVerdict | null, gold: PatchVerdict | null, of: "failToPass" | "passToPass"): string =>
+    gold === null ? "" : `${fraction(empty?.[of])} > ${fraction(gold[of])}`;
+  const count = (status: keyof typeof colour): number =>
+    events.filter(({ admission }) => admission.status === status).length;
+  return terminal.table(
+    [
+      { header: "instance" },
+      { header: "verdict" },
+      { header: "F2P", align: "right" },
+      { header: "P2P", align: "right" },
+      { header: "time", align: "right" },
+      { header: "why", isFlexible: true },
+    ],
+    events
+      .toSorted((a, b) => (a.admission.instanceId < b.admission.instanceId ? -1 : 1))
+      .map(({ admission: { instanceId, status, empty, gold, seconds, reason }, isStored }) => [
+        instanceId,
+        colour[status](status),
+        change(empty, gold, "failToPass"),
+        change(empty, gold, "passToPass"),
+        isStored ? "stored" : `${seconds.toFixed(1)} s`,
+        status === "admitted" ? "" : reason,
+      ]),
+    [
+      [
+        `${events.length} instances`,
+        `${count("admitted")} admitted`,
+        "",
+        "",
+        "",
+        `${count("rejected")} rejected, ${count("unavailable")} unavailable`,
+      ],
+    ],
+  );
+}
+
+export function evaluationTable(terminal: Terminal, events: readonly EvaluationEvent[]): string {
+  const { paint } = terminal.pen;
+  const colour = { full: paint.green, partial: paint.yellow, no: paint.red };
+  const names = { full: "resolved", partial: "partial", no: "no" };
+  const resolved = events.filter(({ verdict }) => verdict?.resolution === "full").length;
+  return terminal.table(
+    [
+      { header: "instance" },
+      { header: "resolved" },
+      { header: "F2P", align: "right" },
+      { header: "P2P", align: "right" },
+      { header: "why", isFlexible: true },
+    ],
+    events
+      .toSorted((a, b) => (a.instanceId < b.instanceId ? -1 : 1))
+      .map(({ instanceId, verdict, problem }) => [
+        instanceId,
+        verdict === null ? paint.yellow("unavailable") : colour[verdict.resolution](names[verdict.resolution]),
+        fraction(verdict?.failToPass),
+        fraction(verdict?.passToPass),
+        problem ?? whyOf(verdict),
+      ]),
+    [[`${events.length} predictions`, `${resolved} resolved`, "", "", ""]],
+  );
+}
+
+function whyOf(verdict: PatchVerdict | null): string {
+  if (verdict === null || verdict.resolution === "full") return "";
+  const forged = verdict.isForged ? "printed the evaluator's marks; " : "";
+  return `${forged}${verdict.problem ?? `fails ${verdict.failed.slice(0, 3).join(", ")}`}`;
+}

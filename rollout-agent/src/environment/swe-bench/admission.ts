@@ -1,0 +1,133 @@
+// An instance counts only where its own solution resolves it and doing nothing does not: some tests need what a machine
+// lacks, some pass without any patch (benchmarks.md §1.5). Each verdict is kept with the hash of all that it rests on.
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { HindcastError, messageOf, toHindcastError } from "@hindcast/shared";
+import {
+  InstanceAdmission,
+  type InstanceRequirements,
+  type PatchVerdict,
+  sha256Hex,
+  type SweBenchInstance,
+  sweBenchReference,
+  sweBenchSpec,
+} from "@hindcast/shared/node";
+import { type EvaluationOptions, evaluatePatch, isLacking } from "./evaluate-patch.ts";
+import { readWhereThere } from "./file-lock.ts";
+import type { TestbedSources } from "./testbed.ts";
+
+/** Raised when evaluations come out otherwise than before: stored verdicts no longer count. */
+const evaluatorVersion = 1;
+
+export interface AdmissionOptions extends Pick<EvaluationOptions, "limits" | "timeoutMs"> {
+  instance: SweBenchInstance;
+  requirements: InstanceRequirements;
+  /** Where verdicts and logs are kept. */
+  folder: string;
+  /** Also where a verdict is stored already. */
+  isRepeated: boolean;
+  onPhase: (phase: "empty patch" | "gold patch") => void;
+}
+
+/** @throws HindcastError only for what would hit every instance alike, such as a machine without sandboxes */
+export async function admit(
+  options: AdmissionOptions,
+  sources: TestbedSources,
+  signal: AbortSignal,
+): Promise<{ admission: InstanceAdmission; isStored: boolean }> {
+  const { instance, requirements, folder } = options;
+  const hashes = { taskHash: taskHash(instance), environmentHash: requirements.environment?.key ?? null };
+  const file = join(folder, `${instance.instance_id}-${sha256Hex(JSON.stringify(hashes)).slice(0, 12)}.json`);
+  const stored = options.isRepeated ? null : readAdmission(file);
+  if (stored !== null) return { admission: stored, isStored: true };
+  const startedAt = performance.now();
+  const outcome = await bothPatches(options, sources, signal);
+  const admission: InstanceAdmission = {
+    v: 1,
+    kind: "swe-bench-admission",
+    instanceId: instance.instance_id,
+    ...hashes,
+    ...outcome,
+    seconds: Math.round(performance.now() - startedAt) / 1000,
+  };
+  // What a machine lacks today it may have tomorrow.
+  if (admission.status !== "unavailable") {
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(`${file}.${process.pid}`, `${JSON.stringify(admission, null, 2)}\n`);
+    renameSync(`${file}.${process.pid}`, file);
+  }
+  return { admission, isStored: false };
+}
+
+type Outcome = Pick<InstanceAdmission, "status" | "reason" | "gold" | "empty">;
+
+async function bothPatches(options: AdmissionOptions, sources: TestbedSources, signal: AbortSignal): Promise<Outcome> {
+  const { instance, requirements, folder } = options;
+  const nothing = { gold: null, empty: null };
+  if (requirements.isPython && requirements.environment === null) {
+    const reason = `nobody pinned the environment of ${instance.instance_id}: name a file with its pins with --pins`;
+    return { ...nothing, status: "unavailable", reason };
+  }
+  const judged = { ...options, instance: sweBenchReference(instance), testbed: sweBenchSpec(requirements) };
+  const run = async (phase: "empty patch" | "gold patch", patch: string): Promise<PatchVerdict> => {
+    options.onPhase(phase);
+    const id = `swe-${instance.instance_id}-${phase.split(" ")[0]}-${process.pid}`;
+    const { verdict, log } = await evaluatePatch({ ...judged, id, patch }, sources, signal);
+    mkdirSync(join(folder, "logs"), { recursive: true });
+    writeFileSync(join(folder, "logs", `${instance.instance_id}.${phase.split(" ")[0]}.log`), log);
+    return verdict;
+  };
+  try {
+    const empty = await run("empty patch", "");
+    const gold = await run("gold patch", instance.patch);
+    return { gold, empty, ...conclusion(gold, empty) };
+  } catch (error) {
+    signal.throwIfAborted();
+    const known = toHindcastError(error, "environment");
+    if (!isLacking(known)) throw known;
+    return { ...nothing, status: "unavailable", reason: messageOf(known) };
+  }
+}
+
+function conclusion(gold: PatchVerdict, empty: PatchVerdict): Pick<InstanceAdmission, "status" | "reason"> {
+  if (gold.resolution !== "full") {
+    const first = gold.failed[0] === undefined ? "" : `, first ${gold.failed[0]}`;
+    const failing = gold.failToPass.total - gold.failToPass.passed + gold.passToPass.total - gold.passToPass.passed;
+    const label = gold.infrastructure === null ? "" : ` (${gold.infrastructure.tier}: ${gold.infrastructure.reason})`;
+    return {
+      status: "rejected",
+      reason: `the gold patch does not resolve it: ${gold.problem ?? `${failing} tests fail${first}`}${label}`,
+    };
+  }
+  if (empty.resolution === "full") return { status: "rejected", reason: "its tests pass without any patch" };
+  return { status: "admitted", reason: "the gold patch resolves it and the empty one does not" };
+}
+
+function taskHash({
+  base_commit,
+  patch,
+  test_patch,
+  eval_script,
+  log_parser,
+  FAIL_TO_PASS,
+  PASS_TO_PASS,
+}: SweBenchInstance): string {
+  const parts = [evaluatorVersion, base_commit, patch, test_patch, eval_script, log_parser, FAIL_TO_PASS, PASS_TO_PASS];
+  return sha256Hex(JSON.stringify(parts));
+}
+
+/** Null where none is stored, or one that an older version wrote and nobody can read. */
+function readAdmission(file: string): InstanceAdmission | null {
+  const text = readWhereThere(file);
+  if (text === null) return null;
+  try {
+    return InstanceAdmission.parse(JSON.parse(text));
+  } catch (error) {
+    throw new HindcastError({
+      code: "INTERNAL",
+      boundary: "environment",
+      message: `${file} holds no admission (${messageOf(error)}): remove it, or run with --again`,
+      cause: error,
+    });
+  }
+}

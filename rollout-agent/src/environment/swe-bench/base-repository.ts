@@ -1,0 +1,102 @@
+// A repository as it was at an instance's base commit, without its future: the commit keeps its name, and nothing else of
+// the history is there, no other commit, branch, tag, remote or reflog. An ordinary clone holds the fix.
+import { appendFileSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { HindcastError, messageOf } from "@hindcast/shared";
+import { sha256Hex } from "@hindcast/shared/node";
+import type { CacheEntry, CacheFolder } from "./cache-folder.ts";
+import { unavailable } from "./errors.ts";
+import { mustRun } from "./host-program.ts";
+import { locateRepository } from "./repository-source.ts";
+
+const cloneTimeoutMs = 30 * 60_000;
+const packTimeoutMs = 10 * 60_000;
+
+/** No configuration of the host's, and clones that belong to other users are read. */
+const git = ["git", "-c", "safe.directory=*", "-c", "core.hooksPath=/dev/null", "-c", "gc.auto=0"];
+const gitEnvironment = {
+  GIT_CONFIG_NOSYSTEM: "1",
+  GIT_CONFIG_GLOBAL: "/dev/null",
+  GIT_TERMINAL_PROMPT: "0",
+  LC_ALL: "C.UTF-8",
+};
+
+export interface BaseCommit {
+  /** "psf/requests" */
+  repository: string;
+  commit: string;
+}
+
+/**
+ * A folder with `.git` in it: one commit, its branch checked out nowhere yet.
+ * @param places see `locateRepository`
+ * @throws ENVIRONMENT_UNAVAILABLE naming the clone that is missing or incomplete, and the remedy
+ */
+export async function openBaseRepository(
+  { repository, commit }: BaseCommit,
+  { places, cache }: { places: readonly string[]; cache: CacheFolder },
+  signal: AbortSignal,
+): Promise<CacheEntry> {
+  const key = `base-${repository.replace("/", "__")}-${commit.slice(0, 12)}`;
+  const make = async (path: string): Promise<string> => {
+    const source = locateRepository(repository, places);
+    if (source.kind === "clone") return await cut({ from: source.path, commit, to: path }, signal);
+    await using mirror = await openMirror(source.url, cache, signal);
+    return await cut({ from: mirror.path, commit, to: path }, signal);
+  };
+  try {
+    return await cache.open(key, make, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof HindcastError) throw error;
+    throw unavailable(`${repository} at ${commit.slice(0, 12)} could not be prepared: ${messageOf(error)}`, error);
+  }
+}
+
+async function openMirror(url: string, cache: CacheFolder, signal: AbortSignal): Promise<CacheEntry> {
+  const make = async (path: string): Promise<string> => {
+    try {
+      const options = { timeoutMs: cloneTimeoutMs, environment: gitEnvironment };
+      await mustRun([...git, "clone", "--quiet", "--mirror", "--", url, path], options, signal);
+      return url;
+    } catch (error) {
+      signal.throwIfAborted();
+      throw unavailable(
+        `${url} cannot be cloned: ${messageOf(error)}. Without a network, give --repos a folder that holds a clone or a bundle`,
+        error,
+      );
+    }
+  };
+  return await cache.open(`mirror-${sha256Hex(url).slice(0, 16)}`, make, signal);
+}
+
+async function cut(
+  { from, commit, to }: { from: string; commit: string; to: string },
+  signal: AbortSignal,
+): Promise<string> {
+  const options = { timeoutMs: packTimeoutMs, environment: gitEnvironment };
+  const source = [...git, "-C", from];
+  await mustRun([...source, "cat-file", "-e", `${commit}^{commit}`], options, signal).catch((error: unknown) => {
+    signal.throwIfAborted();
+    throw unavailable(`${from} has no commit ${commit}: run "git -C ${from} fetch origin ${commit}"`, error);
+  });
+  const target = [...git, "-C", to];
+  await mustRun([...git, "init", "--quiet", "--template=", to], options, signal);
+  const folder = join(to, ".git");
+  mkdirSync(join(folder, "objects", "pack"), { recursive: true });
+  // All that the commit's tree holds, in one pack; its parents are declared absent as in a shallow clone.
+  const pipe =
+    'set -o pipefail; "${@:2}" rev-list --objects --no-object-names --no-walk "$0" | "${@:2}" pack-objects --quiet --threads=1 "$1"';
+  await mustRun(
+    ["bash", "-c", pipe, commit, join(folder, "objects", "pack", "pack"), ...source],
+    options,
+    signal,
+  ).catch((error: unknown) => {
+    signal.throwIfAborted();
+    throw unavailable(`${from} lacks parts of commit ${commit.slice(0, 12)}: ${messageOf(error)}`, error);
+  });
+  appendFileSync(join(folder, "shallow"), `${commit}\n`);
+  await mustRun([...target, "symbolic-ref", "HEAD", "refs/heads/main"], options, signal);
+  await mustRun([...target, "update-ref", "--no-deref", "refs/heads/main", commit], options, signal);
+  return `cut from ${from}`;
+}

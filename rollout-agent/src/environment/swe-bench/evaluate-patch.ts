@@ -1,0 +1,130 @@
+// Runs an instance's tests on a patch in a fresh testbed, and judges what they printed.
+import type { HindcastError, SweBenchReference } from "@hindcast/shared";
+import {
+  assembleLog,
+  fitEvalScript,
+  gradeInstance,
+  infraFailureOf,
+  type PatchVerdict,
+  readEvalLog,
+} from "@hindcast/shared/node";
+import type { ExecResult, SandboxLimits } from "../../sandbox/sandbox.ts";
+import { applyPatch } from "./apply-patch.ts";
+import { openTestbed, type Testbed, type TestbedContent, type TestbedSources } from "./testbed.ts";
+
+/** Kept of what each part prints; the longest logs of SWE-bench have a few MB. */
+const logBytesMax = 32 * 1024 * 1024;
+
+/** By which tests a patch is judged. */
+export type JudgedInstance = Omit<SweBenchReference, "kind">;
+
+export interface EvaluationOptions {
+  /** Names the sandbox. */
+  id: string;
+  instance: JudgedInstance;
+  testbed: TestbedContent;
+  patch: string;
+  limits: SandboxLimits;
+  /** Of the whole script, as upstream's 1,800 s. */
+  timeoutMs: number;
+}
+
+const failedShown = 20;
+
+/** @throws HindcastError where the machine lacks something: that is no verdict on the patch */
+export async function evaluatePatch(
+  options: EvaluationOptions,
+  sources: TestbedSources,
+  signal: AbortSignal,
+): Promise<{ verdict: PatchVerdict; log: string }> {
+  const { id, instance, limits } = options;
+  await using testbed = await openTestbed({ id, limits, ...options.testbed }, sources, signal);
+  const startedAt = performance.now();
+  const patch = await applyPatch(testbed, options.patch, signal);
+  const none = {
+    resolution: "no" as const,
+    failToPass: noneOf(instance.failToPass),
+    passToPass: noneOf(instance.passToPass),
+  };
+  const since = (): number => Math.round(performance.now() - startedAt) / 1000;
+  if (!patch.isApplied) {
+    const problem = `the patch does not apply: ${patch.how}`;
+    return {
+      verdict: { ...none, patch, problem, failed: [], isForged: false, infrastructure: null, seconds: since() },
+      log: "",
+    };
+  }
+  const run = await runScript(testbed, options, signal);
+  const read =
+    run.problem === null
+      ? readEvalLog({ ...instance, log: run.log })
+      : { isValid: false as const, problem: run.problem };
+  const common = { patch, isForged: run.isForged, seconds: since() };
+  if (!read.isValid) {
+    const infrastructure = infraFailureOf(run.log);
+    return { verdict: { ...none, ...common, problem: read.problem, failed: [], infrastructure }, log: run.log };
+  }
+  const { resolution, failToPass, passToPass } = gradeInstance(instance, read.statuses);
+  const verdict: PatchVerdict = {
+    ...common,
+    resolution,
+    problem: null,
+    failToPass: countOf(failToPass),
+    passToPass: countOf(passToPass),
+    failed: [...failToPass.failed, ...passToPass.failed].slice(0, failedShown),
+    // Labels are for runs that went wrong: a test about name resolution may well print one.
+    infrastructure: resolution === "full" ? null : infraFailureOf(run.log),
+  };
+  return { verdict, log: run.log };
+}
+
+interface ScriptRun {
+  log: string;
+  isForged: boolean;
+  problem: string | null;
+}
+
+/** The parts run one after another in one session, so that the exit code of the tests is theirs alone. */
+async function runScript(testbed: Testbed, options: EvaluationOptions, signal: AbortSignal): Promise<ScriptRun> {
+  const script = fitEvalScript(options.instance.evalScript);
+  if (script === null) return { log: "", isForged: false, problem: "the evaluation script lacks its marks" };
+  const deadline = performance.now() + options.timeoutMs;
+  const part = (text: string): Promise<ExecResult> =>
+    testbed.run(
+      text,
+      {
+        timeoutMs: Math.max(1, Math.round(deadline - performance.now())),
+        outputBytesMax: logBytesMax,
+        outputBytesKill: 2 * logBytesMax,
+      },
+      signal,
+    );
+  // Tests of pytest and Sphinx look at what an episode's sandbox sets for equal runs.
+  const prepared = await part(`unset PYTHONDONTWRITEBYTECODE SOURCE_DATE_EPOCH\n${script.prepare}`);
+  const early = problemOf(prepared, options);
+  const tested = early === null ? await part(script.test) : null;
+  const { log, isForged } = assembleLog({
+    prepared: textOf(prepared),
+    tested: tested === null ? "" : textOf(tested),
+    testExitCode: tested?.exitCode ?? null,
+  });
+  return { log, isForged, problem: early ?? (tested === null ? null : problemOf(tested, options)) };
+}
+
+function problemOf({ killed, cutAt }: ExecResult, { timeoutMs }: EvaluationOptions): string | null {
+  if (killed === "timeout") return `the tests did not end within ${Math.round(timeoutMs / 1000)} s`;
+  if (killed !== null) return `the tests were killed: ${killed}`;
+  return cutAt === null ? null : `the tests printed more than ${logBytesMax} bytes`;
+}
+
+const textOf = ({ output }: ExecResult): string => Buffer.from(output).toString("utf8");
+const noneOf = (tests: readonly string[]): { passed: number; total: number } => ({ passed: 0, total: tests.length });
+
+function countOf({ passed, failed }: { passed: string[]; failed: string[] }): { passed: number; total: number } {
+  return { passed: passed.length, total: passed.length + failed.length };
+}
+
+/** Of errors that say what this machine lacks: another instance may do without it. */
+export function isLacking(error: HindcastError): boolean {
+  return error.code === "ENVIRONMENT_UNAVAILABLE" || error.code === "ENVIRONMENT_SETUP_FAILED";
+}

@@ -1,0 +1,46 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { MakeTasksRequest, VerificationEvent } from "@hindcast/shared/node";
+import type { SandboxProvider } from "../../sandbox/sandbox.ts";
+import { makeTasks } from "./make-tasks.ts";
+import { openSources } from "./sources.ts";
+
+export interface TaskMaking {
+  request: MakeTasksRequest;
+  sandboxes: SandboxProvider;
+  searchPath: string;
+  onEvent: (event: VerificationEvent) => void;
+}
+
+/** Writes what `hindcast bench swe-bench verify` reads: the instances, their pins and the repository with the bugs. */
+export async function makeTaskFolder(
+  { request, sandboxes, searchPath, onEvent }: TaskMaking,
+  signal: AbortSignal,
+): Promise<void> {
+  const { out, repository, environment, memoryBytesMax, diskBytesMax, processesMax } = request;
+  const sources = openSources({ ...request, searchPath }, sandboxes);
+  const repositories = join(out, "repositories");
+  onEvent({ event: "started", instances: request.count });
+  const instances = await makeTasks(
+    {
+      ...request,
+      limits: { memoryBytesMax, diskBytesMax, processesMax },
+      outputRepository: join(repositories, `${repository.replace("/", "__")}.git`),
+      onTask: ({ instance_id: instanceId, FAIL_TO_PASS: failToPass, PASS_TO_PASS: passToPass }) =>
+        onEvent({ event: "task", instanceId, failToPass: failToPass.length, passToPass: passToPass.length }),
+    },
+    sources,
+    signal,
+  );
+  mkdirSync(out, { recursive: true });
+  const file = join(out, "tasks.jsonl");
+  const lines = (rows: readonly object[]): string => rows.map((row) => `${JSON.stringify(row)}\n`).join("");
+  writeFileSync(file, lines(instances));
+  const { python, packages: pip, optionalPackages } = environment;
+  const conda = Object.fromEntries(optionalPackages.map((each) => each.split("==") as [string, string]));
+  writeFileSync(
+    join(out, "pins.jsonl"),
+    lines(instances.map(({ instance_id }) => ({ instance_id, python, pip, conda_python_packages: conda }))),
+  );
+  onEvent({ event: "made", tasks: instances.length, file, repositories });
+}

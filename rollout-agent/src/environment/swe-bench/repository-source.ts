@@ -1,0 +1,43 @@
+// Where a repository comes from: a folder of clones and bundles, or a URL.
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { unavailable } from "./errors.ts";
+
+export type RepositorySource =
+  /** A clone, bare or not. */
+  | { kind: "clone"; path: string }
+  /** A bundle's file, or anything else that `git clone` takes. */
+  | { kind: "remote"; url: string };
+
+const isUrl = (text: string): boolean => /^(https?|ssh|git|file):\/\//.test(text) || /^[\w.-]+@[\w.-]+:/.test(text);
+
+/**
+ * Looks for `repository` ("psf/requests") in each place: below a folder as `psf/requests`, `psf__requests` or
+ * `requests`, with or without `.git`, or as a `.bundle`; of a URL, `{repo}` is replaced or the name appended.
+ *
+ * @throws ENVIRONMENT_UNAVAILABLE saying where it was looked for
+ */
+export function locateRepository(repository: string, places: readonly string[]): RepositorySource {
+  const [owner = "", name = ""] = repository.split("/");
+  const names = [`${owner}/${name}`, `${owner}__${name}`, name];
+  for (const place of places) {
+    if (isUrl(place)) {
+      const url = place.includes("{repo}")
+        ? place.replace("{repo}", repository)
+        : `${place.replace(/\/$/, "")}/${repository}.git`;
+      return { kind: "remote", url };
+    }
+    for (const candidate of names.map((each) => join(place, each))) {
+      const clone = [candidate, `${candidate}.git`].find(isRepository);
+      if (clone !== undefined) return { kind: "clone", path: clone };
+      if (existsSync(`${candidate}.bundle`)) return { kind: "remote", url: `${candidate}.bundle` };
+    }
+  }
+  throw unavailable(
+    `no clone of ${repository} was found in ${places.join(", ") || "any place"}: run "git clone https://github.com/${repository} ${join(places.find((place) => !isUrl(place)) ?? "REPOS", names[1] ?? "")}", or name its place with --repos (a folder of clones or bundles, or a URL)`,
+  );
+}
+
+function isRepository(path: string): boolean {
+  return existsSync(join(path, ".git")) || (existsSync(join(path, "HEAD")) && existsSync(join(path, "objects")));
+}

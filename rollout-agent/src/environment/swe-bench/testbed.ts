@@ -1,0 +1,165 @@
+// The sandbox of one instance: the repository at its base commit in /testbed, and its Python environment in front of
+// PATH. The environment itself is mounted read-only and shared; what an installation adds goes into a thin writable layer.
+import { HindcastError, type SweBenchSpec } from "@hindcast/shared";
+import type {
+  Command,
+  ExecResult,
+  Sandbox,
+  SandboxLimits,
+  SandboxMount,
+  SandboxProvider,
+} from "../../sandbox/sandbox.ts";
+import { openBaseRepository } from "./base-repository.ts";
+import type { CacheFolder } from "./cache-folder.ts";
+import { unavailable } from "./errors.ts";
+import { openInterpreter, openPythonEnvironment } from "./python-environment.ts";
+import { findPython, type PythonPlaces } from "./python-installation.ts";
+
+const setupTimeoutMs = 300_000;
+const outputBytesMax = 256 * 1024;
+
+/** Where things are inside; the same on every machine, so that logs and observations are too. */
+const inside = {
+  repository: "/opt/testbed/repository",
+  environment: "/opt/testbed/environment",
+  interpreter: "/opt/testbed/python",
+  layer: "/home/agent/.environment",
+} as const;
+
+export interface TestbedSources {
+  sandboxes: SandboxProvider;
+  cache: CacheFolder;
+  /** Folders of clones or bundles, or URLs. */
+  repositories: readonly string[];
+  pythons: PythonPlaces;
+}
+
+/** What a testbed holds. */
+export type TestbedContent = Pick<SweBenchSpec, "repository" | "commit" | "environment">;
+
+export interface TestbedOptions extends TestbedContent {
+  /** Names the sandbox. */
+  id: string;
+  limits: SandboxLimits;
+  /** Nothing is unpacked: an image will be restored into it. @default false */
+  isEmpty?: boolean;
+}
+
+export class Testbed implements AsyncDisposable {
+  readonly sandbox: Sandbox;
+  readonly #used: AsyncDisposable;
+
+  constructor(sandbox: Sandbox, used: AsyncDisposable) {
+    this.sandbox = sandbox;
+    this.#used = used;
+  }
+
+  /** Runs in the session, which begins in the repository. */
+  run(script: string, options: Partial<Omit<Command, "script">>, signal: AbortSignal): Promise<ExecResult> {
+    const command = { timeoutMs: setupTimeoutMs, outputBytesMax, outputBytesKill: outputBytesMax, ...options, script };
+    return this.sandbox.exec(command, signal);
+  }
+
+  /** Closes the sandbox, then lets go of what was mounted into it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#used[Symbol.asyncDispose]();
+  }
+}
+
+/**
+ * Opens the sandbox, with the repository and the environment prepared where they were not yet.
+ * @throws ENVIRONMENT_UNAVAILABLE, ENVIRONMENT_SETUP_FAILED, SANDBOX_UNAVAILABLE
+ */
+export async function openTestbed(
+  options: TestbedOptions,
+  sources: TestbedSources,
+  signal: AbortSignal,
+): Promise<Testbed> {
+  const { id, repository, commit, environment, limits, isEmpty = false } = options;
+  const { sandboxes, cache, repositories: places } = sources;
+  await using used = new AsyncDisposableStack();
+  const base = used.use(await openBaseRepository({ repository, commit }, { places, cache }, signal));
+  const mounts: SandboxMount[] = [{ source: base.path, target: inside.repository }];
+  const python = environment === null ? null : findPython(environment.python, sources.pythons);
+  if (environment !== null && python !== null) {
+    const interpreter = await openInterpreter(python, cache, signal);
+    if (interpreter !== null) mounts.push({ source: used.use(interpreter).path, target: inside.interpreter });
+    const packages = used.use(await openPythonEnvironment(environment, python, cache, signal));
+    mounts.push({ source: `${packages.path}/venv`, target: inside.environment });
+  }
+  const links = { "/testbed": "/workspace" };
+  const sandbox = await sandboxes.open({ id, limits, mounts, links }, signal);
+  used.use(sandbox);
+  if (isEmpty) return new Testbed(sandbox, used.move());
+  await mustSucceed(sandbox, unpackRepository, "the repository could not be unpacked", signal);
+  if (python !== null) {
+    const executable = mounts.some(({ target }) => target === inside.interpreter)
+      ? `${inside.interpreter}/bin/python${python.version}`
+      : python.executable;
+    await mustSucceed(sandbox, layEnvironment(executable, python.version), "the environment could not be laid", signal);
+  }
+  return new Testbed(sandbox, used.move());
+}
+
+async function mustSucceed(sandbox: Sandbox, script: string, what: string, signal: AbortSignal): Promise<void> {
+  const command = { script, timeoutMs: setupTimeoutMs, outputBytesMax, outputBytesKill: 16 * outputBytesMax };
+  const { exitCode, killed, output } = await sandbox.exec(command, signal);
+  if (exitCode === 0) return;
+  const said = Buffer.from(output).toString("utf8").trim().slice(-1_000);
+  const end = killed === null ? `exit code ${exitCode}` : `killed: ${killed}`;
+  throw new HindcastError({
+    code: "ENVIRONMENT_SETUP_FAILED",
+    boundary: "environment",
+    message: `${what} (${end}): ${said}`,
+  });
+}
+
+/** In a subshell where an option would outlive the command. */
+const unpackRepository = `(
+set -e
+cd /workspace
+[[ -r ${inside.repository}/.git/HEAD ]] || { echo "${inside.repository} cannot be read: is the cache in a private folder?"; exit 1; }
+cp -r ${inside.repository}/.git .git
+git reset --quiet --hard
+rm -rf .git/logs
+)`;
+
+/**
+ * A virtual environment of its own that sees the packages of the shared one, and has their programs under its own name.
+ * The base packages' folder is added as a site folder, so that what its .pth files say holds too.
+ */
+function layEnvironment(executable: string, version: string): string {
+  const packages = `lib/python${version}/site-packages`;
+  return `(
+set -e
+base=${inside.environment} layer=${inside.layer}
+${executable.startsWith(inside.interpreter) ? `export LD_LIBRARY_PATH=${inside.interpreter}/lib` : ""}
+${executable} -m venv --without-pip "$layer"
+echo "import site; site.addsitedir('$base/${packages}')" > "$layer/${packages}/_testbed.pth"
+for program in "$base"/bin/*; do
+  name=\${program##*/}
+  [[ -f $program && ! -e $layer/bin/$name ]] || continue
+  first=$(head -c 256 "$program" | tr -d '\\0' | head -n 1)
+  case $first in
+    '#!'*python*) { echo "#!$layer/bin/python"; tail -n +2 "$program"; } > "$layer/bin/$name" ;;
+    # pip's form for long paths: a shell that starts Python with this same file.
+    '#!/bin/sh') { echo "#!$layer/bin/python"; tail -n +4 "$program"; } > "$layer/bin/$name" ;;
+    *) ln -s "$program" "$layer/bin/$name" ;;
+  esac
+  [[ -L $layer/bin/$name ]] || chmod 755 "$layer/bin/$name"
+done
+) && {
+${executable.startsWith(inside.interpreter) ? `export LD_LIBRARY_PATH=${inside.interpreter}/lib` : ":"}
+export VIRTUAL_ENV=${inside.layer} PATH=${inside.layer}/bin:$PATH
+# What is installed here is there already, at the versions that were pinned; nothing could be fetched.
+export PIP_NO_INDEX=1 PIP_NO_DEPS=1 PIP_NO_BUILD_ISOLATION=0 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+}`;
+}
+
+/** @throws ENVIRONMENT_UNAVAILABLE where root's sandboxes could not read the cache */
+export function checkCachePlace(isReadableByAll: boolean, path: string): void {
+  if (isReadableByAll) return;
+  throw unavailable(
+    `the cache ${path} lies in a folder that only its owner may enter, and sandboxes of root run as nobody: choose another with --cache, or open the folder with "chmod o+x"`,
+  );
+}

@@ -1,0 +1,45 @@
+import { z } from "zod";
+
+/** One requirement of pip's, and nothing that pip would read as an option or a URL. */
+const pin = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}==[A-Za-z0-9][A-Za-z0-9.!+_-]{0,99}$/, 'must read "name==version"');
+
+/** A Python environment by its content. */
+export const PinnedPython = z.strictObject({
+  /** Hash of the rest: equal environments have equal keys. */
+  key: z.string().regex(/^[0-9a-f]{16}$/),
+  /** "3.9": a patch release is no reason to fail. */
+  python: z.string().regex(/^\d+\.\d+$/),
+  /** Must install. Sorted. */
+  packages: z.array(pin).max(1_000),
+  /** Came with conda: those that PyPI has no fitting file for are left out. */
+  optionalPackages: z.array(pin).max(1_000),
+});
+export type PinnedPython = z.infer<typeof PinnedPython>;
+
+/**
+ * A repository at an instance's base commit, in /testbed, with its environment. What would give the task away (the gold
+ * patch, the tests, the evaluation script) is no part of it: that is in the reference.
+ */
+export const SweBenchSpec = z.strictObject({
+  kind: z.literal("swe-bench"),
+  /** "psf/requests" */
+  repository: z.string().regex(/^[A-Za-z0-9_.-]+\/[A-Za-z0-9_.-]+$/),
+  commit: z.string().regex(/^[0-9a-f]{40}$/),
+  /** Null: the sandbox's own programs will do. */
+  environment: PinnedPython.nullable(),
+});
+export type SweBenchSpec = z.infer<typeof SweBenchSpec>;
+
+/** What an instance's patch is judged by, in a testbed of its own. */
+export const SweBenchReference = z.strictObject({
+  kind: z.literal("swe-bench"),
+  instanceId: z.string().min(1),
+  evalScript: z.string().min(1),
+  logParser: z.string().min(1),
+  evalType: z.enum(["pass_and_fail", "fail_only"]),
+  failToPass: z.array(z.string()),
+  passToPass: z.array(z.string()),
+});
+export type SweBenchReference = z.infer<typeof SweBenchReference>;

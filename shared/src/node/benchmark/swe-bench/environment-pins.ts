@@ -1,0 +1,72 @@
+// The Python environment of an instance: SWE-bench's own resolved pins (verified-env-pins.jsonl.gz), as pip can install
+// them. Verified's 500 instances need 62 environments, so an environment is named by what is in it.
+import { z } from "zod";
+import type { PinnedPython } from "../../../domain/swe-bench.ts";
+import { sha256Hex } from "../../derive-id.ts";
+import { checkedRow, readRows, unreadable } from "./data-file.ts";
+
+/** One requirement of pip's, and nothing that pip would read as an option or a URL. */
+const pin = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9][A-Za-z0-9.!+_-]*$/, 'must read "name==version"');
+
+export const EnvironmentPins = z.object({
+  instance_id: z.string().min(1),
+  python: z.string().regex(/^\d+\.\d+(\.\d+)?$/, 'must read "3.9" or "3.9.20"'),
+  /** Name to version, of conda's packages that may be on PyPI too. */
+  conda_python_packages: z.record(z.string(), z.string()).default({}),
+  pip: z.array(pin),
+});
+export type EnvironmentPins = z.infer<typeof EnvironmentPins>;
+
+/** Names that conda gives to packages of PyPI; null where the package is only another's part. */
+const pypiNames: Record<string, string | null> = {
+  "msgpack-python": "msgpack",
+  "python-tzdata": "tzdata",
+  "python-xxhash": "xxhash",
+  "brotli-python": "brotli",
+  "pyarrow-core": "pyarrow",
+  "seaborn-base": "seaborn",
+  "matplotlib-base": "matplotlib",
+  "nbconvert-core": "nbconvert",
+  "numpy-base": null,
+  "python-fastjsonschema": "fastjsonschema",
+  "python-eccodes": "eccodes",
+  "antlr-python-runtime": "antlr4-python3-runtime",
+  "pybind11-global": null,
+  importlib_resources: "importlib-resources",
+  pyqt: "pyqt5",
+};
+
+/** Conda built these for a Python that PyPI has no file of theirs for; the next release has one. */
+const replacements: Record<string, string> = {
+  "3.9 numpy==1.19.2": "numpy==1.19.5",
+  "3.9 scipy==1.5.2": "scipy==1.5.4",
+};
+
+export function pythonEnvironment(pins: Omit<EnvironmentPins, "instance_id">): PinnedPython {
+  const python = pins.python.split(".").slice(0, 2).join(".");
+  const replaced = (requirement: string): string => replacements[`${python} ${requirement}`] ?? requirement;
+  const packages = [...new Set(pins.pip.map(replaced))].toSorted();
+  const required = new Set(packages.map(nameOf));
+  const conda = Object.entries(pins.conda_python_packages).flatMap(([name, version]) => {
+    const known = pypiNames[name];
+    return known === null ? [] : [replaced(`${known ?? name}==${version}`)];
+  });
+  const optionalPackages = [...new Set(conda)].filter((each) => !required.has(nameOf(each))).toSorted();
+  const key = sha256Hex(JSON.stringify([python, packages, optionalPackages])).slice(0, 16);
+  return { key, python, packages, optionalPackages };
+}
+
+/** @returns by instance id. @throws DOCUMENTS_UNREADABLE naming file, line and field */
+export async function readEnvironmentPins(file: string): Promise<Map<string, PinnedPython>> {
+  const environments = new Map<string, PinnedPython>();
+  for (const row of await readRows(file)) {
+    const pins = checkedRow(EnvironmentPins, row);
+    if (environments.has(pins.instance_id)) throw unreadable(`${row.place}: ${pins.instance_id} comes a second time`);
+    environments.set(pins.instance_id, pythonEnvironment(pins));
+  }
+  return environments;
+}
+
+function nameOf(requirement: string): string {
+  return (requirement.split("==")[0] ?? "").toLowerCase().replaceAll("_", "-");
+}

@@ -1,0 +1,17 @@
+export { pythonEnvironment, readEnvironmentPins } from "./environment-pins.ts";
+export { readEvalLog } from "./eval-log.ts";
+export { assembleLog, fitEvalScript } from "./eval-script.ts";
+export { gradeInstance } from "./grade.ts";
+export { type InfraFailure, infraFailureOf } from "./infra-failure.ts";
+export { SweBenchInstance } from "./instance.ts";
+export { type Prediction, readPredictions, writePredictions } from "./predictions.ts";
+export { readSweBenchInstances } from "./read-instances.ts";
+export { type InstanceRequirements, instanceRequirements, sweBenchReference, sweBenchSpec } from "./requirements.ts";
+export {
+  InstanceAdmission,
+  MakeTasksRequest,
+  PatchVerdict,
+  SweBenchRequest,
+  VerificationEvent,
+  VerificationRequest,
+} from "./verification.ts";

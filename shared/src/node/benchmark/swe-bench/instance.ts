@@ -1,0 +1,49 @@
+// One task of SWE-bench as its official files hold it (benchmarks.md §1.1): Verified, Lite and Multilingual.
+import { z } from "zod";
+
+/** Absolute paths and `..` would let a data file reach outside the repository. */
+const repositoryName = z.string().regex(/^[A-Za-z0-9_.-]+\/[A-Za-z0-9_.-]+$/, 'must read "owner/name"');
+const commit = z.string().regex(/^[0-9a-f]{40}$/, "must be a commit of 40 hexadecimal digits");
+
+/** Hugging Face's Parquet has JSON strings of lists, the other forms have lists. */
+const testIds = z.preprocess(
+  (value, context) => {
+    if (typeof value !== "string") return value;
+    try {
+      return JSON.parse(value) as unknown;
+    } catch {
+      context.addIssue({ code: "custom", message: "is text that is no JSON list", input: value });
+      return z.NEVER;
+    }
+  },
+  z.array(z.string().min(1)),
+);
+
+/** `fail_only`: the log names failures only, so a test that it does not name has passed. */
+export const EvalType = z.enum(["pass_and_fail", "fail_only"]);
+export type EvalType = z.infer<typeof EvalType>;
+
+/**
+ * What a row must hold. Fields that the evaluation does not need differ between the data sets and are optional; what is
+ * not named here (`image_assets`, say) is passed over, because other people write these files.
+ */
+export const SweBenchInstance = z.object({
+  repo: repositoryName,
+  instance_id: z.string().regex(/^[A-Za-z0-9_.-]+$/, "must be letters, digits, dots, dashes and underscores"),
+  base_commit: commit,
+  patch: z.string().min(1),
+  test_patch: z.string(),
+  problem_statement: z.string().min(1),
+  hints_text: z.string().optional(),
+  created_at: z.string().optional(),
+  version: z.coerce.string(),
+  FAIL_TO_PASS: testIds,
+  PASS_TO_PASS: testIds,
+  environment_setup_commit: z.string().optional(),
+  difficulty: z.string().optional(),
+  eval_script: z.string().min(1),
+  log_parser: z.string().min(1),
+  eval_type: EvalType.default("pass_and_fail"),
+  image: z.string().optional(),
+});
+export type SweBenchInstance = z.infer<typeof SweBenchInstance>;

@@ -1,0 +1,66 @@
+// Requirements: 6.9.loader
+// The official files as they are, where this machine has them.
+import { readFileSync } from "node:fs";
+import { gunzipSync } from "node:zlib";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import {
+  fitEvalScript,
+  readEnvironmentPins,
+  readSweBenchInstances,
+  instanceRequirements,
+} from "../../shared/src/node/benchmark/swe-bench/index.ts";
+import { benchmarkData } from "../support/benchmark-data.ts";
+
+const data = benchmarkData("swe-bench");
+
+describe.skipIf(data === null)(
+  `SWE-bench's files${data === null ? " (shared/data/swe-bench is not here)" : ""}`,
+  () => {
+    const file = (name: string): string => join(data ?? "", name);
+
+    it.each([
+      ["verified", 500],
+      ["lite", 300],
+      ["lite-dev", 23],
+      ["multilingual", 300],
+    ])("%s: all %i instances are read, and their scripts can be taken apart", async (name, count) => {
+      const instances = await readSweBenchInstances(file(`${name}.jsonl.gz`));
+      expect(instances).toHaveLength(count);
+      for (const { instance_id: id, eval_script: script, test_patch: testPatch } of instances) {
+        const parts = fitEvalScript(script);
+        expect({ id, test: parts?.test.trim() }).not.toEqual({ id, test: "" });
+        expect(parts?.test).not.toMatch(/conda|^tox /);
+        expect(`${parts?.prepare}${parts?.test}`).not.toMatch(/miniconda3|locale-gen|git config --global/);
+        // The patch inside the script is untouched.
+        expect(parts?.prepare).toContain(testPatch.trimEnd());
+      }
+    });
+
+    it("Verified needs 61 environments (62 by conda's names), and the commonest twenty serve 432 instances", async () => {
+      const environments = await readEnvironmentPins(file("verified-env-pins.jsonl.gz"));
+      const instances = await readSweBenchInstances(file("verified.jsonl.gz"));
+      const counts = new Map<string, number>();
+      for (const instance of instances) {
+        const { environment } = instanceRequirements(instance, environments);
+        expect(environment).not.toBeNull();
+        counts.set(environment?.key ?? "", (counts.get(environment?.key ?? "") ?? 0) + 1);
+      }
+      const descending = [...counts.values()].toSorted((a, b) => b - a);
+      expect(descending).toHaveLength(61);
+      expect(descending.slice(0, 20).reduce((sum, count) => sum + count)).toBe(432);
+    });
+
+    it("no id of Verified is changed by reading", async () => {
+      const rows = gunzipSync(readFileSync(file("verified.jsonl.gz")))
+        .toString()
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line) as { FAIL_TO_PASS: string[]; PASS_TO_PASS: string[] });
+      const instances = await readSweBenchInstances(file("verified.jsonl.gz"));
+      expect(instances.map(({ FAIL_TO_PASS, PASS_TO_PASS }) => ({ FAIL_TO_PASS, PASS_TO_PASS }))).toEqual(
+        rows.map(({ FAIL_TO_PASS, PASS_TO_PASS }) => ({ FAIL_TO_PASS, PASS_TO_PASS })),
+      );
+    });
+  },
+);

@@ -103,17 +103,10 @@ function conclusion(gold: PatchVerdict, empty: PatchVerdict): Pick<InstanceAdmis
   return { status: "admitted", reason: "the gold patch resolves it and the empty one does not" };
 }
 
-function taskHash({
-  base_commit,
-  patch,
-  test_patch,
-  eval_script,
-  log_parser,
-  FAIL_TO_PASS,
-  PASS_TO_PASS,
-}: SweBenchInstance): string {
-  const parts = [evaluatorVersion, base_commit, patch, test_patch, eval_script, log_parser, FAIL_TO_PASS, PASS_TO_PASS];
-  return sha256Hex(JSON.stringify(parts));
+/** Of the repository and all that the instance is judged by. */
+function taskHash(instance: SweBenchInstance): string {
+  const { repo, base_commit: commit, patch, test_patch: testPatch } = instance;
+  return sha256Hex(JSON.stringify([evaluatorVersion, repo, commit, patch, testPatch, sweBenchReference(instance)]));
 }
 
 /** Null where none is stored, or one that an older version wrote and nobody can read. */

@@ -52,6 +52,7 @@ export function processSpecs(
       ...options.sandboxEnvironment,
       HINDCAST_WORKER_ID: id,
       HINDCAST_SLOTS: String(options.slots),
+      ...sweBenchPlaces(options.environment),
     }),
   );
   const has = (specs: ProcessSpec[]): ProcessSpec[] =>
@@ -70,6 +71,15 @@ function plugIns(environment: ProcessEnvironment): Record<string, string> {
   const { name } = workerVariables.worldsFile;
   const path = environment[name];
   return path === undefined || path === "" ? {} : { [name]: resolve(path) };
+/** Where SWE-bench's worlds come from; agents run in another folder, so a relative cache is the user's. */
+function sweBenchPlaces(environment: ProcessEnvironment): Record<string, string> {
+  const { sweBenchCache, sweBenchRepositories } = workerVariables;
+  const cache = environment[sweBenchCache.name];
+  if (cache === undefined || cache === "") return {};
+  return {
+    [sweBenchCache.name]: resolve(cache),
+    [sweBenchRepositories.name]: environment[sweBenchRepositories.name] ?? "",
+  };
 }
 
 /** What programs need of the user's environment; settings and keys are handed over one by one instead. */

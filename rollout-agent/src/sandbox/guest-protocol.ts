@@ -40,7 +40,14 @@ const TunnelEvent = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("opened"), connection }),
   z.strictObject({ kind: z.literal("refused"), connection, reason: z.string().max(500) }),
   z.strictObject({ kind: z.literal("data"), connection }),
-  z.strictObject({ kind: z.literal("grant"), connection, bytes: z.int().positive().max(2 ** 30) }),
+  z.strictObject({
+    kind: z.literal("grant"),
+    connection,
+    bytes: z
+      .int()
+      .positive()
+      .max(2 ** 30),
+  }),
   /** Nothing more will come from inside. */
   z.strictObject({ kind: z.literal("end"), connection }),
 ]);

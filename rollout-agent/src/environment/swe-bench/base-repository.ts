@@ -1,12 +1,12 @@
 // A repository as it was at an instance's base commit, without its future: the commit keeps its name, and nothing else of
 // the history is there, no other commit, branch, tag, remote or reflog. An ordinary clone holds the fix.
-import { appendFileSync, mkdirSync } from "node:fs";
+import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { HindcastError, messageOf } from "@hindcast/shared";
 import { sha256Hex } from "@hindcast/shared/node";
 import type { CacheEntry, CacheFolder } from "./cache-folder.ts";
 import { unavailable } from "./errors.ts";
-import { mustRun } from "./host-program.ts";
+import { mustRun, runProgram } from "./host-program.ts";
 import { locateRepository } from "./repository-source.ts";
 
 const cloneTimeoutMs = 30 * 60_000;
@@ -98,5 +98,23 @@ async function cut(
   appendFileSync(join(folder, "shallow"), `${commit}\n`);
   await mustRun([...target, "symbolic-ref", "HEAD", "refs/heads/main"], options, signal);
   await mustRun([...target, "update-ref", "--no-deref", "refs/heads/main", commit], options, signal);
+  const version = await versionAt({ source, commit }, signal);
+  if (version !== null) writeFileSync(join(to, "version"), version);
   return `cut from ${from}`;
+}
+
+/**
+ * The version that setuptools-scm would make of the tags in front of the commit, which are cut away with all other
+ * history: "5.4.2.dev522" for 522 commits after 5.4.1.
+ */
+async function versionAt(
+  { source, commit }: { source: readonly string[]; commit: string },
+  signal: AbortSignal,
+): Promise<string | null> {
+  const options = { timeoutMs: packTimeoutMs, environment: gitEnvironment };
+  const { exitCode, output } = await runProgram([...source, "describe", "--tags", "--long", commit], options, signal);
+  const parts = /^v?((?:\d+\.)+(?:\d+(?:a|b|rc))?)(\d+)-(\d+)-g[0-9a-f]+\s*$/.exec(output);
+  if (exitCode !== 0 || parts === null) return null;
+  const [, front = "", last = "", distance = ""] = parts;
+  return distance === "0" ? `${front}${last}` : `${front}${Number(last) + 1}.dev${distance}`;
 }

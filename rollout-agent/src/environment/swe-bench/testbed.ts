@@ -122,7 +122,10 @@ cd /workspace
 cp -r ${inside.repository}/.git .git
 git reset --quiet --hard
 rm -rf .git/logs
-)`;
+) && {
+# Tags are gone with the history; what they say of the version is not.
+[[ ! -e ${inside.repository}/version ]] || export SETUPTOOLS_SCM_PRETEND_VERSION=$(cat ${inside.repository}/version)
+}`;
 
 /**
  * A virtual environment of its own that sees the packages of the shared one, and has their programs under its own name.

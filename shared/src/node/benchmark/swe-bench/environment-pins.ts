@@ -42,6 +42,27 @@ const replacements: Record<string, string> = {
   "3.9 scipy==1.5.2": "scipy==1.5.4",
 };
 
+/**
+ * What builds a project in place: upstream fetches it into an environment of the build's own, here the build takes what
+ * is installed. They need nothing that pinned environments lack, and run on Python 3.6 and newer.
+ */
+const buildTools = ["flit-core==3.9.0", "setuptools-scm==6.4.2"];
+
+/** What upstream's images have and its pins do not name, by the beginning of instance ids. */
+const unpinned: Record<string, string[]> = {
+  // Namespace packages, at the versions that its own specifications allow.
+  "sphinx-doc__sphinx-": [
+    "sphinxcontrib-applehelp==1.0.7",
+    "sphinxcontrib-devhelp==1.0.5",
+    "sphinxcontrib-htmlhelp==2.0.4",
+    "sphinxcontrib-jsmath==1.0.1",
+    "sphinxcontrib-qthelp==1.0.6",
+    "sphinxcontrib-serializinghtml==1.1.9",
+  ],
+  // Its gold patch adds a dependency, which upstream's evaluation fetches.
+  "pylint-dev__pylint-4661": ["appdirs==1.4.4"],
+};
+
 export function pythonEnvironment(pins: Omit<EnvironmentPins, "instance_id">): PinnedPython {
   const python = pins.python.split(".").slice(0, 2).join(".");
   const replaced = (requirement: string): string => replacements[`${python} ${requirement}`] ?? requirement;
@@ -51,7 +72,12 @@ export function pythonEnvironment(pins: Omit<EnvironmentPins, "instance_id">): P
     const known = pypiNames[name];
     return known === null ? [] : [replaced(`${known ?? name}==${version}`)];
   });
-  const optionalPackages = [...new Set(conda)].filter((each) => !required.has(nameOf(each))).toSorted();
+  // An environment without packages is Python as it is.
+  const tools = packages.length + conda.length === 0 ? [] : buildTools;
+  const pinned = new Set(conda.map(nameOf));
+  const optionalPackages = [...new Set([...conda, ...tools.filter((each) => !pinned.has(nameOf(each)))])]
+    .filter((each) => !required.has(nameOf(each)))
+    .toSorted();
   const key = sha256Hex(JSON.stringify([python, packages, optionalPackages])).slice(0, 16);
   return { key, python, packages, optionalPackages };
 }
@@ -62,7 +88,11 @@ export async function readEnvironmentPins(file: string): Promise<Map<string, Pin
   for (const row of await readRows(file)) {
     const pins = checkedRow(EnvironmentPins, row);
     if (environments.has(pins.instance_id)) throw unreadable(`${row.place}: ${pins.instance_id} comes a second time`);
-    environments.set(pins.instance_id, pythonEnvironment(pins));
+    const added = Object.entries(unpinned).flatMap(([id, packages]) =>
+      pins.instance_id.startsWith(id) ? packages : [],
+    );
+    const pip = [...pins.pip, ...added];
+    environments.set(pins.instance_id, pythonEnvironment({ ...pins, pip }));
   }
   return environments;
 }

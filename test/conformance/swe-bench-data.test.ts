@@ -3,12 +3,17 @@
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { join } from "node:path";
+import { EnvironmentSpec, limits, type SweBenchReference, TaskReference } from "@hindcast/shared";
 import { describe, expect, it } from "vitest";
 import {
   fitEvalScript,
   readEnvironmentPins,
   readSweBenchInstances,
+  sweBenchReference,
+  sweBenchSpec,
   instanceRequirements,
+  judgedByReference,
+  judgedInstance,
 } from "../../shared/src/node/benchmark/swe-bench/index.ts";
 import { benchmarkData } from "../support/benchmark-data.ts";
 
@@ -49,6 +54,19 @@ describe.skipIf(data === null)(
       const descending = [...counts.values()].toSorted((a, b) => b - a);
       expect(descending).toHaveLength(61);
       expect(descending.slice(0, 20).reduce((sum, count) => sum + count)).toBe(432);
+    });
+
+    it("each instance of Verified makes a task that is one message, and whose world tells nothing of its tests", async () => {
+      const environments = await readEnvironmentPins(file("verified-env-pins.jsonl.gz"));
+      for (const instance of await readSweBenchInstances(file("verified.jsonl.gz"))) {
+        const spec = EnvironmentSpec.parse(sweBenchSpec(instanceRequirements(instance, environments)));
+        const reference = TaskReference.parse(sweBenchReference(instance));
+        expect(judgedByReference(reference as SweBenchReference)).toEqual(judgedInstance(instance));
+        expect(JSON.stringify(spec)).not.toMatch(/patch|PASS|test_/);
+        expect({ id: instance.instance_id, bytes: Buffer.byteLength(JSON.stringify({ spec, reference })) }).toSatisfy(
+          ({ bytes }: { bytes: number }) => bytes < limits.messageBytesMax,
+        );
+      }
     });
 
     it("no id of Verified is changed by reading", async () => {

@@ -73,6 +73,8 @@ describe.skipIf(fixturePython === null)("the world of SWE-bench", () => {
       `${fixture.commits.base}\n1\n`,
     );
     expect(await shell("git tag; git remote; git reflog; git branch -a")).toMatch(/\n\* main\n\[exit code 0\]$/);
+    // What the tags said of the version is kept, for projects that ask setuptools-scm.
+    expect(await shell("echo $SETUPTOOLS_SCM_PRETEND_VERSION")).toContain("\n1.1.dev1\n");
     for (const hidden of [fixture.commits.after, fixture.commits.before]) {
       expect(await shell(`git cat-file -t ${hidden}`)).toMatch(/\[exit code 128\]/);
     }

@@ -83,6 +83,7 @@ export function sweBenchFixture(): SweBenchFixture {
   git("init", "--quiet", "-b", "main");
   write({ "README.md": "Nothing yet.\n" });
   const before = commit("begin");
+  git("tag", "v1.0");
   write(source);
   const base = commit("add and double");
   const diffOf = (files: Record<string, string | null>): string => {

@@ -40,6 +40,7 @@ export const SweBenchReference = z.strictObject({
   logParser: z.string().min(1),
   evalType: z.enum(["pass_and_fail", "fail_only"]),
   failToPass: z.array(z.string()),
-  passToPass: z.array(z.string()),
+  /** A list of thousands is packed, gzipped JSON in Base64: a task is one message. */
+  passToPass: z.union([z.array(z.string()), z.strictObject({ gzip: z.base64() })]),
 });
 export type SweBenchReference = z.infer<typeof SweBenchReference>;

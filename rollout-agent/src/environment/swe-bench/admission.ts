@@ -9,7 +9,7 @@ import {
   type PatchVerdict,
   sha256Hex,
   type SweBenchInstance,
-  sweBenchReference,
+  judgedInstance,
   sweBenchSpec,
 } from "@hindcast/shared/node";
 import { type EvaluationOptions, evaluatePatch, isLacking } from "./evaluate-patch.ts";
@@ -68,7 +68,7 @@ async function bothPatches(options: AdmissionOptions, sources: TestbedSources, s
     const reason = `nobody pinned the environment of ${instance.instance_id}: name a file with its pins with --pins`;
     return { ...nothing, status: "unavailable", reason };
   }
-  const judged = { ...options, instance: sweBenchReference(instance), testbed: sweBenchSpec(requirements) };
+  const judged = { ...options, instance: judgedInstance(instance), testbed: sweBenchSpec(requirements) };
   const run = async (phase: "empty patch" | "gold patch", patch: string): Promise<PatchVerdict> => {
     options.onPhase(phase);
     const id = `swe-${instance.instance_id}-${phase.split(" ")[0]}-${process.pid}`;
@@ -106,7 +106,7 @@ function conclusion(gold: PatchVerdict, empty: PatchVerdict): Pick<InstanceAdmis
 /** Of the repository and all that the instance is judged by. */
 function taskHash(instance: SweBenchInstance): string {
   const { repo, base_commit: commit, patch, test_patch: testPatch } = instance;
-  return sha256Hex(JSON.stringify([evaluatorVersion, repo, commit, patch, testPatch, sweBenchReference(instance)]));
+  return sha256Hex(JSON.stringify([evaluatorVersion, repo, commit, patch, testPatch, judgedInstance(instance)]));
 }
 
 /** Null where none is stored, or one that an older version wrote and nobody can read. */

@@ -37,7 +37,7 @@ export async function openBaseRepository(
   { places, cache }: { places: readonly string[]; cache: CacheFolder },
   signal: AbortSignal,
 ): Promise<CacheEntry> {
-  const key = `base-${repository.replace("/", "__")}-${commit.slice(0, 12)}`;
+  const key = `commit-${repository.replace("/", "__")}-${commit.slice(0, 12)}`;
   const make = async (path: string): Promise<string> => {
     const source = locateRepository(repository, places);
     if (source.kind === "clone") return await cut({ from: source.path, commit, to: path }, signal);

@@ -1,10 +1,11 @@
 // Runs an instance's tests on a patch in a fresh testbed, and judges what they printed.
-import type { HindcastError, SweBenchReference } from "@hindcast/shared";
+import type { HindcastError } from "@hindcast/shared";
 import {
   assembleLog,
   fitEvalScript,
   gradeInstance,
   infraFailureOf,
+  type JudgedInstance,
   type PatchVerdict,
   readEvalLog,
 } from "@hindcast/shared/node";
@@ -14,9 +15,6 @@ import { openTestbed, type Testbed, type TestbedContent, type TestbedSources } f
 
 /** Kept of what each part prints; the longest logs of SWE-bench have a few MB. */
 const logBytesMax = 32 * 1024 * 1024;
-
-/** By which tests a patch is judged. */
-export type JudgedInstance = Omit<SweBenchReference, "kind">;
 
 export interface EvaluationOptions {
   /** Names the sandbox. */
@@ -61,7 +59,7 @@ export async function evaluatePatch(
       : { isValid: false as const, problem: run.problem };
   const common = { patch, isForged: run.isForged, seconds: since() };
   if (!read.isValid) {
-    const infrastructure = infraFailureOf(run.log);
+    const infrastructure = run.isOutOfMemory ? outOfMemory : infraFailureOf(run.log);
     return { verdict: { ...none, ...common, problem: read.problem, failed: [], infrastructure }, log: run.log };
   }
   const { resolution, failToPass, passToPass } = gradeInstance(instance, read.statuses);
@@ -78,8 +76,12 @@ export async function evaluatePatch(
   return { verdict, log: run.log };
 }
 
+const outOfMemory = { reason: "out-of-memory", tier: "environment" } as const;
+
 interface ScriptRun {
   log: string;
+  /** As the sandbox saw it, whatever the log says. */
+  isOutOfMemory: boolean;
   isForged: boolean;
   problem: string | null;
 }
@@ -87,9 +89,10 @@ interface ScriptRun {
 /** The parts run one after another in one session, so that the exit code of the tests is theirs alone. */
 async function runScript(testbed: Testbed, options: EvaluationOptions, signal: AbortSignal): Promise<ScriptRun> {
   const script = fitEvalScript(options.instance.evalScript);
-  if (script === null) return { log: "", isForged: false, problem: "the evaluation script lacks its marks" };
+  if (script === null)
+    return { log: "", isOutOfMemory: false, isForged: false, problem: "the evaluation script lacks its marks" };
   const deadline = performance.now() + options.timeoutMs;
-  const part = (text: string): Promise<ExecResult> =>
+  const run = (text: string): Promise<ExecResult> =>
     testbed.run(
       text,
       {
@@ -100,15 +103,16 @@ async function runScript(testbed: Testbed, options: EvaluationOptions, signal: A
       signal,
     );
   // Tests of pytest and Sphinx look at what an episode's sandbox sets for equal runs.
-  const prepared = await part(`unset PYTHONDONTWRITEBYTECODE SOURCE_DATE_EPOCH\n${script.prepare}`);
+  const prepared = await run(`unset PYTHONDONTWRITEBYTECODE SOURCE_DATE_EPOCH\n${script.prepare}`);
   const early = problemOf(prepared, options);
-  const tested = early === null ? await part(script.test) : null;
+  const tested = early === null ? await run(script.test) : null;
   const { log, isForged } = assembleLog({
     prepared: textOf(prepared),
     tested: tested === null ? "" : textOf(tested),
     testExitCode: tested?.exitCode ?? null,
   });
-  return { log, isForged, problem: early ?? (tested === null ? null : problemOf(tested, options)) };
+  const isOutOfMemory = [prepared, tested].some((part) => part?.killed === "memory");
+  return { log, isOutOfMemory, isForged, problem: early ?? (tested === null ? null : problemOf(tested, options)) };
 }
 
 function problemOf({ killed, cutAt }: ExecResult, { timeoutMs }: EvaluationOptions): string | null {

@@ -9,7 +9,7 @@ import {
   type SweBenchReference,
   type SweBenchSpec,
 } from "@hindcast/shared";
-import { infraFailureOf, type PatchVerdict } from "@hindcast/shared/node";
+import { judgedByReference, type PatchVerdict } from "@hindcast/shared/node";
 import type { ExecResult } from "../../sandbox/sandbox.ts";
 import type {
   Environment,
@@ -127,10 +127,10 @@ class SweBenchEnvironment implements Environment {
     const patch = await this.#patch(signal);
     if (typeof patch !== "string") return unknown(patch.problem);
     const { spec, id } = this.#options;
-    const { verdict, log } = await evaluatePatch(
+    const { verdict } = await evaluatePatch(
       {
         id: `${id}-tests`,
-        instance: reference,
+        instance: judgedByReference(reference),
         testbed: { repository: spec.repository, commit: spec.commit, environment: spec.environment },
         patch,
         limits: testLimits,
@@ -139,7 +139,7 @@ class SweBenchEnvironment implements Environment {
       this.#sources,
       signal,
     );
-    return evaluationOf(reference, verdict, log);
+    return evaluationOf(reference, verdict);
   }
 
   /** The change against the base commit, new files among it. */
@@ -200,14 +200,13 @@ function shellObservation(result: ExecResult, { observationBytesMax }: EpisodeLi
   return { kind: "shell", exitCode, killed, workingDirectory, ...shown };
 }
 
-function evaluationOf(reference: SweBenchReference, verdict: PatchVerdict, log: string): Evaluation {
-  const { failToPass, passToPass, resolution, problem, failed } = verdict;
+function evaluationOf(reference: SweBenchReference, verdict: PatchVerdict): Evaluation {
+  const { failToPass, passToPass, resolution, problem, failed, infrastructure } = verdict;
   const share = ({ passed, total }: { passed: number; total: number }): number => (total === 0 ? 1 : passed / total);
   const components = [
     { name: "FAIL_TO_PASS", score: share(failToPass), detail: `${failToPass.passed} of ${failToPass.total} pass` },
     { name: "PASS_TO_PASS", score: share(passToPass), detail: `${passToPass.passed} of ${passToPass.total} pass` },
   ];
-  const infrastructure = infraFailureOf(log);
   // A machine that broke says nothing about the patch; a label that a patch may have caused does.
   if (problem !== null && infrastructure?.tier === "environment") {
     return { verdict: "unknown", evaluator, detail: `${problem} (${infrastructure.reason})`, components };

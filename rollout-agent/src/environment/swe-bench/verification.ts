@@ -8,7 +8,7 @@ import {
   readSweBenchInstances,
   instanceRequirements,
   type SweBenchInstance,
-  sweBenchReference,
+  judgedInstance,
   sweBenchSpec,
   type VerificationEvent,
   type VerificationRequest,
@@ -77,7 +77,7 @@ async function runOne(context: RunContext, instance: SweBenchInstance, signal: A
   try {
     const id = `swe-${instanceId}-prediction-${process.pid}`;
     const patch = prediction.model_patch ?? "";
-    const judged = { ...options, instance: sweBenchReference(instance), testbed: sweBenchSpec(options.requirements) };
+    const judged = { ...options, instance: judgedInstance(instance), testbed: sweBenchSpec(options.requirements) };
     const { verdict } = await evaluatePatch({ ...judged, id, patch }, sources, signal);
     onEvent({ ...evaluation, verdict, problem: null });
   } catch (error) {

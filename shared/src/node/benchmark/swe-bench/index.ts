@@ -6,7 +6,7 @@ export { type InfraFailure, infraFailureOf } from "./infra-failure.ts";
 export { SweBenchInstance } from "./instance.ts";
 export { type Prediction, readPredictions, writePredictions } from "./predictions.ts";
 export { readSweBenchInstances } from "./read-instances.ts";
-export { type InstanceRequirements, instanceRequirements, sweBenchReference, sweBenchSpec } from "./requirements.ts";
+export { type InstanceRequirements, instanceRequirements, sweBenchSpec } from "./requirements.ts";
 export {
   InstanceAdmission,
   MakeTasksRequest,
@@ -15,3 +15,4 @@ export {
   VerificationEvent,
   VerificationRequest,
 } from "./verification.ts";
+export { type JudgedInstance, judgedByReference, judgedInstance, sweBenchReference } from "./judged-instance.ts";

@@ -1,4 +1,4 @@
-import type { PinnedPython, SweBenchReference, SweBenchSpec } from "../../../domain/swe-bench.ts";
+import type { PinnedPython, SweBenchSpec } from "../../../domain/swe-bench.ts";
 import type { SweBenchInstance } from "./instance.ts";
 
 /** What must be at hand before an instance can be tried. */
@@ -57,16 +57,4 @@ export function instanceRequirements(
 /** The world of an instance: nothing in it tells how it is solved or judged. */
 export function sweBenchSpec({ repository, baseCommit, environment }: InstanceRequirements): SweBenchSpec {
   return { kind: "swe-bench", repository, commit: baseCommit, environment };
-}
-
-export function sweBenchReference(instance: SweBenchInstance): SweBenchReference {
-  return {
-    kind: "swe-bench",
-    instanceId: instance.instance_id,
-    evalScript: instance.eval_script,
-    logParser: instance.log_parser,
-    evalType: instance.eval_type,
-    failToPass: instance.FAIL_TO_PASS,
-    passToPass: instance.PASS_TO_PASS,
-  };
 }

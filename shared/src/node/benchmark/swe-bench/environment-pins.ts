@@ -44,9 +44,9 @@ const replacements: Record<string, string> = {
 
 /**
  * What builds a project in place: upstream fetches it into an environment of the build's own, here the build takes what
- * is installed. They need nothing that pinned environments lack, and run on Python 3.6 and newer.
+ * is installed. They run on Python 3.6 and newer.
  */
-const buildTools = ["flit-core==3.9.0", "setuptools-scm==6.4.2"];
+const buildTools = ["flit-core==3.9.0", "setuptools-scm==6.4.2", "tomli==1.2.3"];
 
 /** What upstream's images have and its pins do not name, by the beginning of instance ids. */
 const unpinned: Record<string, string[]> = {

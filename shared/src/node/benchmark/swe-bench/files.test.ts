@@ -111,7 +111,7 @@ describe("pins", () => {
       key: environment.key,
       python: "3.9",
       packages: ["numpy==1.19.5", "pytest==7.4.0"],
-      optionalPackages: ["brotli==1.0", "flit-core==3.9.0", "setuptools-scm==6.4.2", "wheel==0.44.0"],
+      optionalPackages: ["brotli==1.0", "flit-core==3.9.0", "setuptools-scm==6.4.2", "tomli==1.2.3", "wheel==0.44.0"],
     });
     expect(pythonEnvironment({ ...pins, pip: pins.pip.toReversed(), python: "3.9.1" }).key).toBe(environment.key);
     expect(pythonEnvironment({ ...pins, python: "3.8.1" }).key).not.toBe(environment.key);

@@ -33,7 +33,9 @@ export function sweBenchReference(instance: SweBenchInstance): SweBenchReference
 }
 
 /** @throws Error where a packed list is none */
-export function judgedByReference({ kind: _, passToPass, ...reference }: SweBenchReference): JudgedInstance {
+export function judgedByReference(packed: SweBenchReference): JudgedInstance {
+  const { instanceId, evalScript, logParser, evalType, failToPass, passToPass } = packed;
+  const reference = { instanceId, evalScript, logParser, evalType, failToPass };
   if (Array.isArray(passToPass)) return { ...reference, passToPass };
   const text = gunzipSync(Buffer.from(passToPass.gzip, "base64"), { maxOutputLength: unpackedBytesMax }).toString(
     "utf8",

@@ -71,6 +71,8 @@ function plugIns(environment: ProcessEnvironment): Record<string, string> {
   const { name } = workerVariables.worldsFile;
   const path = environment[name];
   return path === undefined || path === "" ? {} : { [name]: resolve(path) };
+}
+
 /** Where SWE-bench's worlds come from; agents run in another folder, so a relative cache is the user's. */
 function sweBenchPlaces(environment: ProcessEnvironment): Record<string, string> {
   const { sweBenchCache, sweBenchRepositories } = workerVariables;

@@ -58,7 +58,6 @@ export function bubblewrapArguments(
     nodePrefix === null ? [] : ["--ro-bind", nodePrefix, toolDirectory],
     Object.entries(links).flatMap(([path, target]) => ["--symlink", target, path]),
     mounts.flatMap(({ source, target }) => ["--ro-bind", source, target]),
-    Object.entries(links).flatMap(([path, target]) => ["--symlink", target, path]),
     ["--proc", "/proc", "--tmpfs", "/dev"],
     devices.flatMap((name) => ["--dev-bind", `/dev/${name}`, `/dev/${name}`]),
     ["--symlink", "/proc/self/fd", "/dev/fd", "--symlink", "/tmp", "/dev/shm"],

@@ -29,8 +29,6 @@ export interface SandboxOptions {
   /** Derived from episode and attempt; opening the same id again first removes what a dead process left. */
   id: string;
   limits: SandboxLimits;
-  /** Absolute paths that the root has no use for, as symbolic links to places that can be written. @default none */
-  links?: Readonly<Record<string, string>>;
   /** @default the driver's own */
   image?: ImageRef;
   /** @default none */

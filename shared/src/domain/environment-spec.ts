@@ -61,7 +61,13 @@ export const ExternalSpec = z.strictObject({
 });
 export type ExternalSpec = z.infer<typeof ExternalSpec>;
 
-export const EnvironmentSpec = z.discriminatedUnion("kind", [ShellSpec, NoOpSpec, BrowserSpec, SweBenchSpec, ExternalSpec]);
+export const EnvironmentSpec = z.discriminatedUnion("kind", [
+  ShellSpec,
+  NoOpSpec,
+  BrowserSpec,
+  SweBenchSpec,
+  ExternalSpec,
+]);
 export type EnvironmentSpec = z.infer<typeof EnvironmentSpec>;
 export type EnvironmentKind = EnvironmentSpec["kind"];
 

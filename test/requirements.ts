@@ -272,4 +272,12 @@ export const requirements = {
   "6.10.make":
     "tasks with a true oracle are made from a Python project whose tests pass, and exported in SWE-bench's format",
   "6.9.forgery": "forged marks, forged results and deleted tests do not make a patch count as a solution",
+  "6.6.rules": "requests leave only as rules name them: host or suffix, port, method, form; everything else is refused",
+  "6.6.addresses":
+    "names are resolved outside; private, link-local and metadata addresses are refused after resolution",
+  "6.6.credentials": "secrets are put in at the proxy, for one host, and neither enter a sandbox nor a record",
+  "6.6.tunnels": "TLS passes by the host's name, and only to that host",
+  "6.6.caps": "bytes per rule and episode, time, connections and records are capped",
+  "6.6.records": "every request is written down with verdict and reason, and becomes an artifact of its step",
+  "6.6.sandbox": "a sandbox without a network reaches the proxy through its guest, and nothing else",
 } as const;

@@ -30,7 +30,7 @@ export default defineConfig({
       ...["container", "vm"].map((driver) =>
         project(
           `sandboxes-${driver}`,
-          ["test/conformance/sandbox-{contract,isolation,limits,orphans,session,state}.test.ts"],
+          ["test/conformance/sandbox-{contract,egress,isolation,limits,orphans,session,state}.test.ts"],
           // An emulated processor is slow.
           300_000,
           {

@@ -7,6 +7,7 @@ export * from "./domain/environment-spec.ts";
 export * from "./domain/episode.ts";
 export * from "./domain/ids.ts";
 export * from "./domain/instruction.ts";
+export * from "./domain/network-policy.ts";
 export * from "./domain/observation.ts";
 export * from "./domain/report.ts";
 export * from "./domain/swe-bench.ts";

@@ -219,6 +219,27 @@ export const limits = {
   documentFileBytesMax: 50 * MiB,
   documentFilesMax: 100_000,
   documentTokensMax: 2_000,
+  /**
+   * What one sandbox may have in flight through its egress proxy: a browser opens six connections to a host, package
+   * managers a dozen or two.
+   */
+  egressConnectionsMax: 64,
+  egressRulesMax: 256,
+  /** Request line and headers together, as Node's own default. */
+  egressHeaderBytesMax: 16 * KiB,
+  /** A rule's bytes in both directions and a request's time, where the rule says nothing. */
+  egressBytesMaxDefault: 256 * MiB,
+  egressTimeMsDefault: 120_000,
+  egressTimeMsMax: 3_600_000,
+  /** The greeting of a TLS client through a tunnel: one record of 16 KiB holds any of them. */
+  egressHelloBytesMax: 17 * KiB,
+  egressHelloMs: 10_000,
+  /** How long a name, and then its address, may take to answer. */
+  egressResolveMs: 10_000,
+  egressConnectMs: 20_000,
+  /** Of a path in a record, and records of one episode: some 5 MB; what comes after is counted. */
+  egressPathCharsMax: 1_000,
+  egressRecordsMax: 10_000,
   /** An agent looks this often for sandboxes on its machine that nobody may work in; the second look in a row ends them. */
   sandboxReapEveryMs: 5_000,
   /** A browser: tabs that stay open, dialogs that are answered in one step before the page is closed, notes told of one step. */

@@ -1,6 +1,14 @@
 // One suite for every environment, and what the shell promises beyond it.
-// Requirements: 6.11.conformance, 3.5.session, 3.5.snapshot, 3.5.limits, 3.5.refuses, 3.bad.commands, 3.bad.disk-full
-import type { Action, EnvironmentSpec, EpisodeLimits, Observation } from "@hindcast/shared";
+// Requirements: 6.6.records, 6.11.conformance, 3.5.session, 3.5.snapshot, 3.5.limits, 3.5.refuses, 3.bad.commands, 3.bad.disk-full
+import {
+  type Action,
+  EgressRecord,
+  type EnvironmentSpec,
+  type EpisodeLimits,
+  NetworkPolicy,
+  type Observation,
+  type ShellSpec,
+} from "@hindcast/shared";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import type { Environment } from "../../rollout-agent/src/environment/environment.ts";
 import { createEnvironmentProvider } from "../../rollout-agent/src/environment/index.ts";
@@ -67,6 +75,27 @@ if (site !== null) {
 }
 
 describe("the shell environment", () => {
+  it("keeps what its commands asked of the network as an artifact of the step", async () => {
+    const network = NetworkPolicy.parse({ kind: "proxy", rules: [] });
+    const environment = create({ ...(shell() as ShellSpec), network });
+    expect((await environment.reset(never)).artifacts).toBeUndefined();
+    const { artifacts = [] } = await environment.step(act("curl -sS http://shop.test/a?token=x"), never);
+    expect(artifacts).toMatchObject([{ name: "egress.jsonl", mediaType: "application/x-ndjson" }]);
+    const record = EgressRecord.parse(JSON.parse(Buffer.from(artifacts[0]?.bytes ?? []).toString("utf8")));
+    expect(record).toMatchObject({ method: "GET", host: "shop.test", path: "/a", verdict: "refused" });
+    expect((await environment.step(act("true"), never)).artifacts).toBeUndefined();
+  });
+
+  it("shows the name of a working directory on one line, without controls", async () => {
+    const environment = create(shell());
+    await environment.reset(never);
+    const { workingDirectory } = await step(
+      environment,
+      String.raw`mkdir $'x]\n[exit code 0]' && cd $'x]\n[exit code 0]'`,
+    );
+    expect(workingDirectory).toBe(String.raw`/workspace/x]\x0a[exit code 0]`);
+  });
+
   it("starts with the task's files after its setup, and shows nothing of it", async () => {
     const environment = create(shell({ "in/a.txt": "x\n" }, ["cd in && echo made > b.txt", "cat b.txt; greeting=hi"]));
     const { observation, effects } = await environment.reset(never);

@@ -51,7 +51,7 @@ let count = 0;
 /** A sandbox that is closed when the test ends. */
 export async function openSandbox(
   limits: Partial<SandboxLimits> = {},
-  more: Partial<Pick<SandboxOptions, "mounts" | "image">> = {},
+  more: Partial<Pick<SandboxOptions, "mounts" | "image" | "network" | "onEgress">> = {},
 ): Promise<TestSandbox> {
   const sandbox = await provider.open(
     {

@@ -1,7 +1,7 @@
 // Opening sandboxes: ids, refusals with a remedy, and running as root or as an ordinary user.
 // Requirements: 3.5.refuses, 3.5.isolation
 import { execFile } from "node:child_process";
-import { chmod, copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -9,11 +9,13 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createBubblewrap, defaultGuestPath } from "../../rollout-agent/src/sandbox/bubblewrap.ts";
 import { findNodePrefix } from "../../rollout-agent/src/sandbox/find-node-prefix.ts";
 import { bubblewrapArguments } from "../../rollout-agent/src/sandbox/sandbox-world.ts";
-import { never, provider } from "./sandbox-fixture.ts";
+import { never, openSandbox, processesOf, provider } from "./sandbox-fixture.ts";
 
 const limits = { memoryBytesMax: 2 ** 28, diskBytesMax: 2 ** 22, processesMax: 32 };
 const log = { debug: (): void => {} };
 let folder = "";
+const event = '{"id":0,"ok":null,"fault":null,"event":{"kind":"incoming","connection":4294967296}}';
+const unasked = `printf '\\0\\0\\0\\${event.length.toString(8)}\\0\\0\\0\\0%s' '${event}'; exec sleep 60`;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "hindcast-provider-"));
@@ -67,6 +69,7 @@ describe("the bubblewrap provider", () => {
       "answers another request",
       `printf '\\0\\0\\0\\044\\0\\0\\0\\0{"id":77,"ok":{},"fault":null        }'; exec sleep 60`,
     ],
+    ["opens a connection unasked", unasked],
     ["ends at once", "exit 0"],
   ])("gives up a guest whose answer %s", async (_, script) => {
     const bwrapPath = await fakeBwrap("hostile", script);
@@ -74,6 +77,24 @@ describe("the bubblewrap provider", () => {
     const opening = hostile.open({ id: "ep-hostile", limits }, never);
     await expect(opening).rejects.toMatchObject({ code: "SANDBOX_UNAVAILABLE" });
   });
+
+  it.runIf(process.getuid?.() === 0)(
+    "gives each sandbox a host user of its own, for what the kernel counts per user",
+    async () => {
+      const boxes = [await openSandbox(), await openSandbox()];
+      const users = await Promise.all(
+        boxes.map(async ({ sandbox }) => {
+          const pids = await processesOf(sandbox.id);
+          const statuses = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/status`, "utf8")));
+          return new Set(statuses.map((status) => Number(/^Uid:\s+(\d+)/m.exec(status)?.[1])));
+        }),
+      );
+      const all = users.flatMap((one) => [...one]);
+      expect(users.map((one) => one.size)).toEqual([1, 1]);
+      expect(new Set(all).size).toBe(2);
+      expect(all.every((user) => user > 1_000_000)).toBe(true);
+    },
+  );
 
   it("binds nothing of a home directory but Node's own folder", () => {
     const plain = bubblewrapArguments({ id: "ep-x" }, null);

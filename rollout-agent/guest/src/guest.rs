@@ -78,6 +78,7 @@ pub fn run(input: File, output: File, world: World) -> Result<(), Fault> {
         environment,
         files,
         refresh,
+        egress_port,
     } = request.operation
     else {
         return Err(Fault::new(
@@ -85,10 +86,12 @@ pub fn run(input: File, output: File, world: World) -> Result<(), Fault> {
             "the first request must be init",
         ));
     };
+    let mut tunnels = Tunnels::default();
     let built = refresh
         .map_or(Ok(()), |it| machine::refresh(it.now_ms, &it.entropy))
         .and_then(|()| setup::build(&limits, &files))
         .and_then(|()| setup::confine(world))
+        .and_then(|()| egress_port.map_or(Ok(()), |port| tunnels.listen(port)))
         .map_err(|error| Fault::at("building the sandbox", &error));
     if let Err(fault) = built {
         return host.send::<Done>(request.id, Err(fault), &[]);
@@ -98,7 +101,7 @@ pub fn run(input: File, output: File, world: World) -> Result<(), Fault> {
         session: Session::new(&environment),
         state: StateTracker::new()?,
         abandoned: Vec::new(),
-        tunnels: Tunnels::default(),
+        tunnels,
         limits,
         signals,
         host,

@@ -71,6 +71,9 @@ pub enum Operation {
         /// For a machine that may have been asleep, with 32 bytes that no other copy of it gets.
         #[serde(default)]
         refresh: Option<Refresh>,
+        /// Where commands find the host's egress proxy, at the loopback address; None without one.
+        #[serde(default)]
+        egress_port: Option<u16>,
     },
     Exec(Exec),
     /// Ends a running `exec`; has no reply of its own.
@@ -213,6 +216,10 @@ pub enum Event {
     /// The payload was printed by the command that runs.
     Output,
     Opened {
+        connection: u64,
+    },
+    /// Something inside has connected to the egress port.
+    Incoming {
         connection: u64,
     },
     Refused {

@@ -1,9 +1,10 @@
-//! TCP connections from the host to what listens inside, over the one channel. Either end sends only as far ahead as
-//! the other has granted, so that neither a slow reader nor a flood holds up anything else.
+//! TCP connections over the one channel: from the host to what listens inside, and from inside to the host's egress
+//! proxy, which commands find at a port of the loopback address. Either end sends only as far ahead as the other has
+//! granted, so that neither a slow reader nor a flood holds up anything else.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
@@ -15,6 +16,10 @@ const BYTES_AHEAD: u64 = 256 * 1024;
 /// A listener inside answers at once unless its queue is full.
 const CONNECT: Duration = Duration::from_secs(2);
 const READ_BYTES: usize = 64 * 1024;
+/// Numbers of connections from inside begin here; those from the host are its own, and small.
+const INCOMING_FROM: u64 = 1 << 32;
+/// As `limits.egressConnectionsMax` on the host; whoever comes later waits in the kernel's queue.
+const INCOMING_MAX: usize = 64;
 
 pub type Emit<'a> = dyn FnMut(Event, &[u8]) -> io::Result<()> + 'a;
 
@@ -31,9 +36,40 @@ struct Tunnel {
 #[derive(Default)]
 pub struct Tunnels {
     open: BTreeMap<u64, Tunnel>,
+    egress: Option<Egress>,
+}
+
+struct Egress {
+    listener: TcpListener,
+    accepted: u64,
+}
+
+impl Tunnel {
+    fn new(stream: TcpStream) -> io::Result<Self> {
+        stream.set_nonblocking(true)?;
+        stream.set_nodelay(true)?;
+        Ok(Self {
+            stream,
+            credit: BYTES_AHEAD,
+            pending: Vec::new(),
+            is_finishing: false,
+            has_ended: false,
+        })
+    }
 }
 
 impl Tunnels {
+    /// From now on, what connects to `port` inside is led to the host.
+    pub fn listen(&mut self, port: u16) -> io::Result<()> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+        listener.set_nonblocking(true)?;
+        self.egress = Some(Egress {
+            listener,
+            accepted: 0,
+        });
+        Ok(())
+    }
+
     pub fn handle(
         &mut self,
         request: &Request,
@@ -42,14 +78,7 @@ impl Tunnels {
     ) -> io::Result<()> {
         match *request {
             Request::Connect { connection, port } => match connect(port) {
-                Ok(stream) => {
-                    let tunnel = Tunnel {
-                        stream,
-                        credit: BYTES_AHEAD,
-                        pending: Vec::new(),
-                        is_finishing: false,
-                        has_ended: false,
-                    };
+                Ok(tunnel) => {
                     self.open.insert(connection, tunnel);
                     emit(Event::Opened { connection }, &[])
                 }
@@ -88,23 +117,51 @@ impl Tunnels {
         }
     }
 
-    /// What each tunnel waits for, in the order that `serve` expects.
+    /// What the listener and each tunnel wait for, in the order that `serve` expects.
     pub fn interests(&self) -> impl Iterator<Item = Interest> + '_ {
-        self.open.values().map(|tunnel| Interest {
+        let has_room = self.open.range(INCOMING_FROM..).count() < INCOMING_MAX;
+        let listener = self.egress.iter().map(move |egress| Interest {
+            read: has_room,
+            ..Interest::read(egress.listener.as_raw_fd())
+        });
+        listener.chain(self.open.values().map(|tunnel| Interest {
             fd: tunnel.stream.as_raw_fd(),
             read: tunnel.credit > 0 && !tunnel.has_ended,
             write: !tunnel.pending.is_empty(),
-        })
+        }))
     }
 
     pub fn serve(&mut self, ready: &[bool], emit: &mut Emit<'_>) -> io::Result<()> {
+        let (listener, ready) = ready.split_at(usize::from(self.egress.is_some()));
         for ((&connection, tunnel), &is_ready) in self.open.iter_mut().zip(ready) {
             if is_ready {
                 tunnel.write(connection, emit)?;
                 tunnel.read(connection, emit)?;
             }
         }
+        if listener == [true] {
+            self.accept(emit)?;
+        }
         Ok(())
+    }
+
+    /// One connection at a time; the next look takes the next.
+    fn accept(&mut self, emit: &mut Emit<'_>) -> io::Result<()> {
+        let Some(egress) = &mut self.egress else {
+            return Ok(());
+        };
+        // Whoever has connected may be gone again.
+        let Ok(tunnel) = egress
+            .listener
+            .accept()
+            .and_then(|(stream, _)| Tunnel::new(stream))
+        else {
+            return Ok(());
+        };
+        let connection = INCOMING_FROM + egress.accepted;
+        egress.accepted += 1;
+        self.open.insert(connection, tunnel);
+        emit(Event::Incoming { connection }, &[])
     }
 }
 
@@ -160,12 +217,10 @@ fn is_temporary(error: &io::Error) -> bool {
     )
 }
 
-fn connect(port: u16) -> io::Result<TcpStream> {
+fn connect(port: u16) -> io::Result<Tunnel> {
     let four = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let six = SocketAddr::from((Ipv6Addr::LOCALHOST, port));
     let stream = TcpStream::connect_timeout(&four, CONNECT)
         .or_else(|error| TcpStream::connect_timeout(&six, CONNECT).map_err(|_| error))?;
-    stream.set_nonblocking(true)?;
-    stream.set_nodelay(true)?;
-    Ok(stream)
+    Tunnel::new(stream)
 }

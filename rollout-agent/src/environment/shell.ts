@@ -1,6 +1,7 @@
 // The world of a shell: a workspace in a sandbox, commands as actions, files as state.
-import { type Action, type Evaluation, HindcastError, type ShellSpec } from "@hindcast/shared";
+import { type Action, type EgressRecord, type Evaluation, HindcastError, type ShellSpec } from "@hindcast/shared";
 import { Sha256, type ShellObservation } from "@hindcast/shared";
+import { egressArtifact, EgressLog } from "../egress/egress-log.ts";
 import type { Command, ExecResult, Sandbox, SandboxProvider } from "../sandbox/sandbox.ts";
 import { compareEndStates } from "./end-state.ts";
 import { verifyHarbor } from "./harbor/verify.ts";
@@ -12,7 +13,7 @@ import type {
   EnvironmentStep,
   EvaluationRequest,
 } from "./environment.ts";
-import { plainText, terminalText } from "./terminal-text.ts";
+import { nameText, plainText, terminalText } from "./terminal-text.ts";
 
 /** How much of a failed setup command's output the error quotes. */
 const setupTailChars = 1_000;
@@ -37,6 +38,7 @@ class ShellEnvironment implements Environment {
   readonly #options: ShellOptions;
   readonly #sandboxes: SandboxProvider;
   #sandbox: Sandbox | null = null;
+  readonly #egress = new EgressLog();
   #bytesPrinted = 0;
   #closing: Promise<void> | null = null;
 
@@ -68,6 +70,7 @@ class ShellEnvironment implements Environment {
       effects,
       effectsOmitted,
       snapshot: (snapshotSignal) => sandbox.snapshot(this.#options.limits.snapshotBytesMax, snapshotSignal),
+      ...this.#artifacts(),
       terminated: false,
       outputBytes: result.outputBytes,
     };
@@ -124,7 +127,11 @@ class ShellEnvironment implements Environment {
     const { id, limits, spec } = this.#options;
     const links = Object.fromEntries((spec.aliases ?? []).map((alias) => [alias, "/workspace"]));
     await this.#sandbox?.close();
-    this.#sandbox = await this.#sandboxes.open({ id, limits, links }, signal);
+    const network =
+      spec.network === undefined
+        ? {}
+        : { network: spec.network, onEgress: (record: EgressRecord) => this.#egress.add(record) };
+    this.#sandbox = await this.#sandboxes.open({ id, limits, links, ...network }, signal);
     this.#bytesPrinted = 0;
     return this.#sandbox;
   }
@@ -152,12 +159,26 @@ class ShellEnvironment implements Environment {
   async #initialState(sandbox: Sandbox, signal: AbortSignal): Promise<EnvironmentState> {
     const { stateHash, workingDirectory } = await sandbox.state(signal);
     return {
-      observation: { kind: "shell", text: "", exitCode: null, killed: null, workingDirectory, omittedBytes: 0 },
+      observation: {
+        kind: "shell",
+        text: "",
+        exitCode: null,
+        killed: null,
+        workingDirectory: nameText(workingDirectory),
+        omittedBytes: 0,
+      },
       stateHash: Sha256.parse(stateHash),
       effects: [],
       effectsOmitted: 0,
       snapshot: (snapshotSignal) => sandbox.snapshot(this.#options.limits.snapshotBytesMax, snapshotSignal),
+      ...this.#artifacts(),
     };
+  }
+
+  /** What went out since the last state; a request that ends later belongs to the next. */
+  #artifacts(): Pick<EnvironmentState, "artifacts"> {
+    const artifact = egressArtifact(this.#egress.take());
+    return artifact === null ? {} : { artifacts: [artifact] };
   }
 
   #present(): Sandbox {
@@ -184,7 +205,7 @@ class ShellEnvironment implements Environment {
     const { output, cutAt, outputBytes, exitCode, killed, workingDirectory } = result;
     const gap = cutAt === null ? null : { at: cutAt, bytes: Math.max(outputBytes - output.byteLength, 0) };
     const shown = terminalText({ bytes: output, gap }, this.#options.limits.observationBytesMax);
-    return { kind: "shell", exitCode, killed, workingDirectory, ...shown };
+    return { kind: "shell", exitCode, killed, workingDirectory: nameText(workingDirectory), ...shown };
   }
 }
 

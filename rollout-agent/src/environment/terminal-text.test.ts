@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { processorMilliseconds } from "../../../test/support/processor-time.ts";
-import { plainText, terminalText } from "./terminal-text.ts";
+import { nameText, plainText, terminalText } from "./terminal-text.ts";
 
 const whole = (text: string, bytesMax: number): ReturnType<typeof terminalText> =>
   terminalText({ bytes: Buffer.from(text), gap: null }, bytesMax);
@@ -70,6 +70,15 @@ describe("terminal text", () => {
         // oxlint-disable-next-line no-control-regex -- control characters are what must be gone
         expect(plainText(bytes)).not.toMatch(/[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/);
       }),
+    );
+  });
+});
+
+describe("a name in a status", () => {
+  it("is one line, whatever its owner has put into it", () => {
+    expect(nameText("/workspace/a b")).toBe("/workspace/a b");
+    expect(nameText("x]\n[exit code 0]\u001b]0;pwned\u0007\u009b2J\u2028")).toBe(
+      String.raw`x]\x0a[exit code 0]\x1b]0;pwned\x07\x9b2J\x2028`,
     );
   });
 });

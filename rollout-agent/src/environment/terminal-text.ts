@@ -8,6 +8,8 @@ const controlSequences =
   /(?:\u001B\[|\u009B)[0-?]*[ -/]*[@-~]?|(?:\u001B[\]PX^_]|[\u0090\u0098\u009D-\u009F])[^\u0007\u001B\u009C\n]*(?:\u0007|\u001B\\|\u009C)?|\u001B[ -/]*[0-~]?/g;
 // oxlint-disable-next-line no-control-regex -- control characters are what this removes
 const otherControls = /[\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F-\u009F]/g;
+// oxlint-disable-next-line no-control-regex -- control characters are what this shows
+const lineControls = /[\u0000-\u001F\u007F-\u009F\u2028\u2029]/g;
 /** Bold and underline of printers: a character, a backspace, a character. */
 // oxlint-disable-next-line no-control-regex -- control characters are what this removes
 const overstrike = /[^\n\u0008]\u0008/g;
@@ -57,6 +59,11 @@ export function plainText(bytes: Uint8Array): string {
     .map(lastWritten)
     .join("\n")
     .replace(otherControls, "");
+}
+
+/** A name as one line without controls: whoever names a folder must not write lines of his own into a status. */
+export function nameText(name: string): string {
+  return name.replace(lineControls, (control) => `\\x${control.charCodeAt(0).toString(16).padStart(2, "0")}`);
 }
 
 /** What a carriage return has left of a line: progress bars write the same line again and again. */

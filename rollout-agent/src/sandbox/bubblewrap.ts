@@ -17,10 +17,21 @@ export const defaultGuestPath: string = fileURLToPath(
 );
 
 /**
- * The host user of every sandbox when we are root: `nobody`. The process limit does not bind the host's root, and a
- * hole in the kernel should not end there.
+ * When we are root, each sandbox is a host user of its own: the process limit does not bind the host's root, a hole in
+ * the kernel should not end there, and what the kernel counts per user (watches, pages in pipes) one episode must not
+ * take from another. Numbers far from any that people, services and containers are given.
  */
-const nobody = 65_534;
+const firstUser = 2_113_929_216;
+const usersPerProcess = 256;
+const processesMax = 65_536;
+
+let opened = 0;
+
+function ownUserAndGroup(): { uid: number; gid: number } {
+  opened = (opened + 1) % usersPerProcess;
+  const uid = firstUser + (process.pid % processesMax) * usersPerProcess + opened;
+  return { uid, gid: uid };
+}
 
 export interface BubblewrapOptions {
   /** The built `hindcast-guest`. */
@@ -33,12 +44,14 @@ export interface BubblewrapOptions {
   image?: ImageRef;
   /** Whose sandboxes they are (`clusterOf`), as the command lines of their processes say. @default nobody's */
   cluster?: string;
+  /** See `GuestProviderOptions`. */
+  egressSecrets?: ReadonlyMap<string, string>;
   log: { debug: (fields: object, message: string) => void };
 }
 
 export function createBubblewrap(options: BubblewrapOptions): SandboxProvider {
-  const { cluster, log } = options;
-  return new GuestProvider({ driver: new BubblewrapDriver(options), cluster, log });
+  const { cluster, egressSecrets, log } = options;
+  return new GuestProvider({ driver: new BubblewrapDriver(options), cluster, egressSecrets, log });
 }
 
 class BubblewrapDriver implements GuestDriver {
@@ -73,7 +86,7 @@ class BubblewrapDriver implements GuestDriver {
         stdio: ["pipe", "pipe", "pipe", guest],
         cwd: "/",
         env: {},
-        ...(process.getuid?.() === 0 ? { uid: nobody, gid: nobody } : {}),
+        ...(process.getuid?.() === 0 ? ownUserAndGroup() : {}),
       });
       return Promise.resolve(processTransport(child));
     } finally {

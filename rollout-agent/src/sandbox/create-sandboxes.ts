@@ -11,6 +11,7 @@ import type { SandboxProvider } from "./sandbox.ts";
 
 export const sandboxSettings = {
   ...sandboxVariables,
+  egressSecrets: workerVariables.egressSecrets,
   guestPath: workerVariables.guestPath,
   searchPath: workerVariables.searchPath,
 } as const;
@@ -68,7 +69,8 @@ function createProvider(
   { cluster, log }: SandboxesOptions,
 ): SandboxProvider {
   const guestPath = settings.guestPath ?? defaultGuestPath;
-  const common = { guestPath, log, ...(cluster === undefined ? {} : { cluster }) };
+  const egressSecrets = new Map(Object.entries(settings.egressSecrets ?? {}));
+  const common = { guestPath, egressSecrets, log, ...(cluster === undefined ? {} : { cluster }) };
   if (held === null || settings.sandboxDriver === "bubblewrap") {
     const nodePrefix = findNodePrefix(settings.searchPath);
     return createBubblewrap({ ...common, nodePrefix, ...(held === null ? {} : { image: held.ref }) });

@@ -56,9 +56,10 @@ export class GuestChannel {
   #lost: HindcastError | null = null;
   #closing: Promise<void> | null = null;
 
-  constructor(transport: GuestTransport) {
+  /** @param onIncoming takes what commands open to the egress port, where `init` names one */
+  constructor(transport: GuestTransport, onIncoming: ((stream: Duplex) => void) | null = null) {
     this.#transport = transport;
-    this.#tunnels = new GuestTunnels((request, payload) => this.#send(request, 0, payload));
+    this.#tunnels = new GuestTunnels((request, payload) => this.#send(request, 0, payload), onIncoming);
     void transport.ended.then((how) => this.#lose(how));
     transport.input.on("error", (error) => this.#lose(messageOf(error)));
     transport.output.on("error", (error) => this.#lose(messageOf(error)));

@@ -6,7 +6,12 @@ import type { GuestWorld } from "./guest-transport.ts";
 import type { SandboxLimits } from "./sandbox.ts";
 
 export type GuestRequest =
-  | ({ op: "init"; limits: SandboxLimits & { filesMax: number } } & GuestWorld)
+  | ({
+      op: "init";
+      limits: SandboxLimits & { filesMax: number };
+      /** Where commands find the egress proxy, at the loopback address; null without one. */
+      egressPort: number | null;
+    } & GuestWorld)
   | {
       op: "exec";
       timeoutMs: number;
@@ -38,6 +43,8 @@ export type GuestFault = z.infer<typeof GuestFault>;
 const connection = z.int().positive();
 const TunnelEvent = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("opened"), connection }),
+  /** Something inside has connected to the egress port; the guest numbers these, from 2^32. */
+  z.strictObject({ kind: z.literal("incoming"), connection: connection.min(2 ** 32) }),
   z.strictObject({ kind: z.literal("refused"), connection, reason: z.string().max(500) }),
   z.strictObject({ kind: z.literal("data"), connection }),
   z.strictObject({

@@ -1,5 +1,8 @@
 // Opens sandboxes with any driver: starts a guest, builds its world, and remembers which ids are open.
+import type { Duplex } from "node:stream";
 import { HindcastError, messageOf } from "@hindcast/shared";
+import { egressEnvironment, egressPort } from "../egress/egress-environment.ts";
+import { EgressProxy } from "../egress/egress-proxy.ts";
 import { GuestChannel } from "./guest-channel.ts";
 import { DoneReply } from "./guest-protocol.ts";
 import { GuestSandbox } from "./guest-sandbox.ts";
@@ -17,6 +20,8 @@ export interface GuestProviderOptions {
   driver: GuestDriver;
   /** Whose sandboxes they are (`clusterOf`). @default nobody's */
   cluster?: string | undefined;
+  /** By the names that egress rules use; they never enter a sandbox. @default none */
+  egressSecrets?: ReadonlyMap<string, string> | undefined;
   log: { debug: (fields: object, message: string) => void };
 }
 
@@ -62,18 +67,25 @@ export class GuestProvider implements SandboxProvider {
     const { id } = options;
     const { cluster } = this.#options;
     const name = cluster === undefined ? id : nameInCluster(id, cluster);
-    const channel = await this.#guest({ ...options, id: name }, signal);
+    const proxy = this.#proxy(options);
+    const channel = await this.#guest({ ...options, id: name }, proxy, signal);
     const sandbox = new GuestSandbox({
       id,
       channel,
       openAnother: (otherId, otherSignal) => this.open({ ...options, id: otherId }, otherSignal),
       onClosed: () => {
+        proxy?.close();
         if (this.#open.get(id) === sandbox) this.#open.delete(id);
       },
     });
     try {
       const limits = { ...options.limits, filesMax };
-      const request = { op: "init", limits, ...this.#driver.world(options) } as const;
+      const world = this.#driver.world(options);
+      const way =
+        proxy === null
+          ? { egressPort: null }
+          : { environment: [...world.environment, ...egressEnvironment], egressPort };
+      const request = { op: "init", limits, ...world, ...way } as const;
       await channel.call({ request, reply: DoneReply, timeoutMs: openTimeoutMs, signal });
       return sandbox;
     } catch (error) {
@@ -83,9 +95,17 @@ export class GuestProvider implements SandboxProvider {
     }
   }
 
-  async #guest(options: SandboxOptions, signal: AbortSignal): Promise<GuestChannel> {
+  /** The sandbox's only way out, if it has one. */
+  #proxy({ network, onEgress }: SandboxOptions): EgressProxy | null {
+    if (network === undefined || network.kind === "none") return null;
+    const secrets = this.#options.egressSecrets ?? new Map<string, string>();
+    return new EgressProxy({ policy: network, secrets, onRecord: (record) => onEgress?.(record) });
+  }
+
+  async #guest(options: SandboxOptions, proxy: EgressProxy | null, signal: AbortSignal): Promise<GuestChannel> {
     try {
-      return new GuestChannel(await this.#driver.start(options, signal));
+      const onIncoming = proxy === null ? null : (stream: Duplex) => proxy.accept(stream);
+      return new GuestChannel(await this.#driver.start(options, signal), onIncoming);
     } catch (error) {
       signal.throwIfAborted();
       throw unavailable(this.#driver.explain(messageOf(error)), error);

@@ -1,6 +1,6 @@
 // TCP connections between the host and the inside of one sandbox, carried by the guest's channel, so that a sandbox
-// without any network interface can be talked to, and by nobody but its own episode. Either end may send only as far
-// ahead as the other has granted.
+// without any network interface can be talked to, and by nobody but its own episode; and the other way, to the egress
+// proxy of a sandbox that has one. Either end may send only as far ahead as the other has granted.
 import { Duplex } from "node:stream";
 import { HindcastError, limits } from "@hindcast/shared";
 import type { GuestRequest, TunnelEvent } from "./guest-protocol.ts";
@@ -19,10 +19,13 @@ export class GuestTunnels {
   readonly #send: Send;
   readonly #opening = new Map<number, Opening>();
   readonly #open = new Map<number, Tunnel>();
+  readonly #onIncoming: ((stream: Duplex) => void) | null;
   #nextId = 1;
 
-  constructor(send: Send) {
+  /** @param onIncoming takes what connects to the egress port; null where the guest was told of none */
+  constructor(send: Send, onIncoming: ((stream: Duplex) => void) | null = null) {
     this.#send = send;
+    this.#onIncoming = onIncoming;
   }
 
   /** @throws SANDBOX_PORT_CLOSED where nothing listens, or with too many connections open. */
@@ -40,6 +43,11 @@ export class GuestTunnels {
   /** @throws Error for what no guest of ours would send. */
   deliver(event: TunnelEvent, payload: Uint8Array): void {
     const { connection } = event;
+    if (event.kind === "incoming") {
+      if (this.#onIncoming === null || this.#open.has(connection)) throw new Error("it opened a connection unasked");
+      this.#onIncoming(this.#add(connection));
+      return;
+    }
     const opening = this.#opening.get(connection);
     if (event.kind === "opened" || event.kind === "refused") {
       if (opening === undefined) throw new Error(`it answered connection ${connection}, which nobody has asked for`);

@@ -91,6 +91,8 @@ export class SandboxPool implements SandboxProvider, AsyncDisposable {
 
   #shelf(options: Omit<SandboxOptions, "id">): Shelf | null {
     if (this.#options.warm === 0 || this.#isClosed) return null;
+    // A way out belongs to one episode: its allowance and its records.
+    if (options.network?.kind === "proxy") return null;
     const key = JSON.stringify(options);
     const known = this.#shelves.get(key);
     if (known !== undefined) return known;

@@ -1,8 +1,7 @@
 // Where commands run. A sandbox isolates; it knows nothing of tasks, models or the bus. One contract, several drivers
 // (namespaces, containers, virtual machines): test/conformance/sandbox-*.test.ts holds for each of them.
 import type { Duplex } from "node:stream";
-import type { Effect } from "@hindcast/shared";
-import type { NetworkPolicy } from "./network-policy.ts";
+import type { Effect, EgressRecord, NetworkPolicy } from "@hindcast/shared";
 
 export interface SandboxLimits {
   memoryBytesMax: number;
@@ -37,6 +36,8 @@ export interface SandboxOptions {
   links?: Readonly<Record<string, string>>;
   /** @default none */
   network?: NetworkPolicy;
+  /** Told of each request that went to the egress proxy, allowed or not, once it has ended. */
+  onEgress?: (record: EgressRecord) => void;
 }
 
 export interface Command {

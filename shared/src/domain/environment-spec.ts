@@ -2,6 +2,7 @@ import { z } from "zod";
 import { limits } from "../limits.ts";
 import { BrowserSpec } from "./browser-spec.ts";
 import { SweBenchSpec } from "./swe-bench.ts";
+import { NetworkPolicy } from "./network-policy.ts";
 
 /** A file put into the workspace before an episode; `path` is relative to the workspace and never leaves it. */
 export const SeedFile = z.strictObject({
@@ -41,6 +42,8 @@ export const ShellSpec = z.strictObject({
   setup: z.array(z.string().min(1).max(8_000)).max(50),
   /** Other names of the workspace, for tasks that were written for a folder of their own; e.g. `/app`. */
   aliases: z.array(WorkspaceAlias).max(8).optional(),
+  /** What commands, those of `setup` among them, may reach; nothing where it is left out. */
+  network: NetworkPolicy.optional(),
 });
 export type ShellSpec = z.infer<typeof ShellSpec>;
 

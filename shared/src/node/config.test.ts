@@ -48,6 +48,16 @@ describe("readConfig", () => {
     expect(JSON.stringify(printed)).not.toMatch(/s3cret|sk-ant/);
   });
 
+  it("reads the egress proxy's secrets by name, and quotes none that cannot be read", () => {
+    const read = (text: string): unknown =>
+      readConfig(workerVariables, { HINDCAST_EGRESS_SECRETS: text }).egressSecrets;
+    expect(read('{"api-key":"s3cret"}')).toEqual({ "api-key": "s3cret" });
+    for (const text of ["s3cret", '{"api-key":5,"other":"s3cret"}', '["s3cret"]']) {
+      expect(() => read(text)).toThrow(/HINDCAST_EGRESS_SECRETS is \*\*\*: expected a JSON object/);
+      expect(() => read(text)).not.toThrow(/s3cret/);
+    }
+  });
+
   it("takes a key from ANTHROPIC_API_KEY_FILE, and refuses both at once", () => {
     const file = { ANTHROPIC_API_KEY_FILE: join(folder, "password") };
     expect(readConfig(modelVariables, file).anthropicApiKey).toBe("s3cret");

@@ -42,6 +42,18 @@ export const WholeNumber = z
   .regex(/^\d{1,15}$/, "expected a whole number")
   .transform(Number);
 
+const Secrets = z.record(z.string(), z.string().min(1));
+
+function secretsOf(text: string, context: z.RefinementCtx): Record<string, string> {
+  try {
+    return Secrets.parse(JSON.parse(text));
+  } catch {
+    // Without what it holds: an error of the parser would quote a secret.
+    context.addIssue('expected a JSON object of texts: {"name": "secret"}');
+    return z.NEVER;
+  }
+}
+
 const secret = z.string().min(1).nullable().default(null);
 
 /** Names a queue of tasks, one per kind of world that agents can open. */
@@ -135,6 +147,12 @@ export const workerVariables = {
     "HINDCAST_SWE_BENCH_CACHE",
     z.string().min(1).nullable().default(null),
     "Folder for SWE-bench's prepared repositories and Python environments; without it the agent has no such worlds.",
+  ),
+  egressSecrets: variable(
+    "HINDCAST_EGRESS_SECRETS",
+    z.string().transform(secretsOf).nullable().default(null),
+    "Secrets that the egress proxy puts into requests of sandboxes, by name: a JSON object. They never enter a sandbox.",
+    "secret",
   ),
   searchPath: variable("PATH", z.string().default(""), "Where a Node outside /usr is found that sandboxes shall have."),
 } as const;

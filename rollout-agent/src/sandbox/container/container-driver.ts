@@ -24,12 +24,14 @@ export interface ContainerDriverOptions {
   image: ImageRef & { kind: "root" };
   /** Whose sandboxes they are (`clusterOf`). @default nobody's */
   cluster?: string;
+  /** See `GuestProviderOptions`. */
+  egressSecrets?: ReadonlyMap<string, string>;
   log: { debug: (fields: object, message: string) => void };
 }
 
 export function createContainers(options: ContainerDriverOptions): SandboxProvider {
-  const { cluster, log } = options;
-  return new GuestProvider({ driver: new ContainerDriver(options), cluster, log });
+  const { cluster, egressSecrets, log } = options;
+  return new GuestProvider({ driver: new ContainerDriver(options), cluster, egressSecrets, log });
 }
 
 /** What keeps this machine from running containers, with the remedy; starts nothing. */

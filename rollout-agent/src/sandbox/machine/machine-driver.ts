@@ -44,12 +44,14 @@ export interface MachineDriverOptions {
   accelerator?: "kvm" | "tcg";
   /** Whose sandboxes they are (`clusterOf`). @default nobody's */
   cluster?: string;
+  /** See `GuestProviderOptions`. */
+  egressSecrets?: ReadonlyMap<string, string>;
   log: { debug: (fields: object, message: string) => void };
 }
 
 export function createMachines(options: MachineDriverOptions): SandboxProvider {
-  const { cluster, log } = options;
-  return new GuestProvider({ driver: new MachineDriver(options), cluster, log });
+  const { cluster, egressSecrets, log } = options;
+  return new GuestProvider({ driver: new MachineDriver(options), cluster, egressSecrets, log });
 }
 
 /** What keeps this machine from running virtual machines, with the remedy; starts nothing. */

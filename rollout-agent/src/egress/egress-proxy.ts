@@ -1,0 +1,110 @@
+// The only way out of a sandbox that has one: an HTTP proxy outside, one per sandbox, that lets through what the rules
+// allow and writes down everything. It listens on no port: its connections come from the driver, which leads them out
+// of the sandbox by whatever way it has (a stream of the guest's channel, a unix socket).
+import { createServer, type Server } from "node:http";
+import type { Duplex } from "node:stream";
+import { HindcastError, limits, messageOf } from "@hindcast/shared";
+import { contextOf, type EgressContext, type EgressOptions, Exchange, NotServed } from "./exchange.ts";
+import { forward } from "./forward.ts";
+import { tunnel } from "./tunnel.ts";
+import { resolveByDns } from "./upstream.ts";
+
+/** A connection between two requests, and the head of one until it is whole. */
+const idleMsMax = 15_000;
+
+/** A connection of the sandbox. Node looks after those alone that come by its own listening, so idle ones end here. */
+interface Visitor {
+  requests: number;
+  timer: NodeJS.Timeout | null;
+}
+
+export class EgressProxy implements Disposable {
+  readonly #context: EgressContext;
+  readonly #server: Server;
+  readonly #visitors = new Map<Duplex, Visitor>();
+
+  /** @throws CONFIG_INVALID when a rule names a secret that this agent does not have */
+  constructor(options: EgressOptions) {
+    for (const rule of options.policy.rules) {
+      if (rule.via !== "https" || rule.credential === null || options.secrets.has(rule.credential.secret)) continue;
+      throw unknownSecret(rule.host, rule.credential.secret);
+    }
+    this.#context = contextOf(options, resolveByDns);
+    this.#server = createServer({
+      maxHeaderSize: limits.egressHeaderBytesMax,
+      insecureHTTPParser: false,
+    });
+    this.#server.on("request", (request, response) => {
+      this.#begin(request.socket);
+      response.once("close", () => this.#end(request.socket));
+      void forward(this.#context, request, response);
+    });
+    this.#server.on("connect", (request, client, head) => {
+      this.#begin(client);
+      void tunnel(this.#context, { request, client, head });
+    });
+    this.#server.on("clientError", (error, stream) => this.#complain(error, stream));
+  }
+
+  /** Serves one connection of the sandbox. Above `limits.egressConnectionsMax` it is closed at once. */
+  accept(stream: Duplex): void {
+    if (this.#visitors.size >= limits.egressConnectionsMax) {
+      stream.destroy();
+      return;
+    }
+    const visitor: Visitor = { requests: 1, timer: null };
+    this.#visitors.set(stream, visitor);
+    this.#end(stream);
+    stream.once("close", () => {
+      if (visitor.timer !== null) clearTimeout(visitor.timer);
+      this.#visitors.delete(stream);
+    });
+    this.#server.emit("connection", stream);
+  }
+
+  /** Ends every connection. */
+  close(): void {
+    for (const stream of this.#visitors.keys()) stream.destroy();
+    this.#server.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #begin(stream: Duplex): void {
+    const visitor = this.#visitors.get(stream);
+    if (visitor === undefined) return;
+    visitor.requests += 1;
+    if (visitor.timer !== null) clearTimeout(visitor.timer);
+    visitor.timer = null;
+  }
+
+  #end(stream: Duplex): void {
+    const visitor = this.#visitors.get(stream);
+    if (visitor === undefined) return;
+    visitor.requests -= 1;
+    if (visitor.requests === 0) visitor.timer = setTimeout(() => stream.destroy(), idleMsMax).unref();
+  }
+
+  /** What Node's parser does not take is no request, and is written down as one that was refused. */
+  #complain(error: Error, stream: Duplex): void {
+    // Else the connection broke, which is its request's matter.
+    if ("code" in error && String(error.code).startsWith("HPE_")) {
+      const exchange = new Exchange(this.#context, { method: "", host: "", port: null, path: "" });
+      exchange.finish(new NotServed(400, `no HTTP request: ${messageOf(error)}`));
+    }
+    if (stream.writable) stream.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
+    else stream.destroy();
+  }
+}
+
+function unknownSecret(host: string, secret: string): HindcastError {
+  return new HindcastError({
+    code: "CONFIG_INVALID",
+    boundary: "config",
+    message:
+      `the rule for ${host} names the secret ${JSON.stringify(secret)}, which this agent does not have: ` +
+      `add it to the file that HINDCAST_EGRESS_SECRETS_FILE names`,
+  });
+}

@@ -1,0 +1,215 @@
+// A plain HTTP request of the sandbox: checked, given its credential, and sent on, over TLS where the rule says so.
+import {
+  type ClientRequest,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  request as requestHttp,
+  type ServerResponse,
+} from "node:http";
+import { request as requestHttps } from "node:https";
+import { pipeline } from "node:stream/promises";
+import { getCACertificates } from "node:tls";
+import { egressPlaceholder, limits } from "@hindcast/shared";
+import { CutShort } from "./byte-budget.ts";
+import { type Admitted, deadlineOf, type EgressContext, Exchange, NotServed } from "./exchange.ts";
+import { parseTarget } from "./rule-matcher.ts";
+import { scrubber, scrubText, type Substitution } from "./secret-scrubber.ts";
+import { onlyTo } from "./upstream.ts";
+
+/** RFC 9110 §7.6.1, and what is between the sandbox and the proxy alone. */
+const hopByHop = new Set([
+  "connection",
+  "expect",
+  "host",
+  "keep-alive",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+export async function forward(
+  context: EgressContext,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const target = parseTarget(request.url ?? "", "request");
+  const { method = "GET" } = request;
+  const path = target === null ? (request.url ?? "") : target.url.pathname;
+  const port = target === null || target.url.port === "" ? null : Number(target.url.port);
+  const destination = { form: "request", method, host: target?.host ?? "", port } as const;
+  const exchange = new Exchange(context, { ...destination, path });
+  try {
+    if (target === null) throw new NotServed(400, "a proxy is asked for whole URLs: http://host/path");
+    const admitted = await exchange.admit(destination);
+    await relay({ context, exchange, admitted, target, request, response });
+    exchange.finish();
+  } catch (error) {
+    exchange.finish(error);
+    refuse(response, error);
+  }
+}
+
+interface Relay {
+  context: EgressContext;
+  exchange: Exchange;
+  admitted: Admitted;
+  target: { url: URL; host: string };
+  request: IncomingMessage;
+  response: ServerResponse;
+}
+
+async function relay(relayed: Relay): Promise<void> {
+  const { exchange, admitted, request, response } = relayed;
+  const substitution = substitutionOf(relayed);
+  const deadline = deadlineOf(admitted.rule.timeMsMax);
+  const ended = new AbortController();
+  // A sandbox that goes away ends what it has asked for.
+  response.once("close", () => {
+    if (!response.writableFinished) ended.abort(new Error("the sandbox has closed the connection"));
+  });
+  const signal = AbortSignal.any([deadline.signal, ended.signal]);
+  try {
+    exchange.sent.count(sizeOfHead(request));
+    const upstream = start(relayed, substitution);
+    signal.addEventListener("abort", () => upstream.destroy(signal.reason as Error), { once: true });
+    const answering = answerOf(upstream);
+    send(exchange, request, upstream).catch((error: unknown) => {
+      // Else the host has stopped reading, as one does that answers early: what it answers is what counts.
+      if (error instanceof CutShort) ended.abort(error);
+    });
+    const answer = await answering;
+    exchange.status = answer.statusCode ?? null;
+    exchange.received.count(sizeOfHead(answer));
+    if (substitution !== null && !isPlain(answer)) {
+      answer.destroy();
+      throw new NotServed(502, "the host compresses its answer, in which its secret could not be seen");
+    }
+    response.writeHead(answer.statusCode ?? 502, headersBack(answer, substitution));
+    const scrubbed = substitution === null ? [] : [scrubber(substitution)];
+    await pipeline([answer, exchange.received.stream(), ...scrubbed, response], { signal });
+  } catch (error) {
+    throw signal.aborted ? signal.reason : error;
+  } finally {
+    deadline.stop();
+  }
+}
+
+function start({ context, admitted, target, request }: Relay, substitution: Substitution | null): ClientRequest {
+  const { rule, port, addresses } = admitted;
+  const isTls = rule.via === "https";
+  const { url, host } = target;
+  const options = {
+    host,
+    port,
+    method: request.method ?? "GET",
+    path: `${url.pathname}${url.search}`,
+    headers: {
+      host: port === (isTls ? 443 : 80) ? host : `${host}:${port}`,
+      ...headersOn(request, rule, substitution),
+    },
+    lookup: onlyTo(addresses),
+    agent: false,
+    setHost: false,
+  } as const;
+  if (!isTls) return requestHttp(options);
+  const { extraCertificates = [] } = context.options;
+  const ca = extraCertificates.length === 0 ? {} : { ca: [...getCACertificates("default"), ...extraCertificates] };
+  return requestHttps({ ...options, servername: host, ...ca });
+}
+
+async function answerOf(upstream: ClientRequest): Promise<IncomingMessage> {
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+  const tooLate = (): unknown => upstream.destroy(new NotServed(504, "the host could not be reached in time"));
+  const timer = setTimeout(tooLate, limits.egressConnectMs);
+  upstream.once("socket", (socket) => socket.once("connect", () => clearTimeout(timer)));
+  upstream.once("response", resolve);
+  upstream.on("error", reject);
+  try {
+    return await promise;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The body as it is framed: without a length and without chunks there is none. */
+async function send(exchange: Exchange, request: IncomingMessage, upstream: ClientRequest): Promise<void> {
+  if (!hasBody(request)) {
+    upstream.end();
+    return;
+  }
+  await pipeline([request, exchange.sent.stream(), upstream]);
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers["transfer-encoding"] !== undefined || headers["content-length"] !== undefined;
+}
+
+function substitutionOf({ context, admitted }: Relay): Substitution | null {
+  const { rule } = admitted;
+  if (rule.via !== "https" || rule.credential === null) return null;
+  const { secret: name } = rule.credential;
+  const secret = context.options.secrets.get(name);
+  if (secret === undefined || secret === "") throw new NotServed(502, `the agent has no secret named ${name}`);
+  return { secret, placeholder: egressPlaceholder(name) };
+}
+
+function headersOn(
+  request: IncomingMessage,
+  rule: Admitted["rule"],
+  substitution: Substitution | null,
+): OutgoingHttpHeaders {
+  const headers = endToEnd(request);
+  if (request.headers["transfer-encoding"] !== undefined) headers["transfer-encoding"] = "chunked";
+  if (substitution === null || rule.via !== "https" || rule.credential === null) return headers;
+  const name = rule.credential.header;
+  const value = request.headers[name];
+  const { placeholder, secret } = substitution;
+  if (typeof value === "string") headers[name] = value.replaceAll(placeholder, secret);
+  return { ...headers, "accept-encoding": "identity" };
+}
+
+function headersBack(answer: IncomingMessage, substitution: Substitution | null): OutgoingHttpHeaders {
+  const headers = endToEnd(answer);
+  if (substitution === null) return headers;
+  // The placeholder may be longer or shorter than what it stands for.
+  delete headers["content-length"];
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [
+      name,
+      Array.isArray(value) ? value.map((one) => scrubText(one, substitution)) : scrubText(String(value), substitution),
+    ]),
+  );
+}
+
+function endToEnd(message: IncomingMessage): OutgoingHttpHeaders {
+  const named = (message.headers.connection ?? "").split(",").map((name) => name.trim().toLowerCase());
+  const dropped = new Set([...hopByHop, ...named.filter((name) => name !== "content-length")]);
+  return Object.fromEntries(
+    Object.entries(message.headersDistinct)
+      .filter(([name]) => !dropped.has(name))
+      .map(([name, values = []]) => [name, values.length === 1 ? values[0] : values]),
+  );
+}
+
+function isPlain({ headers }: IncomingMessage): boolean {
+  return ["identity", ""].includes((headers["content-encoding"] ?? "").toLowerCase());
+}
+
+function sizeOfHead({ rawHeaders, url = "" }: IncomingMessage): number {
+  return rawHeaders.reduce((bytes, text) => bytes + text.length + 2, url.length);
+}
+
+function refuse(response: ServerResponse, error: unknown): void {
+  // Too late to say so in words: the sandbox sees that the answer ends before its time.
+  if (response.headersSent) response.destroy();
+  else {
+    const status = error instanceof NotServed ? error.status : 502;
+    const said = error instanceof Error ? error.message : "it failed";
+    const text = `egress ${status === 403 || status === 400 ? "refused" : "failed"}: ${said}\n`;
+    response.writeHead(status, { "content-type": "text/plain; charset=utf-8", connection: "close" }).end(text);
+  }
+}

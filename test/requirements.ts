@@ -280,4 +280,7 @@ export const requirements = {
   "6.6.caps": "bytes per rule and episode, time, connections and records are capped",
   "6.6.records": "every request is written down with verdict and reason, and becomes an artifact of its step",
   "6.6.sandbox": "a sandbox without a network reaches the proxy through its guest, and nothing else",
+  "6.7.probes": "at least sixty hostile probes in fifteen categories fail in every driver",
+  "6.7.weakened": "each of them works in a deliberately weakened sandbox",
+  "6.7.report": "the outcome is an aligned table, JSON, an exit code and a page that the run writes",
 } as const;

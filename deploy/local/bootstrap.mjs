@@ -54,6 +54,11 @@ const verbs = {
     await prepare({ native: true, broker: true, sandbox: true });
     return runInForeground(["test/chaos/main.ts", ...rest]);
   },
+  /** Hostile probes against the sandboxes of every driver; the options are the program's own. */
+  security: async () => {
+    await prepare({ native: true, broker: true, sandbox: true });
+    return runInForeground(["test/security/main.ts", ...rest]);
+  },
 };
 
 if (!Object.hasOwn(verbs, verb)) {

@@ -111,6 +111,15 @@ print("shared")`;
     expect(await run(`python3 - <<'EOF'\n${source}\nEOF`)).toMatchObject({ text: "shared\n", exitCode: 0 });
   });
 
+  it("leave programs alone that have a few hundred sockets and pipes", async () => {
+    const { run } = await openSandbox({ memoryBytesMax: 256 * MiB });
+    const source = `import os, socket, time
+held = [socket.socketpair() for _ in range(300)] + [os.pipe() for _ in range(600)]
+time.sleep(0.3)
+print(len(held))`;
+    expect(await run(`python3 - <<'EOF'\n${source}\nEOF`)).toMatchObject({ text: "900\n", exitCode: 0 });
+  });
+
   it("let Node and npm run in modest memory", async () => {
     const { run } = await openSandbox({ memoryBytesMax: 256 * MiB });
     expect(await run("node -e 'console.log(\"ok\")' && npm init -y >/dev/null && npm pkg get name")).toMatchObject({

@@ -46,7 +46,17 @@ const packages = {
 } as const;
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const driver = project.config.env["HINDCAST_TEST_SANDBOX"] === "vm" ? "vm" : "container";
+  const { given, teardown } = await prepareSandboxes(
+    project.config.env["HINDCAST_TEST_SANDBOX"] === "vm" ? "vm" : "container",
+  );
+  project.provide("sandboxes", given);
+  return teardown;
+}
+
+/** What a driver needs on this machine, or the reason why it cannot be had. */
+export async function prepareSandboxes(
+  driver: GivenSandboxes["driver"],
+): Promise<{ given: GivenSandboxes; teardown: () => Promise<void> }> {
   const cleanups: (() => Promise<void>)[] = [];
   const teardown = async (): Promise<void> => {
     for (const cleanup of cleanups.toReversed()) await cleanup();
@@ -80,8 +90,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   } catch (error) {
     given.reason = String(error).replaceAll(/\s+/g, " ").slice(0, 300);
   }
-  project.provide("sandboxes", given);
-  return teardown;
+  return { given, teardown };
 }
 
 async function install(what: string, names: readonly string[]): Promise<void> {

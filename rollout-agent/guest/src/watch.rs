@@ -1,19 +1,32 @@
 //! What all processes of the sandbox use together. Limits of the kernel hold per process; this is the sum, and it
 //! needs no control group, which an unprivileged user rarely may create.
 
+use std::collections::HashSet;
 use std::fs;
+use std::os::unix::ffi::OsStringExt;
 use std::time::{Duration, Instant};
 
 use crate::protocol::Killed;
+use crate::sys;
 
 const INTERVAL: Duration = Duration::from_millis(25);
-/// Sampling never takes more than a twentieth of the time.
+/// What one socket of the sandbox may hold that is in nobody's memory: `net.core.wmem_default`.
+const SOCKET_BYTES: u64 = 212_992;
+/// The same of a pipe; it cannot be made larger inside.
+const PIPE_BYTES: u64 = 65_536;
+/// Processes with smaller tables of descriptors are not looked into: all together they hold too few pipes to matter.
+const MANY_DESCRIPTORS: u64 = 512;
+/// Sampling takes no more than a twentieth of the processor's time,
 const COST_FACTOR: u32 = 20;
+/// unless what it looks at would have that long to grow unseen.
+const INTERVAL_MAX: Duration = Duration::from_millis(250);
 
 #[derive(Default, Clone, Copy)]
 struct Usage {
     threads: u64,
     memory_bytes: u64,
+    /// Of the kernel's, in sockets and pipes: as much as they may hold, and so beside the memory and not part of it.
+    buffer_bytes: u64,
 }
 
 pub struct Watch {
@@ -45,16 +58,17 @@ impl Watch {
     /// The reason to end everything, if a limit is reached. The process limit must be reached twice in a row: the
     /// kernel refuses the next process anyway, and a program may recover from that; a fork bomb does not.
     pub fn check(&mut self) -> Option<Killed> {
-        let started = Instant::now();
-        if started < self.due {
+        if Instant::now() < self.due {
             return None;
         }
+        // Of our own: on a busy machine the wall clock mostly shows how long others have worked.
+        let started = sys::processor_time();
         let usage = sample(self.memory_bytes_max);
         let crowded = usage.threads + 1 >= self.processes_max;
         let was_crowded = std::mem::replace(&mut self.crowded, crowded);
-        let cost = started.elapsed();
-        self.due = Instant::now() + INTERVAL.max(cost * COST_FACTOR);
-        if usage.memory_bytes > self.memory_bytes_max {
+        let cost = sys::processor_time().saturating_sub(started);
+        self.due = Instant::now() + (cost * COST_FACTOR).clamp(INTERVAL, INTERVAL_MAX);
+        if usage.memory_bytes.max(usage.buffer_bytes) > self.memory_bytes_max {
             return Some(Killed::Memory);
         }
         (crowded && was_crowded).then_some(Killed::Processes)
@@ -64,13 +78,20 @@ impl Watch {
 fn sample(memory_bytes_max: u64) -> Usage {
     let pids = other_processes();
     let mut usage = Usage::default();
+    let mut pipes = HashSet::new();
     for &pid in &pids {
         let Ok(status) = fs::read_to_string(format!("/proc/{pid}/status")) else {
             continue;
         };
         usage.threads += field(&status, "Threads:");
         usage.memory_bytes += 1024 * (field(&status, "RssAnon:") + field(&status, "RssShmem:"));
+        let descriptors = field(&status, "FDSize:");
+        if descriptors >= MANY_DESCRIPTORS && !add_pipes(pid, &mut pipes) {
+            // A process may hide what it has open; then it is charged for all that it may have.
+            usage.buffer_bytes += descriptors * PIPE_BYTES;
+        }
     }
+    usage.buffer_bytes += pipes.len() as u64 * PIPE_BYTES + socket_bytes();
     // The resident sets count pages that processes share once for each; only the costly proportional sets are exact.
     if usage.memory_bytes > memory_bytes_max {
         usage.memory_bytes = pids.iter().map(|&pid| proportional_bytes(pid)).sum();
@@ -86,6 +107,44 @@ fn other_processes() -> Vec<u32> {
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
         .filter(|&pid| pid != 1)
         .collect()
+}
+
+/// The pipes that a process has open, by their numbers; false where it hides them.
+fn add_pipes(pid: u32, pipes: &mut HashSet<Vec<u8>>) -> bool {
+    let Ok(entries) = fs::read_dir(format!("/proc/{pid}/fd")) else {
+        return false;
+    };
+    for entry in entries.flatten() {
+        if let Ok(target) = fs::read_link(entry.path()) {
+            let target = target.into_os_string().into_vec();
+            if target.starts_with(b"pipe:") {
+                pipes.insert(target);
+            }
+        }
+    }
+    true
+}
+
+/// What the sockets of this network hold or may hold. The kernel lists them all, whoever has them open.
+fn socket_bytes() -> u64 {
+    let table = |name: &str| fs::read_to_string(format!("/proc/net/{name}")).unwrap_or_default();
+    let unix = table("unix").lines().skip(1).count() as u64;
+    let queued: u64 = ["tcp", "tcp6", "udp", "udp6"]
+        .iter()
+        .map(|name| queued_bytes(&table(name)))
+        .sum();
+    unix * SOCKET_BYTES + queued
+}
+
+/// The sum of the column `tx_queue:rx_queue`.
+fn queued_bytes(table: &str) -> u64 {
+    let bytes = |hexadecimal: &str| u64::from_str_radix(hexadecimal, 16).unwrap_or(0);
+    table
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split_whitespace().nth(4)?.split_once(':'))
+        .map(|(sent, received)| bytes(sent) + bytes(received))
+        .sum()
 }
 
 fn proportional_bytes(pid: u32) -> u64 {
@@ -110,6 +169,15 @@ fn field(text: &str, name: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn queues_are_summed() {
+        let table = "  sl  local_address rem_address   st tx_queue rx_queue tr\n\
+            0: 0100007F:0BB8 00000000:0000 01 00000010:00000001 00:00000000\n\
+            1: 0100007F:0BB8 00000000:0000 01 00000000:000000FF 00:00000000\n";
+        assert_eq!(queued_bytes(table), 16 + 1 + 255);
+        assert_eq!(queued_bytes(""), 0);
+    }
 
     #[test]
     fn fields_are_read_by_name() {

@@ -19,7 +19,7 @@ function installationOf(node: string): string | null {
   try {
     const prefix = dirname(dirname(realpathSync(node)));
     accessSync(join(prefix, "lib/node_modules/npm"), constants.R_OK);
-    // Root's sandboxes run as nobody, who cannot look into a private home.
+    // Root's sandboxes run as users of their own, who cannot look into a private home.
     return process.getuid?.() !== 0 || isPublic(prefix) ? prefix : null;
   } catch {
     // Not installed here, or not for us to read.

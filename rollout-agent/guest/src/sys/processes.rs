@@ -3,6 +3,7 @@ use std::io::{self, Read};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::time::Duration;
 
 use super::check;
 
@@ -42,6 +43,18 @@ pub fn spawn(mut command: Command, limits: ProcessLimits) -> io::Result<libc::pi
     // SAFETY: the closure neither allocates nor takes a lock.
     let child = unsafe { command.pre_exec(prepare) }.spawn()?;
     libc::pid_t::try_from(child.id()).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))
+}
+
+/// What this thread has used.
+pub fn processor_time() -> Duration {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: one structure that outlives the call.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
 /// SIGKILL to every process of the namespace but this one; the kernel does it atomically, so a fork bomb cannot

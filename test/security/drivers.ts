@@ -1,0 +1,29 @@
+// The drivers that the suite knows, by name.
+import type { SandboxProvider } from "../../rollout-agent/src/sandbox/sandbox.ts";
+import { createSandboxProvider } from "../support/given-sandboxes.ts";
+import { prepareSandboxes } from "../support/sandbox-setup.ts";
+
+export interface Driver extends AsyncDisposable {
+  provider: SandboxProvider;
+  /** Why it cannot be started here. */
+  problems: string[];
+}
+
+/** The same sandboxes that the conformance suite opens. */
+export const drivers: Record<string, () => Promise<Driver>> = {
+  bubblewrap,
+  container: () => prepared("container"),
+  vm: () => prepared("vm"),
+};
+
+async function bubblewrap(): Promise<Driver> {
+  const provider = createSandboxProvider(undefined);
+  return { provider, problems: await provider.problems(), [Symbol.asyncDispose]: () => Promise.resolve() };
+}
+
+async function prepared(driver: "container" | "vm"): Promise<Driver> {
+  const { given, teardown } = await prepareSandboxes(driver);
+  const provider = createSandboxProvider(given);
+  const problems = given.reason === null ? await provider.problems() : [given.reason];
+  return { provider, problems, [Symbol.asyncDispose]: teardown };
+}

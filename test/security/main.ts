@@ -1,0 +1,66 @@
+// `npm run security`: hostile probes against the sandboxes of every driver that this machine can start, and against
+// weakened ones, where each must work. Exits with 1 when a probe worked in a driver, or proved nothing.
+//   --drivers bubblewrap,container   only these       --categories bombs,nats   only these      --probe ID   only this
+//   --json                           for programs     --publish                 writes the table into test/SECURITY.md
+import { cpus } from "node:os";
+import type { SandboxProvider } from "../../rollout-agent/src/sandbox/sandbox.ts";
+import { machine } from "../load/statistics.ts";
+import { drivers } from "./drivers.ts";
+import { categories } from "./probe.ts";
+import { probes } from "./probes/index.ts";
+import { asJson, publish, summary, table } from "./report.ts";
+import { problemsOf, runSuite } from "./run.ts";
+
+const args = process.argv.slice(2);
+
+function listed(name: string, known: readonly string[]): readonly string[] | null {
+  const at = args.indexOf(`--${name}`);
+  if (at === -1) return null;
+  const wanted = (args[at + 1] ?? "").split(",");
+  const unknown = wanted.find((word) => !known.includes(word));
+  if (unknown === undefined) return wanted;
+  console.error(`error: --${name} ${JSON.stringify(unknown)} is not one of ${known.join(", ")}`);
+  process.exit(2);
+}
+
+const asked = listed("drivers", Object.keys(drivers));
+const kinds = listed("categories", categories) ?? categories;
+const ids = listed(
+  "probe",
+  probes.map(({ category, id }) => `${category}/${id}`),
+);
+const notes: string[] = [];
+const providers: SandboxProvider[] = [];
+await using opened = new AsyncDisposableStack();
+for (const [name, start] of Object.entries(drivers)) {
+  if (asked !== null && !asked.includes(name)) continue;
+  const driver = opened.use(await start());
+  if (driver.problems.length === 0) providers.push(driver.provider);
+  else notes.push(`Not run: ${name} (${driver.problems.join(" ")})`);
+}
+if (providers.length === 0) {
+  console.error(`error: no driver can be started here. ${notes.join(" ")}`);
+  await opened.disposeAsync();
+  process.exit(1);
+}
+
+const chosen = probes.filter(
+  ({ category, id }) => kinds.includes(category) && (ids === null || ids.includes(`${category}/${id}`)),
+);
+const startedAt = performance.now();
+const show = (line: string): void => {
+  if (process.stderr.isTTY) process.stderr.write(`\r${line}\u001b[K`);
+};
+const rows = await runSuite({ providers, probes: chosen, show });
+show("");
+const seconds = Math.round((performance.now() - startedAt) / 1_000);
+if (args.includes("--json")) console.log(JSON.stringify(asJson(rows), null, 2));
+else console.log([table(rows), "", summary(rows), ...notes].join("\n"));
+if (args.includes("--publish")) {
+  const command = ["npm run security --", ...args.filter((word) => word !== "--publish")].join(" ").replace(/ --$/, "");
+  const day = new Date().toISOString().slice(0, 10);
+  publish(rows, `\`${command}\` on ${day}, ${machine(cpus())}; ${seconds} s.`, notes);
+}
+const problems = problemsOf(rows);
+for (const problem of problems) console.error(`problem: ${problem}`);
+process.exitCode = problems.length === 0 ? 0 : 1;

@@ -1,0 +1,90 @@
+// The outcome of the suite as a table for terminals, as JSON, and as the page test/SECURITY.md.
+import { readFileSync, writeFileSync } from "node:fs";
+import { categories } from "./probe.ts";
+import { type Outcome, problemsOf, type Row } from "./run.ts";
+
+const page = new URL("../SECURITY.md", import.meta.url);
+const [begin, end] = ["<!-- table -->", "<!-- /table -->"];
+
+const inDriver = { held: "held", worked: "**BROKEN**", none: "–" } as const;
+const inWeakened = { held: "**no effect**", worked: "works", none: "–" } as const;
+
+function driverNames(rows: readonly Row[]): string[] {
+  return Object.keys(rows[0]?.drivers ?? {});
+}
+
+function cells(rows: readonly Row[]): string[][] {
+  const drivers = driverNames(rows);
+  const weakened = (outcome: Outcome | null): string => (outcome === null ? "not run" : inWeakened[outcome.verdict]);
+  return [
+    ["category", "probe", "what it is after", ...drivers, "weakened"],
+    ...rows.map(({ probe, drivers: outcomes, weakened: control }) => [
+      probe.category,
+      probe.id,
+      probe.attempts,
+      ...drivers.map((name) => inDriver[outcomes[name]?.verdict ?? "none"]),
+      weakened(control),
+    ]),
+  ];
+}
+
+export function table(rows: readonly Row[]): string {
+  const lines = cells(rows).map((row) => row.map((cell) => cell.replaceAll("**", "")));
+  const widths = (lines[0] ?? []).map((_, column) => Math.max(...lines.map((row) => row[column]?.length ?? 0)));
+  return lines
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}
+
+export function summary(rows: readonly Row[]): string {
+  const broken = rows.filter(({ drivers }) => Object.values(drivers).some(({ verdict }) => verdict === "worked"));
+  const shown = rows.filter(({ weakened }) => weakened?.verdict === "worked").length;
+  const silent = rows.filter(({ weakened }) => weakened?.verdict === "none");
+  const kinds = new Set(rows.map(({ probe }) => probe.category)).size;
+  const proof =
+    rows[0]?.weakened === null
+      ? "weakened sandboxes were not run, which takes root"
+      : `${shown} work in a weakened sandbox, ${silent.length} cannot be shown on this machine`;
+  return `${rows.length} probes in ${kinds} of ${categories.length} categories; ${rows.length - broken.length} held by every driver, ${broken.length} not; ${proof}.`;
+}
+
+export function asJson(rows: readonly Row[]): object {
+  return {
+    probes: rows.map(({ probe, drivers, weakened }) => ({
+      id: `${probe.category}/${probe.id}`,
+      attempts: probe.attempts,
+      weakening: probe.weakening ?? "shared",
+      drivers,
+      weakened,
+    })),
+    problems: problemsOf(rows),
+  };
+}
+
+/** Writes the table into the page, between its marks. */
+export function publish(rows: readonly Row[], heading: string, notes: readonly string[]): void {
+  const text = readFileSync(page, "utf8");
+  const [from, to] = [text.indexOf(begin), text.indexOf(end)];
+  if (from === -1 || to < from) throw new Error("test/SECURITY.md has no marks for its table");
+  const [head = [], ...body] = cells(rows);
+  const silent = rows
+    .filter(({ weakened }) => weakened?.verdict === "none")
+    .map(({ probe, weakened }) => `- \`${probe.category}/${probe.id}\`: ${weakened?.detail}`);
+  const parts = [
+    heading,
+    "",
+    summary(rows),
+    ...notes.flatMap((note) => ["", note]),
+    "",
+    `| ${head.join(" | ")} |`,
+    `| ${head.map(() => "---").join(" | ")} |`,
+    ...body.map((row) => `| ${row.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`),
+    ...(silent.length === 0 ? [] : ["", "Not shown to work on this machine:", "", ...silent]),
+  ];
+  writeFileSync(page, `${text.slice(0, from + begin.length)}\n\n${parts.join("\n")}\n\n${text.slice(to)}`);
+}

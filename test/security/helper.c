@@ -70,6 +70,13 @@ static int opened(const char *path, int flags) {
   return fd < 0 && errno == ENOENT ? 77 : end(fd >= 0);
 }
 
+// What is masked by /dev/null can be opened.
+static int read_one(const char *path) {
+  char byte;
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  return fd < 0 && errno == ENOENT ? 77 : end(fd >= 0 && read(fd, &byte, 1) == 1);
+}
+
 // Namespaces and escapes
 
 static int cloned(unsigned long flags) {
@@ -541,6 +548,7 @@ int main(int count, char **words) {
   ON("chroot") out_of_chroot(one, two);
   ON("handle") by_handle(one, two);
   ON("open-read") opened(one, O_RDONLY);
+  ON("read") read_one(one);
   ON("open-write") opened(one, O_WRONLY);
   ON("mount") end(mount("none", one, two, 0, NULL) == 0);
   ON("bind") end(mount(one, two, NULL, MS_BIND, NULL) == 0);

@@ -94,7 +94,7 @@ export const bombs: Probe[] = inCategory("bombs", [
 
 /** Whether something counts on in the file `beat`. */
 async function beats({ box }: Scene): Promise<boolean> {
-  const { text } = await box.run("a=$(stat -c %s beat); sleep 0.4; b=$(stat -c %s beat); [ $b -gt $a ] && echo still");
+  const { text } = await box.run("a=$(stat -c %s beat); sleep 0.4; b=$(stat -c %s beat); [ \"${b:-0}\" -gt \"${a:-0}\" ] && echo still");
   return text.includes("still");
 }
 
@@ -105,7 +105,8 @@ const graceMs = 1_500;
 
 function outlives(script: string): Probe["attack"] {
   return async (scene) => {
-    await scene.box.run(script, 400);
+    // Long enough to have begun, also on an emulated processor.
+    await scene.box.run(script, 1_500);
     return await beats(scene);
   };
 }

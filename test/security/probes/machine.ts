@@ -25,7 +25,7 @@ export const procAndSys: Probe[] = inCategory("proc-and-sys", [
     attack: helps("open-write /proc/sys/net/ipv4/ip_forward"),
   },
   writable("uevent-helper", "/sys/kernel/mm/ksm/run", "the kernel's /sys"),
-  { id: "kernel-memory", attempts: "the kernel's memory image", attack: helps("open-read /proc/kcore") },
+  { id: "kernel-memory", attempts: "the kernel's memory image", attack: helps("read /proc/kcore") },
   {
     id: "kernel-addresses",
     attempts: "addresses of the kernel's functions",

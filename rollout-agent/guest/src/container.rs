@@ -6,11 +6,14 @@ use std::io;
 
 use crate::{devices, sys};
 
+/// Who commands are, whatever user of the host the container runs as.
+const AGENT: u32 = 1000;
+
 pub fn enter() -> io::Result<()> {
     let (user, group) = sys::ids();
     sys::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS)?;
     fs::write("/proc/self/setgroups", "deny")?;
-    fs::write("/proc/self/uid_map", format!("{user} {user} 1"))?;
-    fs::write("/proc/self/gid_map", format!("{group} {group} 1"))?;
+    fs::write("/proc/self/uid_map", format!("{AGENT} {user} 1"))?;
+    fs::write("/proc/self/gid_map", format!("{AGENT} {group} 1"))?;
     devices::replace()
 }

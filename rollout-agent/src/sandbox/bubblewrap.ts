@@ -6,6 +6,7 @@ import { closeSync, existsSync, openSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { GuestProvider } from "./guest-provider.ts";
 import { type GuestDriver, type GuestTransport, type GuestWorld, processTransport } from "./guest-transport.ts";
+import { nextHostUser } from "./host-users.ts";
 import type { ImageRef, SandboxOptions, SandboxProvider } from "./sandbox.ts";
 import { bubblewrapArguments, sandboxEnvironment, sandboxFiles } from "./sandbox-world.ts";
 
@@ -15,23 +16,6 @@ const target = `${process.arch === "arm64" ? "aarch64" : "x86_64"}-unknown-linux
 export const defaultGuestPath: string = fileURLToPath(
   new URL(`../../guest/target/${target}/release/hindcast-guest`, import.meta.url),
 );
-
-/**
- * When we are root, each sandbox is a host user of its own: the process limit does not bind the host's root, a hole in
- * the kernel should not end there, and what the kernel counts per user (watches, pages in pipes) one episode must not
- * take from another. Numbers far from any that people, services and containers are given.
- */
-const firstUser = 2_113_929_216;
-const usersPerProcess = 256;
-const processesMax = 65_536;
-
-let opened = 0;
-
-function ownUserAndGroup(): { uid: number; gid: number } {
-  opened = (opened + 1) % usersPerProcess;
-  const uid = firstUser + (process.pid % processesMax) * usersPerProcess + opened;
-  return { uid, gid: uid };
-}
 
 export interface BubblewrapOptions {
   /** The built `hindcast-guest`. */
@@ -86,7 +70,7 @@ class BubblewrapDriver implements GuestDriver {
         stdio: ["pipe", "pipe", "pipe", guest],
         cwd: "/",
         env: {},
-        ...(process.getuid?.() === 0 ? ownUserAndGroup() : {}),
+        ...(process.getuid?.() === 0 ? ownUser() : {}),
       });
       return Promise.resolve(processTransport(child));
     } finally {
@@ -108,4 +92,9 @@ class BubblewrapDriver implements GuestDriver {
     }
     return `A sandbox could not be opened: ${complaint.trim()}`;
   }
+}
+
+function ownUser(): { uid: number; gid: number } {
+  const user = nextHostUser();
+  return { uid: user, gid: user };
 }

@@ -1,6 +1,7 @@
 // What a container may do: nothing but run the guest on a read-only root, without a network or a capability.
 import { deriveId } from "@hindcast/shared/node";
 import { guestFile } from "../sandbox-world.ts";
+import { nextHostUser } from "../host-users.ts";
 import type { SandboxLimits, SandboxMount } from "../sandbox.ts";
 
 /** Holds the sandbox's whole name: a container's own name takes no slash. */
@@ -18,7 +19,6 @@ export interface ContainerOptions {
   hasAppArmor: boolean;
 }
 
-const user = "1000:1000";
 /** For the guest, its session's folder and the kernel's share, beside what commands may use. */
 const overheadBytes = 96 * 1024 * 1024;
 const overheadProcesses = 16;
@@ -50,12 +50,14 @@ export function containerSettings(options: ContainerOptions): object {
     ],
     syscalls: [{ names: refusedCalls, action: "SCMP_ACT_ERRNO" }],
   };
+  const user = nextHostUser();
   return {
     Image: image,
     Entrypoint: [guestFile],
     // The name tells an operator's `ps` which episode a process belongs to.
     Cmd: [name, "--container"],
-    User: user,
+    // Of the host; inside it is 1000, by the guest's own user namespace.
+    User: `${user}:${user}`,
     Hostname: "sandbox",
     WorkingDir: "/",
     Env: [],

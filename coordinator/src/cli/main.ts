@@ -57,7 +57,6 @@ for (const create of [
   gcCommand,
   imageCommand,
   forgetCommand,
-  benchCommand,
 ]) {
   program.addCommand(withParentSettings(create()));
 }

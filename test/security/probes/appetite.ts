@@ -94,7 +94,9 @@ export const bombs: Probe[] = inCategory("bombs", [
 
 /** Whether something counts on in the file `beat`. */
 async function beats({ box }: Scene): Promise<boolean> {
-  const { text } = await box.run("a=$(stat -c %s beat); sleep 0.4; b=$(stat -c %s beat); [ \"${b:-0}\" -gt \"${a:-0}\" ] && echo still");
+  const { text } = await box.run(
+    'a=$(stat -c %s beat); sleep 0.4; b=$(stat -c %s beat); [ "${b:-0}" -gt "${a:-0}" ] && echo still',
+  );
   return text.includes("still");
 }
 

@@ -1,10 +1,11 @@
 // `npm run security`: hostile probes against the sandboxes of every driver that this machine can start, and against
 // weakened ones, where each must work. Exits with 1 when a probe worked in a driver, or proved nothing.
 //   --drivers bubblewrap,container   only these       --categories bombs,nats   only these      --probe ID   only this
+//   --lanes 4                        categories at once, but for bombs
 //   --json                           for programs     --publish                 writes the table into test/SECURITY.md
 import { cpus } from "node:os";
 import type { SandboxProvider } from "../../rollout-agent/src/sandbox/sandbox.ts";
-import { machine } from "../load/statistics.ts";
+import { machine, option } from "../load/statistics.ts";
 import { drivers } from "./drivers.ts";
 import { categories } from "./probe.ts";
 import { probes } from "./probes/index.ts";
@@ -51,7 +52,7 @@ const startedAt = performance.now();
 const show = (line: string): void => {
   if (process.stderr.isTTY) process.stderr.write(`\r${line}\u001b[K`);
 };
-const rows = await runSuite({ providers, probes: chosen, show });
+const rows = await runSuite({ providers, probes: chosen, lanes: option("lanes", 1), show });
 show("");
 const seconds = Math.round((performance.now() - startedAt) / 1_000);
 if (args.includes("--json")) console.log(JSON.stringify(asJson(rows), null, 2));

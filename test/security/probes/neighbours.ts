@@ -112,7 +112,7 @@ function answers(address: string): Omit<Probe, "category" | "id" | "attempts"> {
     weakening: "own-network",
     attack: async ({ box, outside }) => {
       const { text } = await box.run(
-        `exec 3<>/dev/tcp/${address}/80 && printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3; timeout 3 cat <&3`,
+        `for i in 1 2 3 4; do exec 3<>/dev/tcp/${address}/80 && break; sleep 0.2; done; printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3; timeout 3 cat <&3`,
         6_000,
       );
       return text.includes(outside.flag);

@@ -105,7 +105,7 @@ export const sockets: Probe[] = inCategory("sockets", [
   {
     id: "host-port",
     attempts: "a port of the host's loopback address",
-    attack: printsFlag(({ outside }) => `exec 3<>/dev/tcp/127.0.0.1/${outside.port}; timeout 3 cat <&3`),
+    attack: printsFlag(({ outside }) => `exec 3<>/dev/tcp/127.0.0.1/${outside.port}; timeout 8 cat <&3`),
   },
   {
     id: "host-abstract-socket",

@@ -57,7 +57,7 @@ export const otherEpisodes: Probe[] = inCategory("other-episodes", [
   {
     id: "ports",
     attempts: "a port that another episode listens on",
-    attack: stolen((nonce) => `./helper listen 41973 ${nonce}`, "exec 3<>/dev/tcp/127.0.0.1/41973; timeout 3 cat <&3"),
+    attack: stolen((nonce) => `./helper listen 41973 ${nonce}`, "exec 3<>/dev/tcp/127.0.0.1/41973; timeout 8 cat <&3"),
   },
   {
     id: "abstract-socket",
@@ -112,7 +112,7 @@ function answers(address: string): Omit<Probe, "category" | "id" | "attempts"> {
     weakening: "own-network",
     attack: async ({ box, outside }) => {
       const { text } = await box.run(
-        `for i in 1 2 3 4; do exec 3<>/dev/tcp/${address}/80 && break; sleep 0.2; done; printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3; timeout 3 cat <&3`,
+        `for i in 1 2 3 4; do exec 3<>/dev/tcp/${address}/80 && break; sleep 0.2; done; printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3; timeout 8 cat <&3`,
         6_000,
       );
       return text.includes(outside.flag);

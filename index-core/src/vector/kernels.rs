@@ -218,11 +218,7 @@ fn next_four(rows: &mut impl Iterator<Item = usize>) -> Option<[usize; 4]> {
     Some([rows.next()?, rows.next()?, rows.next()?, rows.next()?])
 }
 
-/// Always inline: alone it would be compiled for the least of all processors, and took twice as long.
-#[expect(
-    clippy::inline_always,
-    reason = "each instruction set needs its own copy"
-)]
+/// Always inline: alone it would be compiled for the least of all processors.
 #[inline(always)]
 fn exact_dot_of(left: &[f32], right: &[f32]) -> f64 {
     const LANES: usize = 8;

@@ -102,6 +102,7 @@ describe("hindcast init", () => {
     expect(Object.keys(parse(readFileSync(path, "utf8")) as object)).toEqual([
       "cluster",
       "models",
+      "sandbox",
       "index",
       "admission",
       "storage",

@@ -207,7 +207,13 @@ function trajectoryIsWhole(ended: EpisodeEnded, records: StoredRecord[]): Violat
   return [];
 }
 
-/** I4, seen from the records: nobody else had begun to work on the episode when an accepted step was stored. */
+/** By the token: one who lost the lease before it had read the records counts its attempt last. Without a fence all are equal. */
+function isLater(one: TrajectoryRecord, other: TrajectoryRecord): boolean {
+  if (one.fencingToken !== other.fencingToken) return one.fencingToken > other.fencingToken;
+  return one.attempt > other.attempt;
+}
+
+/** I4, seen from the records: no later holder of the lease had begun to work on the episode when an accepted step was stored. */
 function writtenAlone(ended: EpisodeEnded, records: StoredRecord[]): Violation[] {
   if (ended.steps === 0) return [];
   const { episodeId, attempt, fencingToken: token } = ended;
@@ -218,7 +224,7 @@ function writtenAlone(ended: EpisodeEnded, records: StoredRecord[]): Violation[]
     ({ record, storedAt }) =>
       record.kind === "episode.started" &&
       record.episodeId === episodeId &&
-      record.attempt > last.record.attempt &&
+      isLater(record, last.record) &&
       storedAt < last.storedAt,
   );
   if (later === undefined) return [];

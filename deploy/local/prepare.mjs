@@ -7,10 +7,10 @@ import { requireTools } from "./toolchain.mjs";
 
 const nodeMinimum = 20;
 
-/** Parts that a compiler builds, what they are made from, and what must be there afterwards. */
 /** Its own, because the guest is linked statically; as in rollout-agent/src/sandbox/bubblewrap.ts. */
 const guestTarget = `${process.arch === "arm64" ? "aarch64" : "x86_64"}-unknown-linux-gnu`;
 
+/** Parts that a compiler builds, what they are made from, and what must be there afterwards. */
 const nativeParts = [
   {
     name: "index-core",

@@ -204,19 +204,19 @@ export class BrowserSession implements AsyncDisposable {
   }
 
   async #artifacts(shown: readonly TreeLine[]): Promise<Seen["artifacts"]> {
-    const entries = this.#network.takeRecent();
+    const { entries, missing } = this.#network.takeRecent();
     const { screenshots } = this.#spec;
     const marks = screenshots === "marks" ? marksOf(shown) : [];
     const picture = screenshots === "none" ? null : await screenshot(this.tabs.front, marks);
     return [
       ...(picture === null ? [] : [{ name: "screenshot.png", mediaType: "image/png", bytes: picture }]),
-      ...(entries.length === 0
+      ...(entries.length + missing === 0
         ? []
         : [
             {
               name: "network.har",
               mediaType: "application/json",
-              bytes: Buffer.from(harText(entries, limits.browserHarCharsMax)),
+              bytes: Buffer.from(harText(entries, limits.browserHarCharsMax, missing)),
             },
           ]),
     ];

@@ -11,6 +11,8 @@ const textTypes = /^(?:text\/(?:html|plain|xml)|application\/(?:[\w.+-]*json|xml
 export class NetworkLog {
   readonly #all: HarEntry[] = [];
   #recent: HarEntry[] = [];
+  /** Since the last call of `takeRecent`: beyond the cap, or of pages that were gone before they were read. */
+  #missing = 0;
   readonly #pending = new Set<Promise<void>>();
   /** A page (not something on a page) that the gate kept from loading: its address, and why. */
   onRefused: (url: string, why: GateRefusal) => void = () => undefined;
@@ -25,25 +27,29 @@ export class NetworkLog {
     return this.#all;
   }
 
-  /** Waits for exchanges that have ended and are still being read. */
+  /** Waits for exchanges that have ended and are still being read; one that takes too long comes with a later step. */
   async settle(): Promise<void> {
     await within(limits.browserAnswerMsMax, Promise.all(this.#pending), "reading the exchanges").catch(() => undefined);
   }
 
-  /** The entries since the last call. */
-  takeRecent(): HarEntry[] {
-    const taken = this.#recent;
+  /** What ended since the last call, and how many exchanges of that time could not be kept. */
+  takeRecent(): { entries: HarEntry[]; missing: number } {
+    const taken = { entries: this.#recent, missing: this.#missing };
     this.#recent = [];
+    this.#missing = 0;
     return taken;
   }
 
   #add(request: Request): void {
     const url = request.url();
     if (!/^https?:/.test(url)) return;
-    if (this.#recent.length + this.#pending.size >= limits.browserExchangesMax) return;
+    if (this.#recent.length + this.#pending.size >= limits.browserExchangesMax) {
+      this.#missing += 1;
+      return;
+    }
     const reading = this.#read(request)
-      // The page may be gone before its exchange was read: then there is nothing to keep.
-      .catch(() => undefined)
+      // The page may be gone before its exchange was read.
+      .catch(() => void (this.#missing += 1))
       .finally(() => this.#pending.delete(reading));
     this.#pending.add(reading);
   }

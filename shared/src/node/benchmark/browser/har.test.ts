@@ -46,6 +46,9 @@ describe("network archives", () => {
       ],
     });
     expect(Har.parse(JSON.parse(harText([entry]))).log.entries).toEqual([entry]);
+    expect(harText([entry])).not.toContain("comment");
+    expect(harText([entry], Number.POSITIVE_INFINITY, 3)).toContain('"comment":"3 exchanges are missing"');
+    expect(harText([entry], 10)).toContain('"comment":"the bodies of answers are left out"');
   });
 
   it("tell of a request that got no answer", () => {

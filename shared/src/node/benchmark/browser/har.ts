@@ -104,17 +104,27 @@ export function harEntry(exchange: HttpExchange): HarEntry {
   };
 }
 
-/** The archive as it is stored; without the bodies of answers where it would be longer than `charsMax` with them. */
-export function harText(entries: readonly HarEntry[], charsMax = Number.POSITIVE_INFINITY): string {
-  const written = (kept: readonly HarEntry[]): string =>
-    JSON.stringify({ log: { version: "1.2", creator: { name: "hindcast", version: "1" }, entries: kept } });
-  const whole = written(entries);
+/**
+ * The archive as it is stored; without the bodies of answers where it would be longer than `charsMax` with them. What it
+ * lacks stands in the archive's comment.
+ * @param missing exchanges that could not be kept
+ */
+export function harText(entries: readonly HarEntry[], charsMax = Number.POSITIVE_INFINITY, missing = 0): string {
+  const lacks = missing === 0 ? [] : [`${missing} exchanges are missing`];
+  const written = (kept: readonly HarEntry[], comments: string[]): string => {
+    const comment = comments.length === 0 ? {} : { comment: comments.join("; ") };
+    return JSON.stringify({
+      log: { version: "1.2", creator: { name: "hindcast", version: "1" }, entries: kept, ...comment },
+    });
+  };
+  const whole = written(entries, lacks);
   if (whole.length <= charsMax) return whole;
   return written(
     entries.map((entry) => {
       const { text: _, ...content } = entry.response.content;
       return { ...entry, response: { ...entry.response, content } };
     }),
+    [...lacks, "the bodies of answers are left out"],
   );
 }
 

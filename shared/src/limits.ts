@@ -39,10 +39,15 @@ export const limits = {
    * documents. Each renews its lease (`leaseRenewMs`) and its message (`workingEveryMs`): 115 small messages a second.
    */
   batchedStageSlotsMax: 512,
-  /** Leases of one task before it goes to the dead letters. */
-  attemptsMax: 5,
+  /** Attempts at an episode, one after the other, that add no step and do not end in order, before it goes to the dead letters. */
+  fruitlessAttemptsMax: 5,
+  /**
+   * Deliveries of one task before it goes to the dead letters. Above the former, because an episode whose agents are killed
+   * from outside gains steps between; a task that leaves no record of its attempts has this bound only.
+   */
+  deliveriesMax: 20,
   /** The same for a stage that waits for batches: every restart of its coordinator within that day or two counts as one. */
-  batchedStageAttemptsMax: 50,
+  batchedStageDeliveriesMax: 50,
   /** nak(delay) occupies a max_ack_pending slot, so it stays short; longer waits go through a schedule. */
   nakDelayMsMax: 10_000,
   /** Publishing against a full stream: wait at most this long between tries (doubling from 50 ms). */

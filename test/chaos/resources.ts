@@ -6,16 +6,17 @@ export interface Levels {
   /** Resident, of all processes together. */
   memoryMiB: number;
   openFiles: number;
-  /** Processes that run in a sandbox now. */
+  /** Processes of the fleet's sandboxes; other clusters on the machine have theirs. */
   sandboxed: number;
 }
 
-export function levelsOf(members: readonly Member[]): Levels {
+/** @param cluster the name of the fleet's (`clusterOf`) */
+export function levelsOf(members: readonly Member[], cluster: string): Levels {
   const pids = members.flatMap(({ pid }) => (pid === null ? [] : [pid]));
   return {
     memoryMiB: Math.round(pids.reduce((sum, pid) => sum + residentMiB(pid), 0)),
     openFiles: pids.reduce((sum, pid) => sum + openFiles(pid), 0),
-    sandboxed: readdirSync("/proc").filter((name) => /^\d+$/.test(name) && isSandbox(name)).length,
+    sandboxed: readdirSync("/proc").filter((name) => /^\d+$/.test(name) && isSandbox(name, cluster)).length,
   };
 }
 
@@ -36,9 +37,12 @@ function openFiles(pid: number): number {
   }
 }
 
-function isSandbox(pid: string): boolean {
+/** The last word of its command line names the sandbox and its cluster. */
+function isSandbox(pid: string, cluster: string): boolean {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0")[0]?.endsWith("bwrap") === true;
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8")
+      .split("\0")
+      .some((word) => word.endsWith(`@${cluster}`));
   } catch {
     return false;
   }

@@ -6,6 +6,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { type Bus, connectBus } from "@hindcast/shared/node";
 import { workerIds } from "../../coordinator/src/local/broker.ts";
 import { seededRandom } from "../../coordinator/src/sampling.ts";
+import { clusterOf } from "../../rollout-agent/src/sandbox/sandbox-name.ts";
 import { machine } from "../load/statistics.ts";
 import { judge, type Verdict } from "./checker.ts";
 import { startFleet } from "./fleet.ts";
@@ -62,7 +63,8 @@ export async function runChaos(options: RunOptions): Promise<Report> {
   const bus = await connect(access);
   try {
     await untilReady(bus);
-    const before = levelsOf(fleet.members);
+    const cluster = clusterOf(servers.url);
+    const before = levelsOf(fleet.members, cluster);
     const startedAt = Date.now();
     const { campaigns, faults } = await workAndHarm(bus, { ...options, fleet });
     const workedMs = Date.now() - startedAt;
@@ -82,7 +84,7 @@ export async function runChaos(options: RunOptions): Promise<Report> {
       purchases: policy.purchases.length,
       ...verdict,
       recovery: recoveryOf(history, faults, workerOf(agents)),
-      levels: { before, after: levelsOf(fleet.members) },
+      levels: { before, after: levelsOf(fleet.members, cluster) },
     };
   } finally {
     await bus.close();

@@ -38,7 +38,7 @@ describe("dead letters", () => {
 
   /** Leases and hands back until JetStream gives the task up, as workers that keep dying would. */
   async function exhaust(): Promise<void> {
-    for (let delivery = 1; delivery <= limits.attemptsMax; delivery += 1) {
+    for (let delivery = 1; delivery <= limits.deliveriesMax; delivery += 1) {
       const [leased] = await worker.tasks.lease(testPool, 1, 10_000, never);
       expect(leased?.deliveryCount).toBe(delivery);
       leased?.handBack();
@@ -74,7 +74,7 @@ describe("dead letters", () => {
     expect((await raw.manager.streams.info(streams.tasks)).state.messages).toBe(1);
     expect(await coordinator.tasks.publish(task(1), never)).toBe("duplicate");
     expect(await coordinator.deadLetters.reconcile([testPool])).toBe(1);
-    expect(await coordinator.deadLetters.list()).toMatchObject([{ deliveries: limits.attemptsMax }]);
+    expect(await coordinator.deadLetters.list()).toMatchObject([{ deliveries: limits.deliveriesMax }]);
     expect((await raw.manager.streams.info(streams.tasks)).state.messages).toBe(0);
     expect(await coordinator.deadLetters.reconcile([testPool])).toBe(0);
   });

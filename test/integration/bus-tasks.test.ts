@@ -204,7 +204,7 @@ describe("the task queue", () => {
     await shortenAckWait(raw, 1_000, { max_deliver: 2, max_ack_pending: 3 });
     await coordinator.ensureTopology({ pools: [testPool], replicas: 1, tasksBytesMax });
     const { config } = await raw.manager.consumers.info(streams.tasks, taskConsumer(testPool));
-    expect(config.max_deliver).toBe(limits.attemptsMax);
+    expect(config.max_deliver).toBe(limits.deliveriesMax);
     expect(config.ack_wait).toBe(limits.ackWaitMs * 1_000_000);
     await coordinator.ensureTopology({ pools: [testPool], replicas: 1, tasksBytesMax: 2 * tasksBytesMax });
     expect((await raw.manager.streams.info(streams.tasks)).config.max_bytes).toBe(2 * tasksBytesMax);

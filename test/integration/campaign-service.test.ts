@@ -196,7 +196,7 @@ describe("tasks that no worker will finish", () => {
     for (;;) {
       const [leased] = await worker.tasks.lease(testPool, 1, 2_000, never);
       if (leased === undefined) throw new Error("the task was not delivered");
-      if (leased.deliveryCount === limits.attemptsMax) return leased;
+      if (leased.deliveryCount === limits.deliveriesMax) return leased;
       leased.handBack();
     }
   }
@@ -212,7 +212,7 @@ describe("tasks that no worker will finish", () => {
       reason: "infrastructure",
       steps: 0,
       costUsd: null,
-      error: { message: expect.stringContaining(`${limits.attemptsMax} deliveries`) },
+      error: { message: expect.stringContaining(`${limits.deliveriesMax} deliveries`) },
     });
     expect(await endDeadTasks(cluster.bus)).toBe(0);
   });

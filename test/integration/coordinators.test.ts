@@ -247,7 +247,7 @@ describe("a stage task", () => {
 
   it("that took down every coordinator is ended by the reconciler", async () => {
     await bus.tasks.publish(task, never);
-    for (let delivery = 1; delivery <= limits.attemptsMax; delivery += 1) {
+    for (let delivery = 1; delivery <= limits.deliveriesMax; delivery += 1) {
       const [held] = await bus.tasks.lease(stagePool, 1, 2_000, never);
       held?.handBack();
     }

@@ -22,6 +22,7 @@ it("are these, with these numbers in Nats-Service-Error-Code", () => {
       "DOCUMENTS_EMPTY": 500,
       "DOCUMENTS_UNREADABLE": 500,
       "ENVIRONMENT_ACTION_UNSUPPORTED": 500,
+      "ENVIRONMENT_DEADLY": 500,
       "ENVIRONMENT_DIVERGED": 500,
       "ENVIRONMENT_LOST": 500,
       "ENVIRONMENT_SETUP_FAILED": 500,

@@ -2,6 +2,7 @@
 import type {
   AttemptBegun,
   AttemptDiverged,
+  AttemptYielded,
   CampaignId,
   Demonstration,
   DemonstrationId,
@@ -67,6 +68,10 @@ export function anEpisodeStarted(partial: Partial<EpisodeStarted> = {}): Episode
 
 export function anAttemptBegun(partial: Partial<AttemptBegun> = {}): AttemptBegun {
   return { ...recordHead, kind: "attempt.begun", delivery: 1, ...partial };
+}
+
+export function anAttemptYielded(): AttemptYielded {
+  return { ...recordHead, kind: "attempt.yielded" };
 }
 
 export function anAttemptDiverged(partial: Partial<AttemptDiverged> = {}): AttemptDiverged {

@@ -4,9 +4,9 @@ import { batchedStagePool, type CampaignSettings, limits, type Pool, stagePool }
 import type { LeaseLoopOptions } from "@hindcast/shared/node";
 
 /** How a coordinator works on each pool. */
-export const stagePools: readonly Pick<LeaseLoopOptions, "pool" | "slots" | "workingEveryMs" | "attemptsMax">[] = [
+export const stagePools: readonly Pick<LeaseLoopOptions, "pool" | "slots" | "workingEveryMs" | "deliveriesMax">[] = [
   { pool: stagePool, slots: limits.stageSlotsMax, workingEveryMs: limits.stageWorkingEveryMs },
-  { pool: batchedStagePool, slots: limits.batchedStageSlotsMax, attemptsMax: limits.batchedStageAttemptsMax },
+  { pool: batchedStagePool, slots: limits.batchedStageSlotsMax, deliveriesMax: limits.batchedStageDeliveriesMax },
 ];
 
 /** The pool of a stage that makes calls of these purposes. */

@@ -10,7 +10,7 @@ import { sandboxName } from "../sandbox/sandbox-name.ts";
 import { AdmissionWait } from "./admission-wait.ts";
 import { EpisodeRecorder } from "./episode-recorder.ts";
 import { runEpisode } from "./episode.ts";
-import { type Inheritance, readInheritance, rebuildInherited } from "./resume.ts";
+import { type Inheritance, readInheritance, rebuildInherited, refuseDeadly } from "./resume.ts";
 
 export interface AttemptDeps {
   bus: Bus;
@@ -45,6 +45,7 @@ export async function runAttempt(
   const { task, fencingToken, deliveryCount: delivery } = hold;
   const { bus, workerId } = deps;
   const inheritance = await readInheritance(bus, task, delivery);
+  refuseDeadly(inheritance, task);
   const { attempt } = inheritance;
   const recorder = new EpisodeRecorder({
     bus,
@@ -57,10 +58,12 @@ export async function runAttempt(
   });
   await recorder.begun();
   try {
-    return await runRecorded(deps, hold, { inheritance, recorder }, signal);
+    const end = await runRecorded(deps, hold, { inheritance, recorder }, signal);
+    if (end === "handed-back") await note(deps, () => recorder.yielded());
+    return end;
   } catch (error) {
     // One who has been stopped has nothing to say, and one who has lost the lease must not.
-    if (!signal.aborted) await noteFailure(deps, recorder, error);
+    if (!signal.aborted) await note(deps, () => recorder.failed(toHindcastError(error, "environment")));
     throw error;
   }
 }
@@ -130,11 +133,11 @@ async function begin(
   return { environment, trajectory: { initial, steps: [] } };
 }
 
-async function noteFailure({ logger }: AttemptDeps, recorder: EpisodeRecorder, error: unknown): Promise<void> {
+async function note({ logger }: AttemptDeps, write: () => Promise<void>): Promise<void> {
   try {
-    await recorder.failed(toHindcastError(error, "environment"));
+    await write();
   } catch (unrecorded) {
-    // Only the history of a dead letter misses it; what the lease loop does next does not depend on it.
+    // Without it the history of a dead letter says less, and an orderly stop counts as a death; what happens next is the same.
     logger.warn({ event: "attempt.unrecorded", err: unrecorded }, messageOf(unrecorded));
   }
 }

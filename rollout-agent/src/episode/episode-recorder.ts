@@ -50,6 +50,10 @@ export class EpisodeRecorder {
     await bus.trajectories.append({ ...this.#head(), kind: "attempt.failed", delivery, error: error.toWire() });
   }
 
+  async yielded(): Promise<void> {
+    await this.#options.bus.trajectories.append({ ...this.#head(), kind: "attempt.yielded" });
+  }
+
   /** Goes on where an earlier attempt stopped: its steps stand, and their bytes count in the digest. */
   inherit(stepBytes: readonly Uint8Array[]): void {
     this.#stepBytes.push(...stepBytes);

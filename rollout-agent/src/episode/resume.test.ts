@@ -1,11 +1,17 @@
-// Requirements: 3.4.resume, 5.1.rebuild, 5.1.diverged
-import { HindcastError, limits, type RolloutTask, type Sha256 } from "@hindcast/shared";
+// Requirements: 3.4.resume, 5.1.rebuild, 5.1.diverged, 5.10.agent-crash
+import { HindcastError, limits, type RolloutTask, type Sha256, type TrajectoryRecord } from "@hindcast/shared";
 import { type AssembledTrajectory, sha256Hex, type StoredRecord } from "@hindcast/shared/node";
 import { describe, expect, it } from "vitest";
 import { anObserved, aRolloutTask, aStep, type StepWords } from "../../../test/support/builders.ts";
-import { aStepRecorded, anAttemptDiverged, anEpisodeStarted } from "../../../test/support/messages.ts";
+import {
+  aStepRecorded,
+  anAttemptBegun,
+  anAttemptDiverged,
+  anAttemptYielded,
+  anEpisodeStarted,
+} from "../../../test/support/messages.ts";
 import { ScriptedEnvironment } from "../../../test/support/scripted.ts";
-import { readInheritance, rebuildInherited } from "./resume.ts";
+import { readInheritance, rebuildInherited, refuseDeadly } from "./resume.ts";
 
 const never = new AbortController().signal;
 const task: RolloutTask = aRolloutTask();
@@ -156,8 +162,8 @@ describe("what is inherited", () => {
     );
 
   it("is nothing at first, nor from an attempt without a step", async () => {
-    expect(await inherit([])).toEqual({ attempt: 1, previous: null, divergences: 0 });
-    expect(await inherit([anEpisodeStarted()])).toEqual({ attempt: 2, previous: null, divergences: 0 });
+    expect(await inherit([])).toEqual({ attempt: 1, previous: null, divergences: 0, fruitless: 0 });
+    expect(await inherit([anEpisodeStarted()])).toEqual({ attempt: 2, previous: null, divergences: 0, fruitless: 0 });
   });
 
   it("are the steps of the newest attempt, under a number that is new", async () => {
@@ -168,9 +174,42 @@ describe("what is inherited", () => {
 
   it("are never the steps from before a divergence", async () => {
     const before = [anEpisodeStarted(), aStepRecorded(1), anAttemptDiverged({ attempt: 2, fencingToken: 2 })];
-    expect(await inherit(before)).toEqual({ attempt: 3, previous: null, divergences: 1 });
+    expect(await inherit(before)).toEqual({ attempt: 3, previous: null, divergences: 1, fruitless: 0 });
     const afresh = { attempt: 2, fencingToken: 2 };
     const after = [...before, anEpisodeStarted(afresh), aStepRecorded(1, afresh)];
     expect(await inherit(after)).toMatchObject({ attempt: 3, previous: afresh, divergences: 1 });
+  });
+});
+
+describe("attempts that gain nothing", () => {
+  const read = async (records: TrajectoryRecord[], deliveryCount: number): Promise<number> => {
+    const trajectories = {
+      read: () => Promise.resolve(records.map((record) => ({ record, bytes: new Uint8Array() }))),
+    };
+    const inheritance = await readInheritance({ trajectories } as never, task, deliveryCount);
+    return inheritance.fruitless;
+  };
+  const begun = (delivery: number): TrajectoryRecord =>
+    anAttemptBegun({ attempt: delivery, delivery, fencingToken: delivery });
+  const at = (attempt: number): { attempt: number; fencingToken: number } => ({ attempt, fencingToken: attempt });
+
+  it.each<[string, TrajectoryRecord[], number, number]>([
+    ["none before the first", [], 1, 0],
+    ["those that died", [begun(1), begun(2)], 3, 2],
+    ["not what stopped in order", [begun(1), begun(2), { ...anAttemptYielded(), ...at(2) }, begun(3)], 4, 1],
+    ["not what gained a step", [begun(1), aStepRecorded(1, at(1)), begun(2), begun(3)], 4, 2],
+    ["none where the last one gained one", [begun(1), begun(2), aStepRecorded(1, at(2))], 3, 0],
+    ["none from before a requeueing", [begun(1), begun(2), begun(3)], 1, 0],
+    ["only those since a requeueing", [begun(1), begun(2), begun(3), begun(1), begun(2)], 3, 2],
+  ])("are counted: %s", async (_, records, deliveryCount, expected) => {
+    expect(await read(records, deliveryCount)).toBe(expected);
+  });
+
+  it("are bounded", () => {
+    const inheritance = { attempt: 1, previous: null, divergences: 0 };
+    refuseDeadly({ ...inheritance, fruitless: limits.fruitlessAttemptsMax - 1 }, task);
+    expect(() => refuseDeadly({ ...inheritance, fruitless: limits.fruitlessAttemptsMax }, task)).toThrow(
+      expect.objectContaining({ code: "ENVIRONMENT_DEADLY", retryable: false }),
+    );
   });
 });

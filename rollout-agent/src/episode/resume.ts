@@ -13,8 +13,14 @@ export interface Inheritance {
   previous: AssembledTrajectory | null;
   /** How often an attempt could not continue because the rebuilt world differed. */
   divergences: number;
+  /** Attempts before this one, in a row, that added no step and did not stop in order: what a deadly task leaves. */
+  fruitless: number;
 }
 
+/**
+ * @param deliveryCount which delivery of the task's message this is, from 1
+ * @throws BUS_UNAVAILABLE
+ */
 export async function readInheritance(
   bus: Pick<Bus, "trajectories">,
   task: RolloutTask,
@@ -28,7 +34,40 @@ export async function readInheritance(
     attempt: Math.max(deliveryCount, recorded + 1),
     previous: previous === null || previous.trajectory.steps.length === 0 ? null : previous,
     divergences: records.filter(({ record }) => record.kind === "attempt.diverged").length,
+    fruitless: fruitlessBefore(records, deliveryCount),
   };
+}
+
+/** Of this queueing only, in which deliveries count up: a task that somebody has requeued is given all its attempts anew. */
+function fruitlessBefore(records: readonly StoredRecord[], deliveryCount: number): number {
+  let fruitless = 0;
+  let before = deliveryCount;
+  let isFruitful = false;
+  for (const { record } of records.toReversed()) {
+    if (record.kind === "step.recorded" || record.kind === "attempt.yielded") isFruitful = true;
+    if (record.kind !== "attempt.begun") continue;
+    if (isFruitful || record.delivery >= before) break;
+    fruitless += 1;
+    before = record.delivery;
+  }
+  return fruitless;
+}
+
+/**
+ * Bounds how many workers a task may take down with it. A kill from outside looks the same, so only attempts without any
+ * gain count: one that is merely unlucky adds a step now and then.
+ * @throws ENVIRONMENT_DEADLY after `limits.fruitlessAttemptsMax` of them
+ */
+export function refuseDeadly({ fruitless, previous }: Inheritance, { episodeId }: RolloutTask): void {
+  if (fruitless < limits.fruitlessAttemptsMax) return;
+  throw new HindcastError({
+    code: "ENVIRONMENT_DEADLY",
+    boundary: "environment",
+    message:
+      `${fruitless} attempts at ${episodeId} ended one after the other without a step beyond ` +
+      `${previous?.trajectory.steps.length ?? 0}, as of a task that ends the process which works on it; ` +
+      `the history of its dead letter names the workers, whose logs may tell why`,
+  });
 }
 
 /** Steps from before a divergence are not tried again; the attempt that found it started afresh. */

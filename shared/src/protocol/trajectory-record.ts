@@ -58,6 +58,10 @@ export const AttemptFailed = z.strictObject({
 });
 export type AttemptFailed = z.infer<typeof AttemptFailed>;
 
+/** An attempt stopped in order, because its worker was drained or its campaign paused; the task goes on later. */
+export const AttemptYielded = z.strictObject({ ...head, kind: z.literal("attempt.yielded") });
+export type AttemptYielded = z.infer<typeof AttemptYielded>;
+
 /** First evidence of an attempt: `o_0`, or, when `resumedFrom` is set, the steps 1..resumedFrom of an earlier attempt stand. */
 export const EpisodeStarted = z.strictObject({
   ...head,
@@ -77,6 +81,7 @@ export const TrajectoryRecord = z.discriminatedUnion("kind", [
   AttemptBegun,
   AttemptDiverged,
   AttemptFailed,
+  AttemptYielded,
   EpisodeStarted,
   StepRecorded,
 ]);
@@ -98,6 +103,7 @@ export const StoredTrajectoryRecord = z.discriminatedUnion("kind", [
   AttemptBegun,
   AttemptDiverged,
   AttemptFailed,
+  AttemptYielded,
   EpisodeStarted.extend({ initial: StoredObserved }),
   StepRecorded.extend({ step: Step.extend({ observed: StoredObserved }) }),
 ]);

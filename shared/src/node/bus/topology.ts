@@ -152,7 +152,7 @@ export function consumerDefinition(
     ack_policy: AckPolicy.Explicit,
     deliver_policy: DeliverPolicy.All,
     ack_wait: nanos(pool === stagePool ? limits.stageAckWaitMs : limits.ackWaitMs),
-    max_deliver: pool === batchedStagePool ? limits.batchedStageAttemptsMax : limits.attemptsMax,
+    max_deliver: pool === batchedStagePool ? limits.batchedStageDeliveriesMax : limits.deliveriesMax,
     // A delayed nak holds a slot, so there are twice as many slots as tasks that can be worked on.
     max_ack_pending: 2 * limits.workersMax * limits.slotsPerWorkerMax,
     // Parked pulls; not editable later, and a pull beyond it is refused.

@@ -1,6 +1,6 @@
 // Requirements: 3.3.queue, 3.4.drain
 import { getEventListeners } from "node:events";
-import { HindcastError } from "@hindcast/shared";
+import { HindcastError, limits } from "@hindcast/shared";
 import { type Handled, type LeasedTask, runLeaseLoop, silentLogger, type TaskHandler } from "@hindcast/shared/node";
 import { describe, expect, it } from "vitest";
 import { aRolloutTask } from "../../../../test/support/builders.ts";
@@ -22,7 +22,7 @@ function aDelivery(log: string[], deliveryCount = 1): LeasedTask {
 async function runWith(
   deliveries: LeasedTask[],
   handler: Partial<TaskHandler>,
-  { drain = new AbortController(), ...options }: { drain?: AbortController; attemptsMax?: number } = {},
+  { drain = new AbortController(), ...options }: { drain?: AbortController; deliveriesMax?: number } = {},
 ): Promise<AbortSignal> {
   await runLeaseLoop({
     bus: {
@@ -65,7 +65,7 @@ describe("runLeaseLoop", () => {
     await runWith([aDelivery(retried)], { handle: failing(true) });
     expect(retried).toEqual(["handed back after 1000"]);
     for (const [retryable, deliveryCount] of [
-      [true, 5],
+      [true, limits.deliveriesMax],
       [false, 1],
     ] as const) {
       const log: string[] = [];
@@ -77,7 +77,7 @@ describe("runLeaseLoop", () => {
 
   it("gives up after as many deliveries as the pool has", async () => {
     const log: string[] = [];
-    await runWith([aDelivery(log, 5), aDelivery(log, 6)], { handle: failing(true) }, { attemptsMax: 6 });
+    await runWith([aDelivery(log, 5), aDelivery(log, 6)], { handle: failing(true) }, { deliveriesMax: 6 });
     expect(log).toEqual(["handed back after 10000", "dead letter"]);
   });
 

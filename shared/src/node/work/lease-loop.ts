@@ -52,8 +52,8 @@ export interface LeaseLoopOptions {
   slots: number | Slots;
   /** Time between two heartbeats of a task, a third of its pool's ack_wait. @default limits.workingEveryMs */
   workingEveryMs?: number;
-  /** Deliveries of a task, its pool's max_deliver. @default limits.attemptsMax */
-  attemptsMax?: number;
+  /** Deliveries of a task, its pool's max_deliver. @default limits.deliveriesMax */
+  deliveriesMax?: number;
   handler: TaskHandler;
   logger: Logger;
   /** Stop pulling, let handlers hand back. */
@@ -119,7 +119,7 @@ async function workOn(leased: LeasedTask, options: LeaseLoopOptions): Promise<vo
       handler,
       log,
       isStopping: abort.aborted || drain.aborted,
-      attemptsMax: options.attemptsMax ?? limits.attemptsMax,
+      deliveriesMax: options.deliveriesMax ?? limits.deliveriesMax,
     });
   } finally {
     clearInterval(heartbeat);
@@ -133,16 +133,16 @@ async function settleFailure(
     handler,
     log,
     isStopping,
-    attemptsMax,
+    deliveriesMax,
   }: Pick<LeaseLoopOptions, "handler"> & {
     log: Logger;
     isStopping: boolean;
-    attemptsMax: number;
+    deliveriesMax: number;
   },
 ): Promise<void> {
   try {
     if (isStopping) return leased.handBack(0);
-    const isLast = leased.deliveryCount >= attemptsMax;
+    const isLast = leased.deliveryCount >= deliveriesMax;
     if (error.retryable && !isLast) {
       log.warn({ event: "lease.retry", code: error.code, err: error }, "will be tried again");
       return leased.handBack(Math.min(500 * 2 ** leased.deliveryCount, limits.nakDelayMsMax));

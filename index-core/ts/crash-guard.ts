@@ -1,7 +1,9 @@
 // A demonstration whose application ends the process would end it for ever, because it comes again at every start. So
 // what is about to be applied is noted in a file beside the index's folder: what has ended the process several times in
-// a row is passed over. Against crashes of the process only, so nothing is flushed to the disk.
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+// a row is passed over. Against crashes of the process only, so nothing is flushed to the disk, and the file is written
+// in place: to rename one over another waits for the file system's journal, up to tens of milliseconds where somebody
+// syncs beside, and a retrieval service would stand still for it several hundred times a second.
+import { closeSync, constants, fstatSync, openSync, readFileSync, writeSync } from "node:fs";
 import { limits } from "@hindcast/shared";
 import { z } from "zod";
 
@@ -18,10 +20,14 @@ const Note = z.strictObject({
 });
 type Note = z.infer<typeof Note>;
 
+/** The note is filled up with blanks to a multiple of this, so that a shorter one covers a longer one. */
+const noteBytesStep = 512;
+
 const clean: Note = { v: 1, applying: null, suspect: null, suspectsTo: 0, skipped: [] };
 
 export class CrashGuard {
   readonly #file: string | null;
+  #descriptor: number | null = null;
   #note: Note;
 
   /** @param file null: the index lives in memory only, and a crash is not remembered. */
@@ -56,8 +62,15 @@ export class CrashGuard {
   #write(note: Note): void {
     this.#note = note;
     if (this.#file === null) return;
-    writeFileSync(`${this.#file}.new`, JSON.stringify(note));
-    renameSync(`${this.#file}.new`, this.#file);
+    this.#descriptor ??= openSync(this.#file, constants.O_WRONLY | constants.O_CREAT, 0o644);
+    const text = JSON.stringify(note);
+    const bytes = Math.max(text.length, fstatSync(this.#descriptor).size);
+    writeSync(this.#descriptor, text.padEnd(Math.ceil(bytes / noteBytesStep) * noteBytesStep), 0);
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#descriptor !== null) closeSync(this.#descriptor);
+    this.#descriptor = null;
   }
 }
 

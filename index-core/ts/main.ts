@@ -47,6 +47,9 @@ await runService("index-core", variables, async (process) => {
     const streamEnd = await endOfStream(bus.demonstrations, draining);
     index = await exchange.openNewest(index, open, { streamEnd, signal: draining });
   }
+  // Beside the folder, which is replaced as a whole.
+  const guard = new CrashGuard(folder === null ? null : `${folder}.applying.json`);
+  shutdown.defer("guard", () => Promise.resolve(guard[Symbol.dispose]()));
   shutdown.defer("index", () => index.close());
 
   const projection = new DemonstrationProjection({
@@ -56,8 +59,7 @@ await runService("index-core", variables, async (process) => {
     embedder,
     partition,
     onRejected: (reason) => metrics.rejectedFor(reason),
-    // Beside the folder, which is replaced as a whole.
-    guard: new CrashGuard(folder === null ? null : `${folder}.applying.json`),
+    guard,
     quarantine: (sequence) =>
       bus.deadLetters.keepCopy(streams.demonstrations, sequence, {
         reason: "its application ended the index's process",

@@ -41,16 +41,8 @@ export interface ServerAccess {
   inboxPrefix: string;
 }
 
-export async function readHistory({ servers, user, password, inboxPrefix }: ServerAccess): Promise<History> {
-  const nats = await connect({
-    servers: servers.split(","),
-    user,
-    pass: password,
-    inboxPrefix,
-    maxReconnectAttempts: -1,
-  });
-  try {
-    const manager = await jetstream(nats).jetstreamManager();
+export function readHistory(access: ServerAccess): Promise<History> {
+  return managing(access, async (manager) => {
     const leases = await manager.streams.info("KV_LEASES", { subjects_filter: ">" });
     return {
       results: await readStream(manager, streams.results, TaskResult),
@@ -61,6 +53,31 @@ export async function readHistory({ servers, user, password, inboxPrefix }: Serv
       tasksPending: await pending(manager),
       deadLetters: (await manager.streams.info(streams.deadLetters)).state.messages,
     };
+  });
+}
+
+/** Of all streams: one that somebody forgot would stay for ever. */
+export function countConsumers(access: ServerAccess): Promise<number> {
+  return managing(access, async (manager) => {
+    let count = 0;
+    for await (const { state } of manager.streams.list()) count += state.consumer_count;
+    return count;
+  });
+}
+
+async function managing<T>(
+  { servers, user, password, inboxPrefix }: ServerAccess,
+  work: (manager: JetStreamManager) => Promise<T>,
+): Promise<T> {
+  const nats = await connect({
+    servers: servers.split(","),
+    user,
+    pass: password,
+    inboxPrefix,
+    maxReconnectAttempts: -1,
+  });
+  try {
+    return await work(await jetstream(nats).jetstreamManager());
   } finally {
     await nats.close();
   }

@@ -21,7 +21,7 @@ function tablesOf(command: string, report: Report): string {
     ["doubled", report.doubled],
     ["answers bought although journaled", report.paidTwice],
     ["answers that died with their process before they could be journaled", report.answersLostInFlight],
-    ["tasks given up after all deliveries", report.infrastructure],
+    ["tasks given up", report.infrastructure],
     ["rebuilt worlds that differed", report.diverged],
     ["other violations", report.violations.length],
     ["tasks per minute", report.tasksPerMinute.toFixed(1)],
@@ -31,6 +31,7 @@ function tablesOf(command: string, report: Report): string {
     ],
     ["memory of all processes before / after", `${levels.before.memoryMiB} / ${levels.after.memoryMiB} MiB`],
     ["open files before / after", `${levels.before.openFiles} / ${levels.after.openFiles}`],
+    ["consumers of all streams before / after", `${levels.before.consumers} / ${levels.after.consumers}`],
     ["sandboxes left", levels.after.sandboxed],
   ];
   const faults = Object.entries(report.faults).sort(([a], [b]) => a.localeCompare(b));

@@ -10,7 +10,7 @@ import { clusterOf } from "../../rollout-agent/src/sandbox/sandbox-name.ts";
 import { machine } from "../load/statistics.ts";
 import { judge, type Verdict } from "./checker.ts";
 import { startFleet } from "./fleet.ts";
-import { type History, readHistory, type ServerAccess } from "./history.ts";
+import { countConsumers, type History, readHistory, type ServerAccess } from "./history.ts";
 import { type Fault, torment } from "./nemesis.ts";
 import { startPolicy } from "./policy.ts";
 import { type Recovery, recoveryOf } from "./recovery.ts";
@@ -44,7 +44,7 @@ export interface Report extends Verdict {
   purchases: number;
   recovery: Recovery;
   /** At the beginning and at the end, when nothing is worked on. */
-  levels: { before: Levels; after: Levels };
+  levels: { before: Levels & { consumers: number }; after: Levels & { consumers: number } };
 }
 
 /** What a lease and a redelivery may still take after the last fault. */
@@ -64,7 +64,11 @@ export async function runChaos(options: RunOptions): Promise<Report> {
   try {
     await untilReady(bus);
     const cluster = clusterOf(servers.url);
-    const before = levelsOf(fleet.members, cluster);
+    const levels = async (): Promise<Levels & { consumers: number }> => ({
+      ...levelsOf(fleet.members, cluster),
+      consumers: await countConsumers(access),
+    });
+    const before = await levels();
     const startedAt = Date.now();
     const { campaigns, faults } = await workAndHarm(bus, { ...options, fleet });
     const workedMs = Date.now() - startedAt;
@@ -84,7 +88,7 @@ export async function runChaos(options: RunOptions): Promise<Report> {
       purchases: policy.purchases.length,
       ...verdict,
       recovery: recoveryOf(history, faults, workerOf(agents)),
-      levels: { before, after: levelsOf(fleet.members, cluster) },
+      levels: { before, after: await levels() },
     };
   } finally {
     await bus.close();

@@ -5,11 +5,16 @@ import type { Report } from "./run.ts";
 const path = new URL("../RELIABILITY.md", import.meta.url);
 
 export function publish(section: string, command: string, report: Report): void {
+  publishText(section, tablesOf(command, report));
+}
+
+/** @param markdown what stands between the section's markers from now on */
+export function publishText(section: string, markdown: string): void {
   const text = readFileSync(path, "utf8");
   const [begin, end] = [`<!-- ${section} -->`, `<!-- /${section} -->`];
   const [from, to] = [text.indexOf(begin), text.indexOf(end)];
   if (from === -1 || to < from) throw new Error(`test/RELIABILITY.md has no section ${section}`);
-  writeFileSync(path, `${text.slice(0, from + begin.length)}\n\n${tablesOf(command, report)}\n\n${text.slice(to)}`);
+  writeFileSync(path, `${text.slice(0, from + begin.length)}\n\n${markdown}\n\n${text.slice(to)}`);
 }
 
 function tablesOf(command: string, report: Report): string {

@@ -22,6 +22,8 @@ export interface RunOptions {
   folder: string;
   seed: number;
   faults: number;
+  /** Instead of any faults, work for so long. */
+  calmMs?: number;
   everyMs: number;
   servers: 1 | 3;
   coordinators: number;
@@ -101,7 +103,15 @@ function startServers({ folder, agents, servers, show }: RunOptions): Promise<Se
 
 async function workAndHarm(
   bus: Bus,
-  { fleet, seed, faults: count, everyMs, campaignsAtOnce, show }: RunOptions & { fleet: ReturnType<typeof startFleet> },
+  {
+    fleet,
+    seed,
+    faults: count,
+    calmMs,
+    everyMs,
+    campaignsAtOnce,
+    show,
+  }: RunOptions & { fleet: ReturnType<typeof startFleet> },
 ): Promise<{ campaigns: Awaited<ReturnType<typeof workOn>>; faults: Fault[] }> {
   const enough = new AbortController();
   const chance = seededRandom("chaos", seed);
@@ -113,13 +123,17 @@ async function workAndHarm(
     enough: enough.signal,
     onEnd: () => void (ended += 1),
   });
-  const tormenting = torment(fleet, {
-    random: () => chance.next(),
-    faults: count,
-    everyMs,
-    onFault: ({ kind, member }, done) =>
-      show(`${done}/${count} faults, ${ended} campaigns ended, last: ${kind} ${member}`),
-  }).finally(() => enough.abort());
+  const harming =
+    calmMs === undefined
+      ? torment(fleet, {
+          random: () => chance.next(),
+          faults: count,
+          everyMs,
+          onFault: ({ kind, member }, done) =>
+            show(`${done}/${count} faults, ${ended} campaigns ended, last: ${kind} ${member}`),
+        })
+      : pause(calmMs, [] as Fault[]);
+  const tormenting = harming.finally(() => enough.abort());
   const [campaigns, faults] = await Promise.all([working, tormenting]);
   return { campaigns, faults };
 }

@@ -56,6 +56,14 @@ describe("assembleAttempt", () => {
     expect(commands(assembleAttempt(records, 2))).toEqual(["old"]);
   });
 
+  it("counts no step that a zombie stored after a later holder had begun, whoever assembles and when", () => {
+    const begun: StoredRecord = stored({ ...head(2, 9), kind: "attempt.begun", delivery: 2 });
+    const records = [started(1, 7), step(1, 7, 1), begun];
+    const late = [...records, step(1, 7, 2, "zombie")];
+    expect(commands(assembleAttempt(late, 1))).toEqual(["1-1"]);
+    expect(newestAttempt(late)).toEqual(newestAttempt(records));
+  });
+
   it("follows a chain of resumes", () => {
     const records = [
       started(1, 1),
@@ -142,16 +150,25 @@ describe("any interleaving of writers", () => {
       });
   });
 
+  /** What of a writer's records was stored before a later holder's first one. */
+  const unfencedIn = (stream: StoredRecord[]) => (script: StoredRecord[]) => {
+    const [first] = script;
+    const from = stream.findIndex((record) => record === first);
+    const token = first?.record.fencingToken ?? 0;
+    const fence = stream.findIndex(({ record }, at) => at > from && record.fencingToken > token);
+    return fence === -1 ? script : script.filter((record) => stream.indexOf(record) < fence);
+  };
+
   it("never yields a mixture: each trajectory is one writer's steps on a prefix that another vouched for", () => {
     fc.assert(
       fc.property(history, ({ writers, scripts, stream }) => {
         for (const [at, { attempt, token }] of writers.entries()) {
           const assembled = assembleAttempt(stream, attempt, token);
-          const alone = assembleAttempt(scripts.flat(), attempt, token);
+          const alone = assembleAttempt(scripts.flatMap(unfencedIn(stream)), attempt, token);
           // The same as if every writer had written undisturbed, one after the other.
           expect(commands(assembled)).toEqual(commands(alone));
           const own = commands(assembled)?.filter((command) => command.startsWith(`${token}-`)) ?? [];
-          const written = scripts[at]?.slice(1).length ?? 0;
+          const written = unfencedIn(stream)(scripts[at] ?? []).slice(1).length;
           if (assembled !== null) {
             expect(own).toHaveLength(written);
             expect(assembled.trajectory.steps.map(({ index }) => index)).toEqual(

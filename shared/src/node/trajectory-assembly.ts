@@ -30,7 +30,9 @@ export function trajectoryDigest(stepBytes: readonly Uint8Array[]): Sha256 {
 /**
  * The trajectory of `attempt`: the steps that it inherited (`resumedFrom`) and its own, contiguous from 1.
  * Where two writers share an attempt number, `fencingToken` says whose records count; without it the newest token does.
- * Of a record that is stored twice the first copy counts.
+ * Of a record that is stored twice the first copy counts. What was stored after a later holder of the lease had begun
+ * does not: it is a zombie's, and whoever reads the records after it must come to the same steps as who read them before.
+ * @param records in the order of the stream
  * @returns null when the attempt has no first record or its steps have a gap: it is not evidence of anything.
  */
 export function assembleAttempt(
@@ -46,7 +48,9 @@ export function assembleAttempt(
   const started = starts.find((record) => record.fencingToken === token);
   if (started === undefined) return null;
 
-  const own = ofAttempt.filter(({ record }) => record.fencingToken === token);
+  const own = beforeLaterHolders(records, token).filter(
+    ({ record }) => record.attempt === attempt && record.fencingToken === token,
+  );
   const inherited = inheritedSteps(records, started);
   if (inherited === null) return null;
   const steps: Step[] = [...inherited.steps];
@@ -60,6 +64,13 @@ export function assembleAttempt(
     stepBytes.push(bytes);
   }
   return { attempt, fencingToken: token, trajectory: { initial: inherited.initial, steps }, stepBytes };
+}
+
+/** Up to the first record of a later holder that follows one of `token`'s: tokens of before a restored backup may be higher. */
+function beforeLaterHolders(records: readonly StoredRecord[], token: number): readonly StoredRecord[] {
+  const first = records.findIndex(({ record }) => record.fencingToken === token);
+  const later = records.findIndex(({ record }, at) => at > first && record.fencingToken > token);
+  return later === -1 ? records : records.slice(0, later);
 }
 
 function isStep(record: TrajectoryRecord): record is StepRecorded {

@@ -106,7 +106,7 @@ export interface TrajectoryLog {
    * @returns the bytes as stored, of which the digest is made.
    */
   append(record: TrajectoryRecord): Promise<Uint8Array>;
-  /** All records of an episode by (attempt, order of storage), with each record's stored bytes for the digest. */
+  /** All records of an episode in the order of storage, with each record's stored bytes for the digest. */
   read(campaign: CampaignId, episode: EpisodeId): Promise<{ record: TrajectoryRecord; bytes: Uint8Array }[]>;
   /** Stream sequence of the newest record of any episode of the campaign; 0 if there is none. */
   newest(campaign: CampaignId): Promise<number>;

@@ -43,7 +43,7 @@ export class JetStreamTrajectoryLog implements TrajectoryLog {
       seen.add(key);
       records.push({ record: await withTextInside(this.#blobs, stored), bytes: message.bytes });
     }
-    return records.toSorted((a, b) => a.record.attempt - b.record.attempt);
+    return records;
   }
 
   async newest(campaign: CampaignId): Promise<number> {

@@ -52,6 +52,7 @@ export class Witness {
         },
         purge: (campaign) => bus.tasks.purge(campaign),
         backlog: (pool) => bus.tasks.backlog(pool),
+        handBackFor: (receipt) => bus.tasks.handBackFor(receipt),
       },
       trajectories: {
         read: (...args) => bus.trajectories.read(...args),

@@ -11,6 +11,7 @@ function aDelivery(log: string[], deliveryCount = 1): LeasedTask {
     task: aRolloutTask(),
     deliveryCount,
     streamSequence: 1,
+    receipt: "",
     working: () => undefined,
     done: () => (log.push("done"), Promise.resolve(true)),
     handBack: (delayMs = 0) => void log.push(`handed back after ${delayMs}`),
@@ -105,7 +106,7 @@ describe("runLeaseLoop", () => {
       get changed() {
         return changed.signal;
       },
-      held: (count: number) => void held.push(count),
+      held: (tasks: readonly LeasedTask[]) => void held.push(tasks.length),
     };
     const drain = new AbortController();
     const asked: number[] = [];

@@ -42,8 +42,8 @@ export interface Slots {
   readonly now: number;
   /** Aborts at the next change; then there is a fresh one. */
   readonly changed: AbortSignal;
-  /** Is told how many tasks are held. */
-  held(count: number): void;
+  /** Is told which tasks are held. */
+  held(tasks: readonly LeasedTask[]): void;
 }
 
 export interface LeaseLoopOptions {
@@ -66,7 +66,7 @@ export interface LeaseLoopOptions {
 export async function runLeaseLoop(options: LeaseLoopOptions): Promise<void> {
   const { bus, pool, drain, logger } = options;
   const slots = typeof options.slots === "number" ? fixed(options.slots) : options.slots;
-  const inFlight = new Set<Promise<void>>();
+  const inFlight = new Map<Promise<void>, LeasedTask>();
   let changed = slots.changed;
   let wake = AbortSignal.any([drain, changed]);
   let retryMs = pullRetryMs;
@@ -77,17 +77,17 @@ export async function runLeaseLoop(options: LeaseLoopOptions): Promise<void> {
     }
     const free = slots.now - inFlight.size;
     if (free <= 0) {
-      await firstOf(inFlight, wake);
+      await firstOf(inFlight.keys(), wake);
       continue;
     }
     try {
       for (const leased of await bus.tasks.lease(pool, free, pullWaitMs, wake)) {
         const work = workOn(leased, options).finally(() => {
           inFlight.delete(work);
-          slots.held(inFlight.size);
+          slots.held([...inFlight.values()]);
         });
-        inFlight.add(work);
-        slots.held(inFlight.size);
+        inFlight.set(work, leased);
+        slots.held([...inFlight.values()]);
       }
       retryMs = pullRetryMs;
     } catch (error) {
@@ -97,7 +97,7 @@ export async function runLeaseLoop(options: LeaseLoopOptions): Promise<void> {
       retryMs = Math.min(retryMs * 2, pullRetryMsMax);
     }
   }
-  await Promise.all(inFlight);
+  await Promise.all(inFlight.keys());
 }
 
 function fixed(now: number): Slots {

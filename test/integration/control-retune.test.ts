@@ -169,12 +169,16 @@ describe("retune of a lane", () => {
     expect(await lanes()).toMatchObject([{ requestsPerMinute: 1_000, concurrencyMax: 2 }]);
     await Promise.all(asked);
     await agent.admission[Symbol.asyncDispose]();
+    expect(await cluster.ctl("resume", `lane:${lane}`)).toMatchObject([{ what: `lane ${lane}`, after: "open" }]);
+    await expect(cluster.ctl("resume", "lane:anthropic.x.y")).rejects.toMatchObject({ code: "BUS_NOT_FOUND" });
     const intents: unknown[] = [];
     for await (const { record } of cluster.client.audit.read())
       if (record.kind === "audit.intent") intents.push(record);
     expect(intents).toMatchObject([
       { verb: "retune", target: `lane:${lane}`, arguments: { requestsPerMinute: "30", concurrencyMax: "2" } },
       { verb: "retune", arguments: { requestsPerMinute: "none" } },
+      { verb: "resume", target: `lane:${lane}` },
+      { verb: "resume", target: "lane:anthropic.x.y" },
     ]);
   });
 

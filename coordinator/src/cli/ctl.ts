@@ -27,9 +27,10 @@ const verbs: readonly Verb[] = [
   },
   {
     name: "resume",
-    target: "[campaign-or-worker]",
+    target: "[campaign-worker-or-lane]",
     all: "every paused campaign and every drained worker",
-    description: "let a paused campaign or a drained worker go on where it stopped",
+    description:
+      "let a paused campaign or a drained worker go on where it stopped, or use a paused lane (`lane:...`) again",
   },
   {
     name: "drain",
@@ -89,7 +90,8 @@ function retuneCommand(): Command {
     });
 }
 
-async function ask(
+/** Has the coordinators do it, which write it down, and prints what changed. */
+export async function ask(
   command: Command,
   { verb, target, values }: { verb: CommandVerb; target: string | null; values: Record<string, string> },
 ): Promise<void> {

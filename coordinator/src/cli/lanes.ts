@@ -1,7 +1,9 @@
-import { AdmissionDone, AdmissionResume, AdmissionStatus, AdmissionStatusRequest, subjects } from "@hindcast/shared";
+import { AdmissionStatus, AdmissionStatusRequest, subjects } from "@hindcast/shared";
 import { Command } from "commander";
+import { lanePrefix } from "../control/lane-commands.ts";
 import { admissionLines } from "./admission-lines.ts";
 import { commandContext } from "./command-context.ts";
+import { ask } from "./ctl.ts";
 import { withSession } from "./session.ts";
 
 export function lanesCommand(): Command {
@@ -26,16 +28,7 @@ export function lanesCommand(): Command {
     .description("use a paused lane again, e.g. after a spend limit was raised")
     .argument("<lane>", "as `hindcast lanes` shows it")
     .action(async (lane: string, _options: unknown, command: Command) => {
-      const context = commandContext(command);
-      await withSession(context, { parts: [], mayStart: false }, async ({ bus }) => {
-        await bus.request({
-          subject: subjects.admission("resume"),
-          request: AdmissionResume,
-          reply: AdmissionDone,
-          value: { v: 1, kind: "admission.resume", lane },
-        });
-        context.terminal.result({ event: "lane.resumed", lane }, () => `${lane} is used again`);
-      });
+      await ask(command, { verb: "resume", target: `${lanePrefix}${lane}`, values: {} });
     });
   return lanes;
 }

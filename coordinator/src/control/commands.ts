@@ -12,7 +12,7 @@ import {
 import type { Bus } from "@hindcast/shared/node";
 import type { CampaignChange, CampaignRecords } from "../campaign-records.ts";
 import { requeue } from "./dead-letter-commands.ts";
-import { lanePrefix, retuneLane } from "./lane-commands.ts";
+import { lanePrefix, resumeLane, retuneLane } from "./lane-commands.ts";
 import { campaignTuning, workerSlots } from "./retuning.ts";
 import { type Fleet, readFleet, unchanged, unknownTarget } from "./targets.ts";
 import { commandWorkers } from "./worker-commands.ts";
@@ -54,6 +54,7 @@ async function pause({ bus, records }: CommandDeps, id: CampaignId): Promise<Cam
 }
 
 async function resume({ bus, records }: CommandDeps, fleet: Fleet, target: string | null): Promise<Change[]> {
+  if (target?.startsWith(lanePrefix) === true) return await resumeLane(bus, target.slice(lanePrefix.length));
   const isWorker = target !== null && fleet.workers.some(({ workerId }) => workerId === target);
   const workers = target === null ? fleet.workers.filter(({ state }) => state !== "running") : [];
   if (isWorker) workers.push(aWorker(fleet, target));

@@ -1,4 +1,6 @@
 import {
+  AdmissionDone,
+  AdmissionResume,
   AdmissionStatus,
   AdmissionStatusRequest,
   AdmissionTune,
@@ -48,13 +50,33 @@ export async function retuneLane(
   }
 }
 
-async function unknownLane(bus: Pick<Bus, "request">, name: string): Promise<HindcastError> {
+/**
+ * Uses a paused lane again, e.g. after a spend limit was raised.
+ * @throws BUS_NOT_FOUND for a lane that nothing was sent on, BUS_UNAVAILABLE when nobody admits at the moment
+ */
+export async function resumeLane(bus: Pick<Bus, "request">, name: string): Promise<Change[]> {
+  const lane = (await lanesOf(bus)).find((one) => one.lane === name);
+  if (lane === undefined) throw await unknownLane(bus, name);
+  await bus.request({
+    subject: subjects.admission("resume"),
+    request: AdmissionResume,
+    reply: AdmissionDone,
+    value: { v: 1, kind: "admission.resume", lane: lane.lane },
+  });
+  return [{ what: `lane ${lane.lane}`, campaignId: null, before: lane.block ?? "open", after: "open", problem: null }];
+}
+
+async function lanesOf(bus: Pick<Bus, "request">): Promise<AdmissionStatus["lanes"]> {
   const { lanes } = await bus.request({
     subject: subjects.admission("status"),
     request: AdmissionStatusRequest,
     reply: AdmissionStatus,
     value: { v: 1, kind: "admission.status" },
   });
-  const known = lanes.map(({ lane }) => `${lanePrefix}${lane}`);
+  return lanes;
+}
+
+async function unknownLane(bus: Pick<Bus, "request">, name: string): Promise<HindcastError> {
+  const known = (await lanesOf(bus)).map(({ lane }) => `${lanePrefix}${lane}`);
   return unknownTarget(`${lanePrefix}${name}`, "lane that requests were sent on", known);
 }

@@ -128,7 +128,6 @@ function client(inbox: string): Permissions {
     publish: [
       subjects.controls,
       subjects.admission("status"),
-      subjects.admission("resume"),
       retrieval,
       "$SRV.>",
       ...writeBlobs,

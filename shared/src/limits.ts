@@ -40,7 +40,7 @@ export const limits = {
    */
   batchedStageSlotsMax: 512,
   /** Attempts at an episode, one after the other, that add no step and do not end in order, before it goes to the dead letters. */
-  fruitlessAttemptsMax: 5,
+  fruitlessAttemptsMax: 7,
   /**
    * Deliveries of one task before it goes to the dead letters. Above the former, because an episode whose agents are killed
    * from outside gains steps between; a task that leaves no record of its attempts has this bound only.

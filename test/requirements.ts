@@ -74,6 +74,7 @@ export const requirements = {
     "the binding is thin: own plain objects, panics become errors, closed and malformed calls have codes, nothing blocks the event loop",
   "4.1.packages": "platform packages in the napi-rs manner without an install script; a local build comes first",
   "4.1.types": "native.d.ts and the facade have precise types without any and unknown",
+  "4.2.bf16": "rows are kept as f32 or bf16, each exactly searched, and a folder is never read as the other",
   "4.2.segments":
     "immutable segments under a snapshot: any history of writes, merges and builds answers as brute force does",
   "4.3.filters": "boolean filters, ranges and exclusion lists on columns, never short when enough rows pass",

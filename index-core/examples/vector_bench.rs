@@ -1,6 +1,7 @@
 //! Times and recall of one block on clustered data, to tune by:
-//! `cargo run --release --example vector_bench -- [rows] [dimensions] [noise] [nonzero]`.
-//! `noise` is the length of what is added to a centre of length one, `nonzero` the share of dimensions that are not zero.
+//! `cargo run --release --example vector_bench -- [rows] [dimensions] [noise] [nonzero] [storage]`.
+//! `noise` is the length of what is added to a centre of length one, `nonzero` the share of dimensions that are not zero,
+//! `storage` f32 or bf16.
 #![expect(clippy::print_stdout, reason = "a bench prints")]
 #![expect(
     clippy::cast_possible_truncation,
@@ -11,7 +12,7 @@
 use std::time::Instant;
 
 use hindcast_index_core::{
-    IndexError, Passing, RowSet,
+    IndexError, Passing, RowSet, VectorStorage,
     vector::{GraphOptions, QueryVector, Scored, VectorBlock, Visited},
 };
 
@@ -72,6 +73,10 @@ fn main() -> Result<(), IndexError> {
     };
     let (rows, dimensions) = (argument(1, 100_000.0) as usize, argument(2, 384.0) as usize);
     let (noise, nonzero) = (argument(3, 0.8), argument(4, 1.0));
+    let storage = std::env::args()
+        .nth(5)
+        .and_then(|name| VectorStorage::of_name(&name))
+        .unwrap_or_default();
     let random = &mut Random(0x9E37_79B9_7F4A_7C15);
     let centres: Vec<Vec<f32>> = (0..(rows / 50).max(1))
         .map(|_| unit(random.vector(dimensions, nonzero)))
@@ -90,7 +95,11 @@ fn main() -> Result<(), IndexError> {
     let vectors: Vec<Vec<f32>> = (0..rows).map(|_| near()).collect();
     let queries: Vec<Vec<f32>> = (0..QUERIES).map(|_| near()).collect();
     let started = Instant::now();
-    let block = VectorBlock::from_rows(dimensions, vectors.iter().map(|row| Some(row.as_slice())))?;
+    let block = VectorBlock::from_rows(
+        dimensions,
+        storage,
+        vectors.iter().map(|row| Some(row.as_slice())),
+    )?;
     println!("quantised in {:.2?}", started.elapsed());
     let queries: Vec<QueryVector> = queries
         .iter()

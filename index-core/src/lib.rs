@@ -5,7 +5,7 @@
 //! ```
 //! use hindcast_index_core::{
 //!     Collection, CollectionOptions, CollectionRow, Exclusions, Filter, IndexError, RowColumns, Schema, SearchMode,
-//!     VectorQuery,
+//!     VectorQuery, VectorStorage,
 //! };
 //!
 //! # fn main() -> Result<(), IndexError> {
@@ -17,6 +17,7 @@
 //!         field: "instruction".into(),
 //!         schema: Schema::new(&["task"], &["length"]),
 //!         graph_rows_min: 131_072,
+//!         storage: VectorStorage::F32, // or Bf16: rows take half the bytes and are rounded
 //!     },
 //! )?;
 //! let row = |id: &str, task: &str, length: f64, vector: [f32; 3]| CollectionRow {
@@ -60,6 +61,7 @@ mod row_set;
 pub mod storage;
 pub mod text;
 pub mod vector;
+mod vector_storage;
 
 #[cfg(feature = "node")]
 pub mod binding;
@@ -73,3 +75,4 @@ pub use index::{
     StageTimes, Strategy, VERSION, VectorAnswer, VectorQuery, Window,
 };
 pub use row_set::{Passing, RowSet};
+pub use vector_storage::VectorStorage;

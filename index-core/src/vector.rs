@@ -1,10 +1,12 @@
-//! Vectors of one segment. A block holds each row three times: as f32, as 8-bit codes and as 4-bit codes. Codes are read
-//! first because a scan is bound by memory; what they leave out is known per row, so an exact search discards a row only
+//! Vectors of one segment. A block holds each row three times: as f32 or bf16, as 8-bit codes and as 4-bit codes. Codes are
+//! read first because a scan is bound by memory; what they leave out is known per row, so an exact search discards a row only
 //! on proof. A graph over the 8-bit codes may be added for large blocks.
 //!
-//! Whatever the way to a row, its score is `kernels::exact_dot` on the grid of `rank`, hence the same on every machine.
+//! Whatever the way to a row, its score is the exact inner product with the stored row, `kernels::exact_dot` or
+//! `exact_dot_bf16`, on the grid of `rank`, hence the same on every machine.
 
 mod best;
+mod bf16;
 mod block;
 mod graph;
 mod graph_build;
@@ -12,6 +14,7 @@ mod kernels;
 mod quantise;
 mod query;
 mod refine;
+mod rows;
 mod scan;
 mod section;
 mod stored;

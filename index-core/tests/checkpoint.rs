@@ -10,6 +10,7 @@ use std::path::Path;
 
 use hindcast_index_core::{
     DemonstrationIndex, Embedder, IndexError, IndexOptions, Query, SearchMode, ShardOptions,
+    VectorStorage,
 };
 use proptest::prelude::*;
 use support::{answers, demonstration, query, seen};
@@ -179,13 +180,61 @@ fn discarding_removes_what_is_ours_and_nothing_else() {
     );
 }
 
+/// A folder knows how its rows are kept: it is never read as what it is not, and one of before is f32.
+#[test]
+fn a_folder_of_another_storage_is_refused_with_the_way_out() {
+    let stored_as = |storage| IndexOptions {
+        storage,
+        ..options()
+    };
+    let (f32, bf16) = (VectorStorage::F32, VectorStorage::Bf16);
+    for (storage, other, version) in [(f32, bf16, "1"), (bf16, f32, "2")] {
+        let folder = tempfile::tempdir().unwrap();
+        let open = |storage| DemonstrationIndex::open(Some(folder.path()), stored_as(storage));
+        let index = open(storage).unwrap();
+        index
+            .upsert((0..300).map(|id| demonstration(id, 0)).collect())
+            .unwrap();
+        index.settle().unwrap();
+        index.checkpoint(300).unwrap();
+        let (expected, stats) = (answers(&index), index.stats().unwrap());
+        assert_eq!(stats.storage, storage);
+        let row = if storage == f32 {
+            1_024 * 4
+        } else {
+            1_024 * 2 + 4
+        };
+        assert_eq!(stats.row_bytes, 300 * row);
+        assert!(stats.graph_rows > 0);
+        drop(index);
+        // A process that knows one storage only takes the manifest of its own, and calls the other newer.
+        let manifest = fs::read_to_string(folder.path().join("MANIFEST")).unwrap();
+        assert_eq!(manifest.split(' ').nth(1), Some(version));
+        assert_eq!(manifest.contains("storage"), storage == bf16);
+        let Some(IndexError::Foreign(message)) = open(other).err() else {
+            panic!("rows of another storage must be refused");
+        };
+        assert!(
+            message.contains(&format!("keeps its rows as {storage}, not as {other}"))
+                && message.contains("rebuild it: discard the folder"),
+            "{message}"
+        );
+        let again = open(storage).unwrap();
+        assert_eq!(answers(&again), expected, "refusing changed nothing");
+        assert_eq!(again.stats().unwrap().row_bytes, stats.row_bytes);
+        assert!(again.stats().unwrap().mapped_bytes >= stats.row_bytes);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
     /// One flipped byte in any file: a typed error, or the checkpoint of before; never a panic, never a wrong answer.
     #[test]
-    fn damage_is_found_and_the_checkpoint_before_is_taken(file in 0_usize..6, at in 0_usize..1_000_000, bit in 0_u8..8) {
+    fn damage_is_found_and_the_checkpoint_before_is_taken(file in 0_usize..6, at in 0_usize..1_000_000, bit in 0_u8..8, is_rounded: bool) {
         let folder = tempfile::tempdir().unwrap();
-        let index = open(folder.path());
+        let storage = if is_rounded { VectorStorage::Bf16 } else { VectorStorage::F32 };
+        let open = || DemonstrationIndex::open(Some(folder.path()), IndexOptions { storage, ..options() });
+        let index = open().unwrap();
         index.upsert((0..60).map(|id| demonstration(id, 0)).collect()).unwrap();
         index.checkpoint(60).unwrap();
         let older = answers(&index);
@@ -201,7 +250,7 @@ proptest! {
         let at = at % bytes.len();
         bytes[at] ^= 1 << bit;
         fs::write(path, bytes).unwrap();
-        match DemonstrationIndex::open(Some(folder.path()), options()) {
+        match open() {
             Ok(index) => {
                 let found = answers(&index);
                 match index.sequence() {

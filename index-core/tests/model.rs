@@ -9,18 +9,19 @@ use std::path::Path;
 
 use hindcast_index_core::{
     Answer, Demonstration, DemonstrationIndex, Exclusions, Filter, IndexOptions, Query, Ranking,
-    SearchMode, ShardOptions, VectorQuery,
+    SearchMode, ShardOptions, VectorQuery, VectorStorage,
 };
 use proptest::prelude::*;
-use support::{demonstration, exact_index, query, seen};
+use support::{demonstration, exact_index_as, query, seen};
 
 const ENVIRONMENTS: [&str; 2] = ["shell", "web"];
 /// Of `hash-v1`.
 const DIMENSIONS: usize = 1_024;
 
-fn open(folder: Option<&Path>) -> DemonstrationIndex {
+fn open(folder: Option<&Path>, storage: VectorStorage) -> DemonstrationIndex {
     let options = IndexOptions {
         shard: ShardOptions { graph_rows_min: 32 },
+        storage,
         ..IndexOptions::default()
     };
     DemonstrationIndex::open(folder, options).unwrap()
@@ -123,7 +124,7 @@ fn condition(number: usize) -> (Option<Filter>, Exclusions, fn(usize) -> bool) {
 
 /// Everything that can be asked of the state `live`, of both environments.
 fn check(index: &DemonstrationIndex, live: &Live, seed: usize, number: usize) {
-    let fresh = exact_index();
+    let fresh = exact_index_as(index.stats().unwrap().storage);
     let upserts = live
         .iter()
         .map(|(id, (version, environment))| written(*id, *version, *environment));
@@ -197,6 +198,10 @@ fn writes() -> impl Strategy<Value = Vec<Write>> {
     proptest::collection::vec(write, 1..60)
 }
 
+fn storages() -> impl Strategy<Value = VectorStorage> {
+    prop_oneof![Just(VectorStorage::F32), Just(VectorStorage::Bf16)]
+}
+
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         6 => (writes(), 1_usize..50).prop_map(|(writes, piece)| Step::Write(writes, piece)),
@@ -212,16 +217,18 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 /// An index in a folder, the log that it is fed from, and what is live after it.
 struct Replica {
     folder: tempfile::TempDir,
+    storage: VectorStorage,
     index: DemonstrationIndex,
     log: Vec<Write>,
     live: Live,
 }
 
 impl Replica {
-    fn new() -> Self {
+    fn new(storage: VectorStorage) -> Self {
         let folder = tempfile::tempdir().unwrap();
         Self {
-            index: open(Some(folder.path())),
+            storage,
+            index: open(Some(folder.path()), storage),
             folder,
             log: Vec::new(),
             live: Live::new(),
@@ -251,7 +258,7 @@ impl Replica {
 
     fn crash(&mut self) {
         self.index.close();
-        self.index = open(Some(self.folder.path()));
+        self.index = open(Some(self.folder.path()), self.storage);
         let from = usize::try_from(self.index.sequence()).unwrap();
         apply(&self.index, &self.log[from..], 17);
     }
@@ -273,8 +280,8 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
     #[test]
-    fn any_history_with_crashes_answers_as_its_last_state_does(steps in steps(), seed in 0_usize..500) {
-        let mut replica = Replica::new();
+    fn any_history_with_crashes_answers_as_its_last_state_does(steps in steps(), storage in storages(), seed in 0_usize..500) {
+        let mut replica = Replica::new(storage);
         for step in steps {
             replica.take(step);
         }
@@ -285,8 +292,8 @@ proptest! {
     /// Whatever their batches and background work, and to the bit also through graphs of the same epoch. A crash while a
     /// graph is to be built can change the epoch: rows that had died by the checkpoint are left out of the graph.
     #[test]
-    fn replicas_at_the_same_sequence_answer_alike(steps in steps(), settles: bool) {
-        let mut replica = Replica::new();
+    fn replicas_at_the_same_sequence_answer_alike(steps in steps(), storage in storages(), settles: bool) {
+        let mut replica = Replica::new(storage);
         for step in steps {
             match step {
                 // It is asked for by a person and not by the log.
@@ -298,7 +305,7 @@ proptest! {
                 other => replica.take(other),
             }
         }
-        let other = open(None);
+        let other = open(None, storage);
         apply(&other, &replica.log, 1);
         other.settle().unwrap();
         replica.index.settle().unwrap();
@@ -313,8 +320,8 @@ proptest! {
 
     /// A build that was asked for and not done is asked for again: a crash leaves no graph of mostly dead rows.
     #[test]
-    fn a_build_that_a_crash_interrupts_is_done_later(kept in 1_usize..60) {
-        let mut replica = Replica::new();
+    fn a_build_that_a_crash_interrupts_is_done_later(kept in 1_usize..60, storage in storages()) {
+        let mut replica = Replica::new(storage);
         let writes = |ids: std::ops::Range<usize>| ids.map(|id| Write::Upsert(id, 0, 0)).collect();
         replica.take(Step::Write(writes(0..64), 64));
         replica.take(Step::Settle);

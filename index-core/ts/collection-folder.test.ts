@@ -1,5 +1,5 @@
 // Folders of a collection: what is kept, and every folder that must not be opened.
-// Requirements: 4.bad-input
+// Requirements: 4.bad-input, 4.2.bf16
 import {
   existsSync,
   mkdirSync,
@@ -141,6 +141,7 @@ describe("a folder of something else", () => {
     ["columns", { columns: ["task", "site"] }],
     ["columns' names", { columns: ["a,b"] }],
     ["columns' kind", { columns: [], numbers: ["task"] }],
+    ["storage", { storage: "bf16" }],
   ])("other %s", async (_, changes) => {
     const folder = await aKeptCollection();
     const opening = Collection.open({ ...options, ...changes, folder });
@@ -173,15 +174,37 @@ describe("a folder of something else", () => {
   });
 });
 
+test("a folder of bf16 rows opens as such only, and the refusal says how to rebuild it", async () => {
+  const folder = aFolder();
+  const rounded = { ...options, storage: "bf16", folder } satisfies CollectionOptions;
+  {
+    await using collection = await Collection.open(rounded);
+    await collection.upsert({ ids: ["a", "b"], vectors: Float32Array.of(1, 0, 2, 1) });
+    expect(await collection.stats()).toMatchObject({ storage: "bf16", rowBytes: 2 * (2 * 2 + 4) });
+    await collection.checkpoint(7);
+  }
+  await expect(Collection.open({ ...options, folder })).rejects.toMatchObject(
+    refused("INDEX_FOREIGN", folder, "bf16", "not as f32", "rebuild"),
+  );
+  await using collection = await Collection.open(rounded);
+  const [a, b, none] = await collection.vectors(["a", "b", "nobody"]);
+  expect(a).toEqual(east);
+  // 2/√5 and 1/√5, rounded to eight bits.
+  expect(b).toEqual(Float32Array.of(0.89453125, 0.447265625));
+  expect(none).toBeNull();
+  const own = await collection.search({ vectors: b!, k: 1 });
+  expect([await collection.resolve(own.rows), own.scores[0]]).toEqual([["b"], 1]);
+});
+
 describe("a folder of a later version, or damaged", () => {
   test("INDEX_NEWER names both versions and touches nothing", async () => {
     const folder = await aKeptCollection();
     const path = join(folder, "MANIFEST");
     const ours = readFileSync(path);
     // `<kind> <version> <bytes of the body> <xxh3 of the line before it and the body>`, as a later version writes it.
-    writeFileSync(path, "HINDCAST-MANIFEST 2 3 ccd7098d26456b92\n{}\n");
+    writeFileSync(path, "HINDCAST-MANIFEST 3 3 f44b6fe052eda0c4\n{}\n");
     const files = readdirSync(folder).toSorted();
-    await expect(Collection.open({ ...options, folder })).rejects.toMatchObject(refused("INDEX_NEWER", path, "2", "1"));
+    await expect(Collection.open({ ...options, folder })).rejects.toMatchObject(refused("INDEX_NEWER", path, "3", "2"));
     expect(readdirSync(folder).toSorted()).toEqual(files);
     writeFileSync(path, ours);
     await expectIntact(folder);

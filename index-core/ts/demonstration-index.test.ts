@@ -1,5 +1,5 @@
 // Borders of the facade; what it answers is compared with an oracle in test/conformance/retrieval.test.ts.
-// Requirements: 3.8.index, 4.bad-input
+// Requirements: 3.8.index, 4.2.bf16, 4.bad-input
 import type { DemonstrationId, RetrievalQuery } from "@hindcast/shared";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { aDemonstrationOf, aRetrievalQuery } from "../../test/support/retrieval.ts";
@@ -205,4 +205,22 @@ test("embeddings are unit vectors, and zeros for a text without words", async ()
     Array.from(vectors.subarray(0, 1024)).flatMap((value, at) => (value === 0 ? [] : [at * Math.sign(value)])),
   ).toEqual([183, -522, 714, -722, -747, 884, 924]);
   expect(vectors.subarray(1024).every((value) => value === 0)).toBe(true);
+});
+
+test("rows that are kept as bf16 are named in version, stats and explain, and score nearly the same", async () => {
+  const indexes = [await anIndex(), await anIndex({ storage: "bf16" })] as const;
+  const query = aRetrievalQuery({ query: "tag number 3", modelBased: 3, explain: true });
+  const demonstrations = [1, 2, 3].map((n) => aDemonstrationOf(n, { instruction: `Tag number ${n}` }));
+  for (const index of indexes) await index.upsert(demonstrations);
+  const [whole, rounded] = indexes;
+  expect(rounded.version).toBe(`${whole.version}+bf16`);
+  expect(await whole.stats()).toMatchObject({ storage: "f32", rowBytes: 3 * 1024 * 4 });
+  expect(await rounded.stats()).toMatchObject({ storage: "bf16", rowBytes: 3 * (1024 * 2 + 4) });
+  const [[expected], [found]] = [await whole.search([query]), await rounded.search([query])];
+  expect([expected?.explain?.storage, found?.explain?.storage]).toEqual(["f32", "bf16"]);
+  const scores = new Map(expected!.hits.map(({ reference }) => [reference.demonstrationId, reference.score]));
+  expect(found!.hits).toHaveLength(scores.size);
+  for (const { reference } of found!.hits) {
+    expect(Math.abs(reference.score - scores.get(reference.demonstrationId)!)).toBeLessThan(5e-3);
+  }
 });

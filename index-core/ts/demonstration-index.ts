@@ -6,6 +6,7 @@ import {
   type RetrievalAnswer,
   RetrievalQuery,
   SearchMode,
+  VectorStorage,
 } from "@hindcast/shared";
 import { z } from "zod";
 import { checked } from "./checked.ts";
@@ -24,6 +25,8 @@ export interface DemonstrationIndexOptions {
   graphRowsMin?: number | undefined;
   /** `hash-v1`, `model2vec:<folder>`, or the name and dimensions of an embedder outside of the index. @default hash-v1 */
   embedder?: string | Readonly<{ name: string; dimensions: number }> | undefined;
+  /** How rows are kept, as in `Collection`; `version` names it unless it is f32. @default "f32" */
+  storage?: VectorStorage | undefined;
 }
 
 export interface DemonstrationVectorSearch {
@@ -60,6 +63,7 @@ const Options = z.strictObject({
       z.strictObject({ name: z.string().min(1).max(200), dimensions: z.int().min(1).max(16_384) }),
     ])
     .optional(),
+  storage: VectorStorage.optional(),
 });
 
 const VectorConditions = SearchLimits.extend({
@@ -109,17 +113,18 @@ export class DemonstrationIndex implements AsyncDisposable {
    * that cannot be read (`discard` empties it); INDEX_NOT_READY when the native library is not built.
    */
   static async open(options: DemonstrationIndexOptions = {}): Promise<DemonstrationIndex> {
-    const { folder, graphRowsMin, embedder: given = "hash-v1" } = options;
+    const { folder, graphRowsMin, embedder: given = "hash-v1", storage } = options;
     // An embedder may be more than its name.
     const { name, dimensions } = typeof given === "string" ? { name: given, dimensions: 0 } : given;
     const embedder = typeof given === "string" ? given : { name, dimensions };
-    checked(Options, { folder, graphRowsMin, embedder });
+    checked(Options, { folder, graphRowsMin, embedder, storage });
     try {
       const native = await loadNative().openIndex({
         folder: folder ?? null,
         graphRowsMin: graphRowsMin ?? defaultGraphRowsMin,
         embedder: name,
         dimensions,
+        storage: storage ?? "f32",
       });
       return new DemonstrationIndex(new TrustingIndex(native));
     } catch (error) {

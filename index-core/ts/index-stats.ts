@@ -1,3 +1,4 @@
+import type { VectorStorage } from "@hindcast/shared";
 import type { NativeCheckpoint, NativeStats } from "./native.d.ts";
 
 /** What an index holds and does. Bytes are those of the vectors. */
@@ -17,6 +18,9 @@ export interface IndexStats {
   repaired: number;
   residentBytes: number;
   mappedBytes: number;
+  /** How rows are kept, and what they take of these bytes; the rest are codes and links. */
+  storage: VectorStorage;
+  rowBytes: number;
   /** Names the graphs; replicas with equal sequences and epochs answer alike. */
   epoch: string;
   /** Segments searched since the index was opened, by strategy. */
@@ -57,6 +61,8 @@ export function toStats(native: NativeStats): IndexStats {
     repaired: native.repaired,
     residentBytes: native.residentBytes,
     mappedBytes: native.mappedBytes,
+    storage: native.storage,
+    rowBytes: native.rowBytes,
     epoch: native.epoch,
     searches: { exact: native.searchesExact, graph: native.searchesGraph, fallback: native.searchesFallback },
     recall: { sampled: native.recallSampled, found: native.recallFound, wanted: native.recallWanted },

@@ -126,6 +126,8 @@ export class LocalRetrieval implements Retrieval {
       epoch: stats.epoch,
       residentBytes: stats.residentBytes,
       mappedBytes: stats.mappedBytes,
+      storage: stats.storage,
+      rowBytes: stats.rowBytes,
     };
   }
 

@@ -29,7 +29,11 @@ await runService("index-core", variables, async (process) => {
 
   // Null where the index embeds by itself.
   const embedder = admittedEmbedder(process);
-  const options = { folder: folder ?? undefined, embedder: embedder ?? config.indexEmbedder };
+  const options = {
+    folder: folder ?? undefined,
+    embedder: embedder ?? config.indexEmbedder,
+    storage: config.indexStorage,
+  };
   const open = (): Promise<DemonstrationIndex> => openIndex(options, logger);
   let index = await open();
   const exchange =

@@ -11,6 +11,8 @@ export declare class NativeCollection {
   /** Runs in the calling thread and makes nothing for the garbage collector. Returns how many rows were found. */
   searchInto(vector: Float32Array, ef: number, rows: Uint32Array, scores: Float32Array): number
   resolve(rows: Uint32Array): Promise<(string | null)[]>
+  /** As they are stored. */
+  vectors(ids: Array<string>): Promise<NativeVectors>
   /** Until no background work is left. */
   settle(): Promise<number>
   /** One segment with one graph. */
@@ -27,6 +29,8 @@ export declare class NativeIndex {
   /** Of the checkpoint that was opened. */
   get sequence(): number
   get embedder(): string
+  /** How rows are kept. */
+  get storage(): 'f32' | 'bf16'
   get dimensions(): number
   /**
    * `rows`: JSON, arrays of `NativeDemonstration` of `native-values.ts`. `vectors`: of all rows, where the embedder is
@@ -86,6 +90,7 @@ export interface NativeCollectionOptions {
   textColumns: Array<string>
   numberColumns: Array<string>
   graphRowsMin: number
+  storage: 'f32' | 'bf16'
 }
 
 export interface NativeExclusions {
@@ -140,6 +145,7 @@ export interface NativeIndexOptions {
   embedder: string
   /** Of an embedder outside of the index. */
   dimensions: number
+  storage: 'f32' | 'bf16'
 }
 
 export interface NativeMicroseconds {
@@ -193,6 +199,8 @@ export interface NativeStats {
   repaired: number
   residentBytes: number
   mappedBytes: number
+  storage: 'f32' | 'bf16'
+  rowBytes: number
   epoch: string
   searchesExact: number
   searchesGraph: number
@@ -224,6 +232,12 @@ export interface NativeVectorQuery {
   filter: NativeFilter | null
   exclude: NativeExclusions
   mode: 'auto' | 'exact' | 'graph'
+}
+
+/** Of the ids that are there, one after the other; `are_there` says of each id whether it is. */
+export interface NativeVectors {
+  values: Float32Array
+  areThere: Array<boolean>
 }
 
 export interface NativeWindow {

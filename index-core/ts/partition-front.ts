@@ -120,6 +120,9 @@ export class PartitionFront implements Retrieval {
       epoch: joinedEpoch(all),
       residentBytes: sum((one) => one.residentBytes),
       mappedBytes: sum((one) => one.mappedBytes),
+      // Replicas of one version keep their rows alike.
+      storage: all[0]?.storage ?? "f32",
+      rowBytes: sum((one) => one.rowBytes),
     };
   }
 

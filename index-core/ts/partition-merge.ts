@@ -88,6 +88,7 @@ export function mergeAnswers(query: RetrievalQuery, answers: PartitionAnswers): 
             dense: sum(explained.map(({ microseconds }) => microseconds.dense)),
             select: sum(explained.map(({ microseconds }) => microseconds.select)),
           },
+          storage: explained[0]?.storage ?? "f32",
         }
       : null,
   };

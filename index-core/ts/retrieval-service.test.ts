@@ -121,6 +121,7 @@ test("explain forces the explanation on; a search gets none that it did not ask 
   const explain = {
     parts: [{ rows: 9, passing: 5, strategy: "graph" as const, visited: 3 }],
     microseconds: { filter: 1, exact: 2, lexical: 3, dense: 4, select: 5 },
+    storage: "bf16" as const,
   };
   const search = (queries: readonly RetrievalQuery[]): Promise<ReturnType<typeof anAnswer>[]> =>
     Promise.resolve(queries.map((query) => anAnswer({ passing: 5, explain: query.explain ? explain : null })));

@@ -1,6 +1,13 @@
 // The native index for values that a schema has accepted already, such as those that a message was decoded to: checking
 // them a second time took as long as searching with them. For values of any other origin there is `DemonstrationIndex`.
-import type { Demonstration, DemonstrationId, RetrievalAnswer, RetrievalHit, RetrievalQuery } from "@hindcast/shared";
+import type {
+  Demonstration,
+  DemonstrationId,
+  RetrievalAnswer,
+  RetrievalHit,
+  RetrievalQuery,
+  VectorStorage,
+} from "@hindcast/shared";
 import { checkArray } from "./checked-arrays.ts";
 import { demonstrationWindow } from "./demonstration-window.ts";
 import { indexError } from "./index-error.ts";
@@ -15,6 +22,7 @@ export class TrustingIndex implements RetrievalIndex {
   readonly version: string;
   readonly embedder: EmbedderIdentity;
   readonly sequence: number;
+  readonly #storage: VectorStorage;
   #closed: Promise<void> | null = null;
 
   constructor(native: NativeIndex) {
@@ -22,6 +30,7 @@ export class TrustingIndex implements RetrievalIndex {
     this.version = native.version;
     this.embedder = { name: native.embedder, dimensions: native.dimensions };
     this.sequence = native.sequence;
+    this.#storage = native.storage;
   }
 
   /** One call at a time: the loop does other work in between, so a second one could overtake the first. */
@@ -60,7 +69,7 @@ export class TrustingIndex implements RetrievalIndex {
     }
     const natives = queries.map((query, at) => toNativeQuery(query, vectors?.[at] ?? null));
     const answers = await this.call((native) => native.search(natives));
-    return answers.map((answer, at) => toAnswer(answer, queries[at]?.explain ?? false));
+    return answers.map((answer, at) => toAnswer(answer, queries[at]?.explain === true ? this.#storage : null));
   }
 
   async searchVectors(request: VectorsRequest): Promise<VectorsAnswer> {
@@ -124,14 +133,15 @@ const rowsOf = (demonstrations: readonly Demonstration[]): string =>
 
 const closed = (): Error => indexError("INDEX_CLOSED", "the index is closed");
 
-function toAnswer(native: NativeAnswer, isExplained: boolean): RetrievalAnswer {
+/** Explained where the storage is given. */
+function toAnswer(native: NativeAnswer, storage: VectorStorage | null): RetrievalAnswer {
   const { hits, duplicate, perTrajectory, tokenBudget, passing, epoch, parts, microseconds } = native;
   return {
     hits: hits.map(toHit),
     dropped: { duplicate, perTrajectory, tokenBudget },
     passing,
     epoch,
-    explain: isExplained ? { parts, microseconds } : null,
+    explain: storage === null ? null : { parts, microseconds, storage },
   };
 }
 

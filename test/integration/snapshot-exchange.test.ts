@@ -1,5 +1,5 @@
 // Snapshots of an index travel to a new replica through a real NATS server.
-// Requirements: 4.6.shipping
+// Requirements: 4.2.bf16, 4.6.shipping
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -222,39 +222,52 @@ describe("a snapshot", () => {
     expect((await (await aReplica("third")).fetch()).sequence).toBe(11);
   });
 
-  test("of the real index opens in another folder, with the same answers", async () => {
-    const open = (name: string): Promise<DemonstrationIndex> =>
-      DemonstrationIndex.open({ folder: join(directory, name) });
-    const exchangeOf = (name: string, indexVersion: string): SnapshotExchange =>
-      new SnapshotExchange({
-        pointers: bus.records("INDEXES", SnapshotPointer),
-        blobs: bus.indexBlobs,
-        folder: join(directory, name),
-        partition: { index: 0, of: 1 },
-        indexVersion,
-        logger: silentLogger,
-        partBytes: 10_000,
+  test.each([
+    ["f32", "bf16"],
+    ["bf16", "f32"],
+  ] as const)(
+    "of the real index, kept as %s, opens in another folder, with the same answers",
+    async (storage, other) => {
+      const open = (name: string, as: "f32" | "bf16" = storage): Promise<DemonstrationIndex> =>
+        DemonstrationIndex.open({ folder: join(directory, name), storage: as });
+      const exchangeOf = (name: string, indexVersion: string): SnapshotExchange =>
+        new SnapshotExchange({
+          pointers: bus.records("INDEXES", SnapshotPointer),
+          blobs: bus.indexBlobs,
+          folder: join(directory, name),
+          partition: { index: 0, of: 1 },
+          indexVersion,
+          logger: silentLogger,
+          partBytes: 10_000,
+        });
+      const query = aRetrievalQuery({ query: "tag number 7", observation: "On branch main" });
+      await using first = await open("first");
+      const exchange = exchangeOf("first", first.version);
+      for (const from of [0, 30]) {
+        await first.upsert(
+          Array.from({ length: 30 }, (_, n) =>
+            aDemonstrationOf(from + n, { instruction: `Tag number ${from + n}`, initial: "On branch main" }),
+          ),
+        );
+        await exchange.offer(await first.checkpoint(from + 30), never);
+        await exchange.settled();
+      }
+      const empty = await open("second");
+      await using second = await exchangeOf("second", empty.version).openNewest(empty, () => open("second"), {
+        streamEnd: 60,
+        signal: never,
       });
-    const query = aRetrievalQuery({ query: "tag number 7", observation: "On branch main" });
-    await using first = await open("first");
-    const exchange = exchangeOf("first", first.version);
-    for (const from of [0, 30]) {
-      await first.upsert(
-        Array.from({ length: 30 }, (_, n) =>
-          aDemonstrationOf(from + n, { instruction: `Tag number ${from + n}`, initial: "On branch main" }),
-        ),
-      );
-      await exchange.offer(await first.checkpoint(from + 30), never);
-      await exchange.settled();
-    }
-    const empty = await open("second");
-    await using second = await exchangeOf("second", empty.version).openNewest(empty, () => open("second"), {
-      streamEnd: 60,
-      signal: never,
-    });
-    expect(second.sequence).toBe(60);
-    expect(await second.search([query])).toEqual(await first.search([query]));
-  });
+      expect(second.sequence).toBe(60);
+      expect(await second.search([query])).toEqual(await first.search([query]));
+      // It is no snapshot for a replica that keeps its rows otherwise.
+      await using third = await open("third", other);
+      const found = await exchangeOf("third", third.version).openNewest(third, () => open("third", other), {
+        streamEnd: 60,
+        signal: never,
+      });
+      expect([found === third, found.sequence]).toEqual([true, 0]);
+    },
+  );
 
   test("is not missed: without the bucket a replica opens what it has", async () => {
     await using raw = await rawNats(nats, "coordinator");

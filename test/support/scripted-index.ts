@@ -12,6 +12,8 @@ export const emptyStats: DemonstrationIndexStats = {
   pendingBuilds: 0,
   residentBytes: 1_000,
   mappedBytes: 2_000,
+  storage: "f32",
+  rowBytes: 1_500,
   epoch: "e1",
   repaired: 4,
   searches: { exact: 5, graph: 6, fallback: 7 },

@@ -19,6 +19,7 @@ export interface HindcastKind {
   isFlat: boolean;
   /** Those of the data set's filter cases. */
   hasColumns: boolean;
+  storage: "f32" | "bf16";
 }
 
 /**
@@ -46,7 +47,13 @@ export class HindcastEngine implements Engine {
     const { rows, dimensions } = readMeta(data)!;
     const columnsOf = this.#columnsOf(data);
     const columns = Object.keys(columnsOf(0, 0));
-    await using collection = await openCollection({ dimensions, folder, columns, graphRowsMin: neverGraph });
+    await using collection = await openCollection({
+      dimensions,
+      folder,
+      columns,
+      graphRowsMin: neverGraph,
+      storage: this.#kind.storage,
+    });
     const vectors = readVectors(data, "vectors");
     for (let from = 0; from < rows; from += batch) {
       const to = Math.min(rows, from + batch);
@@ -69,7 +76,8 @@ export class HindcastEngine implements Engine {
     for (let from = 0; from < queries.length; from += this.#dimensions)
       this.#queries.push(queries.slice(from, from + this.#dimensions));
     const columns = Object.keys(this.#columnsOf(data)(0, 0));
-    const options = { dimensions: this.#dimensions, folder, columns, graphRowsMin: neverGraph };
+    const { storage } = this.#kind;
+    const options = { dimensions: this.#dimensions, folder, columns, graphRowsMin: neverGraph, storage };
     this.#collection = await openCollection(options);
   }
 

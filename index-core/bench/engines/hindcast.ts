@@ -45,6 +45,8 @@ export interface CollectionStats {
   residentBytes: number;
   mappedBytes: number;
   repaired: number;
+  storage: string;
+  rowBytes: number;
   /** Graph answers that were searched again exactly, and what of these was found. */
   recall?: { sampled: number; found: number; wanted: number };
 }
@@ -55,6 +57,7 @@ export interface CollectionOptions {
   folder?: string;
   columns?: readonly string[];
   graphRowsMin?: number;
+  storage?: "f32" | "bf16";
 }
 interface CollectionClass {
   open(options: CollectionOptions): Promise<Collection>;

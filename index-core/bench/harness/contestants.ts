@@ -24,6 +24,13 @@ export const contestants = {
     storage: "8-bit graph, exact f32 scores; there is no plain f32 graph",
     variants: { graph: "`search`", sync: "`searchInto`" },
   },
+  hindcastBf16: {
+    engine: "hindcast-bf16",
+    language: "node",
+    title: "**Hindcast** bf16",
+    storage: "8-bit graph, exact scores of bf16 rows",
+    variants: { graph: "`search`", sync: "`searchInto`" },
+  },
   hindcastColumns: {
     engine: "hindcast-columns",
     language: "node",
@@ -37,6 +44,13 @@ export const contestants = {
     language: "node",
     title: "**Hindcast** exact",
     storage: "4- and 8-bit scan with bounds, exact f32 scores",
+    variants: { exact: "`search`", sync: "`searchInto`" },
+  },
+  hindcastFlatBf16: {
+    engine: "hindcast-flat-bf16",
+    language: "node",
+    title: "**Hindcast** exact, bf16",
+    storage: "4- and 8-bit scan with bounds, exact scores of bf16 rows",
     variants: { exact: "`search`", sync: "`searchInto`" },
   },
   usearchNode: {

@@ -12,7 +12,7 @@ interface Result {
   comparisons: Comparison[];
 }
 
-const { hindcastFlat, faissFlat, usearchNodeExact } = contestants;
+const { hindcastFlat, hindcastFlatBf16, faissFlat, usearchNodeExact } = contestants;
 
 export const exact: Suite<Result> = {
   name: "exact",
@@ -26,7 +26,7 @@ export const exact: Suite<Result> = {
       comparisons.push(
         await compare(context, {
           data: meta.name,
-          contestants: [hindcastFlat, usearchNodeExact, faissFlat],
+          contestants: [hindcastFlat, hindcastFlatBf16, usearchNodeExact, faissFlat],
           settings: [{ name: `${meta.rows} × ${meta.dimensions}`, ef: 64, filter: null, truth: "truth" }],
           rounds: context.rounds,
           queriesPerRound: context.isQuick ? 10 : 200,

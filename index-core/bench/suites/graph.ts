@@ -18,6 +18,7 @@ const settings: Setting[] = efs.map((ef) => ({ name: `ef ${ef}`, ef, filter: nul
 const c = contestants;
 const all: Contestant[] = [
   c.hindcast,
+  c.hindcastBf16,
   c.usearchNode,
   c.hnswlibNode,
   c.lance,

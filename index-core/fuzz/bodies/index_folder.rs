@@ -2,13 +2,13 @@ use std::fs;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use hindcast_index_core::IndexError;
 use hindcast_index_core::storage::{
     RangeManifest, SegmentReader, SegmentWriter, Verify, publish_manifest, read_manifest,
 };
+use hindcast_index_core::{IndexError, VectorStorage};
 
 use super::input::Input;
-use super::sample::{demonstration, fill, open, use_everything};
+use super::sample::{STORAGES, demonstration, fill, open, use_everything};
 
 const NAMES: [&str; 8] = [
     "MANIFEST",
@@ -25,13 +25,18 @@ const NAMES: [&str; 8] = [
 /// checksums that are right; uses what opens.
 pub(crate) fn index_folder(bytes: &[u8]) {
     let input = &mut Input(bytes);
+    let kind = input.byte() % 4;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
-    match input.byte() % 4 {
+    // What is laid out, and what it is opened as: rarely another.
+    let storage = STORAGES[input.byte() % 2];
+    let opened_as =
+        STORAGES[usize::from(input.byte() % 8 == 1) ^ usize::from(storage == STORAGES[1])];
+    match kind {
         0 => {}
-        1 => lay_out(path),
+        1 => lay_out(path, storage),
         _ => {
-            lay_out(path);
+            lay_out(path, storage);
             // What cannot be written is one fault less to look for.
             let _ = reseal(path, input);
         }
@@ -41,15 +46,15 @@ pub(crate) fn index_folder(bytes: &[u8]) {
             overwrite(path, input);
         }
     }
-    let _ = live_with(path);
+    let _ = live_with(path, opened_as);
 }
 
 fn folder_is_raw(bytes: &[u8]) -> bool {
     bytes.first().is_none_or(|kind| kind % 4 < 2)
 }
 
-fn live_with(path: &Path) -> Result<(), IndexError> {
-    let index = open(Some(path))?;
+fn live_with(path: &Path, storage: VectorStorage) -> Result<(), IndexError> {
+    let index = open(Some(path), storage)?;
     use_everything(&index)?;
     index.settle()?;
     index.upsert((40..80).map(|id| demonstration(id, 2)).collect())?;
@@ -61,12 +66,12 @@ fn live_with(path: &Path) -> Result<(), IndexError> {
     index.checkpoint(99).map(|_| ())
 }
 
-/// The sample's files, made once.
-fn lay_out(path: &Path) {
-    static FILES: OnceLock<Vec<(String, Vec<u8>)>> = OnceLock::new();
-    let files = FILES.get_or_init(|| {
+/// The sample's files in a storage, made once.
+fn lay_out(path: &Path, storage: VectorStorage) {
+    static FILES: [OnceLock<Vec<(String, Vec<u8>)>>; 2] = [const { OnceLock::new() }; 2];
+    let files = FILES[usize::from(storage == VectorStorage::Bf16)].get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
-        let index = open(Some(folder.path())).unwrap();
+        let index = open(Some(folder.path()), storage).unwrap();
         fill(&index).unwrap();
         index.checkpoint(7).unwrap();
         drop(index);

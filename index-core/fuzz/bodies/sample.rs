@@ -4,18 +4,23 @@ use std::path::Path;
 
 use hindcast_index_core::{
     Demonstration, DemonstrationIndex, Embedder, Exclusions, IndexError, IndexOptions, Query,
-    SearchMode, ShardOptions, VectorQuery, Window,
+    SearchMode, ShardOptions, VectorQuery, VectorStorage, Window,
 };
 
 pub(super) const DIMENSIONS: usize = 8;
+pub(super) const STORAGES: [VectorStorage; 2] = [VectorStorage::F32, VectorStorage::Bf16];
 
-pub(super) fn open(folder: Option<&Path>) -> Result<DemonstrationIndex, IndexError> {
+pub(super) fn open(
+    folder: Option<&Path>,
+    storage: VectorStorage,
+) -> Result<DemonstrationIndex, IndexError> {
     let options = IndexOptions {
         shard: ShardOptions { graph_rows_min: 16 },
         embedder: Embedder::External {
             name: "fuzz".into(),
             dimensions: DIMENSIONS,
         },
+        storage,
     };
     DemonstrationIndex::open(folder, options)
 }

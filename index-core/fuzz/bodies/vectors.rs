@@ -1,6 +1,6 @@
 use hindcast_index_core::{
     Collection, CollectionOptions, CollectionRow, Exclusions, RowColumns, Schema, SearchMode,
-    VectorAnswer, VectorQuery,
+    VectorAnswer, VectorQuery, VectorStorage,
 };
 
 use super::input::Input;
@@ -17,6 +17,11 @@ pub(crate) fn vectors(bytes: &[u8]) {
         field: "observation".into(),
         schema: Schema::default(),
         graph_rows_min: 16,
+        storage: if input.flag() {
+            VectorStorage::Bf16
+        } else {
+            VectorStorage::F32
+        },
     };
     let collection = Collection::open(None, options).unwrap();
     let plain = (0..40_u8).map(|id| {

@@ -103,6 +103,9 @@ pub struct NativeStats {
     pub repaired: u32,
     pub resident_bytes: f64,
     pub mapped_bytes: f64,
+    #[napi(ts_type = "'f32' | 'bf16'")]
+    pub storage: String,
+    pub row_bytes: f64,
     pub epoch: String,
     pub searches_exact: f64,
     pub searches_graph: f64,
@@ -287,6 +290,8 @@ pub(crate) fn native_stats(
         repaired: u32::try_from(stats.repaired).unwrap_or(u32::MAX),
         resident_bytes: number(stats.resident_bytes as u64),
         mapped_bytes: number(stats.mapped_bytes as u64),
+        storage: stats.storage.name().to_owned(),
+        row_bytes: number(stats.row_bytes as u64),
         epoch: epoch_text(stats.epoch),
         searches_exact: number(searches.exact),
         searches_graph: number(searches.graph),

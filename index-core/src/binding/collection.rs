@@ -12,7 +12,7 @@ use napi_derive::napi;
 use super::answers::{NativeCheckpoint, count, native_stats, vector_answer};
 use super::demonstrations::{timed, untimed, vector_queries};
 use super::pool::{Lane, maintain, promise, promise_all, to_js};
-use super::queries::{NativeVectorQuery, sequence_of};
+use super::queries::{NativeVectorQuery, sequence_of, storage_of};
 use crate::filter::{RowColumns, Schema};
 use crate::{Collection, CollectionOptions, CollectionRow, IndexError};
 
@@ -26,6 +26,15 @@ pub struct NativeCollectionOptions {
     pub text_columns: Vec<String>,
     pub number_columns: Vec<String>,
     pub graph_rows_min: u32,
+    #[napi(ts_type = "'f32' | 'bf16'")]
+    pub storage: String,
+}
+
+/// Of the ids that are there, one after the other; `are_there` says of each id whether it is.
+#[napi(object, object_from_js = false)]
+pub struct NativeVectors {
+    pub values: Float32Array,
+    pub are_there: Vec<bool>,
 }
 
 #[napi]
@@ -48,6 +57,7 @@ pub fn open_collection(env: &Env, options: NativeCollectionOptions) -> Result<Ob
                 field: options.field,
                 schema,
                 graph_rows_min: options.graph_rows_min as usize,
+                storage: storage_of(&options.storage)?,
             },
         )?);
         let problem = Arc::new(Mutex::new(String::new()));
@@ -157,6 +167,19 @@ impl NativeCollection {
         let collection = self.collection.clone();
         let rows = rows.to_vec();
         promise(env, Lane::Query, move || collection.resolve(&rows))
+    }
+
+    /// As they are stored.
+    #[napi(catch_unwind, ts_return_type = "Promise<NativeVectors>")]
+    pub fn vectors<'env>(&self, env: &'env Env, ids: Vec<String>) -> Result<Object<'env>> {
+        let collection = self.collection.clone();
+        promise(env, Lane::Query, move || {
+            let vectors = collection.vectors(&ids)?;
+            Ok(NativeVectors {
+                are_there: vectors.iter().map(Option::is_some).collect(),
+                values: Float32Array::new(vectors.into_iter().flatten().flatten().collect()),
+            })
+        })
     }
 
     /// Until no background work is left.

@@ -13,7 +13,7 @@ use super::answers::{
 };
 use super::pool::{Lane, maintain, promise, promise_all, to_js};
 use super::queries::{
-    NativeExclusions, NativeQuery, NativeVectorQuery, filter_of, mode_of, sequence_of,
+    NativeExclusions, NativeQuery, NativeVectorQuery, filter_of, mode_of, sequence_of, storage_of,
 };
 use super::rows::demonstrations_of;
 use crate::index::vector_query::VECTORS_MAX;
@@ -31,6 +31,8 @@ pub struct NativeIndexOptions {
     pub embedder: String,
     /// Of an embedder outside of the index.
     pub dimensions: u32,
+    #[napi(ts_type = "'f32' | 'bf16'")]
+    pub storage: String,
 }
 
 #[napi]
@@ -56,6 +58,7 @@ pub fn open_index(env: &Env, options: NativeIndexOptions) -> Result<Object<'_>> 
                 graph_rows_min: options.graph_rows_min as usize,
             },
             embedder,
+            storage: storage_of(&options.storage)?,
         };
         let folder = options.folder.as_deref().map(Path::new);
         let index = Arc::new(DemonstrationIndex::open(folder, index_options)?);
@@ -89,6 +92,12 @@ impl NativeIndex {
     #[napi(getter, catch_unwind)]
     pub fn embedder(&self) -> String {
         self.index.embedder().name().to_owned()
+    }
+
+    /// How rows are kept.
+    #[napi(getter, catch_unwind, ts_return_type = "'f32' | 'bf16'")]
+    pub fn storage(&self) -> String {
+        self.index.storage().name().to_owned()
     }
 
     #[napi(getter, catch_unwind)]

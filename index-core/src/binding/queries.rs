@@ -3,7 +3,7 @@
 use napi::bindgen_prelude::Float32Array;
 use napi_derive::napi;
 
-use crate::{Exclusions, Filter, IndexError, Query, Ranking, SearchMode, Window};
+use crate::{Exclusions, Filter, IndexError, Query, Ranking, SearchMode, VectorStorage, Window};
 
 /// `in` (column, values), `range` (column, min, max), `and`, `or` (filters) or `not` (filters[0]).
 #[napi(object, object_to_js = false, use_nullable = true)]
@@ -92,6 +92,11 @@ pub(crate) fn mode_of(mode: &str) -> Result<SearchMode, IndexError> {
             "{mode:?} is no search mode: auto, exact or graph"
         ))),
     }
+}
+
+pub(crate) fn storage_of(name: &str) -> Result<VectorStorage, IndexError> {
+    VectorStorage::of_name(name)
+        .ok_or_else(|| IndexError::invalid(format!("{name:?} is no storage of rows; f32 or bf16")))
 }
 
 pub(crate) fn filter_of(native: NativeFilter) -> Result<Filter, IndexError> {

@@ -240,6 +240,21 @@ fn check_identity(
     if manifest.index_version == index_version && manifest.identity == *identity {
         return Ok(());
     }
+    let found = &manifest.identity;
+    let as_found = CollectionIdentity {
+        storage: found.storage,
+        ..identity.clone()
+    };
+    // The version of an index of demonstrations names its storage too.
+    if found.storage != identity.storage && *found == as_found {
+        return Err(IndexError::Foreign(format!(
+            "{} keeps its rows as {}, not as {}; open it as {}, or rebuild it: discard the folder and fill it again from your log",
+            path.display(),
+            found.storage,
+            identity.storage,
+            found.storage,
+        )));
+    }
     Err(IndexError::Foreign(format!(
         "{} holds an index of version {} with vectors of {}, not of version {index_version} with vectors of {identity}; give it another folder or delete this one",
         path.display(),

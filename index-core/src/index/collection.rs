@@ -16,6 +16,7 @@ use crate::index::vector_query::{VectorAnswer, VectorQuery};
 use crate::index::vector_search::{SearchMode, VectorSearch};
 use crate::storage::CollectionIdentity;
 use crate::vector::QueryVector;
+use crate::vector_storage::VectorStorage;
 
 const COLLECTION_VERSION: &str = "collection-v1";
 /// A collection has one shard; callers with several environments have several collections.
@@ -30,6 +31,7 @@ pub struct CollectionOptions {
     pub field: String,
     pub schema: Schema,
     pub graph_rows_min: usize,
+    pub storage: VectorStorage,
 }
 
 #[derive(Debug, Clone)]
@@ -60,6 +62,7 @@ impl Collection {
             field,
             schema,
             graph_rows_min,
+            storage,
         } = options;
         check_dimensions(dimensions)?;
         // Quoted, so that a comma in a name makes no second column, and by kind: a folder is never read as another schema.
@@ -67,6 +70,7 @@ impl Collection {
         let layout = Layout {
             schema,
             dimensions: vec![dimensions],
+            storage,
             has_text: false,
         };
         let home = Home {
@@ -76,6 +80,7 @@ impl Collection {
                 embedder,
                 dimensions,
                 field,
+                storage,
             },
         };
         let shards = Shards::open(layout, ShardOptions { graph_rows_min }, home)?;
@@ -215,6 +220,22 @@ impl Collection {
             Some(snapshot.parts[place.part].segment.id(place.row).to_owned())
         };
         Ok(ordinals.iter().map(id).collect())
+    }
+
+    /// Vectors of ids as they are stored: scaled to length 1, and with [`VectorStorage::Bf16`] rounded, which changes the
+    /// length by up to 2⁻⁸. `None` for an id that is not there.
+    ///
+    /// # Errors
+    /// `INDEX_CLOSED`.
+    pub fn vectors(&self, ids: &[String]) -> Result<Vec<Option<Vec<f32>>>, IndexError> {
+        self.shards.all()?;
+        let snapshot = self.shard.snapshot();
+        let vector = |id: &String| {
+            let place = snapshot.find(id)?;
+            let block = snapshot.parts[place.part].segment.vectors.first()?;
+            Some(block.vector(place.row).into_owned())
+        };
+        Ok(ids.iter().map(vector).collect())
     }
 
     /// As `DemonstrationIndex::settle`.

@@ -18,6 +18,7 @@ use crate::index::stats::{IndexStats, stats_of};
 use crate::index::vector_query::{VectorAnswer, VectorQuery};
 use crate::storage::CollectionIdentity;
 use crate::vector::QueryVector;
+use crate::vector_storage::VectorStorage;
 
 /// Names every rule that influences an answer but the embedder. Scores of different versions are not comparable.
 pub const VERSION: &str = "observation-v1+bm25-v1+walk-v2";
@@ -25,6 +26,7 @@ pub const VERSION: &str = "observation-v1+bm25-v1+walk-v2";
 pub struct IndexOptions {
     pub shard: ShardOptions,
     pub embedder: Embedder,
+    pub storage: VectorStorage,
 }
 
 impl Default for IndexOptions {
@@ -32,6 +34,7 @@ impl Default for IndexOptions {
         Self {
             shard: ShardOptions::default(),
             embedder: Embedder::HashV1,
+            storage: VectorStorage::F32,
         }
     }
 }
@@ -66,12 +69,21 @@ impl DemonstrationIndex {
     /// `INDEX_LOCKED` when another process has the folder; `INDEX_CORRUPT`, `INDEX_FOREIGN`, `INDEX_NEWER` for what
     /// cannot be read; `INDEX_IO`; `INDEX_INVALID` for an embedder of 0 or more than 16,384 dimensions.
     pub fn open(folder: Option<&Path>, options: IndexOptions) -> Result<Self, IndexError> {
-        let IndexOptions { shard, embedder } = options;
+        let IndexOptions {
+            shard,
+            embedder,
+            storage,
+        } = options;
         check_dimensions(embedder.dimensions())?;
-        let version = format!("{VERSION}+{}/{}", embedder.name(), embedder.dimensions());
+        let mut version = format!("{VERSION}+{}/{}", embedder.name(), embedder.dimensions());
+        // Rounding changes scores. Indexes of before have no such ending, and are f32.
+        if storage != VectorStorage::F32 {
+            version = format!("{version}+{storage}");
+        }
         let layout = Layout {
             schema: demonstration_schema(),
             dimensions: vec![embedder.dimensions()],
+            storage,
             has_text: true,
         };
         let home = Home {
@@ -81,6 +93,7 @@ impl DemonstrationIndex {
                 embedder: embedder.name().to_owned(),
                 dimensions: embedder.dimensions(),
                 field: "instruction".to_owned(),
+                storage,
             },
         };
         Ok(Self {
@@ -91,7 +104,7 @@ impl DemonstrationIndex {
         })
     }
 
-    /// Rules and embedder; the same version at the same sequence and epoch gives the same answers on any machine.
+    /// Rules, embedder and, unless it is f32, the storage of rows; the same version at the same sequence and epoch gives the same answers on any machine.
     #[must_use]
     pub fn version(&self) -> &str {
         &self.version
@@ -106,6 +119,12 @@ impl DemonstrationIndex {
     #[must_use]
     pub fn embedder(&self) -> &Embedder {
         &self.embedder
+    }
+
+    /// How rows are kept.
+    #[must_use]
+    pub fn storage(&self) -> VectorStorage {
+        self.shards.layout.storage
     }
 
     /// Adds demonstrations; one whose id is known replaces the one before, and of equal ids the last wins.

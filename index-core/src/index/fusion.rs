@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use crate::index::selection::{Proposal, Rows, Selection};
 use crate::index::snapshot::Place;
 use crate::rank::{by_score_then_id, on_grid};
-use crate::vector::VectorBlock;
 
 pub(crate) struct Fusion {
     pub(crate) rrf_k: u32,
@@ -92,12 +91,9 @@ impl Fusion {
 
 /// Of two rows' first vectors; 0 where one has none.
 fn cosine(left: Place, right: Place, rows: &Rows<'_>) -> f64 {
-    fn vector<'a>(place: Place, rows: &'a Rows<'_>) -> Option<&'a [f32]> {
-        let block: &VectorBlock = rows.snapshot.parts[place.part].segment.vectors.first()?;
-        block.has(place.row).then(|| block.vector(place.row))
-    }
-    match (vector(left, rows), vector(right, rows)) {
-        (Some(left), Some(right)) => on_grid(crate::vector::exact_dot(left, right)),
+    let block = |place: Place| rows.snapshot.parts[place.part].segment.vectors.first();
+    match (block(left), block(right)) {
+        (Some(own), Some(other)) => own.similarity(left.row, (other, right.row)),
         _ => 0.0,
     }
 }

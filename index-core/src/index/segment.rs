@@ -12,6 +12,7 @@ use crate::row_set::RowSet;
 use crate::storage::{FileEntry, SegmentReader, SegmentWriter, Verify};
 use crate::text::StableHash64;
 use crate::vector::VectorBlock;
+use crate::vector_storage::VectorStorage;
 
 /// What all segments of an index have in common.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +20,7 @@ pub(crate) struct Layout {
     pub(crate) schema: Schema,
     /// Of each field's vectors.
     pub(crate) dimensions: Vec<usize>,
+    pub(crate) storage: VectorStorage,
     pub(crate) has_text: bool,
 }
 
@@ -47,6 +49,7 @@ impl Segment {
         let block = |field: usize, dimensions: usize| {
             VectorBlock::from_rows(
                 dimensions,
+                layout.storage,
                 rows.iter().map(|row| row.vectors[field].as_deref()),
             )
         };
@@ -86,7 +89,7 @@ impl Segment {
                 .iter()
                 .map(|(part, rows)| (&part.vectors[field], *rows))
                 .collect();
-            VectorBlock::concat(dimensions, &blocks)
+            VectorBlock::concat(dimensions, layout.storage, &blocks)
         };
         let texts: Option<Vec<_>> = parts
             .iter()
@@ -193,7 +196,7 @@ impl Segment {
                 let bytes = reader.has(&name).then(|| reader.section(&name));
                 bytes.transpose()
             };
-            let block = VectorBlock::from_sections(*dimensions, len, section)?;
+            let block = VectorBlock::from_sections(*dimensions, layout.storage, len, section)?;
             if block.len() == len && block.dimensions() == *dimensions {
                 return Ok(block);
             }

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use crate::error::IndexError;
 use crate::index::recall::Recall;
 use crate::index::shards::Shards;
+use crate::vector_storage::VectorStorage;
 
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct IndexStats {
@@ -24,6 +25,9 @@ pub struct IndexStats {
     /// Of the vectors: memory of the process, and files that are mapped.
     pub resident_bytes: usize,
     pub mapped_bytes: usize,
+    /// How rows are kept, and what they take of these bytes.
+    pub storage: VectorStorage,
+    pub row_bytes: usize,
     /// Of answers of graphs that were searched again exactly, since the index was opened.
     pub recall: Recall,
     /// Names the graphs of all shards together.
@@ -34,6 +38,7 @@ pub(crate) fn stats_of(shards: &Shards) -> Result<IndexStats, IndexError> {
     let mut stats = IndexStats {
         pending_jobs: shards.pending_jobs()?,
         recall: shards.recall(),
+        storage: shards.layout.storage,
         ..IndexStats::default()
     };
     for (environment, shard) in shards.all()?.iter() {
@@ -58,6 +63,7 @@ pub(crate) fn stats_of(shards: &Shards) -> Result<IndexStats, IndexError> {
                 let memory = block.memory();
                 stats.resident_bytes += memory.resident;
                 stats.mapped_bytes += memory.mapped;
+                stats.row_bytes += memory.rows;
             }
         }
     }

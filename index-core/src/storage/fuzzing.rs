@@ -45,8 +45,9 @@ fn read_segment(bytes: &[u8]) {
 /// Reads the input as a manifest, and as the JSON of one.
 pub fn manifest(input: &[u8]) {
     read_manifest(input);
-    let sealed = [line(MANIFEST_VERSION, input).as_bytes(), input].concat();
-    read_manifest(&sealed);
+    for version in 1..=MANIFEST_VERSION {
+        read_manifest(&[line(version, input).as_bytes(), input].concat());
+    }
 }
 
 fn read_manifest(bytes: &[u8]) {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::dead_rows;
 use super::names::check_segment_name;
 use crate::error::IndexError;
+use crate::vector_storage::VectorStorage;
 
 /// What an index consists of at one sequence of its stream: the files that count, and which of their rows are dead.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +70,17 @@ pub struct CollectionIdentity {
     pub embedder: String,
     pub dimensions: usize,
     pub field: String,
+    /// Manifests of version 1 do not say it: then it is f32.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub storage: VectorStorage,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_default(storage: &VectorStorage) -> bool {
+    *storage == VectorStorage::default()
 }
 
 impl fmt::Display for CollectionIdentity {
@@ -77,8 +89,12 @@ impl fmt::Display for CollectionIdentity {
             embedder,
             dimensions,
             field,
+            storage,
         } = self;
-        write!(formatter, "{embedder}/{dimensions} ({field})")
+        write!(
+            formatter,
+            "{embedder}/{dimensions} ({field}), kept as {storage}"
+        )
     }
 }
 

@@ -8,9 +8,11 @@ use twox_hash::XxHash3_64;
 
 use super::manifest::Manifest;
 use crate::error::IndexError;
+use crate::vector_storage::VectorStorage;
 
-/// The version that is written, and the newest that is read.
-pub const MANIFEST_VERSION: u32 = 1;
+/// The newest version that is read. Version 2 is written for rows that are not f32, which version 1 could not say: a
+/// process of before leaves such a folder alone.
+pub const MANIFEST_VERSION: u32 = 2;
 const KIND: &str = "HINDCAST-MANIFEST";
 /// Kind, two numbers of at most 10 and 20 digits, 16 digits, three spaces and the end of the line.
 const LINE_BYTES_MAX: usize = KIND.len() + 10 + 20 + 16 + 4;
@@ -23,7 +25,7 @@ impl Manifest {
         let mut body = serde_json::to_vec(self)
             .map_err(|error| IndexError::invalid(format!("no JSON of the manifest: {error}")))?;
         body.push(b'\n');
-        let mut bytes = line(MANIFEST_VERSION, &body).into_bytes();
+        let mut bytes = line(self.version(), &body).into_bytes();
         bytes.append(&mut body);
         Ok(bytes)
     }
@@ -59,15 +61,25 @@ impl Manifest {
                 known: MANIFEST_VERSION,
             });
         }
-        if version != MANIFEST_VERSION {
+        if version == 0 {
             return Err(damaged(&format!("there was never a version {version}")));
         }
         let manifest: Self = serde_json::from_slice(body)
             .map_err(|error| damaged(&format!("it is no manifest: {error}")))?;
+        if manifest.version() != version {
+            return Err(damaged("it holds what its version does not"));
+        }
         manifest
             .check()
             .map_err(|error| damaged(&error.to_string()))?;
         Ok(manifest)
+    }
+
+    fn version(&self) -> u32 {
+        match self.identity.storage {
+            VectorStorage::F32 => 1,
+            VectorStorage::Bf16 => 2,
+        }
     }
 }
 

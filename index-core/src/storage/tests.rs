@@ -13,6 +13,7 @@ use std::path::Path;
 use super::{
     CollectionIdentity, FileEntry, Manifest, SegmentManifest, SegmentWriter, ShardManifest,
 };
+use crate::vector_storage::VectorStorage;
 
 /// A folder that is removed at the end of the test.
 fn folder() -> tempfile::TempDir {
@@ -49,6 +50,7 @@ fn manifest(sequence: u64, files: &[FileEntry]) -> Manifest {
             embedder: "hash-v1".into(),
             dimensions: 384,
             field: "observation".into(),
+            storage: VectorStorage::F32,
         },
     }
 }

@@ -1,14 +1,17 @@
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::UNIT_TOLERANCE;
 use super::graph::Graph;
-use super::kernels::{CodeRows, LINE, ZERO4, ZERO8, exact_dot};
+use super::kernels::{CodeRows, LINE, ZERO4, ZERO8};
 use super::quantise::{encode, stride4, stride8};
 use super::query::{QueryVector, checked_norm};
+use super::rows::StoredRows;
 use super::section::{Line, Section};
 use crate::error::IndexError;
 use crate::rank::on_grid;
 use crate::row_set::RowSet;
+use crate::vector_storage::VectorStorage;
 
 /// Mean length of the 4-bit residuals up to which they are worth reading first; beyond it they exclude too few rows.
 const RESIDUAL4_MAX: f32 = 0.25;
@@ -16,7 +19,7 @@ const RESIDUAL4_MAX: f32 = 0.25;
 /// Vectors of one segment; immutable.
 pub struct VectorBlock {
     pub(super) dimensions: usize,
-    pub(super) vectors: Section<f32>,
+    pub(super) vectors: StoredRows,
     pub(super) codes8: Arc<Section<Line>>,
     pub(super) scales8: Arc<Section<f32>>,
     pub(super) residuals8: Section<f32>,
@@ -37,12 +40,14 @@ pub struct VectorBlock {
 pub struct MemoryBytes {
     pub resident: usize,
     pub mapped: usize,
+    /// Of either, what the rows that scores are made of take; the rest are codes and links.
+    pub rows: usize,
 }
 
 /// The arrays of a block while it is being put together.
 struct Parts {
     dimensions: usize,
-    vectors: Vec<f32>,
+    vectors: StoredRows,
     codes8: Vec<Line>,
     codes4: Vec<Line>,
     eight: (Vec<f32>, Vec<f32>),
@@ -51,10 +56,10 @@ struct Parts {
 }
 
 impl Parts {
-    fn new(dimensions: usize, rows: usize) -> Self {
+    fn new(dimensions: usize, storage: VectorStorage, rows: usize) -> Self {
         Self {
             dimensions,
-            vectors: Vec::with_capacity(rows * dimensions),
+            vectors: StoredRows::new(dimensions, storage, rows),
             codes8: Vec::with_capacity(rows * stride8(dimensions) / LINE),
             codes4: Vec::with_capacity(rows * stride4(dimensions) / LINE),
             eight: (Vec::with_capacity(rows), Vec::with_capacity(rows)),
@@ -80,16 +85,14 @@ impl Parts {
             Line::of(ZERO4 | ZERO4 << 4),
         );
         let (mut eight, mut four) = ((0.0, 0.0), (0.0, 0.0));
-        if let Some(vector) = vector {
-            self.vectors.extend_from_slice(vector);
+        self.vectors.push(vector);
+        if vector.is_some() {
+            let vector = self.vectors.unit(self.present.len());
             let row8 = bytemuck::cast_slice_mut(&mut self.codes8[at8..]);
             let row4 = bytemuck::cast_slice_mut(&mut self.codes4[at4..]);
-            let codes = encode(vector, row8, row4);
+            let codes = encode(&vector, row8, row4);
             eight = (codes.0.scale, codes.0.residual);
             four = (codes.1.scale, codes.1.residual);
-        } else {
-            self.vectors
-                .resize(self.vectors.len() + self.dimensions, 0.0);
         }
         self.eight.0.push(eight.0);
         self.eight.1.push(eight.1);
@@ -100,9 +103,8 @@ impl Parts {
     }
 
     fn copy(&mut self, block: &VectorBlock, row: u32) {
-        let (at, dimensions) = (row as usize, self.dimensions);
-        self.vectors
-            .extend_from_slice(&block.vectors[at * dimensions..(at + 1) * dimensions]);
+        let at = row as usize;
+        self.vectors.copy(&block.vectors, at);
         self.codes8
             .extend_from_slice(bytemuck::cast_slice(block.rows8().row(at)));
         self.codes4
@@ -118,7 +120,7 @@ impl Parts {
         let present = RowSet::of(self.present.len(), |row| self.present[row as usize]);
         VectorBlock {
             dimensions: self.dimensions,
-            vectors: Section::Owned(self.vectors),
+            vectors: self.vectors,
             codes8: Arc::new(Section::Owned(self.codes8)),
             scales8: Arc::new(Section::Owned(self.eight.0)),
             residual8_max: longest(&self.eight.1),
@@ -154,6 +156,7 @@ impl VectorBlock {
     /// `INDEX_INVALID` for a vector of the wrong dimension, that is not finite, or not of length one (± 10⁻³).
     pub fn from_rows<'a>(
         dimensions: usize,
+        storage: VectorStorage,
         rows: impl ExactSizeIterator<Item = Option<&'a [f32]>>,
     ) -> Result<Self, IndexError> {
         if dimensions == 0 || dimensions > super::DIMENSIONS_MAX {
@@ -162,7 +165,7 @@ impl VectorBlock {
                 super::DIMENSIONS_MAX
             )));
         }
-        let mut parts = Parts::new(dimensions, rows.len());
+        let mut parts = Parts::new(dimensions, storage, rows.len());
         for row in rows {
             parts.push(row)?;
         }
@@ -171,14 +174,19 @@ impl VectorBlock {
 
     /// The listed rows of `parts`, in this order; codes are copied, graphs are not.
     ///
-    /// Rows that a part does not have, and parts of another dimension, are left without a vector.
+    /// Rows that a part does not have, and parts of another dimension or storage, are left without a vector.
     #[must_use]
-    pub fn concat(dimensions: usize, parts: &[(&VectorBlock, &[u32])]) -> Self {
+    pub fn concat(
+        dimensions: usize,
+        storage: VectorStorage,
+        parts: &[(&VectorBlock, &[u32])],
+    ) -> Self {
         let rows = parts.iter().map(|(_, rows)| rows.len()).sum();
-        let mut joined = Parts::new(dimensions, rows);
+        let mut joined = Parts::new(dimensions, storage, rows);
         for (block, rows) in parts {
+            let is_alike = block.dimensions == dimensions && block.storage() == storage;
             for row in *rows {
-                if block.dimensions == dimensions && (*row as usize) < block.len() {
+                if is_alike && (*row as usize) < block.len() {
                     joined.copy(block, *row);
                 } else {
                     // A row without a vector is never refused.
@@ -204,6 +212,12 @@ impl VectorBlock {
         self.dimensions
     }
 
+    /// How the rows are kept.
+    #[must_use]
+    pub fn storage(&self) -> VectorStorage {
+        self.vectors.storage()
+    }
+
     /// Whether the row has a vector.
     #[must_use]
     pub fn has(&self, row: u32) -> bool {
@@ -216,20 +230,44 @@ impl VectorBlock {
         &self.present
     }
 
-    /// Empty for a row without a vector.
+    /// As it is stored: of length 1, but for rounding to bf16, which changes it by up to 2⁻⁸. Empty for a row without a
+    /// vector.
     #[must_use]
-    pub fn vector(&self, row: u32) -> &[f32] {
-        if !self.has(row) {
-            return &[];
+    pub fn vector(&self, row: u32) -> Cow<'_, [f32]> {
+        if self.has(row) {
+            self.vectors.row(row as usize)
+        } else {
+            Cow::Borrowed(&[])
         }
-        let start = row as usize * self.dimensions;
-        &self.vectors[start..start + self.dimensions]
     }
 
-    /// Inner product on the grid; zero for a row without a vector.
+    /// Cosine with the stored row, on the grid; zero for a row without a vector.
     #[must_use]
     pub fn score(&self, query: &QueryVector, row: u32) -> f64 {
-        on_grid(exact_dot(query.unit(), self.vector(row)))
+        self.cosine(query.unit(), row)
+    }
+
+    /// Cosine of a row and one of another block, on the grid; zero where one has no vector.
+    #[must_use]
+    pub fn similarity(&self, row: u32, (block, other): (&Self, u32)) -> f64 {
+        if self.has(row) {
+            block.cosine(&self.vectors.unit(row as usize), other)
+        } else {
+            0.0
+        }
+    }
+
+    fn cosine(&self, unit: &[f32], row: u32) -> f64 {
+        if self.has(row) {
+            on_grid(self.vectors.dot(unit, row as usize))
+        } else {
+            0.0
+        }
+    }
+
+    /// Asks for a row that has a vector from memory without waiting.
+    pub(super) fn prefetch(&self, row: u32) {
+        self.vectors.prefetch(row as usize);
     }
 
     /// A graph that was not built of these rows is dropped.
@@ -246,19 +284,21 @@ impl VectorBlock {
 
     #[must_use]
     pub fn memory(&self) -> MemoryBytes {
-        let vectors = self.vectors.bytes().len();
+        let rows = self.vectors.bytes();
         let codes = self.codes8.bytes().len() + self.codes4.bytes().len();
         let graph = self.graph.as_ref().map_or(0, Graph::bytes);
         let resident = codes + graph + self.len() * 16 + self.len().div_ceil(8);
         if self.vectors.is_shared() {
             MemoryBytes {
                 resident,
-                mapped: vectors,
+                mapped: rows,
+                rows,
             }
         } else {
             MemoryBytes {
-                resident: resident + vectors,
+                resident: resident + rows,
                 mapped: 0,
+                rows,
             }
         }
     }

@@ -242,12 +242,15 @@ fn refused(error: &impl std::fmt::Display) -> IndexError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vector_storage::VectorStorage;
 
     #[test]
     fn stranded_rows_are_linked_again_and_no_other_is_lost() {
         let angles = (0_u8..40).map(|row| f32::from(row) * 0.1);
         let rows: Vec<[f32; 2]> = angles.map(|angle| [angle.cos(), angle.sin()]).collect();
-        let block = VectorBlock::from_rows(2, rows.iter().map(|row| Some(&row[..]))).unwrap();
+        let block =
+            VectorBlock::from_rows(2, VectorStorage::F32, rows.iter().map(|row| Some(&row[..])))
+                .unwrap();
         let width = 2;
         // A ring of the first twenty rows whose lists are full, rows that only know each other, and rows without links.
         let mut slots = vec![NONE; 40 * width];

@@ -11,6 +11,8 @@
 
 use std::sync::OnceLock;
 
+use super::bf16::Bf16;
+
 mod metric;
 mod plain;
 #[cfg(target_arch = "x86_64")]
@@ -128,6 +130,15 @@ pub fn exact_dot(left: &[f32], right: &[f32]) -> f64 {
     dispatch!(Set::best(), exact_dot(left, right))
 }
 
+/// As `exact_dot` with the numbers that the right side stands for.
+///
+/// Not by the processor's own product of such numbers (`vdpbf16ps`): it rounds the query too, sums in f32, and takes the
+/// smallest numbers for zeros.
+#[inline]
+pub(crate) fn exact_dot_bf16(left: &[f32], right: &[Bf16]) -> f64 {
+    dispatch!(Set::best(), exact_dot_bf16(left, right))
+}
+
 /// Asks for `bytes` from memory without waiting.
 #[inline]
 pub(crate) fn prefetch<T>(values: &[T]) {
@@ -207,7 +218,12 @@ macro_rules! loops {
 
         $(#[$feature])*
         pub(in crate::vector::kernels) fn exact_dot(left: &[f32], right: &[f32]) -> f64 {
-            exact_dot_of(left, right)
+            exact_dot_of(left, right, |value| value)
+        }
+
+        $(#[$feature])*
+        pub(in crate::vector::kernels) fn exact_dot_bf16(left: &[f32], right: &[Bf16]) -> f64 {
+            exact_dot_of(left, right, Bf16::widen)
         }
     };
 }
@@ -218,20 +234,21 @@ fn next_four(rows: &mut impl Iterator<Item = usize>) -> Option<[usize; 4]> {
     Some([rows.next()?, rows.next()?, rows.next()?, rows.next()?])
 }
 
-/// Always inline: alone it would be compiled for the least of all processors.
+/// Products of two f32 are exact in f64, so it is the order of the sums alone that decides. Always inline: alone it would
+/// be compiled for the least of all processors.
 #[inline(always)]
-fn exact_dot_of(left: &[f32], right: &[f32]) -> f64 {
+fn exact_dot_of<T: Copy>(left: &[f32], right: &[T], widen: impl Fn(T) -> f32) -> f64 {
     const LANES: usize = 8;
     let mut lanes = [0_f64; LANES];
     let (left, left_rest) = left.as_chunks::<LANES>();
     let (right, right_rest) = right.as_chunks::<LANES>();
     for (left, right) in left.iter().zip(right) {
         for lane in 0..LANES {
-            lanes[lane] += f64::from(left[lane]) * f64::from(right[lane]);
+            lanes[lane] += f64::from(left[lane]) * f64::from(widen(right[lane]));
         }
     }
     for (lane, (left, right)) in left_rest.iter().zip(right_rest).enumerate() {
-        lanes[lane] += f64::from(*left) * f64::from(*right);
+        lanes[lane] += f64::from(*left) * f64::from(widen(*right));
     }
     lanes.iter().sum()
 }
@@ -293,6 +310,12 @@ mod tests {
             let expected = plain::exact_dot(&left, &right).to_bits();
             for set in Set::all() {
                 prop_assert_eq!(dispatch!(set, exact_dot(&left, &right)).to_bits(), expected);
+            }
+            let rounded: Vec<Bf16> = right.iter().map(|value| Bf16::round(*value)).collect();
+            let widened: Vec<f32> = rounded.iter().map(|value| value.widen()).collect();
+            let expected = plain::exact_dot(&left, &widened).to_bits();
+            for set in Set::all() {
+                prop_assert_eq!(dispatch!(set, exact_dot_bf16(&left, &rounded)).to_bits(), expected, "bf16, {:?}", set);
             }
         }
     }

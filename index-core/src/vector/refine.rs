@@ -5,7 +5,6 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::block::VectorBlock;
-use super::kernels::prefetch;
 use super::query::QueryVector;
 use crate::rank::GRID_STEP;
 
@@ -98,7 +97,7 @@ pub(super) fn refine(
             break;
         }
         if let Some(next) = candidates.get(at + 1) {
-            prefetch(block.vector(next.row));
+            block.prefetch(next.row);
         }
         let score = block.score(query, candidate.row);
         if score >= needed {

@@ -45,6 +45,17 @@ impl<T: Pod> Section<T> {
         Ok(Self::Owned(owned))
     }
 
+    /// Copies first what is borrowed.
+    pub(crate) fn to_mut(&mut self) -> &mut Vec<T> {
+        if let Self::Shared(..) = self {
+            *self = Self::Owned(self.to_vec());
+        }
+        match self {
+            Self::Owned(values) => values,
+            Self::Shared(..) => unreachable!("it was copied just now"),
+        }
+    }
+
     pub(crate) fn is_shared(&self) -> bool {
         matches!(self, Self::Shared(..))
     }

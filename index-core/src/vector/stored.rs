@@ -10,12 +10,12 @@ use super::block::{VectorBlock, longest, worth_reading};
 use super::graph::{Graph, Level, level0_lines};
 use super::graph_build::CONNECTIVITY_MAX;
 use super::quantise::{stride4, stride8};
+use super::rows::StoredRows;
 use super::section::{Line, Section, SharedBytes};
 use crate::error::IndexError;
 use crate::row_set::RowSet;
+use crate::vector_storage::VectorStorage;
 
-/// The f32 rows, the only section that is worth mapping: a search reads few of them.
-const VECTORS: &str = "vectors";
 const GRAPH: &str = "graph";
 
 /// More levels than any graph of u32 rows has.
@@ -25,8 +25,8 @@ impl VectorBlock {
     /// Every section with its name. Numbers are little-endian.
     #[must_use]
     pub fn to_sections(&self) -> Vec<(&'static str, Cow<'_, [u8]>)> {
-        let mut sections = vec![
-            (VECTORS, Cow::Borrowed(self.vectors.bytes())),
+        let mut sections = self.vectors.to_sections();
+        sections.extend([
             ("codes8", Cow::Borrowed(self.codes8.bytes())),
             ("scales8", Cow::Borrowed(self.scales8.bytes())),
             ("residuals8", Cow::Borrowed(self.residuals8.bytes())),
@@ -37,7 +37,7 @@ impl VectorBlock {
                 "present",
                 Cow::Borrowed(bytemuck::cast_slice(self.present.words())),
             ),
-        ];
+        ]);
         if let Some(graph) = &self.graph {
             let upper = || graph.upper.iter();
             let mut head = vec![
@@ -60,9 +60,10 @@ impl VectorBlock {
     /// place, otherwise copied.
     ///
     /// # Errors
-    /// `INDEX_CORRUPT` for sections that are not those of a block of `rows` rows, and what `get` fails with.
+    /// `INDEX_CORRUPT` for sections that are not those of a block of `rows` rows in this storage, and what `get` fails with.
     pub fn from_sections<B>(
         dimensions: usize,
+        storage: VectorStorage,
         rows: usize,
         get: impl Fn(&str) -> Result<Option<B>, IndexError>,
     ) -> Result<Self, IndexError>
@@ -99,7 +100,7 @@ impl VectorBlock {
         let (residuals8, residuals4) = (lengths("residuals8")?, lengths("residuals4")?);
         let mut block = Self {
             dimensions,
-            vectors: floats(VECTORS, rows * dimensions)?,
+            vectors: StoredRows::from_sections(dimensions, storage, rows, find)?,
             codes8: Arc::new(lines("codes8", stride8(dimensions))?),
             scales8: Arc::new(lengths("scales8")?),
             residual8_max: longest(&residuals8),
@@ -171,7 +172,8 @@ impl VectorBlock {
     /// `INDEX_CORRUPT` naming the row.
     pub fn verify_vectors(&self) -> Result<(), IndexError> {
         for row in self.present.iter() {
-            let norm = super::query::checked_norm(self.vector(row), self.dimensions)
+            let unit = self.vectors.unit(row as usize);
+            let norm = super::query::checked_norm(&unit, self.dimensions)
                 .map_err(|error| corrupt(format!("row {row}: {error}")))?;
             if (norm - 1.0).abs() > UNIT_TOLERANCE {
                 return Err(corrupt(format!("row {row} has length {norm}")));

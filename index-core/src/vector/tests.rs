@@ -1,6 +1,7 @@
 //! Requirements: 4.9.walk
 
 mod reach;
+mod rounded;
 
 use std::collections::HashMap;
 
@@ -9,6 +10,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::error::IndexError;
 use crate::row_set::RowSet;
+use crate::vector_storage::VectorStorage;
 
 fn unit(mut vector: Vec<f32>) -> Option<Vec<f32>> {
     let norm = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
@@ -35,8 +37,16 @@ fn a_row(dimensions: usize) -> impl Strategy<Value = Option<Vec<f32>>> {
     prop_oneof![4 => dense, 2 => coarse, 2 => sparse, 1 => Just(None)]
 }
 
+fn any_storage() -> impl Strategy<Value = VectorStorage> {
+    prop_oneof![Just(VectorStorage::F32), Just(VectorStorage::Bf16)]
+}
+
 fn block_of(dimensions: usize, rows: &[Option<Vec<f32>>]) -> VectorBlock {
-    VectorBlock::from_rows(dimensions, rows.iter().map(Option::as_deref)).unwrap()
+    stored_as(VectorStorage::F32, dimensions, rows)
+}
+
+fn stored_as(storage: VectorStorage, dimensions: usize, rows: &[Option<Vec<f32>>]) -> VectorBlock {
+    VectorBlock::from_rows(dimensions, storage, rows.iter().map(Option::as_deref)).unwrap()
 }
 
 /// Deterministic rows in clusters of 75.
@@ -109,7 +119,15 @@ fn read(
     block: &VectorBlock,
     sections: &HashMap<String, Vec<u8>>,
 ) -> Result<VectorBlock, IndexError> {
-    VectorBlock::from_sections(block.dimensions(), block.len(), |name| {
+    read_as(block.storage(), block, sections)
+}
+
+fn read_as(
+    storage: VectorStorage,
+    block: &VectorBlock,
+    sections: &HashMap<String, Vec<u8>>,
+) -> Result<VectorBlock, IndexError> {
+    VectorBlock::from_sections(block.dimensions(), storage, block.len(), |name| {
         Ok(sections.get(name).cloned())
     })
 }
@@ -123,9 +141,10 @@ proptest! {
         modulus in 1_u32..9,
         floor in proptest::option::of(-0.5_f64..0.9),
         reads_codes4 in any::<bool>(),
+        storage in any_storage(),
     ) {
         let Ok(query) = QueryVector::new(&query, 40) else { return Ok(()) };
-        let mut block = block_of(40, &rows);
+        let mut block = stored_as(storage, 40, &rows);
         block.reads_codes4 = reads_codes4;
         let passing = RowSet::of(rows.len() + 9, |row| row % modulus == 0);
         let (found, _) = block.search_exact(&query, k, Passing::Rows(&passing), floor);
@@ -140,12 +159,13 @@ proptest! {
             (proptest::collection::vec(-1_f32..1.0, dimensions), a_row(dimensions))
         }),
         share in 0_f32..1.0,
+        storage in any_storage(),
     ) {
         let Some(row) = row else { return Ok(()) };
         // Also queries that nearly equal the row, where the bound is tightest.
         let near: Vec<f32> = row.iter().zip(&query).map(|(row, query)| row + share * share * query).collect();
         let Ok(query) = QueryVector::new(&near, row.len()) else { return Ok(()) };
-        let block = block_of(row.len(), &[Some(row)]);
+        let block = stored_as(storage, row.len(), &[Some(row)]);
         let score = block.score(&query, 0);
         let (set, rows) = (kernels::Set::best(), || std::iter::once(0));
         let mut dot = [0];
@@ -162,14 +182,16 @@ proptest! {
         rows in proptest::collection::vec(a_row(24), 1..80),
         query in proptest::collection::vec(-1_f32..1.0, 24),
         cut in 0_usize..80,
+        storage in any_storage(),
     ) {
         let Ok(query) = QueryVector::new(&query, 24) else { return Ok(()) };
-        let whole = block_of(24, &rows);
+        let whole = stored_as(storage, 24, &rows);
         let (left, right) = rows.split_at(cut.min(rows.len()));
         let all = |part: &[Option<Vec<f32>>]| (0..u32::try_from(part.len()).unwrap()).collect::<Vec<_>>();
         let joined = VectorBlock::concat(
             24,
-            &[(&block_of(24, left), &all(left)), (&block_of(24, right), &all(right))],
+            storage,
+            &[(&stored_as(storage, 24, left), &all(left)), (&stored_as(storage, 24, right), &all(right))],
         );
         prop_assert_eq!(sections(&joined), sections(&whole));
         let again = read(&whole, &sections(&whole)).unwrap();
@@ -180,16 +202,19 @@ proptest! {
 
     #[test]
     fn a_malformed_file_is_refused_or_harmless(
-        name in 0_usize..12,
+        name: prop::sample::Index,
         flips in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
         cut in proptest::option::of(any::<prop::sample::Index>()),
+        is_rounded: bool,
     ) {
-        thread_local!(static BLOCK: VectorBlock = with_graph(block_of(24, &clustered(150, 24))));
-        BLOCK.with(|block| {
+        thread_local!(static BLOCKS: [VectorBlock; 2] = [VectorStorage::F32, VectorStorage::Bf16]
+            .map(|storage| with_graph(stored_as(storage, 24, &clustered(150, 24)))));
+        BLOCKS.with(|blocks| {
+            let block = &blocks[usize::from(is_rounded)];
             let mut stored = sections(block);
             let mut names: Vec<String> = stored.keys().cloned().collect();
             names.sort();
-            let bytes = stored.get_mut(&names[name]).unwrap();
+            let bytes = stored.get_mut(name.get(&names)).unwrap();
             for (at, value) in &flips {
                 if !bytes.is_empty() {
                     let at = at.index(bytes.len());
@@ -205,7 +230,7 @@ proptest! {
             match read(block, &stored) {
                 Err(error) => assert_eq!(error.code(), "INDEX_CORRUPT"),
                 Ok(read) => {
-                    let query = QueryVector::new(block.vector(3), 24).unwrap();
+                    let query = QueryVector::new(&block.vector(3), 24).unwrap();
                     let _ = read.verify_vectors();
                     let _ = read.search_exact(&query, 5, Passing::All, None);
                     let _ = read.search_graph(&query, 5, 20, Passing::All, 1_000);
@@ -218,8 +243,11 @@ proptest! {
 
 #[test]
 fn what_would_poison_a_comparison_is_refused() {
-    let refused =
-        |rows: &[Option<&[f32]>]| VectorBlock::from_rows(2, rows.iter().copied()).is_err();
+    let refused = |rows: &[Option<&[f32]>]| {
+        [VectorStorage::F32, VectorStorage::Bf16]
+            .into_iter()
+            .all(|storage| VectorBlock::from_rows(2, storage, rows.iter().copied()).is_err())
+    };
     for bad in [
         &[f32::NAN, 1.0][..],
         &[f32::INFINITY, 0.0],
@@ -240,7 +268,9 @@ fn what_would_poison_a_comparison_is_refused() {
     }
     assert!(QueryVector::new(&[], 0).is_err());
     for dimensions in [0, DIMENSIONS_MAX + 1] {
-        assert!(VectorBlock::from_rows(dimensions, [None].into_iter()).is_err());
+        assert!(
+            VectorBlock::from_rows(dimensions, VectorStorage::F32, [None].into_iter()).is_err()
+        );
     }
 }
 
@@ -282,12 +312,14 @@ fn any_k_any_row_number_and_any_block_are_safe() {
     }
     let joined = VectorBlock::concat(
         2,
+        VectorStorage::F32,
         &[
             (&block_of(2, &rows), &[0, 7]),
             (&block_of(3, &[None]), &[0]),
+            (&stored_as(VectorStorage::Bf16, 2, &rows), &[0]),
         ],
     );
-    assert_eq!((joined.len(), joined.present().len()), (3, 1));
+    assert_eq!((joined.len(), joined.present().len()), (4, 1));
     let wide = block_of(DIMENSIONS_MAX, &[unit(vec![1.0; DIMENSIONS_MAX])]);
     let query = QueryVector::new(&vec![-3.0; DIMENSIONS_MAX], DIMENSIONS_MAX).unwrap();
     assert!((wide.search_exact(&query, 1, Passing::All, None).0[0].score + 1.0).abs() < 1e-5);
@@ -300,7 +332,7 @@ fn a_graph_finds_almost_what_the_scan_finds_and_only_rows_that_pass() {
     let passing = RowSet::of(3_000, |row| row % 3 != 0);
     let (mut found, mut wanted) = (0, 0);
     for query in (0..100).map(|query| block.vector(query * 29)) {
-        let query = QueryVector::new(query, 32).unwrap();
+        let query = QueryVector::new(&query, 32).unwrap();
         let (exact, _) = block.search_exact(&query, 10, Passing::Rows(&passing), None);
         let (near, visited) = block
             .search_graph(&query, 10, 64, Passing::Rows(&passing), 3_000)
@@ -320,7 +352,7 @@ fn a_graph_finds_almost_what_the_scan_finds_and_only_rows_that_pass() {
 #[test]
 fn a_graph_never_answers_short() {
     let block = with_graph(block_of(16, &clustered(500, 16)));
-    let query = QueryVector::new(block.vector(1), 16).unwrap();
+    let query = QueryVector::new(&block.vector(1), 16).unwrap();
     let few = RowSet::from_rows(500, [3, 77, 401]);
     assert!(
         block
@@ -376,7 +408,7 @@ fn every_row_of_a_graph_finds_itself() {
     rows[400..520].fill(copy);
     let block = with_graph(block_of(24, &rows));
     for row in 0..1_000 {
-        let query = QueryVector::new(block.vector(row), 24).unwrap();
+        let query = QueryVector::new(&block.vector(row), 24).unwrap();
         let (found, _) = block
             .search_graph(&query, 1, 128, Passing::All, 1_000)
             .unwrap();

@@ -6,7 +6,7 @@ use std::sync::Barrier;
 
 use hindcast_index_core::storage::{publish_manifest, read_manifest};
 use hindcast_index_core::{
-    Collection, CollectionOptions, IndexError, Schema, SearchMode, VectorQuery,
+    Collection, CollectionOptions, IndexError, Schema, SearchMode, VectorQuery, VectorStorage,
 };
 use usearch::{Index, IndexOptions, MetricKind, ScalarKind};
 
@@ -156,6 +156,7 @@ fn pitfall_12_sizes_are_taken_as_they_come() {
             field: "observation".into(),
             schema: Schema::default(),
             graph_rows_min: 64,
+            storage: VectorStorage::F32,
         };
         assert!(matches!(
             Collection::open(None, options),

@@ -13,7 +13,7 @@ use std::path::Path;
 
 use hindcast_index_core::{
     Collection, CollectionOptions, CollectionRow, Exclusions, RowColumns, Schema, SearchMode,
-    VectorAnswer, VectorQuery,
+    VectorAnswer, VectorQuery, VectorStorage,
 };
 
 const DIMENSIONS: usize = 32;
@@ -25,6 +25,7 @@ fn open(folder: Option<&Path>, graph_rows_min: usize) -> Collection {
         field: "observation".into(),
         schema: Schema::default(),
         graph_rows_min,
+        storage: VectorStorage::F32,
     };
     Collection::open(folder, options).unwrap()
 }

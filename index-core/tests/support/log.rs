@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hindcast_index_core::{Demonstration, DemonstrationIndex, Query, SearchMode};
 
-use super::{answers, demonstration, exact_index, query, seen};
+use super::{answers, demonstration, exact_index_as, query, seen};
 
 /// Ids that the log writes again and again.
 const IDS: usize = 300;
@@ -86,7 +86,7 @@ pub(crate) fn assert_holds(index: &DemonstrationIndex, live: &BTreeMap<usize, us
     for (found, expected) in index.get(&ids).unwrap().iter().zip(&payloads) {
         assert_eq!(found, expected);
     }
-    let fresh = exact_index();
+    let fresh = exact_index_as(index.stats().unwrap().storage);
     fresh
         .upsert(
             live.iter()

@@ -5,6 +5,7 @@ pub(crate) mod log;
 
 use hindcast_index_core::{
     Answer, Demonstration, DemonstrationIndex, Explanation, IndexOptions, Query, ShardOptions,
+    VectorStorage,
 };
 
 const WORDS: [&str; 12] = [
@@ -91,7 +92,15 @@ pub(crate) fn seen(answer: Answer) -> Answer {
 
 /// Searched exactly, in memory.
 pub(crate) fn exact_index() -> DemonstrationIndex {
-    DemonstrationIndex::open(None, IndexOptions::default()).unwrap()
+    exact_index_as(VectorStorage::F32)
+}
+
+pub(crate) fn exact_index_as(storage: VectorStorage) -> DemonstrationIndex {
+    let options = IndexOptions {
+        storage,
+        ..IndexOptions::default()
+    };
+    DemonstrationIndex::open(None, options).unwrap()
 }
 
 /// With graphs from so many rows on.

@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { WorkerId } from "../domain/ids.ts";
 import { limits } from "../limits.ts";
+import { VectorStorage } from "../protocol/retrieval.ts";
 import { LaneRule } from "./admission/lane-rules.ts";
 import { defaultRetention } from "./bus/retention.ts";
 import { EmbeddingDimensions, IndexEmbedder } from "./model/embedding/embedding-models.ts";
@@ -202,6 +203,11 @@ export const indexVariables = {
     "HINDCAST_INDEX_EMBEDDING_DIMENSIONS",
     WholeNumber.pipe(EmbeddingDimensions).nullable().default(null),
     "Dimensions of those vectors; unset: what the model gives by itself.",
+  ),
+  indexStorage: variable(
+    "HINDCAST_INDEX_STORAGE",
+    VectorStorage.default("f32"),
+    "How a retrieval replica keeps the rows of vectors: f32, or bf16 in half the bytes; a change rebuilds the index.",
   ),
   indexFolder: variable(
     "HINDCAST_INDEX_FOLDER",

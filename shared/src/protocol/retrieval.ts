@@ -157,6 +157,10 @@ export const RetrievalHit = z.strictObject({
 });
 export type RetrievalHit = z.infer<typeof RetrievalHit>;
 
+/** How an index keeps the rows that scores are made of: 4 bytes a component, or 2 and rounded. */
+export const VectorStorage = z.enum(["f32", "bf16"]);
+export type VectorStorage = z.infer<typeof VectorStorage>;
+
 /** How an answer was found: for people, and for metrics. */
 export const Explanation = z.strictObject({
   /** One entry per segment of the index that the dense retriever looked at or left out. */
@@ -176,6 +180,8 @@ export const Explanation = z.strictObject({
     dense: z.number().nonnegative(),
     select: z.number().nonnegative(),
   }),
+  /** Scores are exact with respect to rows kept so. */
+  storage: VectorStorage.default("f32"),
 });
 export type Explanation = z.infer<typeof Explanation>;
 
@@ -243,6 +249,9 @@ export const RetrievalStats = z.strictObject({
   epoch: z.string().default(""),
   residentBytes: z.int().nonnegative().default(0),
   mappedBytes: z.int().nonnegative().default(0),
+  /** How rows are kept, and what they take of these bytes. */
+  storage: VectorStorage.default("f32"),
+  rowBytes: z.int().nonnegative().default(0),
 });
 export type RetrievalStats = z.infer<typeof RetrievalStats>;
 

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::super::*;
 use super::{folder, manifest, segment};
+use crate::vector_storage::VectorStorage;
 
 fn name() -> impl Strategy<Value = String> {
     "[a-z0-9-]{1,12}".prop_map(|stem| stem + SEGMENT_SUFFIX)
@@ -19,48 +20,52 @@ fn any_manifest() -> impl Strategy<Value = Manifest> {
         prop::collection::btree_map(name(), segment, 0..4),
     );
     let shards = prop::collection::btree_map(any::<String>(), shard, 0..4);
-    let identity = (any::<String>(), any::<usize>(), any::<String>());
+    let storage = prop_oneof![Just(VectorStorage::F32), Just(VectorStorage::Bf16)];
+    let identity = (any::<String>(), any::<usize>(), any::<String>(), storage);
     let numbers = (any::<u64>(), any::<u64>());
     (numbers, any::<String>(), shards, identity).prop_map(
-        |((sequence, next_file), index_version, shards, (embedder, dimensions, field))| Manifest {
-            sequence,
-            index_version,
-            next_file,
-            identity: CollectionIdentity {
-                embedder,
-                dimensions,
-                field,
-            },
-            shards: shards
-                .into_iter()
-                .enumerate()
-                .map(
-                    |(number, (environment, (next_ordinal, ranges, segments)))| ShardManifest {
-                        environment,
-                        next_ordinal,
-                        ranges: ranges
-                            .into_iter()
-                            .map(|(from, to, rows, dead)| RangeManifest {
-                                from,
-                                to,
-                                rows,
-                                dead,
-                            })
-                            .collect(),
-                        segments: segments
-                            .into_iter()
-                            .map(|(name, (bytes, checksum, dead))| SegmentManifest {
-                                file: FileEntry {
-                                    name: format!("{number}-{name}"),
-                                    bytes,
-                                    checksum,
-                                },
-                                dead: dead.into_iter().collect(),
-                            })
-                            .collect(),
-                    },
-                )
-                .collect(),
+        |((sequence, next_file), index_version, shards, (embedder, dimensions, field, storage))| {
+            Manifest {
+                sequence,
+                index_version,
+                next_file,
+                identity: CollectionIdentity {
+                    embedder,
+                    dimensions,
+                    field,
+                    storage,
+                },
+                shards: shards
+                    .into_iter()
+                    .enumerate()
+                    .map(
+                        |(number, (environment, (next_ordinal, ranges, segments)))| ShardManifest {
+                            environment,
+                            next_ordinal,
+                            ranges: ranges
+                                .into_iter()
+                                .map(|(from, to, rows, dead)| RangeManifest {
+                                    from,
+                                    to,
+                                    rows,
+                                    dead,
+                                })
+                                .collect(),
+                            segments: segments
+                                .into_iter()
+                                .map(|(name, (bytes, checksum, dead))| SegmentManifest {
+                                    file: FileEntry {
+                                        name: format!("{number}-{name}"),
+                                        bytes,
+                                        checksum,
+                                    },
+                                    dead: dead.into_iter().collect(),
+                                })
+                                .collect(),
+                        },
+                    )
+                    .collect(),
+            }
         },
     )
 }

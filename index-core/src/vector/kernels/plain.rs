@@ -1,6 +1,6 @@
 //! Every processor.
 
-use super::{CodeRows, LINE, QUERY_PAD, exact_dot_of, loops, next_four, prefetch};
+use super::{Bf16, CodeRows, LINE, QUERY_PAD, exact_dot_of, loops, next_four, prefetch};
 
 #[inline]
 fn dot8(query: &[i8], row: &[u8]) -> i32 {

@@ -10,7 +10,7 @@ fn a_walk_around_what_is_kept_out_finds_what_lies_behind() {
     let measure = |wide: usize| {
         let (mut found, mut wanted, mut visits) = (0, 0, usize::MAX);
         for query in (0..100).map(|query| block.vector(query * 29)) {
-            let query = QueryVector::new(query, 32).unwrap();
+            let query = QueryVector::new(&query, 32).unwrap();
             let (nearest, _) = block.search_exact(&query, 50, Passing::All, None);
             let out: Vec<u32> = nearest.iter().map(|hit| hit.row).collect();
             let passing = RowSet::of(3_000, |row| !out.contains(&row));

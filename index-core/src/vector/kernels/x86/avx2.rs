@@ -9,7 +9,7 @@ use std::arch::x86_64::{
     _mm256_xor_si256,
 };
 
-use super::super::{CodeRows, LINE, QUERY_PAD, exact_dot_of, loops, next_four, prefetch};
+use super::super::{Bf16, CodeRows, LINE, QUERY_PAD, exact_dot_of, loops, next_four, prefetch};
 
 const HALF: usize = LINE / 2;
 

@@ -9,7 +9,7 @@ use std::arch::x86_64::{
     _mm512_set1_epi8, _mm512_setzero_si512, _mm512_srli_epi16, _mm512_sub_epi32, _mm512_xor_si512,
 };
 
-use super::super::{CodeRows, LINE, QUERY_PAD, exact_dot_of, loops, next_four, prefetch};
+use super::super::{Bf16, CodeRows, LINE, QUERY_PAD, exact_dot_of, loops, next_four, prefetch};
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]

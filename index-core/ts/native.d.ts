@@ -234,7 +234,7 @@ export interface NativeVectorQuery {
   mode: 'auto' | 'exact' | 'graph'
 }
 
-/** Of the ids that are there, one after the other; `are_there` says of each id whether it is. */
+/** Of the ids that are there, one after the other; `areThere` says of each id whether it is. */
 export interface NativeVectors {
   values: Float32Array
   areThere: Array<boolean>

@@ -30,7 +30,7 @@ pub struct NativeCollectionOptions {
     pub storage: String,
 }
 
-/// Of the ids that are there, one after the other; `are_there` says of each id whether it is.
+/// Of the ids that are there, one after the other; `areThere` says of each id whether it is.
 #[napi(object, object_from_js = false)]
 pub struct NativeVectors {
     pub values: Float32Array,

@@ -16,7 +16,7 @@ const variables = { ...indexVariables, ...modelVariables };
 
 await runService("index-core", variables, async (process) => {
   const { config, logger, shutdown, registry, bus } = process;
-  const { indexFolder, indexPartitions: of, indexPartition } = config;
+  const { indexFolder, indexPartitions: of, indexPartition, indexStorage: storage } = config;
   // A folder of our own inside: it is replaced as a whole, which the given one, a mount or with others' files, cannot be.
   const folder = indexFolder === null ? null : join(indexFolder, "demonstrations");
   if (indexPartition >= of) {
@@ -29,11 +29,7 @@ await runService("index-core", variables, async (process) => {
 
   // Null where the index embeds by itself.
   const embedder = admittedEmbedder(process);
-  const options = {
-    folder: folder ?? undefined,
-    embedder: embedder ?? config.indexEmbedder,
-    storage: config.indexStorage,
-  };
+  const options = { folder: folder ?? undefined, embedder: embedder ?? config.indexEmbedder, storage };
   const open = (): Promise<DemonstrationIndex> => openIndex(options, logger);
   let index = await open();
   const exchange =

@@ -9,9 +9,13 @@ const project = (name: string, include: string[], testTimeout: number, extra: ob
   test: { name, include, testTimeout, hookTimeout: 120_000, expect: { poll: { timeout: 15_000 } }, ...extra },
 });
 
-const everySuite = "contract,egress,isolation,limits,orphans,session,state";
+const everySuite = "contract,egress,isolation,limits,orphans,session,state,terminal";
 const isEverything = process.env.HINDCAST_TEST_EVERY_DRIVER === "1";
-const suitesOfDrivers = { container: everySuite, vm: isEverything ? everySuite : "contract,egress,orphans" };
+const suitesOfDrivers = {
+  container: everySuite,
+  gvisor: isEverything ? everySuite : "contract,terminal",
+  vm: isEverything ? everySuite : "contract,egress,orphans",
+};
 
 // Unit tests run beside each other; the others start servers, browsers or sandboxes and share two cores.
 export default defineConfig({

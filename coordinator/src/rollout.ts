@@ -29,7 +29,8 @@ export function rolloutTask(context: CampaignContext, variant: RolloutVariant): 
     episodeId: deriveId("ep", ...parts) as EpisodeId,
     campaignId: id,
     pool: settings.environment,
-    environment: variant.environment,
+    environment:
+      settings.network === undefined ? variant.environment : { ...variant.environment, network: settings.network },
     limits: settings.limits,
     traceparent: null,
     instruction: variant.instruction,

@@ -8,6 +8,7 @@ export * from "./domain/episode.ts";
 export * from "./domain/ids.ts";
 export * from "./domain/instruction.ts";
 export * from "./domain/network-policy.ts";
+export * from "./domain/network-rule-text.ts";
 export * from "./domain/observation.ts";
 export * from "./domain/report.ts";
 export * from "./domain/swe-bench.ts";

@@ -277,6 +277,9 @@ export const limits = {
   siteFileBytesMax: 32 * MiB,
   /** Standard input of one command. */
   sandboxInputBytesMax: 4 * MiB,
+  /** Columns and rows of a command's terminal, and what is typed there before the terminal takes it (as in the guest). */
+  terminalCellsMax: 1_000,
+  terminalTypedBytesAhead: 64 * 1024,
   /** A pool of warm sandboxes: kinds kept, openings in a row that may fail, and openings of one agent altogether. */
   sandboxShelvesMax: 16,
   sandboxPoolFailuresMax: 3,

@@ -1,6 +1,6 @@
 // The drivers that the suite knows, by name.
 import type { SandboxProvider } from "../../rollout-agent/src/sandbox/sandbox.ts";
-import { createSandboxProvider } from "../support/given-sandboxes.ts";
+import { createSandboxProvider, type GivenSandboxes } from "../support/given-sandboxes.ts";
 import { prepareSandboxes } from "../support/sandbox-setup.ts";
 
 export interface Driver extends AsyncDisposable {
@@ -13,6 +13,7 @@ export interface Driver extends AsyncDisposable {
 export const drivers: Record<string, () => Promise<Driver>> = {
   bubblewrap,
   container: () => prepared("container"),
+  gvisor: () => prepared("gvisor"),
   vm: () => prepared("vm"),
 };
 
@@ -21,7 +22,7 @@ async function bubblewrap(): Promise<Driver> {
   return { provider, problems: await provider.problems(), [Symbol.asyncDispose]: () => Promise.resolve() };
 }
 
-async function prepared(driver: "container" | "vm"): Promise<Driver> {
+async function prepared(driver: GivenSandboxes["driver"]): Promise<Driver> {
   const { given, teardown } = await prepareSandboxes(driver);
   const provider = createSandboxProvider(given);
   const problems = given.reason === null ? await provider.problems() : [given.reason];

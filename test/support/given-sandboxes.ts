@@ -5,7 +5,8 @@ import { createMachines } from "../../rollout-agent/src/sandbox/machine/machine-
 import type { ImageRef, SandboxProvider } from "../../rollout-agent/src/sandbox/sandbox.ts";
 
 export interface GivenSandboxes {
-  driver: "container" | "vm";
+  /** `gvisor`: containers with the runtime runsc. */
+  driver: "container" | "gvisor" | "vm";
   /** Why the driver cannot be tested here; null where it can. */
   reason: string | null;
   socketPath: string;
@@ -23,5 +24,6 @@ export function createSandboxProvider(given: GivenSandboxes | undefined, cluster
   if (given === undefined) return createBubblewrap(basic);
   const { driver, image, socketPath, folder } = given;
   const common = { ...basic, image };
-  return driver === "vm" ? createMachines({ ...common, folder }) : createContainers({ ...common, socketPath });
+  if (driver === "vm") return createMachines({ ...common, folder });
+  return createContainers({ ...common, socketPath, runtime: driver === "gvisor" ? "runsc" : null });
 }

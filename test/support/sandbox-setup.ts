@@ -3,7 +3,7 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, realpathSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -19,6 +19,8 @@ import type { GivenSandboxes } from "./given-sandboxes.ts";
 const run = promisify(execFile);
 const never = new AbortController().signal;
 const daemonStartMs = 30_000;
+/** Debian 13's; that of Debian 12 refuses a flag of statx that ls gives. */
+const oldestRunsc = "20240101";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -42,13 +44,13 @@ const recipe = ImageRecipe.parse({
 
 const packages = {
   container: { needed: "/usr/sbin/dockerd", names: ["docker.io"] },
+  gvisor: { needed: "/usr/sbin/dockerd", names: ["docker.io"] },
   vm: { needed: "/usr/bin/qemu-system-x86_64", names: ["qemu-system-x86", "e2fsprogs", "kmod"] },
 } as const;
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const { given, teardown } = await prepareSandboxes(
-    project.config.env["HINDCAST_TEST_SANDBOX"] === "vm" ? "vm" : "container",
-  );
+  const wanted = project.config.env["HINDCAST_TEST_SANDBOX"];
+  const { given, teardown } = await prepareSandboxes(wanted === "vm" || wanted === "gvisor" ? wanted : "container");
   project.provide("sandboxes", given);
   return teardown;
 }
@@ -72,6 +74,7 @@ export async function prepareSandboxes(
   try {
     const { needed, names } = packages[driver];
     if (!existsSync(needed)) await install(needed, names);
+    const runsc = driver === "gvisor" ? await findRunsc() : null;
     const searchPath = process.env["PATH"] ?? "";
     if (builderProblems({ searchPath }).length > 0) await install("mmdebstrap", ["mmdebstrap"]);
     // npm-cli.js lies in its folder's bin.
@@ -82,8 +85,8 @@ export async function prepareSandboxes(
     cleanups.push(async () => held[Symbol.asyncDispose]());
     given.image = held.ref;
     if (driver === "vm" && (await findKernel(given.folder)) === null) await fetchKernel(given.folder, never);
-    if (driver === "container" && !existsSync(given.socketPath)) {
-      const daemon = await startDaemon();
+    if (runsc !== null || (driver === "container" && !existsSync(given.socketPath))) {
+      const daemon = await startDaemon(runsc);
       cleanups.push(daemon.stop);
       given.socketPath = daemon.socketPath;
     }
@@ -101,13 +104,41 @@ async function install(what: string, names: readonly string[]): Promise<void> {
   await run("apt-get", command.split(" ").slice(1), { env });
 }
 
-/** A daemon of the tests' own, which touches neither the network nor another daemon's files. */
-async function startDaemon(): Promise<{ socketPath: string; stop: () => Promise<void> }> {
+/** gVisor's runtime, of a release in which Debian's own programs run. @throws Error with what is missing */
+async function findRunsc(): Promise<string> {
+  const found = await run("which", ["runsc"]).then(
+    ({ stdout }) => stdout.trim(),
+    () => null,
+  );
+  if (found === null) throw new Error("runsc is missing: install gVisor (Debian 13: apt-get install runsc)");
+  const { stdout } = await run(found, ["--version"]);
+  const day = /\b(20\d{6})\b/.exec(stdout)?.[1] ?? "";
+  if (day >= oldestRunsc) return found;
+  throw new Error(`${found} is of ${day}: programs as common as ls need one of ${oldestRunsc} or later`);
+}
+
+/**
+ * A daemon of the tests' own, which touches neither the network nor another daemon's files.
+ * @param runsc gVisor's runtime, which it then knows by that name
+ */
+async function startDaemon(runsc: string | null): Promise<{ socketPath: string; stop: () => Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), "hindcast-docker-"));
   const socketPath = join(folder, "docker.sock");
+  const configuration = join(folder, "daemon.json");
+  const runtimes = runsc === null ? {} : { runsc: { path: runsc, runtimeArgs: ["--network=none"] } };
+  await writeFile(configuration, JSON.stringify({ runtimes }));
   const folders = ["--data-root", join(folder, "data"), "--exec-root", join(folder, "run")];
   const network = ["--bridge=none", "--iptables=false", "--ip6tables=false"];
-  const rest = ["--pidfile", join(folder, "pid"), "--host", `unix://${socketPath}`, "--log-level", "error"];
+  const rest = [
+    "--config-file",
+    configuration,
+    "--pidfile",
+    join(folder, "pid"),
+    "--host",
+    `unix://${socketPath}`,
+    "--log-level",
+    "error",
+  ];
   const daemon = spawn("/usr/sbin/dockerd", [...folders, ...network, ...rest], { stdio: ["ignore", "ignore", "pipe"] });
   let said = "";
   daemon.stderr.on("data", (chunk: Buffer) => (said = (said + chunk.toString()).slice(-2_000)));

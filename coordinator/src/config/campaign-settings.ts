@@ -1,13 +1,15 @@
-import { CampaignSettings } from "@hindcast/shared";
+import { CampaignSettings, networkOfRules } from "@hindcast/shared";
 import type { LoadedConfig } from "./load.ts";
 import { selectModels } from "./select-models.ts";
 
 /** What of the configuration decides a campaign: stored with it and hashed into its ids. */
 export function campaignSettings(loaded: Pick<LoadedConfig, "config" | "keys">): CampaignSettings {
-  const { documents: _documents, windowPolicy, windowsMax, ...settings } = loaded.config.campaign;
+  const { documents: _documents, windowPolicy, windowsMax, network: rules, ...settings } = loaded.config.campaign;
   const { why: _why, ...models } = selectModels(loaded);
+  const network = networkOfRules(rules);
   return CampaignSettings.parse({
     ...settings,
+    ...(network === undefined ? {} : { network }),
     windowPolicy: windowPolicy === "faithful" ? { kind: "faithful" } : { kind: "bounded", windowsMax },
     models,
   });

@@ -1,5 +1,5 @@
-// Requirements: 3.12.config, 3.bad.config, 5.6.endpoints
-import { CampaignSettings, HindcastError } from "@hindcast/shared";
+// Requirements: 6.6.campaign, 3.12.config, 3.bad.config, 5.6.endpoints
+import { CampaignSettings, HindcastError, type ShellSpec } from "@hindcast/shared";
 import { environmentVariables } from "@hindcast/shared/node";
 import fc from "fast-check";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -7,6 +7,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { parse } from "yaml";
+import { anInstruction } from "../../../test/support/builders.ts";
+import { aContext } from "../../../test/support/campaign-context.ts";
+import { ScriptedModel } from "../../../test/support/scripted-model.ts";
+import { rolloutTask } from "../rollout.ts";
 import { campaignSettings } from "./campaign-settings.ts";
 import { defaults } from "./defaults.ts";
 import { commentedConfigFile } from "./documentation.ts";
@@ -32,6 +36,47 @@ const refusal = (inputs: Parameters<typeof load>[0]): HindcastError => {
   }
   throw new Error("it was accepted");
 };
+
+describe("what episodes may reach", () => {
+  it("is nothing unless rules say so, and goes with the campaign and each of its tasks", () => {
+    expect(campaignSettings(load())).not.toHaveProperty("network");
+    const yaml = 'campaign:\n  network: ["tunnel pypi.org", "http *.example.org:8080 methods=GET+HEAD"]\n';
+    const settings = campaignSettings(load({ yaml }));
+    expect(settings.network).toMatchObject({
+      kind: "proxy",
+      rules: [
+        { via: "tunnel", host: "pypi.org", ports: [443] },
+        { via: "http", host: "*.example.org", ports: [8_080], methods: ["GET", "HEAD"] },
+      ],
+    });
+    expect(campaignSettings(load({ env: { HINDCAST_NETWORK: "tunnel pypi.org" } })).network).toMatchObject({
+      rules: [{ host: "pypi.org" }],
+    });
+    const { network: _, ...silent } = settings;
+    const context = aContext({ generator: new ScriptedModel("m", () => ""), settings });
+    const variant = {
+      instruction: anInstruction(),
+      use: "learn",
+      arm: "learn",
+      retrieval: null,
+      reference: null,
+    } as const;
+    const environment: ShellSpec = { kind: "shell", files: [], setup: [] };
+    expect(rolloutTask(context, { ...variant, environment }).environment).toEqual({
+      ...environment,
+      network: settings.network,
+    });
+    const quiet = { ...context, settings: silent };
+    expect(rolloutTask(quiet, { ...variant, environment }).environment).toEqual(environment);
+  });
+
+  it("is refused where a rule says what cannot be held", () => {
+    const message = refusal({ env: { HINDCAST_NETWORK: "tunnel pypi.org methods=GET" } }).message;
+    expect(message).toContain("HINDCAST_NETWORK");
+    expect(message).toContain("a tunnel hides its methods");
+    expect(refusal({ yaml: 'campaign:\n  network: ["tunnel 169.254.169.254"]\n' }).message).toContain("host name");
+  });
+});
 
 describe("batches in the configuration", () => {
   const keys = { ANTHROPIC_API_KEY: "some-key", GEMINI_API_KEY: "some-key", OPENAI_API_KEY: "some-key" };

@@ -72,6 +72,7 @@ export const defaults: HindcastConfig = {
     windowsMax: 12,
     retrievalWhileLearning: true,
     verifyByReplay: true,
+    network: [],
     batch: { purposes: [], fallback: "interactive" },
     limits: {
       stepsMax: 20,

@@ -1,6 +1,13 @@
 // What a user can set, once: names, bounds and meaning. Files, environment, flags, the JSON Schema for editors and the
 // README's table all follow from this object.
-import { BatchSettings, CampaignSettings, EpisodeLimits, RetrievalSettings } from "@hindcast/shared";
+import {
+  BatchSettings,
+  CampaignSettings,
+  EgressRuleText,
+  EpisodeLimits,
+  RetrievalSettings,
+  limits as caps,
+} from "@hindcast/shared";
 import { EmbeddingDimensions, IndexEmbedder, LaneRule, LogLevel } from "@hindcast/shared/node";
 import { z } from "zod";
 
@@ -157,6 +164,10 @@ const CampaignConfig = z.strictObject({
     "Whether learning episodes see earlier demonstrations.",
   ),
   verifyByReplay: campaign.verifyByReplay.describe("Whether accepted windows are executed again in a fresh sandbox."),
+  network: z
+    .array(EgressRuleText)
+    .max(caps.egressRulesMax)
+    .describe("What episodes may reach by the egress proxy, e.g. `tunnel pypi.org`; empty: nothing."),
   batch: BatchConfig.describe("Batches of model calls."),
   limits: LimitsConfig.describe("Bounds of one episode."),
   retrieval: z

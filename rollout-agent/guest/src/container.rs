@@ -7,7 +7,7 @@ use std::io;
 use crate::{devices, sys};
 
 /// Who commands are, whatever user of the host the container runs as.
-const AGENT: u32 = 1000;
+pub const AGENT: u32 = 1000;
 
 pub fn enter() -> io::Result<()> {
     let (user, group) = sys::ids();
@@ -16,4 +16,13 @@ pub fn enter() -> io::Result<()> {
     fs::write("/proc/self/uid_map", format!("{AGENT} {user} 1"))?;
     fs::write("/proc/self/gid_map", format!("{AGENT} {group} 1"))?;
     devices::replace()
+}
+
+/// The same with gVisor, whose kernel lets no user namespace arrange mounts: we are root there, of a kernel that is this
+/// sandbox's own, until `confine`. The host's root would be another matter, so the kernel has to say that it is gVisor's.
+pub fn enter_user_space_kernel() -> io::Result<()> {
+    if !sys::is_user_space_kernel() {
+        return Err(io::Error::other("the kernel here is not gVisor's"));
+    }
+    devices::prune()
 }

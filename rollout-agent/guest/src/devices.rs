@@ -1,14 +1,15 @@
 //! The few devices that commands get, where something else than bubblewrap has filled `/dev`.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::symlink;
 
 use crate::session::WORKSPACE;
 use crate::sys;
 
-const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
-const LINKS: [(&str, &str); 5] = [
+const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
+const LINKS: [(&str, &str); 6] = [
+    ("ptmx", "pts/ptmx"),
     ("fd", "/proc/self/fd"),
     ("shm", "/tmp"),
     ("stdin", "/proc/self/fd/0"),
@@ -18,8 +19,8 @@ const LINKS: [(&str, &str); 5] = [
 
 /// Covers `/dev`. It is put together on the workspace, which surely exists and is covered itself before long.
 pub fn replace() -> io::Result<()> {
-    let options = "size=64k,nr_inodes=32,mode=0755";
-    sys::mount("devices", WORKSPACE, "tmpfs", libc::MS_NOSUID, options)?;
+    let options = "size=64k,mode=0755";
+    sys::mount_memory("devices", WORKSPACE, libc::MS_NOSUID, options, 32)?;
     for name in DEVICES {
         let target = format!("{WORKSPACE}/{name}");
         File::create(&target)?;
@@ -28,6 +29,31 @@ pub fn replace() -> io::Result<()> {
     for (name, target) in LINKS {
         symlink(target, format!("{WORKSPACE}/{name}"))?;
     }
+    fs::create_dir(format!("{WORKSPACE}/pts"))?;
     sys::mount(WORKSPACE, "/dev", "", libc::MS_BIND | libc::MS_REC, "")?;
     sys::detach(WORKSPACE)
+}
+
+/// Where `/dev` is this sandbox's own, and root's, and mounts cannot be carried about: takes away all that is not ours.
+/// Its terminals stay.
+pub fn prune() -> io::Result<()> {
+    for entry in fs::read_dir("/dev")? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if name == "pts" || DEVICES.iter().any(|&device| name == device) {
+            continue;
+        }
+        let path = entry.path();
+        if !entry.file_type()?.is_dir() {
+            fs::remove_file(&path)?;
+            continue;
+        }
+        // A file system of its own, mostly; what lies in it is nobody's yet.
+        while sys::detach(&path.to_string_lossy()).is_ok() {}
+        fs::remove_dir_all(&path)?;
+    }
+    for (name, target) in LINKS {
+        symlink(target, format!("/dev/{name}"))?;
+    }
+    Ok(())
 }

@@ -1,17 +1,19 @@
 //! One command: a bash in a session of its own, its output through one pipe, and every way that it can end.
 
 use std::ffi::OsStr;
-use std::io::{self, PipeReader};
-use std::os::fd::AsRawFd;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::guest::Guest;
 use crate::output::Output;
-use crate::protocol::{Event, Exec, ExecReply, Fault, FaultCode, Killed, Operation};
+use crate::protocol::{Event, Exec, ExecReply, Fault, FaultCode, Killed, Operation, TerminalSize};
 use crate::session::{self, EXCHANGE};
-use crate::sys::{self, Ended, Interest, ProcessLimits, ReadOnce, Reaped};
+use crate::sys::{self, Ended, Input, Interest, ProcessLimits, ReadOnce, Reaped};
+use crate::terminal::Terminal;
 
 /// How long a pipe that a background process still holds may bring more after the command's own end.
 const DRAIN: Duration = Duration::from_millis(20);
@@ -30,11 +32,30 @@ pub fn exec(
     let (script, input) = payload.split_at(script_bytes);
     let failed = |error: io::Error| Fault::at("starting bash", &error);
     guest.session.settle_directory();
-    let argument = guest.session.prepare(script).map_err(failed)?;
-    let (mut pipe, pid) = start(guest, &argument, input).map_err(failed)?;
+    let has_terminal = request.terminal.is_some();
+    let argument = guest
+        .session
+        .prepare(script, has_terminal)
+        .map_err(failed)?;
+    let mut streams = match &request.terminal {
+        None => Streams::piped(input).map_err(failed)?,
+        Some(size) => Streams::at_terminal(size, input)?,
+    };
+    let pid = start(guest, &argument, &mut streams).map_err(failed)?;
+    let Streams {
+        output: mut pipe,
+        mut terminal,
+        ..
+    } = streams;
     let mut output = Output::new(request.output_bytes_max, request.streams);
-    let end = follow(guest, (id, request), pid, &mut pipe, &mut output)
-        .inspect_err(|_| guest.kill_everything())?;
+    let end = follow(
+        guest,
+        (id, request),
+        pid,
+        (&mut pipe, &mut terminal),
+        &mut output,
+    )
+    .inspect_err(|_| guest.kill_everything())?;
     if end.killed.is_some() {
         guest.kill_everything();
         drain(&mut pipe, &mut output, Duration::ZERO);
@@ -65,13 +86,42 @@ struct End {
     killed: Option<Killed>,
 }
 
-fn start(guest: &Guest, argument: &[u8], input: &[u8]) -> io::Result<(PipeReader, libc::pid_t)> {
-    let (reader, writer) = io::pipe()?;
-    sys::set_nonblocking(&reader)?;
-    let input = match input {
-        [] => Stdio::null(),
-        content => session::input(content)?.into(),
-    };
+/// Where a command reads and prints.
+struct Streams {
+    /// The command's own ends, which are closed here once it has them.
+    inside: Option<[OwnedFd; 3]>,
+    output: File,
+    terminal: Option<Terminal>,
+}
+
+impl Streams {
+    fn piped(input: &[u8]) -> io::Result<Self> {
+        let (reader, writer) = io::pipe()?;
+        sys::set_nonblocking(&reader)?;
+        let input = match input {
+            [] => File::open("/dev/null")?,
+            content => session::input(content)?,
+        };
+        Ok(Self {
+            inside: Some([input.into(), writer.try_clone()?.into(), writer.into()]),
+            output: OwnedFd::from(reader).into(),
+            terminal: None,
+        })
+    }
+
+    fn at_terminal(size: &TerminalSize, input: &[u8]) -> Result<Self, Fault> {
+        let (terminal, inside) = Terminal::open(size, input)?;
+        let failed = |error: io::Error| Fault::at("opening a terminal", &error);
+        let another = || inside.try_clone().map(OwnedFd::from).map_err(failed);
+        Ok(Self {
+            output: terminal.output().map_err(failed)?,
+            inside: Some([another()?, another()?, inside.into()]),
+            terminal: Some(terminal),
+        })
+    }
+}
+
+fn start(guest: &Guest, argument: &[u8], streams: &mut Streams) -> io::Result<libc::pid_t> {
     let directory = OsStr::from_bytes(&guest.session.working_directory);
     let mut command = Command::new("/bin/bash");
     command
@@ -81,17 +131,21 @@ fn start(guest: &Guest, argument: &[u8], input: &[u8]) -> io::Result<(PipeReader
         .env_clear()
         .env("BASH_ENV", format!("{EXCHANGE}/begin"))
         .env("PWD", directory)
-        .current_dir(directory)
-        .stdin(input)
-        .stdout(writer.try_clone()?)
-        .stderr(writer);
+        .current_dir(directory);
+    if let Some([input, output, errors]) = streams.inside.take() {
+        command.stdin(input).stdout(output).stderr(errors);
+    }
     let limits = ProcessLimits {
         memory_bytes: guest.limits.memory_bytes_max,
         // Just above the disk's own limit, so that a full disk says so; what it stops is a file of nothing but holes.
         file_bytes: guest.limits.disk_bytes_max + READ_BYTES as u64,
         processes: guest.limits.processes_max,
     };
-    Ok((reader, sys::spawn(command, limits)?))
+    let input = match streams.terminal {
+        Some(_) => Input::Terminal,
+        None => Input::Other,
+    };
+    sys::spawn(command, limits, input)
 }
 
 /// Reads output until bash ends or something ends it.
@@ -99,7 +153,7 @@ fn follow(
     guest: &mut Guest,
     (id, request): (u64, &Exec),
     pid: libc::pid_t,
-    pipe: &mut PipeReader,
+    (pipe, terminal): (&mut File, &mut Option<Terminal>),
     output: &mut Output,
 ) -> Result<End, Fault> {
     let deadline = Instant::now() + Duration::from_millis(request.timeout_ms);
@@ -115,6 +169,8 @@ fn follow(
                 ..Interest::read(pipe.as_raw_fd())
             },
         ];
+        sources.extend(terminal.as_ref().map(Terminal::interest));
+        let tunnels_at = sources.len();
         sources.extend(guest.tunnels.interests());
         let timeout = wake.saturating_duration_since(Instant::now());
         let ready = sys::wait_ready(&sources, Some(milliseconds(timeout)))
@@ -123,7 +179,10 @@ fn follow(
             is_open = read_available(pipe, output, request.output_bytes_kill);
             guest.stream(id, output)?;
         }
-        guest.serve_tunnels(&ready[3..])?;
+        if let Some(typed) = terminal.as_mut().and_then(Terminal::type_on) {
+            guest.send_event(id, typed, &[])?;
+        }
+        guest.serve_tunnels(&ready[tunnels_at..])?;
         if let Some(ended) = guest.reap_until(pid) {
             return Ok(match ended {
                 Ended::Exited(code) => End {
@@ -134,7 +193,7 @@ fn follow(
             });
         }
         // Also without news: something may have come together with the command.
-        if guest.is_cancelled()? {
+        if guest.is_cancelled(terminal.as_mut())? {
             return Ok(killed(Killed::Signal));
         }
         if output.total() > request.output_bytes_kill {
@@ -162,7 +221,7 @@ fn milliseconds(duration: Duration) -> u64 {
 }
 
 /// False once every writer has closed the pipe. Stops in time to look at the clock.
-fn read_available(pipe: &mut PipeReader, output: &mut Output, bytes_kill: u64) -> bool {
+fn read_available(pipe: &mut File, output: &mut Output, bytes_kill: u64) -> bool {
     let mut buffer = vec![0_u8; READ_BYTES];
     loop {
         match sys::read_once(pipe, &mut buffer) {
@@ -179,7 +238,7 @@ fn read_available(pipe: &mut PipeReader, output: &mut Output, bytes_kill: u64) -
 }
 
 /// What is still in the pipe; true where somebody holds it open.
-fn drain(pipe: &mut PipeReader, output: &mut Output, patience: Duration) -> bool {
+fn drain(pipe: &mut File, output: &mut Output, patience: Duration) -> bool {
     let until = Instant::now() + patience;
     loop {
         if !read_available(pipe, output, 0) {
@@ -213,15 +272,21 @@ impl Guest {
         Ok(())
     }
 
-    /// Whether the host has asked to stop; nothing else may come while a command runs.
-    fn is_cancelled(&mut self) -> Result<bool, Fault> {
-        match self.try_request()? {
-            None => Ok(false),
-            Some((request, _)) if matches!(request.operation, Operation::Cancel) => Ok(true),
-            Some(_) => Err(Fault::new(
-                FaultCode::Invalid,
-                "a request came while a command was running",
-            )),
+    /// Whether the host has asked to stop; what it types goes to the terminal, and nothing else may come while a command
+    /// runs.
+    fn is_cancelled(&mut self, mut terminal: Option<&mut Terminal>) -> Result<bool, Fault> {
+        while let Some((request, payload)) = self.try_request()? {
+            match (&request.operation, terminal.as_deref_mut()) {
+                (Operation::Cancel, _) => return Ok(true),
+                (Operation::Typing(typing), Some(terminal)) => terminal.handle(typing, &payload)?,
+                _ => {
+                    return Err(Fault::new(
+                        FaultCode::Invalid,
+                        "a request came while a command was running",
+                    ));
+                }
+            }
         }
+        Ok(false)
     }
 }

@@ -1,7 +1,7 @@
 //! The loop of PID 1: one request at a time, every orphan reaped, every limit watched also between commands.
 
 use std::fs::File;
-use std::io::{self, PipeReader, Write};
+use std::io::{self, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Instant;
 
@@ -26,8 +26,8 @@ pub struct Guest {
     pub session: Session,
     pub signals: OwnedFd,
     pub watch: Watch,
-    /// Output pipes that background processes still hold.
-    pub abandoned: Vec<PipeReader>,
+    /// Pipes and terminals that background processes still hold.
+    pub abandoned: Vec<File>,
     pub tunnels: Tunnels,
     host: Host,
     state: StateTracker,
@@ -89,7 +89,7 @@ pub fn run(input: File, output: File, world: World) -> Result<(), Fault> {
     let mut tunnels = Tunnels::default();
     let built = refresh
         .map_or(Ok(()), |it| machine::refresh(it.now_ms, &it.entropy))
-        .and_then(|()| setup::build(&limits, &files))
+        .and_then(|()| setup::build(world, &limits, &files))
         .and_then(|()| setup::confine(world))
         .and_then(|()| egress_port.map_or(Ok(()), |port| tunnels.listen(port)))
         .map_err(|error| Fault::at("building the sandbox", &error));
@@ -290,7 +290,7 @@ impl Guest {
                 self.host.send::<Done>(id, Err(fault), &[])
             }
             // The command ended before this arrived; connections were served on the way here.
-            Operation::Cancel | Operation::Tunnel(_) => Ok(()),
+            Operation::Cancel | Operation::Typing(_) | Operation::Tunnel(_) => Ok(()),
             Operation::Exec(options) => {
                 let result = exec::exec(self, id, &options, payload);
                 self.send_with_payload(id, result)

@@ -40,7 +40,7 @@ pub fn boot() -> io::Result<(File, File)> {
     }
     sys::mount("proc", "/proc", "proc", setup::SAFE | libc::MS_NOEXEC, "")?;
     devices::replace()?;
-    sys::become_user(AGENT)?;
+    sys::become_user(AGENT, sys::TO_BUILD_A_MACHINE)?;
     let mut output = port.try_clone()?;
     output.write_all(READY)?;
     Ok((port, output))

@@ -19,6 +19,7 @@ mod setup;
 mod snapshot;
 mod state;
 mod sys;
+mod terminal;
 mod tree;
 mod tunnel;
 mod volatile;
@@ -62,6 +63,11 @@ fn serve() -> Result<(), Fault> {
         Some("--container") => {
             container::enter().map_err(|error| Fault::at("entering the container", &error))?;
             serve_standard_streams(World::Container)
+        }
+        Some("--user-space-kernel") => {
+            container::enter_user_space_kernel()
+                .map_err(|error| Fault::at("entering the container", &error))?;
+            serve_standard_streams(World::UserSpaceKernel)
         }
         Some("--seal") => setup::seal(&std::env::args().nth(1).unwrap_or_default())
             .map_err(|error| Fault::at("sealing the image", &error)),

@@ -27,6 +27,40 @@ pub struct Exec {
     /// Whether output is sent as it comes, beside the reply.
     #[serde(default)]
     pub streams: bool,
+    /// The command works at a terminal of this size; its input is typed there.
+    #[serde(default)]
+    pub terminal: Option<TerminalSize>,
+}
+
+#[derive(Deserialize)]
+pub struct TerminalSize {
+    pub columns: u16,
+    pub rows: u16,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "kebab-case")]
+pub enum TerminalSignal {
+    Interrupt,
+    Quit,
+    Suspend,
+    Continue,
+    Hangup,
+    Terminate,
+    Kill,
+}
+
+/// At the terminal of the command that runs; none has a reply of its own.
+#[derive(Deserialize)]
+#[serde(tag = "op", rename_all = "kebab-case")]
+pub enum Typing {
+    /// The payload is typed.
+    Type,
+    Resize(TerminalSize),
+    /// To the processes in the foreground.
+    Signal {
+        name: TerminalSignal,
+    },
 }
 
 /// About a connection; none has a reply of its own.
@@ -93,6 +127,8 @@ pub enum Operation {
     Restore,
     #[serde(untagged)]
     Tunnel(Tunnel),
+    #[serde(untagged)]
+    Typing(Typing),
 }
 
 #[derive(Deserialize)]
@@ -166,6 +202,8 @@ pub enum FaultCode {
     Full,
     TooLarge,
     Invalid,
+    /// This sandbox cannot do it, though it is well.
+    Unavailable,
     Failed,
 }
 
@@ -215,6 +253,10 @@ pub struct Reply<T: Serialize> {
 pub enum Event {
     /// The payload was printed by the command that runs.
     Output,
+    /// The terminal has taken so much of what was typed.
+    Typed {
+        bytes: usize,
+    },
     Opened {
         connection: u64,
     },

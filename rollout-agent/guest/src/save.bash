@@ -2,6 +2,7 @@
 # `builtin` because the command may have functions of these names. `__hindcast` holds "$?:$-".
 {
   unset -f trap
+  if [[ -n ${__hindcast_term+x} && ${TERM-} == xterm-256color ]]; then TERM=$__hindcast_term; fi
   __hindcast_names=()
   for __hindcast_name in \
     "${!a@}" "${!b@}" "${!c@}" "${!d@}" "${!e@}" "${!f@}" "${!g@}" "${!h@}" "${!i@}" "${!j@}" "${!k@}" "${!l@}" \
@@ -12,6 +13,7 @@
     case $__hindcast_name in
       _ | __hindcast* | BASH | BASH[_OP]* | COMP_* | DIRSTACK | EPOCH* | EUID | FUNCNAME | GROUPS | HISTCMD) ;;
       LINENO | PIPESTATUS | PPID | PWD | RANDOM | SECONDS | SHELLOPTS | SHLVL | SRANDOM | UID) ;;
+      COLUMNS | LINES) [[ -n ${__hindcast_term+x} ]] || __hindcast_names+=("$__hindcast_name") ;;
       *) __hindcast_names+=("$__hindcast_name") ;;
     esac
   done

@@ -36,6 +36,8 @@ const F_SETPIPE_SZ: u32 = 1031;
 
 const TIOCSTI: u32 = 0x5412;
 const TIOCLINUX: u32 = 0x541c;
+/// Another line discipline: old drivers for modems and amateur radio, which a kernel loads on request.
+const TIOCSETD: u32 = 0x5423;
 
 #[rustfmt::skip]
 const REFUSED: &[libc::c_long] = &[
@@ -150,7 +152,8 @@ pub fn program() -> Vec<BpfInstruction> {
         libc::SYS_ioctl,
         &[
             load(ARGUMENT_1),
-            instruction(JUMP_EQUAL, 1, 0, TIOCSTI),
+            instruction(JUMP_EQUAL, 2, 0, TIOCSTI),
+            instruction(JUMP_EQUAL, 1, 0, TIOCSETD),
             instruction(JUMP_EQUAL, 0, 1, TIOCLINUX),
             give(errno(libc::EPERM)),
             give(ALLOW),

@@ -25,6 +25,8 @@ const ARGUMENT_BYTES_MAX: usize = 100 * 1024;
 /// Makes `$?` read as the last command left it; under errexit that would end the shell at once.
 const STATUS: &str = "__hindcast_status() { unset -f __hindcast_status; return STATUS; }\n\
     [[ $- == *e* ]] && unset -f __hindcast_status || __hindcast_status\n";
+/// What programs at a terminal may print; the session keeps its own, and no window's size (`save.bash`).
+const TERMINAL: &[u8] = b"__hindcast_term=${TERM-}; export TERM=xterm-256color\n";
 const END_MARK: &[u8] = b"# end of session\n";
 
 #[derive(Clone)]
@@ -54,7 +56,7 @@ impl Session {
     }
 
     /// Writes what the next bash reads first, and returns the text for its `-c`.
-    pub fn prepare(&self, script: &[u8]) -> io::Result<Vec<u8>> {
+    pub fn prepare(&self, script: &[u8], has_terminal: bool) -> io::Result<Vec<u8>> {
         empty_exchange()?;
         write_file("restore", &self.source)?;
         let mut begin = Vec::new();
@@ -66,6 +68,9 @@ impl Session {
             begin.extend_from_slice(TRAP_FUNCTION.as_bytes());
         }
         begin.extend_from_slice(format!(". {EXCHANGE}/restore 2>/dev/null\n").as_bytes());
+        if has_terminal {
+            begin.extend_from_slice(TERMINAL);
+        }
         if self.status != 0 {
             begin.extend_from_slice(
                 STATUS

@@ -6,15 +6,18 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use crate::container::AGENT;
 use crate::protocol::Limits;
 use crate::session::{EXCHANGE, EXCHANGE_BYTES, SAVE_PATH, SAVE_SCRIPT, WORKSPACE};
-use crate::{seccomp, sys};
+use crate::{seccomp, sys, terminal};
 
 /// What has made the namespaces around this process.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum World {
     Namespaces,
     Container,
+    /// A container whose kernel is a program (gVisor): it has no namespaces to speak of, and is itself the wall.
+    UserSpaceKernel,
     Machine,
 }
 
@@ -43,17 +46,18 @@ const MASKED: &[&str] = &[
     "/proc/partitions",
 ];
 
-pub fn build(limits: &Limits, files: &[(String, String)]) -> io::Result<()> {
+pub fn build(world: World, limits: &Limits, files: &[(String, String)]) -> io::Result<()> {
     sys::set_umask(0o022);
-    write(SAVE_PATH, SAVE_SCRIPT)?;
+    write(world, SAVE_PATH, SAVE_SCRIPT)?;
     for (path, content) in files {
-        write(path, content)
+        write(world, path, content)
             .map_err(|error| io::Error::new(error.kind(), format!("{path}: {error}")))?;
     }
-    mount_writable(limits)?;
+    mount_writable(world, limits)?;
     fs::create_dir_all(EXCHANGE)?;
-    let size = format!("size={EXCHANGE_BYTES},nr_inodes=64,mode=0700");
-    sys::mount("session", EXCHANGE, "tmpfs", SAFE | libc::MS_NOEXEC, &size)?;
+    let size = format!("size={EXCHANGE_BYTES},mode=0700");
+    sys::mount_memory("session", EXCHANGE, SAFE | libc::MS_NOEXEC, &size, 64)?;
+    give_to_commands(world, EXCHANGE)?;
     for path in MASKED {
         if Path::new(path).exists() {
             sys::mount("/dev/null", path, "", libc::MS_BIND, "")?;
@@ -68,7 +72,12 @@ pub fn build(limits: &Limits, files: &[(String, String)]) -> io::Result<()> {
             "size=4k,mode=0555",
         )?;
     }
-    hide_binary()?;
+    hide_binary(world)?;
+    terminal::provide(world)?;
+    // gVisor changes no mount that is there; its root is read-only from the start, and what is ours there is root's.
+    if world == World::UserSpaceKernel {
+        return Ok(());
+    }
     for path in ["/dev", "/"] {
         sys::mount(
             "",
@@ -88,11 +97,14 @@ pub fn seal(root: &str) -> io::Result<()> {
     ] {
         fs::create_dir_all(format!("{root}{path}"))?;
     }
-    write(&format!("{root}{SAVE_PATH}"), SAVE_SCRIPT)
+    write_anew(&format!("{root}{SAVE_PATH}"), SAVE_SCRIPT)
 }
 
 /// Gives up every privilege, for itself and for all that it starts.
 pub fn confine(world: World) -> io::Result<()> {
+    if world == World::UserSpaceKernel {
+        sys::become_user(AGENT, sys::TO_BUILD)?;
+    }
     sys::drop_capabilities()?;
     sys::hide_from_peers()?;
     // A container's parent is a runtime with many threads, of which any may end.
@@ -103,11 +115,11 @@ pub fn confine(world: World) -> io::Result<()> {
 }
 
 /// A container's runtime keeps its mount for itself: there it is covered, and elsewhere taken away.
-fn hide_binary() -> io::Result<()> {
+fn hide_binary(world: World) -> io::Result<()> {
     if !Path::new(BINARY).exists() {
         return Ok(());
     }
-    if sys::detach(BINARY).is_ok() {
+    if world == World::Namespaces && sys::detach(BINARY).is_ok() {
         return fs::remove_file(BINARY);
     }
     sys::mount("/dev/null", BINARY, "", libc::MS_BIND, "")
@@ -115,13 +127,10 @@ fn hide_binary() -> io::Result<()> {
 
 /// One file system, so that its size bounds everything writable together. The workspace holds it until its own part
 /// covers it, because it is there also where the root takes no new names.
-fn mount_writable(limits: &Limits) -> io::Result<()> {
+fn mount_writable(world: World, limits: &Limits) -> io::Result<()> {
     fs::create_dir_all(WORKSPACE)?;
-    let size = format!(
-        "size={},nr_inodes={},mode=0755",
-        limits.disk_bytes_max, limits.files_max
-    );
-    sys::mount("sandbox", WORKSPACE, "tmpfs", SAFE, &size)?;
+    let size = format!("size={},mode=0755", limits.disk_bytes_max);
+    sys::mount_memory("sandbox", WORKSPACE, SAFE, &size, limits.files_max)?;
     for (target, name, mode) in [
         (HOME, "home", 0o755),
         (TEMPORARY, "tmp", 0o1777),
@@ -130,32 +139,49 @@ fn mount_writable(limits: &Limits) -> io::Result<()> {
         let source = format!("{WORKSPACE}/{name}");
         fs::create_dir(&source)?;
         fs::set_permissions(&source, fs::Permissions::from_mode(mode))?;
+        give_to_commands(world, &source)?;
         fs::create_dir_all(target)?;
         sys::mount(&source, target, "", libc::MS_BIND, "")?;
-        sys::mount("", target, "", libc::MS_REMOUNT | libc::MS_BIND | SAFE, "")?;
+        if world != World::UserSpaceKernel {
+            sys::mount("", target, "", libc::MS_REMOUNT | libc::MS_BIND | SAFE, "")?;
+        }
     }
     Ok(())
 }
 
+/// Elsewhere we are their user already.
+fn give_to_commands(world: World, path: &str) -> io::Result<()> {
+    if world != World::UserSpaceKernel {
+        return Ok(());
+    }
+    std::os::unix::fs::chown(path, Some(AGENT), Some(AGENT))
+}
+
 /// An image that was made for us has them already.
-fn write(path: &str, content: &str) -> io::Result<()> {
+fn write(world: World, path: &str, content: &str) -> io::Result<()> {
     if fs::read(path).is_ok_and(|found| found == content.as_bytes()) {
         return Ok(());
     }
     match write_anew(path, content) {
-        Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => cover(path, content),
+        Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => {
+            cover(world, path, content)
+        }
         result => result,
     }
 }
 
 /// A container's runtime puts some files of its own into a root that takes none of ours.
-fn cover(path: &str, content: &str) -> io::Result<()> {
+fn cover(world: World, path: &str, content: &str) -> io::Result<()> {
     let made = format!("{WORKSPACE}/file");
-    sys::mount("file", WORKSPACE, "tmpfs", SAFE, "size=64k,nr_inodes=4")?;
+    fs::create_dir_all(WORKSPACE)?;
+    sys::mount_memory("file", WORKSPACE, SAFE, "size=64k", 4)?;
     fs::write(&made, content)?;
     sys::mount(&made, path, "", libc::MS_BIND, "")?;
     let read_only = libc::MS_REMOUNT | libc::MS_BIND | libc::MS_RDONLY | SAFE;
-    sys::mount("", path, "", read_only, "")?;
+    // gVisor changes no mount; there the file is root's.
+    if world != World::UserSpaceKernel {
+        sys::mount("", path, "", read_only, "")?;
+    }
     sys::detach(WORKSPACE)
 }
 

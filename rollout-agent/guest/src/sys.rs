@@ -4,10 +4,12 @@
     reason = "thin wrappers around system calls; nothing else in the crate may use unsafe"
 )]
 
+mod beneath;
 mod files;
 mod isolation;
 mod machine;
 mod processes;
+mod terminal;
 
 use std::ffi::{CString, OsStr};
 use std::io;
@@ -17,6 +19,7 @@ pub use files::*;
 pub use isolation::*;
 pub use machine::*;
 pub use processes::*;
+pub use terminal::*;
 
 fn check(result: libc::c_int) -> io::Result<libc::c_int> {
     if result < 0 {

@@ -6,7 +6,9 @@ import type { z } from "zod";
 import { encodeFrame, type Frame, FrameDecoder } from "./frame.ts";
 import { type GuestFault, GuestReply, type GuestRequest } from "./guest-protocol.ts";
 import type { GuestTransport } from "./guest-transport.ts";
+import { TypingFeed } from "./guest-terminal.ts";
 import { GuestTunnels } from "./guest-tunnels.ts";
+import type { TerminalEvent } from "./sandbox.ts";
 
 /** How long a guest may take to end by itself once its input closes. */
 const farewellMs = 2_000;
@@ -22,6 +24,8 @@ export interface CallOptions<S extends z.ZodType> {
   signal?: AbortSignal;
   /** Pieces of output that come before the answer. */
   onOutput?: ((chunk: Uint8Array) => void) | undefined;
+  /** Typed at the command's terminal meanwhile. */
+  typing?: AsyncIterable<TerminalEvent> | undefined;
 }
 
 export interface Answer<T> {
@@ -34,6 +38,7 @@ interface Pending {
   resolve: (frame: { reply: z.infer<typeof GuestReply>; payload: Uint8Array }) => void;
   reject: (error: Error) => void;
   onOutput: ((chunk: Uint8Array) => void) | undefined;
+  feed: TypingFeed | null;
 }
 
 /** A request that the guest refused; the sandbox itself is well. */
@@ -95,20 +100,26 @@ export class GuestChannel {
   }
 
   async #ask<S extends z.ZodType>(options: CallOptions<S>): Promise<Answer<z.output<S>>> {
-    const { request, payload = nothing, reply: schema, timeoutMs, signal, onOutput } = options;
+    const { request, payload = nothing, reply: schema, timeoutMs, signal, onOutput, typing } = options;
     signal?.throwIfAborted();
     if (this.#lost !== null) throw this.#lost;
     const id = this.#nextId++;
+    const feed = typing === undefined ? null : new TypingFeed(typing, (about, bytes) => this.#send(about, 0, bytes));
     const answered = new Promise<Parameters<Pending["resolve"]>[0]>((resolve, reject) => {
-      this.#pending = { id, resolve, reject, onOutput };
+      this.#pending = { id, resolve, reject, onOutput, feed };
     });
     const cancel = (): void => this.#send({ op: "cancel" }, 0, nothing);
     const overdue = setTimeout(() => this.#lose(`it did not answer "${request.op}" within ${timeoutMs} ms`), timeoutMs);
     if (request.op === "exec") signal?.addEventListener("abort", cancel, { once: true });
     try {
       this.#send(request, id, payload);
+      // Where there is nothing right to type, the command ends; the turn ends with it.
+      const typed = feed?.run().then(null, (error: unknown) => (cancel(), { error }));
       const { reply, payload: content } = await answered;
       signal?.throwIfAborted();
+      feed?.end();
+      const failure = await Promise.race([typed, Promise.resolve(null)]);
+      if (failure !== null && failure !== undefined) throw failure.error;
       if (reply.fault !== null) throw new GuestRefusal(reply.fault);
       const value = schema.safeParse(reply.ok);
       if (!value.success) throw this.#lose(`its answer to "${request.op}" is malformed: ${value.error.message}`);
@@ -116,6 +127,7 @@ export class GuestChannel {
     } finally {
       clearTimeout(overdue);
       signal?.removeEventListener("abort", cancel);
+      feed?.end();
       this.#pending = null;
     }
   }
@@ -137,12 +149,13 @@ export class GuestChannel {
   #deliver(frame: Frame): void {
     const reply = GuestReply.parse(JSON.parse(Buffer.from(frame.header).toString("utf8")));
     const { event } = reply;
-    if (event !== undefined && event.kind !== "output") {
+    if (event !== undefined && event.kind !== "output" && event.kind !== "typed") {
       this.#tunnels.deliver(event, frame.payload);
       return;
     }
     if (this.#pending?.id !== reply.id) throw new Error(`it answered request ${reply.id}, which nobody has asked`);
     if (event === undefined) this.#pending.resolve({ reply, payload: frame.payload });
+    else if (event.kind === "typed") this.#pending.feed?.grant(event.bytes);
     else this.#pending.onOutput?.(frame.payload);
   }
 

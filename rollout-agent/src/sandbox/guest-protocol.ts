@@ -3,7 +3,7 @@
 import { Effect } from "@hindcast/shared";
 import { z } from "zod";
 import type { GuestWorld } from "./guest-transport.ts";
-import type { SandboxLimits } from "./sandbox.ts";
+import type { SandboxLimits, TerminalEvent } from "./sandbox.ts";
 
 export type GuestRequest =
   | ({
@@ -21,6 +21,8 @@ export type GuestRequest =
       inputBytes: number;
       /** Whether output is wanted as it comes. */
       streams: boolean;
+      /** The size of the command's terminal; null without one. */
+      terminal: { columns: number; rows: number } | null;
     }
   | { op: "cancel" }
   | { op: "state" }
@@ -29,13 +31,17 @@ export type GuestRequest =
   | { op: "read-file"; path: string; bytesMax: number }
   | { op: "snapshot"; bytesMax: number }
   | { op: "restore" }
+  // At the terminal of the command that runs: no turn, no answer.
+  | { op: "type" }
+  | { op: "resize"; columns: number; rows: number }
+  | { op: "signal"; name: (TerminalEvent & { kind: "signal" })["name"] }
   // Connections: no turn, no answer. The host numbers them.
   | { op: "connect"; connection: number; port: number }
   | { op: "data" | "finish" | "disconnect"; connection: number }
   | { op: "grant"; connection: number; bytes: number };
 
 export const GuestFault = z.strictObject({
-  code: z.enum(["full", "too-large", "invalid", "failed"]),
+  code: z.enum(["full", "too-large", "invalid", "unavailable", "failed"]),
   message: z.string().transform((message) => message.slice(0, 2_000)),
 });
 export type GuestFault = z.infer<typeof GuestFault>;
@@ -60,15 +66,18 @@ const TunnelEvent = z.discriminatedUnion("kind", [
 ]);
 export type TunnelEvent = z.infer<typeof TunnelEvent>;
 
+/** The terminal has taken so much of what was typed. */
+const TypedEvent = z.strictObject({ kind: z.literal("typed"), bytes: z.int().positive() });
+
 /**
  * The envelope of every answer: one of `ok` and `fault` is null. With an event it is none: output of the command that
- * runs, or something about a connection, with request 0.
+ * runs, what its terminal has taken, or something about a connection, with request 0.
  */
 export const GuestReply = z.strictObject({
   id: z.int().nonnegative(),
   ok: z.unknown(),
   fault: GuestFault.nullable(),
-  event: z.union([z.strictObject({ kind: z.literal("output") }), TunnelEvent]).optional(),
+  event: z.union([z.strictObject({ kind: z.literal("output") }), TypedEvent, TunnelEvent]).optional(),
 });
 
 export const DoneReply = z.strictObject({});

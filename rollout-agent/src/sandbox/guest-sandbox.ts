@@ -2,6 +2,7 @@ import type { Duplex } from "node:stream";
 import { HindcastError, limits, messageOf } from "@hindcast/shared";
 import { type GuestChannel, GuestRefusal } from "./guest-channel.ts";
 import { DoneReply, ExecReply, type GuestFault, parseEntries, SnapshotReply, StateReply } from "./guest-protocol.ts";
+import { sizeOf } from "./guest-terminal.ts";
 import type { Command, ExecResult, Sandbox, SandboxState } from "./sandbox.ts";
 
 /** Beyond a command's own time: the guest needs a moment to end a process tree. */
@@ -15,6 +16,7 @@ const codes = {
   full: "SANDBOX_FULL",
   "too-large": "SANDBOX_TOO_LARGE",
   invalid: "INTERNAL",
+  unavailable: "SANDBOX_UNAVAILABLE",
   failed: "SANDBOX_LOST",
 } as const satisfies Record<GuestFault["code"], HindcastError["code"]>;
 
@@ -40,20 +42,22 @@ export class GuestSandbox implements Sandbox {
   }
 
   async exec(command: Command, signal: AbortSignal): Promise<ExecResult> {
-    const { script, timeoutMs, outputBytesMax, outputBytesKill, stdin = nothing, onOutput } = command;
+    const { script, timeoutMs, outputBytesMax, outputBytesKill, stdin = nothing, onOutput, tty } = command;
     if (stdin.byteLength > limits.sandboxInputBytesMax) {
       throw tooLarge(`a command's input has ${stdin.byteLength} bytes, more than ${limits.sandboxInputBytesMax}`);
     }
     const inputBytes = stdin.byteLength;
     const streams = onOutput !== undefined;
+    const terminal = tty === undefined ? null : sizeOf(tty);
     const { value, payload } = await this.#guarded("exec", () =>
       this.#channel.call({
-        request: { op: "exec", timeoutMs, outputBytesMax, outputBytesKill, inputBytes, streams },
+        request: { op: "exec", timeoutMs, outputBytesMax, outputBytesKill, inputBytes, streams, terminal },
         payload: Buffer.concat([Buffer.from(script.replaceAll("\0", "")), stdin]),
         reply: ExecReply,
         timeoutMs: timeoutMs + execGraceMs,
         signal,
         onOutput,
+        typing: tty?.events,
       }),
     );
     const { headBytes, ...result } = value;

@@ -60,7 +60,9 @@ export function bubblewrapArguments(
     mounts.flatMap(({ source, target }) => ["--ro-bind", source, target]),
     ["--proc", "/proc", "--tmpfs", "/dev"],
     devices.flatMap((name) => ["--dev-bind", `/dev/${name}`, `/dev/${name}`]),
-    ["--symlink", "/proc/self/fd", "/dev/fd", "--symlink", "/tmp", "/dev/shm"],
+    // Terminals are the guest's to make; this one is whatever terminal a process already has.
+    ["--dev-bind-try", "/dev/tty", "/dev/tty", "--perms", "0755", "--dir", "/dev/pts"],
+    ["--symlink", "pts/ptmx", "/dev/ptmx", "--symlink", "/proc/self/fd", "/dev/fd", "--symlink", "/tmp", "/dev/shm"],
     ["stdin", "stdout", "stderr"].flatMap((name, fd) => ["--symlink", `/proc/self/fd/${fd}`, `/dev/${name}`]),
     ["--perms", "0500", "--ro-bind-data", "3", guestFile],
     // The name tells an operator's `ps` which episode a process belongs to.

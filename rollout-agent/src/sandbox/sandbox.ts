@@ -40,6 +40,22 @@ export interface SandboxOptions {
   onEgress?: (record: EgressRecord) => void;
 }
 
+/** A pseudo-terminal. What comes out of it is data: nobody on this side answers or obeys an escape sequence. */
+export interface Terminal {
+  /** 1 to `limits.terminalCellsMax`. */
+  columns: number;
+  rows: number;
+  /** What happens at it while the command runs, taken one by one and in order. @default nothing */
+  events?: AsyncIterable<TerminalEvent>;
+}
+
+export type TerminalEvent =
+  /** Typed; control characters mean what the terminal's settings say: 3 (ctrl-C) interrupts, 4 (ctrl-D) ends input. */
+  | { kind: "type"; bytes: Uint8Array }
+  | { kind: "resize"; columns: number; rows: number }
+  /** To the processes in the foreground, whatever the terminal's settings. */
+  | { kind: "signal"; name: "interrupt" | "quit" | "suspend" | "continue" | "hangup" | "terminate" | "kill" };
+
 export interface Command {
   /** Bash source, run in the episode's session: directory, variables, functions and options persist. */
   script: string;
@@ -49,6 +65,11 @@ export interface Command {
   outputBytesKill: number;
   /** What the command reads, at most `limits.sandboxInputBytesMax`. @default nothing */
   stdin?: Uint8Array;
+  /**
+   * Runs the command at a terminal, which ends with it: what is printed goes through the terminal (lines end in CR LF,
+   * what is typed is echoed) and `stdin` is typed first, without an end. @default none
+   */
+  tty?: Terminal;
   /** Called with each piece of output while the command runs, whole up to `outputBytesKill`. */
   onOutput?: (chunk: Uint8Array) => void;
 }
@@ -79,7 +100,10 @@ export interface SandboxState {
 
 export interface Sandbox extends AsyncDisposable {
   readonly id: string;
-  /** @throws SANDBOX_LOST when the sandbox itself died, SANDBOX_TOO_LARGE; a failing command is a result. */
+  /**
+   * @throws SANDBOX_LOST when the sandbox itself died, SANDBOX_TOO_LARGE, SANDBOX_UNAVAILABLE where a terminal was asked
+   * for and cannot be had; a failing command is a result.
+   */
   exec(command: Command, signal: AbortSignal): Promise<ExecResult>;
   /** The state now, with the effects since the last call of `state`. */
   state(signal: AbortSignal): Promise<SandboxState>;

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { Purpose } from "./usage.ts";
 import { EpisodeLimits } from "./environment-spec.ts";
 import { BlobRef, CampaignId, Timestamp, WorkerId } from "./ids.ts";
+import { NetworkPolicy } from "./network-policy.ts";
 
 /** Which demonstrations a policy may see (paper §2.4; m1 and m2 are upper bounds, 5 and 5 in the paper). */
 export const RetrievalSettings = z.strictObject({
@@ -67,6 +68,8 @@ export const CampaignSettings = z.strictObject({
   verifyByReplay: z.boolean(),
   /** Campaigns of earlier versions do not say. */
   batch: BatchSettings.default({ purposes: [], fallback: "interactive" }),
+  /** What its episodes may reach; nothing where it is left out, as campaigns of earlier versions do. */
+  network: NetworkPolicy.optional(),
 });
 export type CampaignSettings = z.infer<typeof CampaignSettings>;
 

@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
+use super::beneath::open_stepwise;
 use super::{c_string, check};
 
 #[derive(Clone, Copy)]
@@ -22,13 +23,14 @@ pub fn open_beneath(
     mode: u32,
     links: Links,
 ) -> io::Result<OwnedFd> {
+    let name = path;
     let path = c_string(path)?;
+    let flags = flags | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY;
     // SAFETY: open_how is plain data for which zero is valid; the string and structure outlive the call; the
     // descriptor is fresh.
     unsafe {
         let mut how = std::mem::zeroed::<libc::open_how>();
-        how.flags =
-            u64::try_from(flags | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY).unwrap_or(0);
+        how.flags = u64::try_from(flags).unwrap_or(0);
         how.mode = u64::from(mode);
         how.resolve = libc::RESOLVE_BENEATH
             | libc::RESOLVE_NO_MAGICLINKS
@@ -43,8 +45,12 @@ pub fn open_beneath(
             &raw const how,
             size_of::<libc::open_how>(),
         );
-        let fd = check(RawFd::try_from(fd).unwrap_or(-1))?;
-        Ok(OwnedFd::from_raw_fd(fd))
+        match check(RawFd::try_from(fd).unwrap_or(-1)) {
+            Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => {
+                open_stepwise(directory, name, flags, mode, links)
+            }
+            opened => Ok(OwnedFd::from_raw_fd(opened?)),
+        }
     }
 }
 

@@ -24,6 +24,23 @@ pub fn mount(
     Ok(())
 }
 
+/// A file system in memory. gVisor's knows no limit of names; there the machine's memory is the limit.
+pub fn mount_memory(
+    name: &str,
+    target: &str,
+    flags: libc::c_ulong,
+    options: &str,
+    names_max: u64,
+) -> io::Result<()> {
+    let limited = format!("{options},nr_inodes={names_max}");
+    match mount(name, target, "tmpfs", flags, &limited) {
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+            mount(name, target, "tmpfs", flags, options)
+        }
+        result => result,
+    }
+}
+
 pub fn detach(target: &str) -> io::Result<()> {
     let target = c_str(target)?;
     // SAFETY: one NUL-terminated string that outlives the call.
@@ -58,13 +75,20 @@ struct CapData {
 pub fn drop_capabilities() -> io::Result<()> {
     // SAFETY: prctl with integer arguments.
     unsafe {
-        check(libc::prctl(
+        // EINVAL where there are no such sets (gVisor).
+        if libc::prctl(
             libc::PR_CAP_AMBIENT,
             libc::PR_CAP_AMBIENT_CLEAR_ALL,
             0,
             0,
             0,
-        ))?;
+        ) < 0
+        {
+            let error = io::Error::last_os_error();
+            if error.raw_os_error() != Some(libc::EINVAL) {
+                return Err(error);
+            }
+        }
         for capability in 0..64 {
             // EINVAL after the last capability that this kernel knows.
             if libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) < 0 {
@@ -122,6 +146,18 @@ pub struct BpfInstruction {
     pub jump_false: u8,
     pub value: u32,
 }
+
+/// Whether the kernel says of itself that it is gVisor's: its log is its own, and begins with its name.
+pub fn is_user_space_kernel() -> bool {
+    let mut log = vec![0_u8; 4096];
+    let length = libc::c_int::try_from(log.len()).unwrap_or(0);
+    // SAFETY: a buffer of the stated length that outlives the call.
+    let read = unsafe { libc::klogctl(SYSLOG_READ_ALL, log.as_mut_ptr().cast(), length) };
+    log.truncate(usize::try_from(read).unwrap_or(0));
+    String::from_utf8_lossy(&log).contains("gVisor")
+}
+
+const SYSLOG_READ_ALL: libc::c_int = 3;
 
 pub fn install_seccomp(program: &[BpfInstruction]) -> io::Result<()> {
     let length =

@@ -83,14 +83,17 @@ pub fn is_connected(source: Interest) -> bool {
     count >= 0 && polled.revents & libc::POLLHUP == 0
 }
 
-const KEPT: [u32; 4] = [CAP_DAC_OVERRIDE, CAP_SETPCAP, CAP_SYS_ADMIN, CAP_SYS_TIME];
 const CAP_DAC_OVERRIDE: u32 = 1;
 const CAP_SETPCAP: u32 = 8;
 const CAP_SYS_ADMIN: u32 = 21;
 const CAP_SYS_TIME: u32 = 25;
+/// For building the world; setting the clock is a machine's.
+pub const TO_BUILD: &[u32] = &[CAP_DAC_OVERRIDE, CAP_SETPCAP, CAP_SYS_ADMIN];
+pub const TO_BUILD_A_MACHINE: &[u32] =
+    &[CAP_DAC_OVERRIDE, CAP_SETPCAP, CAP_SYS_ADMIN, CAP_SYS_TIME];
 
 /// From root to an ordinary user that still may build its world; `drop_capabilities` ends that.
-pub fn become_user(id: u32) -> io::Result<()> {
+pub fn become_user(id: u32, kept: &[u32]) -> io::Result<()> {
     // SAFETY: integers only, and an empty list of groups.
     unsafe {
         check(libc::prctl(libc::PR_SET_KEEPCAPS, 1, 0, 0, 0))?;
@@ -98,7 +101,7 @@ pub fn become_user(id: u32) -> io::Result<()> {
         check(libc::setresgid(id, id, id))?;
         check(libc::setresuid(id, id, id))?;
     }
-    let kept = KEPT.iter().fold(0, |set, capability| set | 1 << capability);
+    let kept = kept.iter().fold(0, |set, capability| set | 1 << capability);
     super::set_capabilities(kept)
 }
 

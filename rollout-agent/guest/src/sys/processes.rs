@@ -14,10 +14,17 @@ pub struct ProcessLimits {
     pub processes: u64,
 }
 
+/// Whether the standard input is a terminal that shall be the session's own.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Input {
+    Terminal,
+    Other,
+}
+
 const OPEN_FILES_MAX: u64 = 4096;
 
 /// Starts `command` in a session of its own, under `limits`; returns its process id. It is reaped by `reap`.
-pub fn spawn(mut command: Command, limits: ProcessLimits) -> io::Result<libc::pid_t> {
+pub fn spawn(mut command: Command, limits: ProcessLimits, input: Input) -> io::Result<libc::pid_t> {
     let resources = [
         (libc::RLIMIT_DATA, limits.memory_bytes),
         (libc::RLIMIT_FSIZE, limits.file_bytes),
@@ -27,15 +34,24 @@ pub fn spawn(mut command: Command, limits: ProcessLimits) -> io::Result<libc::pi
         (libc::RLIMIT_MSGQUEUE, 0),
     ];
     let prepare = move || {
-        // SAFETY: setsid and setrlimit are async-signal-safe and read one structure on this stack.
+        // SAFETY: setsid, ioctl and setrlimit are async-signal-safe and read one structure on this stack.
         unsafe {
             check(libc::setsid())?;
+            if input == Input::Terminal {
+                check(libc::ioctl(libc::STDIN_FILENO, libc::TIOCSCTTY, 0))?;
+            }
             for (resource, value) in resources {
                 let limit = libc::rlimit {
                     rlim_cur: value,
                     rlim_max: value,
                 };
-                check(libc::setrlimit(resource, &raw const limit))?;
+                if libc::setrlimit(resource, &raw const limit) < 0 {
+                    let error = io::Error::last_os_error();
+                    // Held to less already; or gVisor, which has not all of them: there the watch alone counts.
+                    if error.raw_os_error() != Some(libc::EPERM) {
+                        return Err(error);
+                    }
+                }
             }
         }
         Ok(())
@@ -125,6 +141,16 @@ pub fn set_nonblocking(fd: &impl AsRawFd) -> io::Result<()> {
             libc::F_SETFL,
             flags | libc::O_NONBLOCK,
         ))?;
+    }
+    Ok(())
+}
+
+pub fn set_blocking(fd: &impl AsRawFd) -> io::Result<()> {
+    // SAFETY: fcntl with integers on a descriptor that the caller holds.
+    unsafe {
+        let flags = check(libc::fcntl(fd.as_raw_fd(), libc::F_GETFL))?;
+        let blocking = flags & !libc::O_NONBLOCK;
+        check(libc::fcntl(fd.as_raw_fd(), libc::F_SETFL, blocking))?;
     }
     Ok(())
 }

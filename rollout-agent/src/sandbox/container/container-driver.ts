@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, realpathSync } from "node:fs";
+import { basename } from "node:path";
 import { HindcastError, limits, messageOf } from "@hindcast/shared";
 import { Complaint, type GuestDriver, type GuestTransport, type GuestWorld } from "../guest-transport.ts";
 import { GuestProvider } from "../guest-provider.ts";
@@ -11,6 +12,7 @@ import { containerName, containerSettings, nameLabel } from "./container-setting
 import { DockerEngine } from "./docker-engine.ts";
 import { StandardStreams } from "./standard-streams.ts";
 
+const noTraits: EngineTraits = { hasAppArmor: false, isUserSpaceKernel: false };
 const repository = "hindcast-image";
 const defaultSocket = "/var/run/docker.sock";
 
@@ -40,27 +42,35 @@ export function containersMissing(options: Omit<ContainerDriverOptions, "image" 
 }
 
 interface EngineInfo {
-  Runtimes?: Record<string, unknown>;
+  Runtimes?: Record<string, { path?: string }>;
+  DefaultRuntime?: string;
   SecurityOptions?: string[];
 }
 
+interface EngineTraits {
+  hasAppArmor: boolean;
+  isUserSpaceKernel: boolean;
+}
+
 class ContainerDriver implements GuestDriver {
-  readonly name = "container";
+  readonly name: string;
   readonly #options: ContainerDriverOptions;
   readonly #engine: DockerEngine;
   readonly #imports = new Map<string, Promise<string>>();
-  #hasAppArmor: boolean | null = null;
+  #traits: EngineTraits | null = null;
 
   constructor(options: ContainerDriverOptions) {
     this.#options = options;
+    const { runtime = null } = options;
+    this.name = runtime === null || runtime === "runc" ? "container" : `container/${runtime}`;
     this.#engine = new DockerEngine(options.socketPath ?? defaultSocket);
   }
 
   /** The daemon is asked until it is well; one that goes away later is told by the start that fails. */
   async missing(): Promise<string[]> {
-    if (this.#hasAppArmor !== null) return [];
-    const { problems, hasAppArmor } = await missing(this.#options, this.#engine);
-    if (problems.length === 0) this.#hasAppArmor = hasAppArmor;
+    if (this.#traits !== null) return [];
+    const { problems, traits } = await missing(this.#options, this.#engine);
+    this.#traits = traits;
     return problems;
   }
 
@@ -74,7 +84,7 @@ class ContainerDriver implements GuestDriver {
       limits: sandboxLimits,
       mounts,
       runtime,
-      hasAppArmor: this.#hasAppArmor ?? false,
+      ...(this.#traits ?? noTraits),
     });
     const container = await this.#create(containerName(name), settings, signal);
     try {
@@ -179,10 +189,8 @@ class ContainerDriver implements GuestDriver {
 async function missing(
   { guestPath, runtime = null }: Pick<ContainerDriverOptions, "guestPath" | "runtime">,
   engine: DockerEngine,
-): Promise<{ problems: string[]; hasAppArmor: boolean }> {
-  const lacking = (problem: string): { problems: string[]; hasAppArmor: boolean } => {
-    return { problems: [problem], hasAppArmor: false };
-  };
+): Promise<{ problems: string[]; traits: EngineTraits | null }> {
+  const lacking = (problem: string): { problems: string[]; traits: null } => ({ problems: [problem], traits: null });
   const { socketPath } = engine;
   if (!existsSync(guestPath)) {
     return lacking(`${guestPath} is missing: run "cargo build --release" in rollout-agent/guest.`);
@@ -198,10 +206,17 @@ async function missing(
         `Docker at ${socketPath} knows no runtime "${runtime}" (it has: ${known}): add it to daemon.json.`,
       );
     }
-    return { problems: [], hasAppArmor: info.SecurityOptions?.some((each) => each.includes("apparmor")) ?? false };
+    const hasAppArmor = info.SecurityOptions?.some((each) => each.includes("apparmor")) ?? false;
+    return { problems: [], traits: { hasAppArmor, isUserSpaceKernel: isUserSpaceKernel(info, runtime) } };
   } catch (error) {
     return lacking(`Docker does not answer: ${messageOf(error)}`);
   }
+}
+
+/** By the program behind the runtime's name, which anybody may choose. */
+function isUserSpaceKernel({ Runtimes = {}, DefaultRuntime = "" }: EngineInfo, runtime: string | null): boolean {
+  const { path } = Runtimes[runtime ?? DefaultRuntime] ?? {};
+  return path !== undefined && /^runsc\b/.test(basename(path));
 }
 
 export interface FoundContainer {

@@ -17,11 +17,21 @@ export interface ContainerOptions {
   /** runc, runsc, kata, …; null takes the daemon's default. */
   runtime: string | null;
   hasAppArmor: boolean;
+  /** gVisor: see `isUserSpaceKernel`. */
+  isUserSpaceKernel: boolean;
 }
+
+/**
+ * What the guest builds its world with where the kernel is gVisor's and serves this sandbox alone; commands have none of
+ * it. The guest asks the kernel whose it is before it does anything.
+ */
+const capabilitiesToBuild = ["CHOWN", "DAC_OVERRIDE", "SETGID", "SETPCAP", "SETUID", "SYS_ADMIN"];
 
 /** For the guest, its session's folder and the kernel's share, beside what commands may use. */
 const overheadBytes = 96 * 1024 * 1024;
 const overheadProcesses = 16;
+/** gVisor's own threads, and those in which it runs each process: a process inside is several outside. */
+const userSpaceKernelProcesses = { own: 256, each: 4 };
 
 /**
  * Calls that nobody inside needs. The list is short because the guest must still arrange its mounts in a user namespace
@@ -39,7 +49,7 @@ export function containerName(name: string): string {
 
 /** The body of `POST /containers/create`. */
 export function containerSettings(options: ContainerOptions): object {
-  const { name, image, guestPath, limits, mounts, runtime, hasAppArmor } = options;
+  const { name, image, guestPath, limits, mounts, runtime, hasAppArmor, isUserSpaceKernel } = options;
   const memory = limits.memoryBytesMax + limits.diskBytesMax + overheadBytes;
   const filter = {
     defaultAction: "SCMP_ACT_ALLOW",
@@ -50,13 +60,13 @@ export function containerSettings(options: ContainerOptions): object {
     ],
     syscalls: [{ names: refusedCalls, action: "SCMP_ACT_ERRNO" }],
   };
-  const user = nextHostUser();
+  // Of the host; inside it is 1000, by the guest's own user namespace. gVisor's root is no user of the host.
+  const user = isUserSpaceKernel ? 0 : nextHostUser();
   return {
     Image: image,
     Entrypoint: [guestFile],
     // The name tells an operator's `ps` which episode a process belongs to.
-    Cmd: [name, "--container"],
-    // Of the host; inside it is 1000, by the guest's own user namespace.
+    Cmd: [name, isUserSpaceKernel ? "--user-space-kernel" : "--container"],
     User: `${user}:${user}`,
     Hostname: "sandbox",
     WorkingDir: "/",
@@ -73,6 +83,7 @@ export function containerSettings(options: ContainerOptions): object {
       AutoRemove: true,
       ReadonlyRootfs: true,
       CapDrop: ["ALL"],
+      ...(isUserSpaceKernel ? { CapAdd: capabilitiesToBuild } : {}),
       SecurityOpt: [
         "no-new-privileges:true",
         `seccomp=${JSON.stringify(filter)}`,
@@ -81,7 +92,9 @@ export function containerSettings(options: ContainerOptions): object {
       ],
       NetworkMode: "none",
       IpcMode: "private",
-      PidsLimit: limits.processesMax + overheadProcesses,
+      PidsLimit: isUserSpaceKernel
+        ? limits.processesMax * userSpaceKernelProcesses.each + userSpaceKernelProcesses.own
+        : limits.processesMax + overheadProcesses,
       Memory: memory,
       MemorySwap: memory,
       LogConfig: { Type: "none" },

@@ -1,6 +1,8 @@
 // Opens real sandboxes for tests and reads their results as text.
 import { readdir, readFile } from "node:fs/promises";
 import { afterEach, describe, inject } from "vitest";
+import { nameLabel } from "../../rollout-agent/src/sandbox/container/container-settings.ts";
+import { DockerEngine } from "../../rollout-agent/src/sandbox/container/docker-engine.ts";
 import type {
   Command,
   ExecResult,
@@ -27,6 +29,9 @@ export function describeSandbox(name: string, body: () => void): void {
   const reason = given?.reason ?? null;
   describe.skipIf(reason !== null)(reason === null ? `${provider.name}: ${name}` : `${name} (${reason})`, body);
 }
+
+/** gVisor's, which says some things in other words than Linux. */
+export const isUserSpaceKernel: boolean = given?.driver === "gvisor";
 
 /** An emulated processor takes many times as long; a limit of time that a test sets is multiplied by this. */
 export const slowness = given?.driver === "vm" ? 6 : 1;
@@ -83,14 +88,22 @@ afterEach(async () => {
   await Promise.all(opened.splice(0).map((sandbox) => sandbox.close()));
 });
 
-/** Host processes of the sandbox: its guest or its machine, and bubblewrap waiting for it. */
+/** Host processes of the sandbox: its guest or its machine, and what waits for it. gVisor's know the container only. */
 export async function processesOf(id: string): Promise<number[]> {
+  const containers = given?.driver === "gvisor" ? await containersOf(id, given.socketPath) : [];
   const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
   const owned = await Promise.all(
     pids.map(async (pid) => {
       const words = (await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")).split("\0");
+      if (words.some((word) => containers.includes(word))) return true;
       return words.some((word) => word.endsWith("hindcast-guest") || word === "-name") && words.includes(id);
     }),
   );
   return pids.filter((_, index) => owned[index]).map(Number);
+}
+
+async function containersOf(id: string, socketPath: string): Promise<string[]> {
+  const filters = encodeURIComponent(JSON.stringify({ label: [`${nameLabel}=${id}`] }));
+  const found = await new DockerEngine(socketPath).get<{ Id: string }[]>(`/containers/json?filters=${filters}`);
+  return found.map(({ Id }) => Id);
 }

@@ -10,6 +10,7 @@ import { createSandboxProvider, type GivenSandboxes } from "../support/given-san
 import { describeSandbox, never, processesOf, provider } from "./sandbox-fixture.ts";
 
 const given: GivenSandboxes | undefined = inject("sandboxes");
+const daemon = given === undefined || given.driver === "vm" ? null : given.socketPath;
 const program = new URL("../support/sandbox-host-process.ts", import.meta.url).pathname;
 const limits = { memoryBytesMax: 2 ** 28, diskBytesMax: 2 ** 22, processesMax: 32 };
 const hosts: ChildProcess[] = [];
@@ -28,7 +29,7 @@ async function startHost(id: string): Promise<ChildProcess> {
 
 /** The host's own command line holds the id, too. */
 async function leftOf(id: string, host: ChildProcess): Promise<number> {
-  const containers = given?.driver === "container" ? await findContainers(given.socketPath) : [];
+  const containers = daemon === null ? [] : await findContainers(daemon);
   const processes = (await processesOf(id)).filter((pid) => pid !== host.pid);
   return processes.length + containers.filter(({ name }) => name === id).length;
 }
@@ -65,7 +66,7 @@ describeSandbox("a sandbox that nobody may work in any more", () => {
         isOver: () => false,
         logger: createLogger({ name: "test", level: "silent" }),
         onReaped: () => (reaped += 1),
-        containers: () => (given?.driver === "container" ? findContainers(given.socketPath) : []),
+        containers: () => (daemon === null ? [] : findContainers(daemon)),
         everyMs: 100,
       },
       stop.signal,

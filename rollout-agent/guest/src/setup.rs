@@ -103,7 +103,7 @@ pub fn seal(root: &str) -> io::Result<()> {
 /// Gives up every privilege, for itself and for all that it starts.
 pub fn confine(world: World) -> io::Result<()> {
     if world == World::UserSpaceKernel {
-        sys::become_user(AGENT, sys::TO_BUILD)?;
+        sys::act_as_user(AGENT, sys::TO_BUILD)?;
     }
     sys::drop_capabilities()?;
     sys::hide_from_peers()?;

@@ -226,11 +226,16 @@ pub fn open_directory_at(directory: &impl AsRawFd, name: &OsStr) -> io::Result<O
     }
 }
 
-/// Where the next written part of a file begins at or after `offset`; None where only holes follow.
+/// Where the next written part of a file begins at or after `offset`; None where only holes follow. What cannot tell
+/// holes has none.
 pub fn next_data(fd: &impl AsRawFd, offset: u64) -> Option<u64> {
-    let offset = libc::off_t::try_from(offset).ok()?;
+    let at = libc::off_t::try_from(offset).ok()?;
     // SAFETY: integers only.
-    u64::try_from(unsafe { libc::lseek(fd.as_raw_fd(), offset, libc::SEEK_DATA) }).ok()
+    let found = unsafe { libc::lseek(fd.as_raw_fd(), at, libc::SEEK_DATA) };
+    if found < 0 && io::Error::last_os_error().raw_os_error() != Some(libc::ENXIO) {
+        return Some(offset);
+    }
+    u64::try_from(found).ok()
 }
 
 pub fn change_mode(fd: &impl AsRawFd, mode: u32) -> io::Result<()> {

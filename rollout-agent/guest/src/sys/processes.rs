@@ -34,9 +34,11 @@ pub fn spawn(mut command: Command, limits: ProcessLimits, input: Input) -> io::R
         (libc::RLIMIT_MSGQUEUE, 0),
     ];
     let prepare = move || {
-        // SAFETY: setsid, ioctl and setrlimit are async-signal-safe and read one structure on this stack.
+        // SAFETY: setsid, setresuid, ioctl and setrlimit are async-signal-safe and read one structure on this stack.
         unsafe {
             check(libc::setsid())?;
+            let user = libc::geteuid();
+            check(libc::setresuid(user, user, user))?;
             if input == Input::Terminal {
                 check(libc::ioctl(libc::STDIN_FILENO, libc::TIOCSCTTY, 0))?;
             }

@@ -251,6 +251,8 @@ export const requirements = {
   "6.1.images": "an image is described once and built once, published atomically, in the form that each driver needs",
   "6.1.cache": "the image cache has a disk budget; eviction never removes what is in use",
   "6.2.bubblewrap": "bubblewrap passes the contract's conformance suite",
+  "6.2.control-groups":
+    "sandboxes of bubblewrap are in control groups where the machine allows it; doctor says which limits hold",
   "6.3.container": "containers through the Docker API pass the contract's conformance suite; images are never pulled",
   "6.4.vm": "virtual machines pass the contract's conformance suite, started from a saved machine",
   "6.5.configuration": "the driver is a setting; doctor says what each driver lacks",

@@ -6,6 +6,7 @@ import { builderProblems } from "./image/build-root.ts";
 import { imageFolder, defaultRecipe, imagesOfMachine, readRecipe } from "./image/images-of-machine.ts";
 import { createBubblewrap, defaultGuestPath } from "./sandbox/bubblewrap.ts";
 import { containersMissing } from "./sandbox/container/container-driver.ts";
+import { ControlGroups, describeControlGroups } from "./sandbox/control-groups.ts";
 import { createSandboxes, sandboxSettings, type SandboxSettings } from "./sandbox/create-sandboxes.ts";
 import { findNodePrefix } from "./sandbox/find-node-prefix.ts";
 import { machinesMissing } from "./sandbox/machine/machine-driver.ts";
@@ -28,9 +29,19 @@ const others = await Promise.all(
     .filter(([name]) => name !== driver)
     .map(async ([name, missing]) => [name, await missing()] as const),
 );
-process.stdout.write(
-  `${JSON.stringify({ driver, problems: await problemsOf(settings), others: Object.fromEntries(others) })}\n`,
-);
+/** Containers have the daemon's groups, and a machine is one by itself. */
+const bounds = {
+  bubblewrap: async () => describeControlGroups(await ControlGroups.find()),
+  container: () => Promise.resolve("limits by the daemon's control groups, and by the guest"),
+  vm: () => Promise.resolve("limits by the machine's own size, and by the guest"),
+} as const;
+const report = {
+  driver,
+  problems: await problemsOf(settings),
+  bounds: await bounds[driver](),
+  others: Object.fromEntries(others),
+};
+process.stdout.write(`${JSON.stringify(report)}\n`);
 
 async function problemsOf(chosen: SandboxSettings): Promise<string[]> {
   try {

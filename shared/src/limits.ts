@@ -301,6 +301,8 @@ export const limits = {
   machineMountsMax: 6,
   /** Disks made of host folders for virtual machines; the one used longest ago goes first. */
   machineMountDisksMax: 32,
+  /** How often a control group that is still busy is removed again, each time after twice the wait. */
+  controlGroupRemovalsMax: 6,
   /** Connections into one sandbox at a time, and what either end sends ahead of the other's reading. */
   sandboxConnectionsMax: 256,
   sandboxConnectionBytesAhead: 256 * 1024,

@@ -98,9 +98,9 @@ async function sandbox(context: CommandContext): Promise<Finding> {
   const { driver } = context.loaded.config.sandbox;
   const what = driver === "bubblewrap" ? "sandbox" : `sandbox (${driver})`;
   try {
-    const { problems } = await sandboxReport(context);
+    const { problems, bounds } = await sandboxReport(context);
     if (problems.length > 0) return { what, state: "missing", detail: problems.join(" ") };
-    return { what, state: "good", detail: "one was opened, ran a command and was removed" };
+    return { what, state: "good", detail: `one was opened, ran a command and was removed; ${bounds}` };
   } catch (error) {
     return { what, state: "missing", detail: `it cannot be opened: ${messageOf(error)}` };
   }
@@ -144,6 +144,8 @@ async function otherSandboxes(context: CommandContext): Promise<Finding> {
 
 interface SandboxReport {
   problems: string[];
+  /** What holds a sandbox to its limits. */
+  bounds: string;
   others: Record<string, string[]>;
 }
 

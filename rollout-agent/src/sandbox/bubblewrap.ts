@@ -1,9 +1,12 @@
 // Sandboxes made by bubblewrap: one process namespace, mount namespace and network namespace per episode, with
 // `hindcast-guest` as its first process. A sandbox lives exactly as long as that process, which dies with ours, so
 // there is nothing on disk to clean up and nothing to find after a crash.
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, existsSync, openSync } from "node:fs";
+import type { Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
+import { messageOf } from "@hindcast/shared";
+import { type ControlGroup, ControlGroups } from "./control-groups.ts";
 import { GuestProvider } from "./guest-provider.ts";
 import { type GuestDriver, type GuestTransport, type GuestWorld, processTransport } from "./guest-transport.ts";
 import { nextHostUser } from "./host-users.ts";
@@ -17,6 +20,9 @@ export const defaultGuestPath: string = fileURLToPath(
   new URL(`../../guest/target/${target}/release/hindcast-guest`, import.meta.url),
 );
 
+/** A program that waits until it is in its group, and then becomes the one that it is given. */
+const waitForGroup = ["/bin/sh", "-c", 'read -r _ <&4; exec 4<&-; exec "$@"', "sh"];
+
 export interface BubblewrapOptions {
   /** The built `hindcast-guest`. */
   guestPath: string;
@@ -26,6 +32,8 @@ export interface BubblewrapOptions {
   nodePrefix?: string | null;
   /** For sandboxes that ask for none. @default the host's own system */
   image?: ImageRef;
+  /** @default those that this process may make (`ControlGroups.find`) */
+  controlGroups?: ControlGroups | null;
   /** Whose sandboxes they are (`clusterOf`), as the command lines of their processes say. @default nobody's */
   cluster?: string;
   /** See `GuestProviderOptions`. */
@@ -42,6 +50,7 @@ class BubblewrapDriver implements GuestDriver {
   readonly name = "bubblewrap";
   readonly #options: BubblewrapOptions;
   readonly #bwrapPath: string;
+  #groups: Promise<ControlGroups | null> | null = null;
 
   constructor(options: BubblewrapOptions) {
     this.#options = options;
@@ -61,21 +70,55 @@ class BubblewrapDriver implements GuestDriver {
     return Promise.resolve(problems);
   }
 
-  start(options: SandboxOptions): Promise<GuestTransport> {
+  async start(options: SandboxOptions): Promise<GuestTransport> {
     const { guestPath, nodePrefix = null, image = { kind: "host" } } = this.#options;
+    const group = await this.#group(options);
     // Opened anew for each sandbox: bubblewrap reads from the descriptor's position.
     const guest = openSync(guestPath, "r");
     try {
-      const child = spawn(this.#bwrapPath, bubblewrapArguments({ image, ...options }, nodePrefix), {
-        stdio: ["pipe", "pipe", "pipe", guest],
+      const started = [this.#bwrapPath, ...bubblewrapArguments({ image, ...options }, nodePrefix)];
+      const [program = "", ...args] = group === null ? started : [...waitForGroup, ...started];
+      const child = spawn(program, args, {
+        stdio: ["pipe", "pipe", "pipe", guest, ...(group === null ? [] : ["pipe" as const])],
         cwd: "/",
         env: {},
         ...(process.getuid?.() === 0 ? ownUser() : {}),
       });
-      return Promise.resolve(processTransport(child));
+      const transport = processTransport(child);
+      if (group !== null) await this.#enter(group, child, transport);
+      return transport;
     } finally {
       closeSync(guest);
     }
+  }
+
+  /** Null where there are none; a group that cannot be made is no reason to open nothing. */
+  async #group({ id, limits }: SandboxOptions): Promise<ControlGroup | null> {
+    const { controlGroups, log } = this.#options;
+    this.#groups ??=
+      controlGroups === undefined
+        ? ControlGroups.find().then((found) => (found instanceof ControlGroups ? found : null))
+        : Promise.resolve(controlGroups);
+    const groups = await this.#groups;
+    try {
+      return (await groups?.make(id, limits)) ?? null;
+    } catch (error) {
+      log.debug({ event: "sandbox.no-group", sandboxId: id, err: error }, messageOf(error));
+      return null;
+    }
+  }
+
+  /** Lets the child go on once it is in its group; or without, if it cannot be there or has ended meanwhile. */
+  async #enter(group: ControlGroup, child: ChildProcess, transport: GuestTransport): Promise<void> {
+    const { log } = this.#options;
+    void transport.ended.then(group.remove);
+    try {
+      if (child.pid !== undefined) await group.add(child.pid);
+    } catch (error) {
+      log.debug({ event: "sandbox.no-group", pid: child.pid, err: error }, messageOf(error));
+    }
+    // A child that is gone says why by itself.
+    (child.stdio[4] as Writable).on("error", () => undefined).end("\n");
   }
 
   world(): GuestWorld {

@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { root, runInForeground } from "./processes.mjs";
 
-const folders = ["index-core/bench", "rollout-agent/bench", "test/load"];
+const folders = ["index-core/bench", "test/load"];
 
 /**
  * Each `*.bench.ts` or `main.ts` is a program that prints its own table. Arguments select by a part of the path; from

@@ -1,10 +1,14 @@
 // The reduced security suite: every probe that is quick, in bubblewrap and in weakened sandboxes. The whole one, for
 // every driver, is `npm run security`; see test/SECURITY.md.
 // Requirements: 6.7.probes, 6.7.weakened, 6.7.report
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { categories } from "../security/probe.ts";
 import { probes } from "../security/probes/index.ts";
 import { asJson, summary, table } from "../security/report.ts";
+import { addResults } from "../security/results.ts";
 import { problemsOf, type Row, runSuite } from "../security/run.ts";
 import { provider } from "./sandbox-fixture.ts";
 
@@ -48,6 +52,29 @@ describe("the report", () => {
     expect(problemsOf([rowOf(first, "held", "worked")])).toEqual([]);
     expect(problemsOf([rowOf(first, "worked", "worked")])).toEqual([expect.stringContaining("worked in bubblewrap")]);
     expect(problemsOf([rowOf(first, "held", "held")])).toEqual([expect.stringContaining("did not work in a weakened")]);
+  });
+
+  it("is put together of parts, of the same code only", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "hindcast-results-"));
+    try {
+      const file = join(folder, "results.json");
+      const part = { command: "npm run security -- --drivers bubblewrap", day: "2026-01-01", seconds: 1 };
+      addResults(file, [rowOf(first, "held", "worked")], part);
+      const machines = { ...rowOf(first, "worked", "worked"), drivers: { vm: outcome("held") }, weakened: null };
+      const { rows, parts } = addResults(file, [machines], part);
+      expect(parts).toHaveLength(2);
+      expect(rows).toMatchObject([
+        {
+          probe: first,
+          drivers: { bubblewrap: { verdict: "held" }, vm: { verdict: "held" } },
+          weakened: { verdict: "worked" },
+        },
+      ]);
+      await writeFile(file, (await readFile(file, "utf8")).replace(/"of": "../, '"of": "xx'));
+      expect(() => addResults(file, rows, part)).toThrow(/another guest or of other probes/);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 
   it("is an aligned table, a sentence, and JSON", () => {

@@ -1,12 +1,16 @@
 // What browsers cost: starting one, steps on a MiniWoB page, and memory, at 1, 2, 4 and 8 beside each other.
 //
-//   HINDCAST_MINIWOB_FOLDER=…/miniwob/html node --conditions=source rollout-agent/bench/browser.bench.ts [--steps 20] [--json]
+//   npm run bench -- browser [--steps 20] [--parallel 1,2,4,8] [--screenshots plain] [--json] [--publish]
+//
+// Needs Chromium and MiniWoB's pages, which are fetched once. `--publish` writes the table into rollout-agent/README.md.
 import { readdirSync, readFileSync } from "node:fs";
+import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { BrowserSpec, EpisodeLimits } from "@hindcast/shared";
-import { createBrowserProvider } from "../src/environment/browser/browser-provider.ts";
-import type { Environment } from "../src/environment/environment.ts";
-import { defaultGuestPath } from "../src/sandbox/bubblewrap.ts";
+import type { Environment } from "../../rollout-agent/src/environment/environment.ts";
+import { browserProvider, miniWobFolder, noChromium } from "../support/browser.ts";
+import { textTable, writeIntoPage } from "./page-table.ts";
+import { machine } from "./statistics.ts";
 
 const { values } = parseArgs({
   options: {
@@ -14,6 +18,7 @@ const { values } = parseArgs({
     parallel: { type: "string", default: "1,2,4,8" },
     screenshots: { type: "string", default: "plain" },
     json: { type: "boolean", default: false },
+    publish: { type: "boolean", default: false },
   },
 });
 const steps = Number(values.steps);
@@ -32,11 +37,12 @@ const limits = EpisodeLimits.parse({
   processesMax: 256,
   formatErrorsMax: 3,
 });
-const provider = createBrowserProvider({
-  chromiumPath: process.env["HINDCAST_CHROMIUM_PATH"] ?? null,
-  guestPath: defaultGuestPath,
-  miniWobFolder: process.env["HINDCAST_MINIWOB_FOLDER"] ?? null,
-});
+const pages = await miniWobFolder();
+if (noChromium !== null || "reason" in pages) {
+  console.error(`error: ${noChromium ?? ("reason" in pages ? pages.reason : "")}`);
+  process.exit(1);
+}
+const provider = browserProvider(pages.folder);
 
 interface Row {
   browsers: number;
@@ -123,15 +129,22 @@ async function measure(browsers: number): Promise<Row> {
 const rows: Row[] = [];
 for (const browsers of values.parallel.split(",").map(Number)) rows.push(await measure(browsers));
 
+const table = [
+  ["browsers at once", "start ms each", "step ms", "steps/s", "MiB each", "browsers per GiB"],
+  ...rows.map((row) => [
+    String(row.browsers),
+    ...[row.startMs, row.stepMs, row.stepsPerSecond, row.mibPerBrowser, row.browsersPerGib].map((cell) =>
+      cell.toFixed(1),
+    ),
+  ]),
+];
+const about = `MiniWoB++ click-checkboxes-large, ${steps} steps each, screenshots ${values.screenshots}`;
 if (values.json) {
   console.log(JSON.stringify({ benchmark: "browser", steps, screenshots: values.screenshots, rows }, null, 2));
 } else {
-  console.log(`Browsers on MiniWoB++, ${steps} steps each, screenshots ${values.screenshots}`);
-  console.log("browsers  start ms each  step ms  steps/s  MiB each  browsers/GiB");
-  for (const row of rows) {
-    const cells = [row.startMs, row.stepMs, row.stepsPerSecond, row.mibPerBrowser, row.browsersPerGib];
-    const widths = [15, 9, 9, 10, 14];
-    const line = cells.map((cell, index) => cell.toFixed(1).padStart(widths[index] ?? 8)).join("");
-    console.log(`${String(row.browsers).padStart(8)}${line}`);
-  }
+  console.log(`${about}\n${textTable(table)}`);
+}
+if (values.publish) {
+  const heading = `\`npm run bench -- browser\` on ${new Date().toISOString().slice(0, 10)}, ${machine(cpus())}; ${about}.`;
+  writeIntoPage(new URL("../../rollout-agent/README.md", import.meta.url), "browsers", { heading, rows: table });
 }

@@ -1,34 +1,33 @@
 // What a sandbox costs with each driver that this machine can start: opening one, a command, state, snapshot, restore,
-// fork, a connection; against bare bubblewrap and bare bash in the same run.
+// fork, a connection; against the bare tool under it, in the same run.
 //
-//   node --conditions=source rollout-agent/bench/sandbox.bench.ts [--rounds 200] [--drivers bubblewrap,container,vm] [--json]
+//   npm run bench -- sandbox [--drivers bubblewrap,container,gvisor,vm] [--rounds 200] [--seconds 10] [--json] [--publish]
 //
-// Containers and virtual machines need an image: `hindcast image build`, `hindcast image kernel`, and a daemon at
-// HINDCAST_SANDBOX_DOCKER_SOCKET.
+// A row ends after so many rounds or seconds, whichever comes first. `--publish` writes the table into
+// rollout-agent/README.md.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { parseArgs } from "node:util";
-import { readConfig } from "@hindcast/shared/node";
-import { createSandboxes, sandboxSettings } from "../src/sandbox/create-sandboxes.ts";
-import type { Sandbox, SandboxProvider } from "../src/sandbox/sandbox.ts";
+import { existsSync } from "node:fs";
+import { cpus } from "node:os";
+import { findKernel } from "../../rollout-agent/src/sandbox/machine/machine-kernel.ts";
+import { qemuPath } from "../../rollout-agent/src/sandbox/machine/qemu.ts";
+import type { Sandbox, SandboxProvider } from "../../rollout-agent/src/sandbox/sandbox.ts";
+import { type Driver, drivers } from "../security/drivers.ts";
+import { textTable, writeIntoPage } from "./page-table.ts";
+import { machine, option, quantile } from "./statistics.ts";
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: "string", default: "200" },
-    drivers: { type: "string", default: "bubblewrap" },
-    json: { type: "boolean", default: false },
-  },
-});
-const rounds = Number(values.rounds);
-const warmUpRounds = Math.min(10, Math.ceil(rounds / 5));
+const rounds = option("rounds", 200);
+const secondsMax = option("seconds", 10);
+const warmUpRounds = 3;
 const never = new AbortController().signal;
-const log = { debug: (): void => {}, info: (): void => {}, warn: (): void => {} };
 const limits = { memoryBytesMax: 2 ** 29, diskBytesMax: 2 ** 26, processesMax: 128 };
-const command = { timeoutMs: 10_000, outputBytesMax: 8_000, outputBytesKill: 1_000_000 };
+const command = { timeoutMs: 60_000, outputBytesMax: 8_000, outputBytesKill: 1_000_000 };
+const docker = ["/usr/local/bin/docker", "/usr/bin/docker"].find((path) => existsSync(path)) ?? null;
 
 interface Row {
   driver: string;
   what: string;
+  samples: number;
   p50Ms: number;
   p99Ms: number;
 }
@@ -43,24 +42,53 @@ async function measure<T>(
   after?: (made: T) => unknown,
 ): Promise<void> {
   const times: number[] = [];
-  for (let round = -warmUpRounds; round < rounds; round += 1) {
+  const until = performance.now() + secondsMax * 1_000;
+  for (let round = -warmUpRounds; round < rounds && (performance.now() < until || times.length === 0); round += 1) {
     const startedAt = performance.now();
     const made = await work(round);
     if (round >= 0) times.push(performance.now() - startedAt);
     await after?.(made);
   }
-  times.sort((a, b) => a - b);
-  const at = (share: number): number => times[Math.min(times.length - 1, Math.floor(times.length * share))] ?? NaN;
-  rows.push({ driver, what, p50Ms: at(0.5), p99Ms: at(0.99) });
+  rows.push({ driver, what, samples: times.length, p50Ms: quantile(times, 0.5), p99Ms: quantile(times, 0.99) });
 }
 
-async function bare(program: string, args: string[]): Promise<void> {
+async function bare(program: string, args: readonly string[]): Promise<void> {
   const child = spawn(program, args, { stdio: "ignore" });
   await once(child, "exit");
 }
 
-async function measureDriver(sandboxes: SandboxProvider): Promise<void> {
-  const { name } = sandboxes;
+const usr = ["--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin", "--symlink", "usr/lib", "/lib"];
+const namespaces = ["--unshare-all", ...usr, "--symlink", "usr/lib64", "/lib64", "--proc", "/proc", "--dev", "/dev"];
+
+/** The least that the tool under a driver can do: start what it starts, run nothing, and be gone. */
+async function measureBare(name: string, { given }: Driver): Promise<void> {
+  if (name === "bubblewrap") {
+    await measure(name, "bare: bwrap … true", () => bare("/usr/bin/bwrap", [...namespaces, "true"]));
+    await measure(name, "bare: bash -c true", () => bare("bash", ["-c", "true"]));
+  }
+  if ((name === "container" || name === "gvisor") && docker !== null && given !== null) {
+    const runtime = name === "gvisor" ? ["--runtime", "runsc"] : [];
+    const image = `hindcast-image:${given.image.hash.slice(0, 32)}`;
+    const args = ["-H", `unix://${given.socketPath}`, "run", "--rm", "--network", "none", "--read-only", ...runtime];
+    await measure(name, "bare: docker run … true", () => bare(docker, [...args, image, "true"]));
+  }
+  const kernel = name === "vm" && given !== null ? await findKernel(given.folder) : null;
+  if (kernel === null) return;
+  // Without a root it panics, and QEMU ends: what is measured is the boot of the same kernel, and nothing of ours.
+  const machineArguments = ["-machine", "q35,accel=tcg", "-cpu", "max", "-m", "768M", "-nodefaults", "-no-user-config"];
+  const boot = [
+    "-display",
+    "none",
+    "-no-reboot",
+    "-kernel",
+    kernel,
+    "-append",
+    "quiet panic=-1 reboot=t no_timer_check",
+  ];
+  await measure(name, "bare: qemu boots a kernel", () => bare(qemuPath, [...machineArguments, ...boot]));
+}
+
+async function measureDriver(name: string, sandboxes: SandboxProvider): Promise<void> {
   const open = async (round: number): Promise<Sandbox> => sandboxes.open({ id: `ep-bench-${round}`, limits }, never);
   const close = (sandbox: Sandbox): Promise<void> => sandbox.close();
   // What is made once per machine (an imported image, a saved machine) is no part of any opening.
@@ -73,6 +101,8 @@ async function measureDriver(sandboxes: SandboxProvider): Promise<void> {
   });
   await using sandbox = await open(rounds);
   await measure(name, "exec true", () => sandbox.exec({ ...command, script: "true" }, never));
+  const tty = { columns: 80, rows: 24 };
+  await measure(name, "exec true at a terminal", () => sandbox.exec({ ...command, script: "true", tty }, never));
   await measure(name, "exec ls", () => sandbox.exec({ ...command, script: "ls -la /" }, never));
   const files = "git init -q . && seq 100 | split -l1 && git add . && git commit -qm x";
   await sandbox.exec({ ...command, script: files }, never);
@@ -86,32 +116,33 @@ async function measureDriver(sandboxes: SandboxProvider): Promise<void> {
   await measure(
     name,
     "connect",
-    () => sandbox.connect(7000),
+    () => sandbox.connect(7_000),
     (stream) => stream.destroy(),
   );
 }
 
-const usr = ["--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin", "--symlink", "usr/lib", "/lib"];
-const bareArguments = ["--unshare-all", ...usr, "--symlink", "usr/lib64", "/lib64", "--proc", "/proc", "--dev", "/dev"];
-await measure("none", "bwrap … true", () => bare("bwrap", [...bareArguments, "true"]));
-await measure("none", "bash -c true", () => bare("bash", ["-c", "true"]));
-for (const driver of values.drivers.split(",")) {
-  const sandboxDriver = sandboxSettings.sandboxDriver.schema.parse(driver);
-  // Nothing is kept warm: what opening costs is the question.
-  const settings = { ...readConfig(sandboxSettings), sandboxDriver, sandboxWarm: 0 };
-  await using opened = await createSandboxes(settings, { owner: "bench", log }, never);
-  const problems = await opened.sandboxes.problems();
-  if (problems.length > 0) console.error(`${driver} is left out: ${problems.join(" ")}`);
-  else await measureDriver(opened.sandboxes);
+const at = process.argv.indexOf("--drivers");
+const asked = at === -1 ? Object.keys(drivers) : (process.argv[at + 1] ?? "").split(",");
+for (const name of asked) {
+  const start = drivers[name];
+  if (start === undefined) throw new Error(`${name} is none of the drivers ${Object.keys(drivers).join(", ")}`);
+  await using driver = await start();
+  if (driver.problems.length > 0) {
+    console.error(`${name} is left out: ${driver.problems.join(" ")}`);
+    continue;
+  }
+  await measureDriver(name, driver.provider);
+  await measureBare(name, driver);
 }
 
-if (values.json) {
-  console.log(JSON.stringify({ benchmark: "sandbox", rounds, rows }, null, 2));
-} else {
-  console.log(`Sandboxes, ${rounds} rounds each, milliseconds`);
-  console.log(`${"".padEnd(12)}${"".padEnd(24)}${"p50".padStart(9)}${"p99".padStart(9)}`);
-  for (const { driver, what, p50Ms, p99Ms } of rows) {
-    const numbers = [p50Ms, p99Ms].map((ms) => ms.toFixed(2).padStart(9)).join("");
-    console.log(`${driver.padEnd(12)}${what.padEnd(24)}${numbers}`);
-  }
+const ms = (value: number): string => value.toFixed(value < 100 ? 1 : 0);
+const table = [
+  ["driver", "what", "p50 ms", "p99 ms", "samples"],
+  ...rows.map((row) => [row.driver, row.what, ms(row.p50Ms), ms(row.p99Ms), String(row.samples)]),
+];
+const heading = `\`npm run bench -- sandbox\` on ${new Date().toISOString().slice(0, 10)}, ${machine(cpus())}; virtual machines are emulated.`;
+if (process.argv.includes("--json")) console.log(JSON.stringify({ benchmark: "sandbox", rounds, rows }, null, 2));
+else console.log(textTable(table));
+if (process.argv.includes("--publish")) {
+  writeIntoPage(new URL("../../rollout-agent/README.md", import.meta.url), "sandboxes", { heading, rows: table });
 }

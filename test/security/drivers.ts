@@ -5,6 +5,8 @@ import { prepareSandboxes } from "../support/sandbox-setup.ts";
 
 export interface Driver extends AsyncDisposable {
   provider: SandboxProvider;
+  /** What was prepared for it; null for bubblewrap, which needs nothing. */
+  given: GivenSandboxes | null;
   /** Why it cannot be started here. */
   problems: string[];
 }
@@ -19,12 +21,12 @@ export const drivers: Record<string, () => Promise<Driver>> = {
 
 async function bubblewrap(): Promise<Driver> {
   const provider = createSandboxProvider(undefined);
-  return { provider, problems: await provider.problems(), [Symbol.asyncDispose]: () => Promise.resolve() };
+  return { provider, given: null, problems: await provider.problems(), [Symbol.asyncDispose]: () => Promise.resolve() };
 }
 
 async function prepared(driver: GivenSandboxes["driver"]): Promise<Driver> {
   const { given, teardown } = await prepareSandboxes(driver);
   const provider = createSandboxProvider(given);
   const problems = given.reason === null ? await provider.problems() : [given.reason];
-  return { provider, problems, [Symbol.asyncDispose]: teardown };
+  return { provider, given, problems, [Symbol.asyncDispose]: teardown };
 }

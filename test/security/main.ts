@@ -3,6 +3,8 @@
 //   --drivers bubblewrap,container   only these       --categories bombs,nats   only these      --probe ID   only this
 //   --lanes 4                        categories at once, but for bombs
 //   --json                           for programs     --publish                 writes the table into test/SECURITY.md
+//   --results FILE                   keeps outcomes there and reports on all that it holds: a run in parts
+//   --without-weakened               leaves the weakened sandboxes to another part
 import { cpus } from "node:os";
 import type { SandboxProvider } from "../../rollout-agent/src/sandbox/sandbox.ts";
 import { machine, option } from "../load/statistics.ts";
@@ -10,6 +12,7 @@ import { drivers } from "./drivers.ts";
 import { categories } from "./probe.ts";
 import { probes } from "./probes/index.ts";
 import { asJson, publish, summary, table } from "./report.ts";
+import { addResults } from "./results.ts";
 import { problemsOf, runSuite } from "./run.ts";
 
 const args = process.argv.slice(2);
@@ -52,15 +55,22 @@ const startedAt = performance.now();
 const show = (line: string): void => {
   if (process.stderr.isTTY) process.stderr.write(`\r${line}\u001b[K`);
 };
-const rows = await runSuite({ providers, probes: chosen, lanes: option("lanes", 1), show });
+const isWeakenedRun = args.includes("--without-weakened") ? { isWeakenedRun: false } : {};
+const found = await runSuite({ providers, probes: chosen, lanes: option("lanes", 1), show, ...isWeakenedRun });
 show("");
-const seconds = Math.round((performance.now() - startedAt) / 1_000);
+const part = {
+  command: ["npm run security --", ...args.filter((word) => word !== "--publish")].join(" ").replace(/ --$/, ""),
+  day: new Date().toISOString().slice(0, 10),
+  seconds: Math.round((performance.now() - startedAt) / 1_000),
+};
+const resultsAt = args.indexOf("--results");
+const { rows, parts } =
+  resultsAt === -1 ? { rows: found, parts: [part] } : addResults(args[resultsAt + 1] ?? "", found, part);
 if (args.includes("--json")) console.log(JSON.stringify(asJson(rows), null, 2));
 else console.log([table(rows), "", summary(rows), ...notes].join("\n"));
 if (args.includes("--publish")) {
-  const command = ["npm run security --", ...args.filter((word) => word !== "--publish")].join(" ").replace(/ --$/, "");
-  const day = new Date().toISOString().slice(0, 10);
-  publish(rows, `\`${command}\` on ${day}, ${machine(cpus())}; ${seconds} s.`, notes);
+  const said = parts.map(({ command, day, seconds }) => `\`${command}\` on ${day}; ${seconds} s`).join(", then ");
+  publish(rows, `${said}. ${machine(cpus())}.`, notes);
 }
 const problems = problemsOf(rows);
 for (const problem of problems) console.error(`problem: ${problem}`);

@@ -9,8 +9,9 @@ const [begin, end] = ["<!-- table -->", "<!-- /table -->"];
 const inDriver = { held: "held", worked: "**BROKEN**", none: "–" } as const;
 const inWeakened = { held: "**no effect**", worked: "works", none: "–" } as const;
 
+/** In the order in which they appear. Of a run in parts, some rows may lack some. */
 function driverNames(rows: readonly Row[]): string[] {
-  return Object.keys(rows[0]?.drivers ?? {});
+  return [...new Set(rows.flatMap(({ drivers }) => Object.keys(drivers)))];
 }
 
 function cells(rows: readonly Row[]): string[][] {
@@ -22,7 +23,10 @@ function cells(rows: readonly Row[]): string[][] {
       probe.category,
       probe.id,
       probe.attempts,
-      ...drivers.map((name) => inDriver[outcomes[name]?.verdict ?? "none"]),
+      ...drivers.map((name) => {
+        const verdict = outcomes[name]?.verdict;
+        return verdict === undefined ? "not run" : inDriver[verdict];
+      }),
       weakened(control),
     ]),
   ];

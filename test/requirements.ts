@@ -277,6 +277,10 @@ export const requirements = {
     "episodes work on an instance by bash, str_replace_editor and submit, and are judged by its tests in a testbed of their own",
   "6.10.make":
     "tasks with a true oracle are made from a Python project whose tests pass, and exported in SWE-bench's format",
+  "6.10.javascript":
+    "the same bugs are put into JavaScript and TypeScript; what shows them is hidden, and no issue holds its patch",
+  "6.9.cures":
+    "submodules, a network that times out, local servers and packages that pins lack are there where a project needs them",
   "6.9.forgery": "forged marks, forged results and deleted tests do not make a patch count as a solution",
   "6.6.rules": "requests leave only as rules name them: host or suffix, port, method, form; everything else is refused",
   "6.6.addresses":

@@ -1,11 +1,11 @@
-// Requirements: 6.10.make
+// Requirements: 6.10.make, 6.10.javascript
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { SweBenchInstance } from "../../shared/src/node/benchmark/swe-bench/instance.ts";
 import { HindcastProcess } from "../support/hindcast.ts";
-import { fixtureCache, fixturePython, sweBenchFixture, tests } from "../support/swe-bench-fixture.ts";
+import { fixtureCache, fixturePython, scriptFixture, sweBenchFixture, tests } from "../support/swe-bench-fixture.ts";
 
 describe.skipIf(fixturePython === null)("hindcast bench swe-bench make", () => {
   it("makes tasks that are admitted, hide what shows the bug, and come out the same again", async () => {
@@ -56,6 +56,44 @@ describe.skipIf(fixturePython === null)("hindcast bench swe-bench make", () => {
     ];
     const verify = ["bench", "swe-bench", "verify", "--tasks", join(fixture.folder, "tasks", "tasks.jsonl"), ...places];
     const verified = await new HindcastProcess(verify, { cwd: fixture.folder }).done;
+    expect(verified.stdout).toMatch(/2 instances +2 admitted/);
+  });
+});
+
+describe("hindcast bench swe-bench make, of JavaScript", () => {
+  it("makes tasks that are admitted, and hides what shows the bug", async () => {
+    const { folder, repositories, commit } = scriptFixture();
+    const project = ["--repo", "demo/sums", "--commit", commit, "--language", "javascript", "--count", "2"];
+    const run = ["--test", "node --test --test-reporter=tap"];
+    const places = ["--cache", fixtureCache, "--memory-gib", "2"];
+    const out = join(folder, "tasks");
+    const args = [...project, ...run, "--repos", repositories, ...places, "--out", out];
+    const made = await new HindcastProcess(["bench", "swe-bench", "make", ...args], { cwd: folder }).done;
+    expect(made).toMatchObject({ code: 0, stderr: "" });
+    const instances = readFileSync(join(out, "tasks.jsonl"), "utf8")
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as SweBenchInstance);
+    expect(instances).toHaveLength(2);
+    for (const {
+      base_commit: base,
+      patch,
+      test_patch: hidden,
+      FAIL_TO_PASS: failing,
+      log_parser: parser,
+    } of instances) {
+      const repository = join(out, "repositories", "demo__sums.git");
+      const files = execFileSync("git", ["--git-dir", repository, "ls-tree", "-r", "--name-only", base]).toString();
+      expect({ parser, files: files.trim().split("\n"), failing }).toEqual({
+        parser: "parse_log_tap",
+        files: expect.not.arrayContaining(failing.map((test) => (test === "- adds" ? "add.test.js" : "twice.test.js"))),
+        failing: expect.arrayContaining([expect.stringMatching(/^- (adds|doubles)$/)]),
+      });
+      expect(patch).toContain("sums.js");
+      expect(hidden).toContain("test.js");
+    }
+    const verify = ["bench", "swe-bench", "verify", "--tasks", join(out, "tasks.jsonl"), ...places];
+    const verified = await new HindcastProcess([...verify, "--repos", join(out, "repositories")], { cwd: folder }).done;
     expect(verified.stdout).toMatch(/2 instances +2 admitted/);
   });
 });

@@ -137,6 +137,31 @@ export function sweBenchFixture(): SweBenchFixture {
   };
 }
 
+/** A project of JavaScript without dependencies, with a test for each of its functions. */
+export function scriptFixture(): { folder: string; repositories: string; commit: string } {
+  const folder = mkdtempSync(join(tmpdir(), "hindcast-swe-"));
+  chmodSync(folder, 0o755);
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const repositories = join(folder, "repositories");
+  const clone = join(repositories, "demo__sums");
+  mkdirSync(clone, { recursive: true });
+  const test = (title: string, call: string, sum: number): string =>
+    `import assert from "node:assert/strict";\nimport { test } from "node:test";\nimport { add, twice } from "./sums.js";\n\ntest("${title}", () => assert.equal([add, twice].length && ${call}, ${sum}));\n`;
+  const files = {
+    "package.json": '{ "type": "module" }\n',
+    "sums.js": "export function add(a, b) {\n  return a + b;\n}\n\nexport function twice(a) {\n  return a * 2;\n}\n",
+    "add.test.js": test("adds", "add(2, 3)", 5),
+    "twice.test.js": test("doubles", "twice(4)", 8),
+  };
+  for (const [path, content] of Object.entries(files)) writeFileSync(join(clone, path), content);
+  const git = (...args: string[]): string =>
+    execFileSync("git", args, { cwd: clone, env: environment, encoding: "utf8" });
+  git("init", "--quiet", "-b", "main");
+  git("add", "-A");
+  git("commit", "--quiet", "-m", "sums");
+  return { folder, repositories, commit: git("rev-parse", "HEAD").trim() };
+}
+
 /**
  * One cache for all tests and runs: its entries are named by their content, and the fixture's commits are always the
  * same. Not in a home: sandboxes of root run as nobody.

@@ -108,6 +108,9 @@ pub enum Operation {
         /// Where commands find the host's egress proxy, at the loopback address; None without one.
         #[serde(default)]
         egress_port: Option<u16>,
+        /// Whether packets to other addresses are lost without a word; else they are refused at once.
+        #[serde(default)]
+        is_network_silent: bool,
     },
     Exec(Exec),
     /// Ends a running `exec`; has no reply of its own.

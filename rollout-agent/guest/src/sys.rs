@@ -9,6 +9,7 @@ mod files;
 mod isolation;
 mod machine;
 mod processes;
+mod routes;
 mod terminal;
 
 use std::ffi::{CString, OsStr};
@@ -19,6 +20,7 @@ pub use files::*;
 pub use isolation::*;
 pub use machine::*;
 pub use processes::*;
+pub use routes::*;
 pub use terminal::*;
 
 fn check(result: libc::c_int) -> io::Result<libc::c_int> {

@@ -48,6 +48,7 @@ export function createBubblewrap(options: BubblewrapOptions): SandboxProvider {
 
 class BubblewrapDriver implements GuestDriver {
   readonly name = "bubblewrap";
+  readonly losesPackets = true;
   readonly #options: BubblewrapOptions;
   readonly #bwrapPath: string;
   #groups: Promise<ControlGroups | null> | null = null;

@@ -11,6 +11,8 @@ export type GuestRequest =
       limits: SandboxLimits & { filesMax: number };
       /** Where commands find the egress proxy, at the loopback address; null without one. */
       egressPort: number | null;
+      /** See `SandboxOptions`. */
+      isNetworkSilent: boolean;
     } & GuestWorld)
   | {
       op: "exec";

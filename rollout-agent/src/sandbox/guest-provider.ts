@@ -85,7 +85,8 @@ export class GuestProvider implements SandboxProvider {
         proxy === null
           ? { egressPort: null }
           : { environment: [...world.environment, ...egressEnvironment], egressPort };
-      const request = { op: "init", limits, ...world, ...way } as const;
+      const isNetworkSilent = options.isNetworkSilent === true && this.#driver.losesPackets === true;
+      const request = { op: "init", limits, ...world, ...way, isNetworkSilent } as const;
       await channel.call({ request, reply: DoneReply, timeoutMs: openTimeoutMs, signal });
       return sandbox;
     } catch (error) {

@@ -26,6 +26,8 @@ export interface GuestTransport {
 /** Starts guests inside one kind of isolation. */
 export interface GuestDriver {
   readonly name: string;
+  /** Whether it can do as `isNetworkSilent` asks. @default false */
+  readonly losesPackets?: boolean;
   /** What this machine lacks, with the remedy; cheap, and asked before each start. */
   missing(): Promise<string[]>;
   /**

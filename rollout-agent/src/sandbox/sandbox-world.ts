@@ -42,9 +42,11 @@ const devices = ["null", "zero", "full", "random", "urandom"];
 /** Folders of an image that a sandbox has of its own. */
 const ownDirectories: ReadonlySet<string> = new Set(["/dev", "/home", "/proc", "/run", "/sys", "/tmp", "/workspace"]);
 
+type BubblewrapWorld = Pick<SandboxOptions, "id" | "image" | "mounts" | "links" | "isNetworkSilent">;
+
 /** Arguments of bubblewrap up to the guest's own command line. Descriptor 3 is the guest's binary. */
 export function bubblewrapArguments(
-  { id, image, mounts = [], links = {} }: Pick<SandboxOptions, "id" | "image" | "mounts" | "links">,
+  { id, image, mounts = [], links = {}, isNetworkSilent = false }: BubblewrapWorld,
   nodePrefix: string | null,
 ): string[] {
   return [
@@ -54,6 +56,7 @@ export function bubblewrapArguments(
     // For building the world only: the guest gives up all but the last before it runs any command, and no command
     // inherits that one.
     ["--cap-drop", "ALL", "--cap-add", "CAP_SYS_ADMIN", "--cap-add", "CAP_SETPCAP", "--cap-add", "CAP_DAC_OVERRIDE"],
+    isNetworkSilent ? ["--cap-add", "CAP_NET_ADMIN"] : [],
     image?.kind === "root" ? imageRoot(image.path, "/", mounts) : hostRoot(),
     nodePrefix === null ? [] : ["--ro-bind", nodePrefix, toolDirectory],
     Object.entries(links).flatMap(([path, target]) => ["--symlink", target, path]),

@@ -36,6 +36,11 @@ export interface SandboxOptions {
   links?: Readonly<Record<string, string>>;
   /** @default none */
   network?: NetworkPolicy;
+  /**
+   * Connections to addresses outside wait until they time out, and are not refused at once: some tests look for that.
+   * Only bubblewrap's sandboxes can; in the others it changes nothing. @default false
+   */
+  isNetworkSilent?: boolean;
   /** Told of each request that went to the egress proxy, allowed or not, once it has ended. */
   onEgress?: (record: EgressRecord) => void;
 }

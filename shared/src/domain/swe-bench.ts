@@ -18,6 +18,24 @@ export const PinnedPython = z.strictObject({
 });
 export type PinnedPython = z.infer<typeof PinnedPython>;
 
+/** Packages of npm by their names and versions. */
+export const PinnedNode = z.strictObject({
+  key: z.string().regex(/^[0-9a-f]{16}$/),
+  /** "vitest@5.1.1". Sorted. */
+  packages: z
+    .array(
+      z
+        .string()
+        .regex(
+          /^(@[a-z0-9][a-z0-9._-]{0,99}\/)?[a-z0-9][a-z0-9._-]{0,99}@[0-9][A-Za-z0-9.+-]{0,99}$/,
+          'must read "name@version"',
+        ),
+    )
+    .min(1)
+    .max(200),
+});
+export type PinnedNode = z.infer<typeof PinnedNode>;
+
 /**
  * A repository at an instance's base commit, in /testbed, with its environment. What would give the task away (the gold
  * patch, the tests, the evaluation script) is no part of it: that is in the reference.
@@ -29,6 +47,8 @@ export const SweBenchSpec = z.strictObject({
   commit: z.string().regex(/^[0-9a-f]{40}$/),
   /** Null: the sandbox's own programs will do. */
   environment: PinnedPython.nullable(),
+  /** As node_modules in the repository. Absent: none. */
+  packages: PinnedNode.optional(),
 });
 export type SweBenchSpec = z.infer<typeof SweBenchSpec>;
 

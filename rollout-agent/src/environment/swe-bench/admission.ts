@@ -17,7 +17,7 @@ import { readWhereThere } from "./file-lock.ts";
 import type { TestbedSources } from "./testbed.ts";
 
 /** Raised when evaluations come out otherwise than before: stored verdicts no longer count. */
-const evaluatorVersion = 1;
+const evaluatorVersion = 2;
 
 export interface AdmissionOptions extends Pick<EvaluationOptions, "limits" | "timeoutMs"> {
   instance: SweBenchInstance;

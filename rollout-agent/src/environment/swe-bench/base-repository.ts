@@ -8,9 +8,12 @@ import type { CacheEntry, CacheFolder } from "./cache-folder.ts";
 import { unavailable } from "./errors.ts";
 import { mustRun, runProgram } from "./host-program.ts";
 import { locateRepository } from "./repository-source.ts";
+import { type Submodule, submodulesOf } from "./submodules.ts";
 
 const cloneTimeoutMs = 30 * 60_000;
 const packTimeoutMs = 10 * 60_000;
+/** Submodules of submodules: no project of SWE-bench's has any. */
+const depthMax = 2;
 
 /** No configuration of the host's, and clones that belong to other users are read. */
 const git = ["git", "-c", "safe.directory=*", "-c", "core.hooksPath=/dev/null", "-c", "gc.auto=0"];
@@ -37,19 +40,56 @@ export async function openBaseRepository(
   { places, cache }: { places: readonly string[]; cache: CacheFolder },
   signal: AbortSignal,
 ): Promise<CacheEntry> {
-  const key = `commit-${repository.replace("/", "__")}-${commit.slice(0, 12)}`;
-  const make = async (path: string): Promise<string> => {
-    const source = locateRepository(repository, places);
-    if (source.kind === "clone") return await cut({ from: source.path, commit, to: path }, signal);
-    await using mirror = await openMirror(source.url, cache, signal);
-    return await cut({ from: mirror.path, commit, to: path }, signal);
-  };
+  // "tree": with submodules, which entries of older versions lack.
+  const key = `tree-${repository.replace("/", "__")}-${commit.slice(0, 12)}`;
+  const make = (path: string): Promise<string> =>
+    prepare({ repository, commit, path, depth: 0 }, { places, cache }, signal);
   try {
     return await cache.open(key, make, signal);
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof HindcastError) throw error;
     throw unavailable(`${repository} at ${commit.slice(0, 12)} could not be prepared: ${messageOf(error)}`, error);
+  }
+}
+
+async function prepare(
+  { repository, commit, path, depth }: BaseCommit & { path: string; depth: number },
+  sources: { places: readonly string[]; cache: CacheFolder },
+  signal: AbortSignal,
+): Promise<string> {
+  const found = locateRepository(repository, sources.places);
+  await using mirror = found.kind === "clone" ? null : await openMirror(found.url, sources.cache, signal);
+  const from = found.kind === "clone" ? found.path : (mirror?.path ?? "");
+  const note = await cut({ from, commit, to: path }, signal);
+  if (depth === depthMax) return note;
+  const source = { source: [...git, "-C", from], commit };
+  const submodules = await submodulesOf(source, { timeoutMs: packTimeoutMs, environment: gitEnvironment }, signal);
+  const missing: string[] = [];
+  for (const [index, submodule] of submodules.entries()) {
+    const to = join(path, "submodules", String(index));
+    const problem = await prepareSubmodule(submodule, { to, depth }, sources, signal);
+    if (problem !== null) missing.push(`without submodule ${submodule.path}: ${problem}`);
+  }
+  return [note, ...missing].join("; ");
+}
+
+/** @returns why it is not there: most tests do without, so the others tell by failing */
+async function prepareSubmodule(
+  { path, commit, repository }: Submodule,
+  { to, depth }: { to: string; depth: number },
+  sources: { places: readonly string[]; cache: CacheFolder },
+  signal: AbortSignal,
+): Promise<string | null> {
+  mkdirSync(to, { recursive: true });
+  try {
+    await prepare({ repository, commit, path: to, depth: depth + 1 }, sources, signal);
+    // Last: what has no such file is not laid.
+    writeFileSync(join(to, "path"), path);
+    return null;
+  } catch (error) {
+    signal.throwIfAborted();
+    return messageOf(error);
   }
 }
 

@@ -17,7 +17,7 @@ export async function makeTaskFolder(
   { request, sandboxes, searchPath, onEvent }: TaskMaking,
   signal: AbortSignal,
 ): Promise<void> {
-  const { out, repository, environment, memoryBytesMax, diskBytesMax, processesMax } = request;
+  const { out, repository, memoryBytesMax, diskBytesMax, processesMax } = request;
   const sources = openSources({ ...request, searchPath }, sandboxes);
   const repositories = join(out, "repositories");
   onEvent({ event: "started", instances: request.count });
@@ -36,11 +36,18 @@ export async function makeTaskFolder(
   const file = join(out, "tasks.jsonl");
   const lines = (rows: readonly object[]): string => rows.map((row) => `${JSON.stringify(row)}\n`).join("");
   writeFileSync(file, lines(instances));
-  const { python, packages: pip, optionalPackages } = environment;
-  const conda = Object.fromEntries(optionalPackages.map((each) => each.split("==") as [string, string]));
-  writeFileSync(
-    join(out, "pins.jsonl"),
-    lines(instances.map(({ instance_id }) => ({ instance_id, python, pip, conda_python_packages: conda }))),
-  );
+  writeFileSync(join(out, "pins.jsonl"), lines(instances.flatMap(({ instance_id }) => pinsOf(instance_id, request))));
   onEvent({ event: "made", tasks: instances.length, file, repositories });
+}
+
+/** As `readEnvironmentPins` and `readNodePins` read them. */
+function pinsOf(instance_id: string, { environment, packages }: MakeTasksRequest): object[] {
+  const rows: object[] = [];
+  if (environment !== null) {
+    const { python, packages: pip, optionalPackages } = environment;
+    const conda = Object.fromEntries(optionalPackages.map((each) => each.split("==") as [string, string]));
+    rows.push({ instance_id, python, pip, conda_python_packages: conda });
+  }
+  if (packages !== null) rows.push({ instance_id, npm: packages.packages });
+  return rows;
 }

@@ -1,18 +1,23 @@
-// Executable tasks from any Python project whose tests pass (SWE-smith's idea): a bug is put in, the tests that it breaks
+// Executable tasks from any Python, JavaScript or TypeScript project whose tests pass (SWE-smith's idea): a bug is put in, the tests that it breaks
 // tell whether it was mended, and the instance has SWE-bench's format. The base commit holds the bug and lacks the test
 // files that show it; the test patch brings them back.
-import { HindcastError, messageOf, type PinnedPython } from "@hindcast/shared";
+import { HindcastError, messageOf, type PinnedNode, type PinnedPython } from "@hindcast/shared";
 import { readEvalLog, assembleLog, sha256Hex, type SweBenchInstance } from "@hindcast/shared/node";
-import { z } from "zod";
 import { type BugCommit, BugRepository } from "./bug-repository.ts";
-import { Mutation, mutatePython } from "./mutate-python.ts";
+import { findMutations, type Language, sourceBytesMax } from "./find-mutations.ts";
+import { issueOf } from "./issue-text.ts";
+import type { Mutation } from "./mutation.ts";
+import { evalScriptOf } from "./task-script.ts";
+import { type FilesOfTest, findTestFiles } from "./test-files.ts";
 import { openTestbed, type Testbed, type TestbedSources } from "./testbed.ts";
 
 export interface MakeTasksOptions {
   /** "owner/name", which `sources` can find. */
   repository: string;
   commit: string;
-  environment: PinnedPython;
+  language: Language;
+  environment: PinnedPython | null;
+  packages: PinnedNode | null;
   /** Runs all tests, e.g. `python -m pytest -rA -q`. */
   testCommand: string;
   logParser: string;
@@ -28,7 +33,6 @@ export interface MakeTasksOptions {
 }
 
 const listBytesMax = 16 * 1024 * 1024;
-const fileBytesMax = 4 * 1024 * 1024;
 
 /** @throws ENVIRONMENT_SETUP_FAILED where the project's tests do not pass by themselves */
 export async function makeTasks(
@@ -36,20 +40,25 @@ export async function makeTasks(
   sources: TestbedSources,
   signal: AbortSignal,
 ): Promise<SweBenchInstance[]> {
-  const { repository, commit, environment, limits } = options;
+  const { repository, commit, environment, packages, limits } = options;
   const id = `swe-make-${repository.replace("/", "__")}-${process.pid}`;
-  await using testbed = await openTestbed({ id, repository, commit, environment, limits }, sources, signal);
+  await using testbed = await openTestbed(
+    { id, repository, commit, environment, ...(packages === null ? {} : { packages }), limits },
+    sources,
+    signal,
+  );
   await using target = await BugRepository.create(
     { repository, commit, path: options.outputRepository },
     sources,
     signal,
   );
   const before = await passing(testbed, options, signal);
+  const filesOf = await findTestFiles(testbed, options.language, signal);
   const made: SweBenchInstance[] = [];
-  for (const mutation of (await mutationsOf(testbed, commit, signal)).slice(0, options.triesMax)) {
+  for (const mutation of (await findMutations(testbed, options, signal)).slice(0, options.triesMax)) {
     if (made.length >= options.count) break;
     const broken = await brokenBy(mutation, { testbed, before, options }, signal);
-    const instance = broken === null ? null : await instanceOf(mutation, broken, { target, options, before }, signal);
+    const instance = broken === null ? null : await instanceOf(mutation, broken, { target, options, filesOf }, signal);
     if (instance === null || made.some(({ instance_id: other }) => other === instance.instance_id)) continue;
     made.push(instance);
     options.onTask(instance);
@@ -57,34 +66,22 @@ export async function makeTasks(
   return made;
 }
 
-/** In an order that depends on the commit only, and never two from one line. */
-async function mutationsOf(testbed: Testbed, commit: string, signal: AbortSignal): Promise<Mutation[]> {
-  const script = `(cd /testbed && cat > /tmp/mutate.py && git ls-files -z '*.py' | grep -zvE '(^|/)(tests?|testing|docs?|examples?)/|(^|/)(test_[^/]*|conftest|setup)\\.py$|_test\\.py$' | xargs -0r python /tmp/mutate.py)`;
-  const run = { stdin: Buffer.from(mutatePython), outputBytesMax: listBytesMax, outputBytesKill: 2 * listBytesMax };
-  const { exitCode, output } = await testbed.run(script, run, signal);
-  const text = Buffer.from(output).toString("utf8");
-  if (exitCode !== 0) throw failed(`the project's sources could not be read: ${text.slice(-500)}`);
-  const order = (each: Mutation): string => sha256Hex(`${commit} ${each.file} ${each.start} ${each.operator}`);
-  const lines = new Set<string>();
-  return z
-    .array(Mutation)
-    .parse(JSON.parse(text === "" ? "[]" : text))
-    .map((each) => ({ each, rank: order(each) }))
-    .toSorted((a, b) => (a.rank < b.rank ? -1 : 1))
-    .flatMap(({ each }) => {
-      const line = `${each.file}:${each.line}`;
-      if (lines.has(line)) return [];
-      lines.add(line);
-      return [each];
-    });
-}
-
-/** The tests that pass as the project is. */
+/** The tests that pass as the project is, twice: one that is named otherwise each time, or fails now and then, tells nothing. */
 async function passing(testbed: Testbed, options: MakeTasksOptions, signal: AbortSignal): Promise<Set<string>> {
-  const { statuses, log } = await runTests(testbed, options, signal);
-  const passed = new Set([...(statuses ?? [])].flatMap(([test, status]) => (status === "PASSED" ? [test] : [])));
-  if (passed.size > 0) return passed;
-  throw failed(`no test of ${options.repository} passes with "${options.testCommand}": ${log.trim().slice(-800)}`);
+  const passedOf = ({ statuses }: { statuses: Map<string, string> | null }): Set<string> =>
+    new Set([...(statuses ?? [])].flatMap(([test, status]) => (status === "PASSED" ? [test] : [])));
+  const first = await runTests(testbed, options, signal);
+  const passed = passedOf(first);
+  if (passed.size === 0) {
+    throw failed(
+      `no test of ${options.repository} passes with "${options.testCommand}": ${first.log.trim().slice(-800)}`,
+    );
+  }
+  const again = passedOf(await runTests(testbed, options, signal));
+  if (passed.isDisjointFrom(again)) {
+    throw failed(`no test of ${options.repository} passes twice under one name with "${options.testCommand}"`);
+  }
+  return passed.intersection(again);
 }
 
 async function runTests(
@@ -112,7 +109,7 @@ async function brokenBy(
   { testbed, before, options }: { testbed: Testbed; before: ReadonlySet<string>; options: MakeTasksOptions },
   signal: AbortSignal,
 ): Promise<Broken | null> {
-  const whole = await testbed.sandbox.readFile(mutation.file, fileBytesMax);
+  const whole = await testbed.sandbox.readFile(mutation.file, sourceBytesMax);
   const source = Buffer.concat([
     whole.subarray(0, mutation.start),
     Buffer.from(mutation.replacement),
@@ -133,13 +130,13 @@ async function brokenBy(
 async function instanceOf(
   mutation: Mutation,
   { source, failToPass, passToPass, log }: Broken,
-  { target, options, before }: { target: BugRepository; options: MakeTasksOptions; before: ReadonlySet<string> },
+  { target, options, filesOf }: { target: BugRepository; options: MakeTasksOptions; filesOf: FilesOfTest },
   signal: AbortSignal,
 ): Promise<SweBenchInstance | null> {
-  const hidden = [...new Set(failToPass.map(fileOfTest))];
+  const hidden = failToPass.map(filesOf);
   // A test that nobody can say the file of could not be hidden.
-  if (hidden.includes(null) || before.size === 0) return null;
-  const files = hidden.flatMap((file) => (file === null ? [] : [file]));
+  if (hidden.some((one) => one.length === 0)) return null;
+  const files = [...new Set(hidden.flat())].toSorted();
   const bug: BugCommit | null = await target.commit({ file: mutation.file, source, without: files }, signal);
   if (bug === null) return null;
   return {
@@ -148,7 +145,7 @@ async function instanceOf(
     base_commit: bug.commit,
     patch: bug.fix,
     test_patch: bug.tests,
-    problem_statement: issueOf(mutation, failToPass, log),
+    problem_statement: issueOf(mutation, { failToPass, log, fix: bug.fix }),
     version: "1.0",
     FAIL_TO_PASS: failToPass,
     // Tests of hidden files are gone before the test patch, and come back with it.
@@ -157,54 +154,6 @@ async function instanceOf(
     log_parser: options.logParser,
     eval_type: "pass_and_fail",
   };
-}
-
-/** "tests/test_a.py::test_b", "test_b (tests.test_a.Case.test_b)" */
-function fileOfTest(test: string): string | null {
-  const pytest = /^([^\s:[]+\.py)::/.exec(test)?.[1];
-  if (pytest !== undefined) return pytest;
-  const module = /^\w+ \(([\w.]+)\)$/.exec(test)?.[1];
-  const names = module?.split(".") ?? [];
-  const last = names.findLastIndex((name) => name.startsWith("test_") && names.indexOf(name) < names.length - 1);
-  return last === -1 ? null : `${names.slice(0, last + 1).join("/")}.py`;
-}
-
-/** What a user would see: where, and how it shows; never what was changed. */
-function issueOf({ file, scope }: Mutation, failToPass: readonly string[], log: string): string {
-  const shown = log
-    .split("\n")
-    .filter((line) => /^(E {3}|\w*(Error|Exception|Warning)\b)/.test(line))
-    .slice(0, 3)
-    .map((line) => `    ${line.trim()}`);
-  return [
-    `\`${scope}\` in ${file} does not work as it should.`,
-    "",
-    `It used to; now ${failToPass.length === 1 ? "a use of it gives a wrong result" : `${failToPass.length} uses of it give wrong results`} or fails.`,
-    ...(shown.length === 0 ? [] : ["What is seen:", "", ...shown]),
-    "",
-    "Find the cause and mend it without changing what else the project does.",
-  ].join("\n");
-}
-
-function evalScriptOf({ commit, tests }: BugCommit, files: readonly string[], testCommand: string): string {
-  const names = files.join(" ");
-  return [
-    "#!/bin/bash",
-    "set -uxo pipefail",
-    "cd /testbed",
-    "git status",
-    "git show --stat",
-    `git -c core.fileMode=false diff ${commit}`,
-    `rm -f ${names}`,
-    "git apply -v - <<'EOF_114329324912'",
-    tests,
-    "EOF_114329324912",
-    ": '>>>>> Start Test Output'",
-    testCommand,
-    ": '>>>>> End Test Output'",
-    `rm -f ${names}`,
-    "",
-  ].join("\n");
 }
 
 function failed(message: string): HindcastError {

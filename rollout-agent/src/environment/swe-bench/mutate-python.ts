@@ -1,21 +1,5 @@
 // Bugs that can be put into Python sources (SWE-smith's procedural kind): found by Python's own parser, inside the
 // sandbox, and described as replacements of bytes, so that all else of a file stays as it is.
-import { z } from "zod";
-
-export const Mutation = z.strictObject({
-  file: z.string(),
-  /** "flip-comparison": what was done. */
-  operator: z.string(),
-  /** Of the function or class around it, for the issue's text; empty at module level. */
-  scope: z.string(),
-  line: z.int().positive(),
-  /** Bytes of the file. */
-  start: z.int().nonnegative(),
-  end: z.int().nonnegative(),
-  replacement: z.string(),
-});
-export type Mutation = z.infer<typeof Mutation>;
-
 /** Prints a JSON list of mutations of the files that are its arguments. Needs Python 3.8 or newer. */
 export const mutatePython = String.raw`
 import ast, json, sys
@@ -24,6 +8,7 @@ COMPARISONS = {ast.Lt: ("<", "<="), ast.LtE: ("<=", "<"), ast.Gt: (">", ">="), a
                ast.Eq: ("==", "!="), ast.NotEq: ("!=", "=="), ast.In: ("in", "not in"), ast.Is: ("is", "is not")}
 ARITHMETIC = {ast.Add: ("+", "-"), ast.Sub: ("-", "+"), ast.Mult: ("*", "+"), ast.FloorDiv: ("//", "*"), ast.Mod: ("%", "*")}
 found = []
+NOT_IMPLEMENTED = "raise NotImplementedError"
 
 def mutations(path):
     source = open(path, "rb").read()
@@ -36,6 +21,8 @@ def mutations(path):
         starts.append(starts[-1] + len(line) + 1)
     begin = lambda node: starts[node.lineno - 1] + node.col_offset
     end = lambda node: starts[node.end_lineno - 1] + node.end_col_offset
+
+    text = lambda node: source[begin(node):end(node)].decode()
 
     def add(operator, scope, node, start, stop, replacement):
         found.append({"file": path, "operator": operator, "scope": ".".join(scope), "line": node.lineno,
@@ -50,6 +37,9 @@ def mutations(path):
     def visit(node, scope):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             scope = scope + [node.name]
+            body = node.body[1:] if ast.get_docstring(node, False) is not None else node.body
+            if body and not isinstance(node, ast.ClassDef) and body[0].lineno != node.lineno and not getattr(body[0], "decorator_list", None):
+                add("remove-body", scope, node, begin(body[0]), end(body[-1]), NOT_IMPLEMENTED)
         elif scope:
             if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in COMPARISONS:
                 between("flip-comparison", scope, node, node.left, node.comparators[0], *COMPARISONS[type(node.ops[0])])
@@ -59,14 +49,22 @@ def mutations(path):
                 old, new = ("and", "or") if isinstance(node.op, ast.And) else ("or", "and")
                 between("flip-boolean", scope, node, node.values[0], node.values[1], old, new)
             elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
-                add("drop-not", scope, node, begin(node), end(node), source[begin(node.operand):end(node.operand)].decode())
+                add("drop-not", scope, node, begin(node), end(node), text(node.operand))
             elif isinstance(node, ast.If):
                 add("drop-branch", scope, node, begin(node.test), end(node.test), "False")
+                add("negate-condition", scope, node, begin(node.test), end(node.test), "not (" + text(node.test) + ")")
+            elif isinstance(node, ast.Await):
+                add("drop-await", scope, node, begin(node), end(node), "(" + text(node.value) + ")")
             elif isinstance(node, ast.Return) and node.value is not None:
                 add("drop-result", scope, node, begin(node), end(node), "return None")
             elif isinstance(node, ast.Constant) and type(node.value) is int and abs(node.value) < 1000:
                 add("shift-number", scope, node, begin(node), end(node), str(node.value + 1))
-            elif isinstance(node, (ast.AugAssign, ast.Raise)) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)):
+            if isinstance(node, ast.Call) and len(node.args) > 1 and not any(isinstance(arg, ast.Starred) for arg in node.args[:2]):
+                first, second = node.args[:2]
+                if text(first) != text(second):
+                    between_text = source[end(first):begin(second)].decode()
+                    add("swap-arguments", scope, node, begin(first), end(second), text(second) + between_text + text(first))
+            if isinstance(node, (ast.AugAssign, ast.Raise)) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)):
                 add("drop-statement", scope, node, begin(node), end(node), "pass")
         for child in ast.iter_child_nodes(node):
             visit(child, scope)

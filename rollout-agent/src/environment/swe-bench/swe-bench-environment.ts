@@ -131,7 +131,7 @@ class SweBenchEnvironment implements Environment {
       {
         id: `${id}-tests`,
         instance: judgedByReference(reference),
-        testbed: { repository: spec.repository, commit: spec.commit, environment: spec.environment },
+        testbed: spec,
         patch,
         limits: testLimits,
         timeoutMs: testsTimeoutMs,
@@ -164,11 +164,10 @@ class SweBenchEnvironment implements Environment {
 
   async #open({ isEmpty }: { isEmpty: boolean }, signal: AbortSignal): Promise<Testbed> {
     const { id, limits, spec } = this.#options;
-    const { repository, commit, environment } = spec;
     await this.#testbed?.[Symbol.asyncDispose]();
     this.#testbed = null;
     this.#bytesPrinted = 0;
-    this.#testbed = await openTestbed({ id, repository, commit, environment, limits, isEmpty }, this.#sources, signal);
+    this.#testbed = await openTestbed({ ...spec, id, limits, isEmpty }, this.#sources, signal);
     return this.#testbed;
   }
 

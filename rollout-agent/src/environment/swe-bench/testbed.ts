@@ -9,20 +9,26 @@ import type {
   SandboxMount,
   SandboxProvider,
 } from "../../sandbox/sandbox.ts";
+import { curesOf, type Service, serviceEnvironment } from "./cures.ts";
 import { openBaseRepository } from "./base-repository.ts";
 import type { CacheFolder } from "./cache-folder.ts";
 import { unavailable } from "./errors.ts";
+import { openNodeEnvironment } from "./node-environment.ts";
 import { openInterpreter, openPythonEnvironment } from "./python-environment.ts";
 import { findPython, type PythonPlaces } from "./python-installation.ts";
 
 const setupTimeoutMs = 300_000;
 const outputBytesMax = 256 * 1024;
+/** Ten a second. */
+const serviceTriesMax = 300;
 
 /** Where things are inside; the same on every machine, so that logs and observations are too. */
 const inside = {
   repository: "/opt/testbed/repository",
   environment: "/opt/testbed/environment",
   interpreter: "/opt/testbed/python",
+  npm: "/opt/testbed/npm",
+  services: "/opt/testbed/services",
   layer: "/home/agent/.environment",
 } as const;
 
@@ -35,7 +41,7 @@ export interface TestbedSources {
 }
 
 /** What a testbed holds. */
-export type TestbedContent = Pick<SweBenchSpec, "repository" | "commit" | "environment">;
+export type TestbedContent = Pick<SweBenchSpec, "repository" | "commit" | "environment" | "packages">;
 
 export interface TestbedOptions extends TestbedContent {
   /** Names the sandbox. */
@@ -75,28 +81,43 @@ export async function openTestbed(
   sources: TestbedSources,
   signal: AbortSignal,
 ): Promise<Testbed> {
-  const { id, repository, commit, environment, limits, isEmpty = false } = options;
+  const { id, repository, commit, environment, packages: npm, limits, isEmpty = false } = options;
   const { sandboxes, cache, repositories: places } = sources;
   await using used = new AsyncDisposableStack();
   const base = used.use(await openBaseRepository({ repository, commit }, { places, cache }, signal));
   const mounts: SandboxMount[] = [{ source: base.path, target: inside.repository }];
+  const { isNetworkSilent, services } = curesOf(repository);
   const python = environment === null ? null : findPython(environment.python, sources.pythons);
   if (environment !== null && python !== null) {
     const interpreter = await openInterpreter(python, cache, signal);
     if (interpreter !== null) mounts.push({ source: used.use(interpreter).path, target: inside.interpreter });
     const packages = used.use(await openPythonEnvironment(environment, python, cache, signal));
     mounts.push({ source: `${packages.path}/venv`, target: inside.environment });
+    for (const service of services) {
+      const served = used.use(
+        await openPythonEnvironment(serviceEnvironment(service, python.version), python, cache, signal),
+      );
+      mounts.push({ source: `${served.path}/venv`, target: `${inside.services}/${service.name}` });
+    }
+  }
+  if (npm !== undefined) {
+    mounts.push({ source: used.use(await openNodeEnvironment(npm, cache, signal)).path, target: inside.npm });
   }
   const links = { "/testbed": "/workspace" };
-  const sandbox = await sandboxes.open({ id, limits, mounts, links }, signal);
+  const sandbox = await sandboxes.open({ id, limits, mounts, links, isNetworkSilent }, signal);
   used.use(sandbox);
   if (isEmpty) return new Testbed(sandbox, used.move());
   await mustSucceed(sandbox, unpackRepository, "the repository could not be unpacked", signal);
+  if (npm !== undefined) await mustSucceed(sandbox, linkPackages, "the packages could not be laid", signal);
   if (python !== null) {
     const executable = mounts.some(({ target }) => target === inside.interpreter)
       ? `${inside.interpreter}/bin/python${python.version}`
       : python.executable;
     await mustSucceed(sandbox, layEnvironment(executable, python.version), "the environment could not be laid", signal);
+    for (const service of services) {
+      const script = startService(service, { executable, version: python.version });
+      await mustSucceed(sandbox, script, `${service.name} could not be started`, signal);
+    }
   }
   return new Testbed(sandbox, used.move());
 }
@@ -122,6 +143,20 @@ cd /workspace
 cp -r ${inside.repository}/.git .git
 git reset --quiet --hard
 rm -rf .git/logs
+mkdir -p .git/info
+lay_submodules() {
+  local each path
+  for each in "$1"/submodules/*/; do
+    [[ -r $each/path ]] || continue
+    path=$2/$(cat "$each/path")
+    mkdir -p "$path"
+    cp -r "$each/.git" "$path/.git"
+    git -C "$path" reset --quiet --hard
+    rm -rf "$path/.git/logs"
+    lay_submodules "$each" "$path"
+  done
+}
+lay_submodules ${inside.repository} /workspace
 ) && {
 # Tags are gone with the history; what they say of the version is not.
 [[ ! -e ${inside.repository}/version ]] || export SETUPTOOLS_SCM_PRETEND_VERSION=$(cat ${inside.repository}/version)
@@ -156,6 +191,34 @@ ${executable.startsWith(inside.interpreter) ? `export LD_LIBRARY_PATH=${inside.i
 export VIRTUAL_ENV=${inside.layer} PATH=${inside.layer}/bin:$PATH
 # What is installed here is there already, at the versions that were pinned; nothing could be fetched.
 export PIP_NO_INDEX=1 PIP_NO_DEPS=1 PIP_NO_BUILD_ISOLATION=0 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+}`;
+}
+
+/** A link that git does not see, where the project has no such folder of its own. */
+const linkPackages = `(
+set -e
+cd /workspace
+[[ -e node_modules ]] || ln -s ${inside.npm}/node_modules node_modules
+echo /node_modules >> .git/info/exclude
+) && export PATH=${inside.npm}/node_modules/.bin:$PATH`;
+
+/** In the background of the session, and waited for; where it is stands in the session's environment. */
+function startService(
+  { name, port, arguments: args, environment }: Service,
+  { executable, version }: { executable: string; version: string },
+): string {
+  const packages = `${inside.services}/${name}/lib/python${version}/site-packages`;
+  const exports = Object.entries(environment).map(([variable, value]) => `export ${variable}=${value}`);
+  return `(
+PYTHONPATH=${packages} setsid ${executable} ${args} </dev/null >/tmp/.${name}.log 2>&1 &
+for ((tries = 0; tries < ${serviceTriesMax}; tries++)); do
+  (exec 3<>/dev/tcp/127.0.0.1/${port}) 2>/dev/null && exit 0
+  sleep 0.1
+done
+cat /tmp/.${name}.log
+exit 1
+) && {
+${exports.join("\n")}
 }`;
 }
 

@@ -1,9 +1,10 @@
 // Runs the instances of a data file: admission of each, or the judging of predictions.
 import { join } from "node:path";
-import { HindcastError, messageOf, type PinnedPython, toHindcastError } from "@hindcast/shared";
+import { HindcastError, messageOf, type PinnedNode, type PinnedPython, toHindcastError } from "@hindcast/shared";
 import {
   type Prediction,
   readEnvironmentPins,
+  readNodePins,
   readPredictions,
   readSweBenchInstances,
   instanceRequirements,
@@ -31,6 +32,7 @@ export async function runVerification(verification: Verification, signal: AbortS
   const { request, onEvent } = verification;
   const instances = selected(await readSweBenchInstances(request.instances), request.ids);
   const pins = request.pins === null ? new Map<string, PinnedPython>() : await readEnvironmentPins(request.pins);
+  const packages = request.pins === null ? new Map<string, PinnedNode>() : await readNodePins(request.pins);
   const predictions = request.predictions === null ? null : await readPredictions(request.predictions);
   const sources = openSources({ ...request, searchPath: verification.searchPath }, verification.sandboxes);
   onEvent({ event: "started", instances: instances.length });
@@ -39,7 +41,7 @@ export async function runVerification(verification: Verification, signal: AbortS
   const work = async (): Promise<void> => {
     for (const instance of queue) {
       signal.throwIfAborted();
-      await runOne({ verification, sources, pins, predictions }, instance, signal);
+      await runOne({ verification, sources, pins, packages, predictions }, instance, signal);
     }
   };
   await Promise.all(Array.from({ length: request.parallel }, work));
@@ -49,17 +51,18 @@ interface RunContext {
   verification: Verification;
   sources: TestbedSources;
   pins: ReadonlyMap<string, PinnedPython>;
+  packages: ReadonlyMap<string, PinnedNode>;
   predictions: readonly Prediction[] | null;
 }
 
 async function runOne(context: RunContext, instance: SweBenchInstance, signal: AbortSignal): Promise<void> {
-  const { verification, sources, pins, predictions } = context;
+  const { verification, sources, pins, packages, predictions } = context;
   const { request, onEvent } = verification;
   const { memoryBytesMax, diskBytesMax, processesMax, timeoutMs, isRepeated, cache } = request;
   const instanceId = instance.instance_id;
   const options = {
     instance,
-    requirements: instanceRequirements(instance, pins),
+    requirements: instanceRequirements(instance, pins, packages),
     limits: { memoryBytesMax, diskBytesMax, processesMax },
     timeoutMs,
   };

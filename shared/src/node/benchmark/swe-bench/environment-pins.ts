@@ -3,6 +3,7 @@
 import { z } from "zod";
 import type { PinnedPython } from "../../../domain/swe-bench.ts";
 import { sha256Hex } from "../../derive-id.ts";
+import { isNodeRow } from "./node-pins.ts";
 import { checkedRow, readRows, unreadable } from "./data-file.ts";
 
 /** One requirement of pip's, and nothing that pip would read as an option or a URL. */
@@ -48,6 +49,12 @@ const replacements: Record<string, string> = {
  */
 const buildTools = ["flit-core==3.9.0", "setuptools-scm==6.4.2", "tomli==1.2.3"];
 
+/** Parts of a package that a list names without them: conda's own names of them did not make it into the pins. */
+const companions: Record<string, string[]> = {
+  "python-dateutil": ["six==1.16.0"],
+  pandas: ["six==1.16.0"],
+};
+
 /** What upstream's images have and its pins do not name, by the beginning of instance ids. */
 const unpinned: Record<string, string[]> = {
   // Namespace packages, at the versions that its own specifications allow.
@@ -86,15 +93,23 @@ export function pythonEnvironment(pins: Omit<EnvironmentPins, "instance_id">): P
 export async function readEnvironmentPins(file: string): Promise<Map<string, PinnedPython>> {
   const environments = new Map<string, PinnedPython>();
   for (const row of await readRows(file)) {
+    if (isNodeRow(row.value)) continue;
     const pins = checkedRow(EnvironmentPins, row);
     if (environments.has(pins.instance_id)) throw unreadable(`${row.place}: ${pins.instance_id} comes a second time`);
     const added = Object.entries(unpinned).flatMap(([id, packages]) =>
       pins.instance_id.startsWith(id) ? packages : [],
     );
-    const pip = [...pins.pip, ...added];
+    const pip = [...pins.pip, ...added, ...missingCompanions(pins)];
     environments.set(pins.instance_id, pythonEnvironment({ ...pins, pip }));
   }
   return environments;
+}
+
+function missingCompanions({ pip, conda_python_packages: conda }: EnvironmentPins): string[] {
+  const names = new Set([...pip.map(nameOf), ...Object.keys(conda).map((name) => name.toLowerCase())]);
+  return Object.entries(companions)
+    .flatMap(([name, parts]) => (names.has(name) ? parts : []))
+    .filter((part) => !names.has(nameOf(part)));
 }
 
 function nameOf(requirement: string): string {

@@ -1,4 +1,5 @@
 export { pythonEnvironment, readEnvironmentPins } from "./environment-pins.ts";
+export { nodePackages, readNodePins } from "./node-pins.ts";
 export { readEvalLog } from "./eval-log.ts";
 export { assembleLog, fitEvalScript } from "./eval-script.ts";
 export { gradeInstance } from "./grade.ts";

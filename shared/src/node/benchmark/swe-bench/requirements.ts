@@ -1,4 +1,4 @@
-import type { PinnedPython, SweBenchSpec } from "../../../domain/swe-bench.ts";
+import type { PinnedNode, PinnedPython, SweBenchSpec } from "../../../domain/swe-bench.ts";
 import type { SweBenchInstance } from "./instance.ts";
 
 /** What must be at hand before an instance can be tried. */
@@ -9,6 +9,8 @@ export interface InstanceRequirements {
   /** Null: not a Python project, or nobody pinned its environment. */
   environment: PinnedPython | null;
   isPython: boolean;
+  /** Null: no packages of npm are pinned. */
+  packages: PinnedNode | null;
   /** Programs that the evaluation script calls. */
   programs: string[];
   /** The upstream container image that has all of this in it. */
@@ -41,6 +43,7 @@ const toolchains: Record<string, string[]> = {
 export function instanceRequirements(
   instance: SweBenchInstance,
   environments: ReadonlyMap<string, PinnedPython>,
+  packages: ReadonlyMap<string, PinnedNode> = new Map(),
 ): InstanceRequirements {
   const programs = toolchains[instance.log_parser.replace(/^parse_log_/, "")];
   const isPython = programs === undefined;
@@ -49,12 +52,14 @@ export function instanceRequirements(
     baseCommit: instance.base_commit,
     environment: isPython ? (environments.get(instance.instance_id) ?? null) : null,
     isPython,
+    packages: packages.get(instance.instance_id) ?? null,
     programs: ["git", "patch", ...(programs ?? [])],
     image: instance.image ?? null,
   };
 }
 
 /** The world of an instance: nothing in it tells how it is solved or judged. */
-export function sweBenchSpec({ repository, baseCommit, environment }: InstanceRequirements): SweBenchSpec {
-  return { kind: "swe-bench", repository, commit: baseCommit, environment };
+export function sweBenchSpec({ repository, baseCommit, environment, packages }: InstanceRequirements): SweBenchSpec {
+  const installed = packages === null ? {} : { packages };
+  return { kind: "swe-bench", repository, commit: baseCommit, environment, ...installed };
 }

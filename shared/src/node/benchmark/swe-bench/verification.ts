@@ -1,7 +1,7 @@
 // What the command line asks of the program that runs instances, and what that program says: one JSON object as its
 // argument, one per line on its standard output. Admissions are also what is stored of an instance.
 import { z } from "zod";
-import { PinnedPython } from "../../../domain/swe-bench.ts";
+import { PinnedNode, PinnedPython } from "../../../domain/swe-bench.ts";
 
 const Count = z.strictObject({ passed: z.int().nonnegative(), total: z.int().nonnegative() });
 
@@ -80,7 +80,10 @@ export const MakeTasksRequest = z.strictObject({
   /** "owner/name", by which it is found. */
   repository: z.string().regex(/^[A-Za-z0-9_.-]+\/[A-Za-z0-9_.-]+$/),
   commit: z.string().regex(/^[0-9a-f]{40}$/),
-  environment: PinnedPython,
+  language: z.enum(["python", "javascript"]).default("python"),
+  /** Null: none. */
+  environment: PinnedPython.nullable(),
+  packages: PinnedNode.nullable().default(null),
   /** Runs all tests. */
   testCommand: z.string().min(1),
   logParser: z.string().min(1),

@@ -195,6 +195,10 @@ export const requirements = {
   "6.12.webarena-evaluators":
     "WebArena's string, url and page evaluators with locators and helpers multiply, and judge without running what task files hold",
   "6.12.judge": "free answers are judged by a model whose question is recorded; a judge that is out decides nothing",
+  "6.12.in-browser": "web tasks are judged at their end in the browser and by the network log of the very episode",
+  "6.12.lost-exchanges":
+    "a recording that lacks exchanges, or a site that is gone, leaves a verdict open and is no failure",
+  "6.12.run": "web tasks run as episodes in the order of their chains, with resets; what is not there is unavailable",
   "6.12.verified-types": "typed values of WebArena-Verified's answers are the same in all forms that people write",
   "6.12.verified-response": "WebArena-Verified's final responses are judged by type, status and typed data",
   "6.12.network": "WebArena-Verified's network events are judged over recorded HAR files",

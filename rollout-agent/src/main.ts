@@ -10,10 +10,12 @@ import {
   FleetAdmission,
   holderOf,
   modelVariables,
+  readSiteUrls,
   runLeaseLoop,
   runService,
   workerVariables,
 } from "@hindcast/shared/node";
+import { webArenaEvaluator } from "./environment/browser/webarena-evaluator.ts";
 import type { EnvironmentProvider } from "./environment/environment.ts";
 import { createEnvironmentProvider } from "./environment/index.ts";
 import { noWorlds, readWorldsFile } from "./environment/plug-in/world-configuration.ts";
@@ -50,6 +52,7 @@ await runService("rollout-agent", { ...workerVariables, ...sandboxSettings, ...m
     miniWobFolder: config.miniWobFolder,
     guestPath: config.guestPath ?? defaultGuestPath,
     cluster,
+    evaluators: [webArenaEvaluator(config.sitesFile === null ? {} : readSiteUrls(config.sitesFile))],
   };
   const sweBench = sweBenchSources(config, sandboxes);
   const environments = (kind: EnvironmentKind): EnvironmentProvider =>

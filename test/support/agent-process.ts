@@ -16,8 +16,10 @@ import {
   modelVariables,
   readConfig,
   runLeaseLoop,
+  type SiteUrls,
 } from "@hindcast/shared/node";
 import { Registry } from "prom-client";
+import { webArenaEvaluator } from "../../rollout-agent/src/environment/browser/webarena-evaluator.ts";
 import type { Environment, EnvironmentProvider } from "../../rollout-agent/src/environment/environment.ts";
 import { createEnvironmentProvider } from "../../rollout-agent/src/environment/index.ts";
 import { noWorlds, readWorldsFile } from "../../rollout-agent/src/environment/plug-in/world-configuration.ts";
@@ -50,6 +52,8 @@ export interface AgentProcessOptions {
   worldsFile: string | null;
   /** Pages for browser worlds; null: none. */
   miniWobFolder: string | null;
+  /** Where sites of web tasks are. */
+  sites: SiteUrls;
 }
 
 process.stdin.once("close", () => process.exit(0)).resume();
@@ -64,7 +68,9 @@ const cluster = clusterOf(options.bus.servers);
 const sandboxes = createBubblewrap({ guestPath: defaultGuestPath, cluster, log: logger });
 const worlds = options.worldsFile === null ? noWorlds : readWorldsFile(options.worldsFile);
 const environments = (kind: EnvironmentKind): EnvironmentProvider => {
-  const browsers = { chromiumPath: null, guestPath: defaultGuestPath, miniWobFolder: options.miniWobFolder, cluster };
+  const { miniWobFolder, sites } = options;
+  const evaluators = [webArenaEvaluator(sites)];
+  const browsers = { chromiumPath: null, guestPath: defaultGuestPath, miniWobFolder, cluster, evaluators };
   const provider = createEnvironmentProvider(kind, { sandboxes, worlds, browsers, log: logger });
   return { ...provider, problems: () => provider.problems(), create: (given) => hindered(provider.create(given)) };
 };

@@ -38,6 +38,7 @@ export async function startAgent(
     reapEveryMs: null,
     worldsFile: null,
     miniWobFolder: null,
+    sites: {},
   };
   const options: AgentProcessOptions = { ...defaults, ...more, bus, workerId };
   const child = spawn(process.execPath, ["--conditions=source", program, JSON.stringify(options)], {

@@ -7,7 +7,7 @@ import {
   verifiedEvaluation,
   verifiedReference,
   type Baseline,
-  type NetworkEvent,
+  type Recording,
   type VerifiedResult,
   type VerifiedTask,
 } from "@hindcast/shared/node";
@@ -54,13 +54,14 @@ async function score(task: VerifiedTask, folder: string, { sites }: ChosenTasks)
   if (response === null && har === null) {
     return { task, status: "missing", detail: "there is no run of it", result: null };
   }
-  let events: NetworkEvent[] | null = null;
+  let recording: Recording | null = null;
   try {
-    events = har === null ? null : readHar(har, join(folder, "network.har")).events;
+    recording = har === null ? null : readHar(har, join(folder, "network.har"));
   } catch (error) {
     return { task, status: "error", detail: messageOf(error), result: null };
   }
-  const result = evaluateVerified({ reference: verifiedReference(task), response, events, sites });
+  const seen = recording === null ? { events: null } : { events: recording.events, lacks: recording.lacks };
+  const result = evaluateVerified({ reference: verifiedReference(task), response, sites, ...seen });
   return { task, status: result.status, detail: verifiedEvaluation(result).detail, result };
 }
 

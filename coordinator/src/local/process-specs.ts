@@ -48,7 +48,8 @@ export function processSpecs(
     spec(`rollout-agent-${i + 1}`, "agents", "rollout-agent/src/main.ts", {
       ...bus(id),
       ...options.modelEnvironment,
-      ...plugIns(options.environment),
+      ...userFile(options.environment, workerVariables.worldsFile),
+      ...userFile(options.environment, workerVariables.sitesFile),
       ...options.sandboxEnvironment,
       HINDCAST_WORKER_ID: id,
       HINDCAST_SLOTS: String(options.slots),
@@ -66,9 +67,8 @@ export function processSpecs(
   };
 }
 
-/** The user's worlds file, if there is one; agents run in another folder. */
-function plugIns(environment: ProcessEnvironment): Record<string, string> {
-  const { name } = workerVariables.worldsFile;
+/** A file of the user's, if there is one; agents run in another folder. */
+function userFile(environment: ProcessEnvironment, { name }: { name: string }): Record<string, string> {
   const path = environment[name];
   return path === undefined || path === "" ? {} : { [name]: resolve(path) };
 }

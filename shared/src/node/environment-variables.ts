@@ -131,6 +131,11 @@ export const workerVariables = {
     z.string().min(1).nullable().default(null),
     "The html folder of the Python package miniwob, for MiniWoB++ tasks.",
   ),
+  sitesFile: variable(
+    "HINDCAST_SITES_FILE",
+    z.string().min(1).nullable().default(null),
+    "JSON of WebArena's site names and their URLs, by which web tasks are judged.",
+  ),
   sweBenchRepositories: variable(
     "HINDCAST_SWE_BENCH_REPOSITORIES",
     z

@@ -96,6 +96,11 @@ export class BrowserSession implements AsyncDisposable {
     });
   }
 
+  /** How many exchanges `exchanges` lacks. */
+  get exchangesMissing(): number {
+    return this.#network.missing;
+  }
+
   /**
    * Performs a command and waits until the page rests.
    * @returns what went wrong, a sentence each.

@@ -8,11 +8,13 @@ import { within } from "./within.ts";
 export class EndedBrowser {
   readonly #session: BrowserSession;
   readonly #exchanges: readonly HarEntry[];
+  readonly #missing: number;
 
   constructor(session: BrowserSession) {
     this.#session = session;
     // What evaluators look at is no part of the episode.
     this.#exchanges = [...session.exchanges];
+    this.#missing = session.exchangesMissing;
   }
 
   /** Of the page in front. */
@@ -38,16 +40,19 @@ export class EndedBrowser {
     return await within(limits.browserAnswerMsMax, answer, "the page's answer");
   }
 
-  /** Resolves when the page has loaded and rests. @throws ENVIRONMENT_UNAVAILABLE where it cannot be had */
+  /**
+   * Resolves when the page has loaded and rests.
+   * @throws ENVIRONMENT_UNAVAILABLE where it cannot be had; retryable where its site is away, which says nothing of the page
+   */
   async goto(url: string, signal: AbortSignal): Promise<void> {
     const problems = await this.#session.perform({ do: "goto", url }, signal);
     if (problems.length === 0) return;
     throw new HindcastError({ code: "ENVIRONMENT_UNAVAILABLE", boundary: "environment", message: problems.join(" ") });
   }
 
-  /** What was exchanged during the episode, as HTTP Archive; null where nothing was. */
+  /** What was exchanged during the episode, as HTTP Archive that says what it lacks; null where nothing was. */
   har(): Uint8Array | null {
-    if (this.#exchanges.length === 0) return null;
-    return Buffer.from(harText(this.#exchanges, limits.browserHarCharsMax));
+    if (this.#exchanges.length + this.#missing === 0) return null;
+    return Buffer.from(harText(this.#exchanges, limits.browserHarCharsMax, this.#missing));
   }
 }

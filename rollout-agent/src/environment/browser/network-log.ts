@@ -13,6 +13,8 @@ export class NetworkLog {
   #recent: HarEntry[] = [];
   /** Since the last call of `takeRecent`: beyond the cap, or of pages that were gone before they were read. */
   #missing = 0;
+  /** Of the whole episode: what `entries` lacks. */
+  #missingEver = 0;
   readonly #pending = new Set<Promise<void>>();
   /** A page (not something on a page) that the gate kept from loading: its address, and why. */
   onRefused: (url: string, why: GateRefusal) => void = () => undefined;
@@ -25,6 +27,11 @@ export class NetworkLog {
   /** All entries since the browser started. */
   get entries(): readonly HarEntry[] {
     return this.#all;
+  }
+
+  /** Exchanges that `entries` lacks: beyond a cap, of pages that were gone too early, or still being read. */
+  get missing(): number {
+    return this.#missingEver + this.#pending.size;
   }
 
   /** Waits for exchanges that have ended and are still being read; one that takes too long comes with a later step. */
@@ -44,12 +51,12 @@ export class NetworkLog {
     const url = request.url();
     if (!/^https?:/.test(url)) return;
     if (this.#recent.length + this.#pending.size >= limits.browserExchangesMax) {
-      this.#missing += 1;
+      this.#lose();
       return;
     }
     const reading = this.#read(request)
       // The page may be gone before its exchange was read.
-      .catch(() => void (this.#missing += 1))
+      .catch(() => this.#lose())
       .finally(() => this.#pending.delete(reading));
     this.#pending.add(reading);
   }
@@ -83,5 +90,11 @@ export class NetworkLog {
     });
     this.#recent.push(entry);
     if (this.#all.length < limits.browserExchangesKeptMax) this.#all.push(entry);
+    else this.#missingEver += 1;
+  }
+
+  #lose(): void {
+    this.#missing += 1;
+    this.#missingEver += 1;
   }
 }

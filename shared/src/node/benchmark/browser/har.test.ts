@@ -1,6 +1,6 @@
 // Requirements: 6.11.har
 import { describe, expect, it } from "vitest";
-import { Har, harEntry, harText } from "./har.ts";
+import { Har, harEntry, harLacks, harText } from "./har.ts";
 
 describe("network archives", () => {
   it("hold what a request asked and what was answered", () => {
@@ -49,6 +49,9 @@ describe("network archives", () => {
     expect(harText([entry])).not.toContain("comment");
     expect(harText([entry], Number.POSITIVE_INFINITY, 3)).toContain('"comment":"3 exchanges are missing"');
     expect(harText([entry], 10)).toContain('"comment":"the bodies of answers are left out"');
+    const lacks = (text: string): object => harLacks((JSON.parse(text) as { log: { comment: string } }).log.comment);
+    expect(lacks(harText([entry], 10, 3))).toEqual({ exchanges: 3, bodies: true });
+    expect(harLacks("recorded at home; 12 exchanges")).toEqual({ exchanges: 0, bodies: false });
   });
 
   it("tell of a request that got no answer", () => {

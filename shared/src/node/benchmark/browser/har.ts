@@ -104,6 +104,14 @@ export function harEntry(exchange: HttpExchange): HarEntry {
   };
 }
 
+const bodiesLeftOut = "the bodies of answers are left out";
+
+/** What an archive lacks by its own comment: then nothing can be said of what is not in it. */
+export function harLacks(comment: string): { exchanges: number; bodies: boolean } {
+  const exchanges = Number(/(?:^|; )(\d{1,9}) exchanges are missing/.exec(comment)?.[1] ?? 0);
+  return { exchanges, bodies: comment.includes(bodiesLeftOut) };
+}
+
 /**
  * The archive as it is stored; without the bodies of answers where it would be longer than `charsMax` with them. What it
  * lacks stands in the archive's comment.
@@ -124,7 +132,7 @@ export function harText(entries: readonly HarEntry[], charsMax = Number.POSITIVE
       const { text: _, ...content } = entry.response.content;
       return { ...entry, response: { ...entry.response, content } };
     }),
-    [...lacks, "the bodies of answers are left out"],
+    [...lacks, bodiesLeftOut],
   );
 }
 

@@ -20,8 +20,9 @@ export async function evaluateWebReference(
 ): Promise<Evaluation> {
   if (reference.kind === "webarena") return await evaluateWebArena({ reference, ...left }, signal);
   try {
-    const events = har === null ? null : readHar(har, "network.har").events;
-    return verifiedEvaluation(evaluateVerified({ reference, response: left.answer, events, sites: left.sites }));
+    const recording = har === null ? null : readHar(har, "network.har");
+    const seen = recording === null ? { events: null } : { events: recording.events, lacks: recording.lacks };
+    return verifiedEvaluation(evaluateVerified({ reference, response: left.answer, sites: left.sites, ...seen }));
   } catch (error) {
     return { verdict: "unknown", evaluator: reference.kind, detail: messageOf(error).slice(0, 4_000) };
   }

@@ -7,6 +7,7 @@ export { modelJudge, noJudge, type FuzzyJudge, type FuzzyJudgement, type FuzzyQu
 export { readWebArenaTasks, type AnyWebArenaTask } from "./read-tasks.ts";
 export { feasibilityOf, requirementsOf, startPlaces, type TaskRequirements } from "./requirements.ts";
 export { publishedShopAdmin } from "./site-helpers.ts";
+export { readSiteUrls } from "./site-urls-file.ts";
 export { placeholderOf, render as renderSites, SiteUrls, startPages } from "./sites.ts";
 export { orderTasks, type OrderedTask } from "./task-order.ts";
 export { readSubset, verifiedReference, VerifiedTask } from "./verified-task.ts";

@@ -2,7 +2,7 @@
 // it. Locators run in the page and never here; helpers are called by name. A page that is broken holds nothing, so a
 // check on it fails; a helper or a site that is out decides nothing.
 import type { ProgramHtmlCheck } from "../../../domain/webarena-reference.ts";
-import { messageOf } from "../../../errors.ts";
+import { HindcastError, messageOf } from "../../../errors.ts";
 import type { EvaluatedPage } from "./evaluated-page.ts";
 import type { FuzzyJudge } from "./fuzzy-judge.ts";
 import { unescapeHtml } from "./html-unescape.ts";
@@ -77,6 +77,8 @@ async function goThere({ url }: ProgramHtmlCheck, helpers: HelperContext, signal
     return null;
   } catch (error) {
     signal.throwIfAborted();
+    // The site is away: nothing is known of the page.
+    if (error instanceof HindcastError && error.retryable) throw error;
     return `${target} did not load: ${messageOf(error)}`;
   }
 }

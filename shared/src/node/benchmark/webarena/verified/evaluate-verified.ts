@@ -7,7 +7,7 @@ import { messageOf } from "../../../../errors.ts";
 import { derender, type SiteUrls } from "../sites.ts";
 import { judgeResponse } from "./agent-response.ts";
 import type { Difference } from "./compare-values.ts";
-import type { NetworkEvent } from "./har.ts";
+import type { NetworkEvent, Recording } from "./har.ts";
 import type { Json } from "./json-value.ts";
 import { judgeEvents } from "./network-event-check.ts";
 import { shownValue, type ReadValue } from "./read-values.ts";
@@ -21,6 +21,8 @@ export interface VerifiedEvaluation {
   response: Json;
   /** Null where nothing was recorded: then requests cannot be judged. */
   events: readonly NetworkEvent[] | null;
+  /** What the recording lacks. @default nothing */
+  lacks?: Recording["lacks"];
   /** Sites that are missing are taken from the recording, as the published evaluator does. */
   sites: SiteUrls;
 }
@@ -48,9 +50,15 @@ export interface VerifiedResult {
   evaluators_results: CheckResult[];
 }
 
-export function evaluateVerified({ reference, response, events, sites }: VerifiedEvaluation): VerifiedResult {
+export function evaluateVerified({
+  reference,
+  response,
+  events,
+  lacks = { exchanges: 0, bodies: false },
+  sites,
+}: VerifiedEvaluation): VerifiedResult {
   const frame: SiteFrame = { sites: reference.sites, urls: sitesOfRecording(reference.sites, sites, events ?? []) };
-  const results = reference.eval.map((check) => resultOf(check, { reference, response, events, frame }));
+  const results = reference.eval.map((check) => resultOf(check, { reference, response, events, lacks, frame }));
   const failed = results.some(({ status }) => status === "failure");
   // What has failed for certain stays failed, whatever else could not be judged.
   const status = failed ? "failure" : results.some((result) => result.status === "error") ? "error" : "success";
@@ -69,6 +77,7 @@ interface Given {
   reference: WebArenaVerifiedReference;
   response: Json;
   events: readonly NetworkEvent[] | null;
+  lacks: Recording["lacks"];
   frame: SiteFrame;
 }
 
@@ -105,7 +114,7 @@ function resultOf(check: VerifiedCheck, given: Given): CheckResult {
 
 function judge(
   check: VerifiedCheck,
-  { reference, response, events, frame }: Given,
+  { reference, response, events, lacks, frame }: Given,
 ): { expected: ReadValue; actual: ReadValue; differences: Difference[] } {
   const types = typeRegistry(frame);
   const taskType = taskTypeOf(reference);
@@ -117,6 +126,11 @@ function judge(
     });
   }
   if (events === null) throw new Error("nothing was recorded of the network");
+  // The exchange that decides may be among those that were lost, for the agent or against it.
+  if (lacks.exchanges > 0) throw new Error(`${lacks.exchanges} exchanges are missing in the recording`);
+  if (lacks.bodies && check.expected.response_content !== undefined) {
+    throw new Error("the bodies of answers are left out of the recording");
+  }
   return judgeEvents(check, events, { types, frame, isNavigation: taskType === "navigate" });
 }
 

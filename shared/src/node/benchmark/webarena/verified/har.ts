@@ -4,6 +4,7 @@ import { gunzipSync } from "node:zlib";
 import { z } from "zod";
 import { HindcastError, messageOf } from "../../../../errors.ts";
 import { limits } from "../../../../limits.ts";
+import { harLacks } from "../../browser/har.ts";
 import { splitUrl, unquote } from "../url-parts.ts";
 import { bodyOf } from "./har-body.ts";
 import type { JsonObject } from "./json-value.ts";
@@ -13,6 +14,7 @@ const Body = z.object({
   mimeType: z.string().default(""),
   text: z.string().optional(),
   encoding: z.string().optional(),
+  size: z.number().catch(0),
 });
 
 const Entry = z.object({
@@ -31,7 +33,9 @@ const Entry = z.object({
 });
 type Entry = z.infer<typeof Entry>;
 
-const Har = z.object({ log: z.object({ entries: z.array(z.unknown()).max(limits.harEntriesMax) }) });
+const Har = z.object({
+  log: z.object({ entries: z.array(z.unknown()).max(limits.harEntriesMax), comment: z.string().catch("") }),
+});
 
 /** A request and its response, read as far as evaluators ask. */
 export class NetworkEvent {
@@ -59,6 +63,13 @@ export class NetworkEvent {
     return bodyOf(this.#entry.response.content ?? null);
   }
 
+  /** There was a body, or nobody knows, and the recorder did not keep it. */
+  get isBodyLost(): boolean {
+    const { status, content } = this.#entry.response;
+    const isSuccess = status >= 200 && status < 300;
+    return isSuccess && content?.text === undefined && (content?.size ?? 0) !== 0;
+  }
+
   get responseCookies(): ReadonlyMap<string, string> {
     return new Map(this.#entry.response.cookies.map(({ name, value }) => [name, unquote(value)]));
   }
@@ -84,6 +95,8 @@ export interface Recording {
   events: NetworkEvent[];
   /** Entries that could not be read. */
   broken: number;
+  /** What the recording says that it lacks. */
+  lacks: { exchanges: number; bodies: boolean };
 }
 
 /** @throws HindcastError CONFIG_INVALID: not JSON, no HAR, or too large; `name` says which file */
@@ -97,6 +110,7 @@ export function readHar(bytes: Uint8Array, name: string): Recording {
       .filter(({ request }) => !assets.test(splitUrl(request.url).path))
       .map((entry) => new NetworkEvent(entry)),
     broken: entries.length - read.length,
+    lacks: harLacks(parsed.data.log.comment),
   };
 }
 

@@ -26,7 +26,7 @@ export interface NetworkReading {
   isNavigation: boolean;
 }
 
-/** @throws Error where the task itself cannot be read */
+/** @throws Error where the task itself cannot be read, or what counts was not recorded */
 export function judgeEvents(
   check: NetworkEventCheck,
   events: readonly NetworkEvent[],
@@ -37,7 +37,12 @@ export function judgeEvents(
   const fitting = reader.fitting(events);
   const chosen = check.last_event_only ? fitting.slice(-1) : fitting;
   const actual = chosen.map((event) => reader.actual(event));
-  return { expected, actual, differences: differencesOf(check, expected, actual) };
+  const differences = differencesOf(check, expected, actual);
+  const asksForBody = check.expected.response_content !== undefined && !check.should_not_exist;
+  if (differences.length > 0 && asksForBody && chosen.some((event) => event.isBodyLost)) {
+    throw new Error("the body of an answer that counts was not kept");
+  }
+  return { expected, actual, differences };
 }
 
 function differencesOf(check: NetworkEventCheck, expected: ReadValue, actual: readonly ReadValue[]): Difference[] {

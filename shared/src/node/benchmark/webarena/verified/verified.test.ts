@@ -1,4 +1,4 @@
-// Requirements: 6.12.verified-response, 6.12.network
+// Requirements: 6.12.verified-response, 6.12.network, 6.12.lost-exchanges
 import fc from "fast-check";
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
@@ -96,6 +96,8 @@ interface Sent {
   headers?: Record<string, string>;
   body?: Body;
   content?: object;
+  /** Of a body that was not kept. */
+  size?: number;
   cookies?: Record<string, string>;
 }
 
@@ -107,6 +109,7 @@ function events(...sent: Sent[]): NetworkEvent[] {
     response: {
       status,
       cookies: pairs(rest.cookies),
+      ...(rest.size === undefined ? {} : { content: { mimeType: "application/json", size: rest.size } }),
       ...(rest.content === undefined
         ? {}
         : { content: { mimeType: "application/json", text: JSON.stringify(rest.content) } }),
@@ -241,6 +244,35 @@ describe("a request", () => {
     const task = reference("mutate", null, { type: "null" }, { evaluator: "NetworkEventEvaluator", expected });
     expect(evaluateVerified({ reference: task, response: done, events: null, sites }).status).toBe("error");
     expect(evaluateVerified({ reference: task, response: null, events: null, sites }).status).toBe("failure");
+  });
+
+  it("whose body was not kept is undecided where its body is asked for", () => {
+    const check = { expected: { url: "__GITLAB__/notes", http_method: "POST", response_content: { id: 1 } } };
+    expect(network(check, events({ content: { id: 1 } }))).toBe("success");
+    expect(network(check, events({ size: 300_000 }))).toBe("error");
+    expect(network(check, events({ size: 0 }))).toBe("failure");
+    expect(network({ expected }, events({ size: 300_000 }))).toBe("failure");
+  });
+
+  it("that lacks exchanges is undecided, whatever is in it; without bodies only where bodies are asked for", () => {
+    const asked = (more: object): WebArenaVerifiedReference =>
+      reference(
+        "mutate",
+        null,
+        { type: "null" },
+        { evaluator: "NetworkEventEvaluator", expected: { ...expected, ...more } },
+      );
+    const status = (task: WebArenaVerifiedReference, comment: string, response: Json = done): string => {
+      const recording = readHar(Buffer.from(JSON.stringify({ log: { entries: [], comment } })), "n.har");
+      const given = { events: recording.events, lacks: recording.lacks, sites };
+      return evaluateVerified({ reference: task, response, ...given }).status;
+    };
+    expect(status(asked({}), "")).toBe("failure");
+    expect(status(asked({}), "by somebody's recorder")).toBe("failure");
+    expect(status(asked({}), "2 exchanges are missing")).toBe("error");
+    expect(status(asked({}), "2 exchanges are missing", null)).toBe("failure");
+    expect(status(asked({}), "the bodies of answers are left out")).toBe("failure");
+    expect(status(asked({ response_content: { id: 1 } }), "the bodies of answers are left out")).toBe("error");
   });
 });
 

@@ -251,6 +251,8 @@ export const limits = {
   egressRecordsMax: 10_000,
   /** An agent looks this often for sandboxes on its machine that nobody may work in; the second look in a row ends them. */
   sandboxReapEveryMs: 5_000,
+  /** Upstream's images are made anew in 200 to 500 s. */
+  siteResetMsMax: 900_000,
   /** A browser: tabs that stay open, dialogs that are answered in one step before the page is closed, notes told of one step. */
   browserTabsMax: 10,
   browserDialogsMax: 20,

@@ -1,9 +1,10 @@
-// `hindcast bench webarena`: what is in a task file and could run here, and the score of runs that were recorded. Both
-// need files only: no site, no cluster, no model.
+// `hindcast bench webarena`: what is in a task file and could run here, the score of runs that were recorded (both need
+// files only: no site, no cluster, no model), and running tasks.
 import { feasibilityOf, orderTasks, requirementsOf, type OrderedTask } from "@hindcast/shared/node";
 import { Command } from "commander";
 import { formatCountOf } from "../report/format.ts";
 import { printableLine } from "../report/text-width.ts";
+import { runWebArena } from "./bench-webarena-run.ts";
 import { scoreWebArena } from "./bench-webarena-score.ts";
 import { chosenTasks, type BenchOptions, type ChosenTasks } from "./bench-webarena-tasks.ts";
 import { commandContext, repeatable } from "./command-context.ts";
@@ -29,6 +30,14 @@ export function webArenaBenchCommand(): Command {
       withTasks(new Command("score").description("judge recorded runs of WebArena-Verified again, offline"))
         .requiredOption("--runs <folder>", "holds <task number>/agent_response.json and network.har (or .har.gz)")
         .action(scoreWebArena),
+    )
+    .addCommand(
+      withTasks(new Command("run").description("run tasks as episodes on sites that are there, and judge them"))
+        .requiredOption("--model <provider:model>", "who acts")
+        .option("--logins <folder>", "holds <site>_state.json, browsers' storage states of logged-in users")
+        .option("--reset <site=command>", "puts a site back to its first state; repeatable", repeatable)
+        .option("--name <text>", "tells this run from others of the same tasks", "default")
+        .action(runWebArena),
     );
 }
 

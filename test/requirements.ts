@@ -208,6 +208,12 @@ export const requirements = {
   "6.12.baselines": "what doing nothing scores is reported beside a score",
   "6.12.references": "tasks of both kinds travel as references of rollout tasks",
   "6.12.cli": "`hindcast bench webarena` lists tasks and scores recorded runs offline, as tables and as JSON",
+  "6.15.web": "a campaign on web pages runs from documents to demonstrations and a measured gain, judged by the pages",
+  "6.15.code": "a campaign on repositories with bugs does the same, judged by hidden tests",
+  "6.15.resume": "an agent killed in mid-episode changes nothing of what a campaign on pages or on code has learned",
+  "6.15.worlds": "a world comes down to scenes and held-out tasks before anything is spent, or says what is missing",
+  "6.15.guard": "what is held back of a world is never learned from, and what came close to it is left out",
+  "6.15.offline-pages": "the offline models act on pages from documents and demonstrations, by roles and names",
   "6.16.protocol":
     "the protocol of plug-in worlds is versioned and described by JSON Schemas that are made from the code",
   "6.16.process": "an environment may be a process that speaks JSON lines over standard input and output",

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { type ErrorCode, HindcastError, limits } from "@hindcast/shared";
-import type { CampaignId, CampaignSettings, DocumentId, Progress, Purpose } from "@hindcast/shared";
+import type { CampaignId, CampaignSettings, CampaignWorld, DocumentId, Progress, Purpose } from "@hindcast/shared";
 import { type Asked, ask, type Bus, type Logger, type Model, type Prompt, type WaitTime } from "@hindcast/shared/node";
 import type { CostLedger } from "./cost-ledger.ts";
 import type { Funnel } from "./funnel.ts";
@@ -42,6 +42,8 @@ export interface StageContext {
 export interface CampaignContext extends StageContext {
   readonly bus: Bus;
   readonly tasks: TaskRunner;
+  /** The scenes that tasks begin in; null for the shell, whose tasks bring their own files. */
+  readonly world: CampaignWorld | null;
   /** True when no language model takes part: every table and export must say so. */
   readonly isOffline: boolean;
   /** Where a document was read. */

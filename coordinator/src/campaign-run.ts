@@ -3,7 +3,7 @@
 // through the same steps, pays for none of them twice and arrives at the same end.
 import { gunzipSync, gzipSync } from "node:zlib";
 import { Document, HindcastError, toHindcastError } from "@hindcast/shared";
-import type { CampaignRecord, CampaignReport, DocumentId } from "@hindcast/shared";
+import type { CampaignRecord, CampaignReport, CampaignWorld, DocumentId } from "@hindcast/shared";
 import { type Bus, CallGate, type Logger, type Model, type ModelSource } from "@hindcast/shared/node";
 import { z } from "zod";
 import { CampaignAccount } from "./campaign-account.ts";
@@ -12,6 +12,7 @@ import { synthesise } from "./campaign.ts";
 import { CostLedger } from "./cost-ledger.ts";
 import { measureGain } from "./evaluation/gain.ts";
 import { splitDocuments } from "./evaluation/held-out-documents.ts";
+import { heldOutInWorld } from "./evaluation/held-out-in-world.ts";
 import { proposeHeldOutTasks } from "./evaluation/held-out-tasks.ts";
 import { caughtUpIndex } from "./evaluation/index-state.ts";
 import { Funnel } from "./funnel.ts";
@@ -21,6 +22,7 @@ import { seededRandom } from "./sampling.ts";
 import { InstructionDeduplicator } from "./similarity/instruction-deduplicator.ts";
 import { Steering } from "./steering.ts";
 import { TaskRunner } from "./task-runner.ts";
+import { readWorld } from "./world.ts";
 
 export interface CampaignDeps {
   bus: Bus;
@@ -48,7 +50,12 @@ export async function runCampaign(
   using gate = new CallGate(steering.rest);
   const signal = AbortSignal.any([outer, over.signal, gate.quiet]);
   const documents = await readDocuments(deps.bus, record);
-  const context = openContext(record, { ...deps, model: gate.guard(deps.model) }, { documents, signal, steering });
+  const world = await readWorld(deps.bus, record.settings);
+  const context = openContext(
+    record,
+    { ...deps, model: gate.guard(deps.model) },
+    { documents, world, signal, steering },
+  );
   const following = context.tasks.follow(record.id);
   try {
     const learning = learnAndMeasure(context, documents);
@@ -72,7 +79,11 @@ async function learnAndMeasure(
   const { settings, funnel, random } = context;
   const split = splitDocuments(documents, {
     documentsMax: settings.documentsMax,
-    heldOutPercent: settings.evaluation.tasksPerKindMax === 0 ? 0 : settings.evaluation.documentDisjointPercent,
+    // What a world holds back it held back before: none of its documents tells of it.
+    heldOutPercent:
+      settings.evaluation.tasksPerKindMax === 0 || context.world !== null
+        ? 0
+        : settings.evaluation.documentDisjointPercent,
     random,
   });
   funnel.count("documents", "learned from", split.learn.length);
@@ -81,7 +92,11 @@ async function learnAndMeasure(
   const known = await knownInstructions(context);
   const learned = await synthesise(context, split.learn, known);
   if (settings.evaluation.tasksPerKindMax === 0) return [];
-  return measureGain(context, await proposeHeldOutTasks(context, { learned, heldOut: split.heldOut }, known));
+  const tasks =
+    context.world === null
+      ? await proposeHeldOutTasks(context, { learned, heldOut: split.heldOut }, known)
+      : heldOutInWorld(context, context.world, known);
+  return measureGain(context, tasks);
 }
 
 /** What earlier campaigns already learned from: not rolled out again, and never a held-out task. */
@@ -111,7 +126,12 @@ export function packDocuments(documents: readonly Document[]): Uint8Array {
 function openContext(
   record: CampaignRecord,
   { bus, model, logger }: CampaignDeps,
-  { documents, signal, steering }: { documents: readonly Document[]; signal: AbortSignal; steering: Steering },
+  {
+    documents,
+    world,
+    signal,
+    steering,
+  }: { documents: readonly Document[]; world: CampaignWorld | null; signal: AbortSignal; steering: Steering },
 ): CampaignContext {
   const { id, settings } = record;
   const sources = new Map<string, string>(documents.map((document) => [document.id, document.source]));
@@ -126,6 +146,7 @@ function openContext(
     id,
     settings,
     bus,
+    world,
     generator,
     judges,
     tasks: new TaskRunner(bus, signal, rollouts),

@@ -1,5 +1,11 @@
 // Accepted candidates → demonstrations on the stream that the index is made of.
-import { HindcastError, type Demonstration, type DemonstrationId, type ReplayVerdict } from "@hindcast/shared";
+import {
+  environmentKind,
+  HindcastError,
+  type Demonstration,
+  type DemonstrationId,
+  type ReplayVerdict,
+} from "@hindcast/shared";
 import {
   actIn,
   actionLanguage,
@@ -8,6 +14,7 @@ import {
   newTask,
   rewriteReasons,
   selfInstruct,
+  selfInstructIn,
   summariseTransition,
 } from "@hindcast/shared/node";
 import type { CampaignContext } from "./campaign-context.ts";
@@ -61,8 +68,8 @@ function toDemonstration(context: CampaignContext, accepted: JudgedCandidate, re
     lineage: lineageOf(context, accepted),
     // Of the episode's end, not of this moment: the same campaign run again must write the same bytes.
     createdAt: ended.endedAt,
-    benchmark: null,
-    application: null,
+    benchmark: episode.scene?.benchmark ?? null,
+    application: episode.scene?.application ?? null,
     split: null,
     utility: null,
   };
@@ -88,8 +95,8 @@ function lineageOf(context: CampaignContext, accepted: JudgedCandidate): Demonst
     },
     promptHashes: Object.fromEntries(
       [
-        selfInstruct,
-        actIn(actionLanguage(settings.environment)),
+        settings.environment === "shell" ? selfInstruct : selfInstructIn(actionLanguage(settings.environment.kind)),
+        actIn(actionLanguage(environmentKind(settings.environment))),
         summariseTransition,
         newTask,
         judge,

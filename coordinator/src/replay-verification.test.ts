@@ -18,7 +18,7 @@ trajectory.steps[0]!.observed.snapshot = image;
 
 function candidateOf(window: Window): EpisodeCandidate {
   return {
-    episode: { task: aRolloutTask(), trajectory, ended: {} as EpisodeCandidate["episode"]["ended"] },
+    episode: { task: aRolloutTask(), trajectory, scene: null, ended: {} as EpisodeCandidate["episode"]["ended"] },
     window,
     trajectory: subTrajectory(trajectory, window),
     summaries: [],

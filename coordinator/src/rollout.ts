@@ -1,6 +1,6 @@
 // Instructions → episodes: publishes a rollout task and gives back what really happened.
-import { HindcastError, isUsableEnd } from "@hindcast/shared";
-import type { EpisodeEnded, EpisodeId, RolloutTask, ShellSpec, TaskId, Trajectory } from "@hindcast/shared";
+import { environmentKind, HindcastError, isUsableEnd } from "@hindcast/shared";
+import type { EpisodeEnded, EpisodeId, RolloutTask, Scene, TaskId, Trajectory } from "@hindcast/shared";
 import { deriveId } from "@hindcast/shared/node";
 import type { CampaignContext } from "./campaign-context.ts";
 import type { ProposedInstruction } from "./self-instruct.ts";
@@ -10,11 +10,13 @@ export interface Episode {
   task: RolloutTask;
   ended: EpisodeEnded;
   trajectory: Trajectory;
+  /** Where it began; null in the shell. */
+  scene: Scene | null;
 }
 
 /** What differs between the rollouts of a campaign; everything else follows from its settings. */
-export type RolloutVariant = Pick<RolloutTask, "instruction" | "use" | "retrieval" | "reference"> & {
-  environment: ShellSpec;
+export type RolloutVariant = Pick<RolloutTask, "instruction" | "use" | "retrieval" | "reference" | "environment"> & {
+  benchmark: string | null;
   /** Tells apart several rollouts of one instruction, e.g. the arms of an evaluation. */
   arm: string;
 };
@@ -28,7 +30,7 @@ export function rolloutTask(context: CampaignContext, variant: RolloutVariant): 
     taskId: deriveId("task", ...parts) as TaskId,
     episodeId: deriveId("ep", ...parts) as EpisodeId,
     campaignId: id,
-    pool: settings.environment,
+    pool: environmentKind(settings.environment),
     environment:
       settings.network === undefined ? variant.environment : { ...variant.environment, network: settings.network },
     limits: settings.limits,
@@ -40,13 +42,15 @@ export function rolloutTask(context: CampaignContext, variant: RolloutVariant): 
     excludeFromRetrieval: { taskIds: [], documentIds: [] },
     reference: variant.reference,
     seed: settings.seed,
+    // Left out where there is none: agents of earlier versions know no such field.
+    ...(variant.benchmark === null ? {} : { benchmark: variant.benchmark }),
   };
 }
 
 /** Rolls an instruction out. @returns null when it ended in a way that shows nothing of the application. */
 export async function rollOut(
   context: CampaignContext,
-  { instruction, proposal }: ProposedInstruction,
+  { instruction, proposal, scene }: ProposedInstruction,
 ): Promise<Episode | null> {
   const { settings, funnel } = context;
   const task = rolloutTask(context, {
@@ -55,7 +59,8 @@ export async function rollOut(
     arm: "learn",
     retrieval: settings.retrievalWhileLearning ? settings.retrieval : null,
     reference: null,
-    environment: { kind: "shell", files: proposal.files, setup: proposal.setup },
+    environment: scene?.environment ?? { kind: "shell", files: proposal.files, setup: proposal.setup },
+    benchmark: scene?.benchmark ?? null,
   });
   const ended = await runFitting(context, task);
   funnel.count("episodes", ended?.reason ?? "unavailable");
@@ -66,7 +71,7 @@ export async function rollOut(
   );
   if (ended === null || !isUsableEnd(ended.reason)) return null;
   const trajectory = await collectAndCharge(context, ended);
-  return trajectory === null ? null : { task, ended, trajectory };
+  return trajectory === null ? null : { task, ended, trajectory, scene };
 }
 
 /** @throws CAMPAIGN_BUDGET_EXHAUSTED where an agent was told so: the campaign ends, as it does when its own call is. */

@@ -1,11 +1,20 @@
 // Documents → instructions (Algorithm 1, `LLM.selfInstruct(d, N)`): N proposals per document, one call each.
-import { type Document, type Instruction, type InstructionId, type ProposeTask, type TaskId } from "@hindcast/shared";
-import { deriveId, environmentDescription, type ProposedTask, selfInstruct } from "@hindcast/shared/node";
+import { environmentKind } from "@hindcast/shared";
+import type { Document, Instruction, InstructionId, ProposeTask, Scene, TaskId } from "@hindcast/shared";
+import {
+  actionLanguage,
+  deriveId,
+  environmentDescription,
+  type ProposedTask,
+  selfInstruct,
+  selfInstructIn,
+} from "@hindcast/shared/node";
 import { pMapIterable } from "p-map";
 import { askGenerator, callsAtOnce, type CampaignContext, type StageContext } from "./campaign-context.ts";
-import type { InstructionDeduplicator } from "./similarity/instruction-deduplicator.ts";
+import { InstructionDeduplicator } from "./similarity/instruction-deduplicator.ts";
 import { stagePoolOf } from "./stage/stage-pools.ts";
 import { runStage } from "./stage/stage-runner.ts";
+import { scenesFor } from "./world.ts";
 
 /** Documents that are with generators at once; proposals still leave in the documents' order. */
 const documentsInFlightMax = 16;
@@ -15,6 +24,8 @@ export interface ProposedInstruction {
   instruction: Instruction;
   document: Document;
   proposal: ProposedTask;
+  /** Where it is to be carried out; null in the shell. */
+  scene: Scene | null;
 }
 
 /**
@@ -26,18 +37,25 @@ export async function* proposeInstructions(
   documents: readonly Document[],
   known: InstructionDeduplicator,
 ): AsyncIterable<ProposedInstruction> {
+  const offered = new Map<string, number>();
+  const { world } = context;
   const proposals = pMapIterable(
-    documents,
-    async (document) => ({ document, tasks: (await runStage(context, proposeTask(context, document))) ?? [] }),
+    documents.map((document) => ({ document, scenes: world === null ? null : scenesFor(world, document, offered) })),
+    async ({ document, scenes }) => ({
+      document,
+      tasks: (await runStage(context, proposeTask(context, document, scenes))) ?? [],
+    }),
     { concurrency: callsAtOnce(context, "self-instruct", documentsInFlightMax) },
   );
+  const begun = new Map<string, InstructionDeduplicator>();
   let done = 0;
   for await (const { document, tasks } of proposals) {
     done += 1;
     context.report("self-instruct", done, documents.length, document.title);
     for (const [ordinal, proposal] of tasks.entries()) {
       const id = deriveId("ins", context.id, document.id, ordinal, proposal.instruction) as InstructionId;
-      const refusal = reasonToDrop(proposal, known);
+      const scene = world?.starts.find((start) => start.id === proposal.scene) ?? null;
+      const refusal = world === null ? reasonToDrop(proposal, known) : reasonToDropIn(scene, proposal, begun);
       context.funnel.count("tasks", refusal ?? "rolled-out");
       if (refusal !== null) {
         context.logger.debug({
@@ -48,13 +66,18 @@ export async function* proposeInstructions(
         });
         continue;
       }
+      if (scene !== null) begunIn(scene, begun).add(id, proposal.instruction);
       known.add(id, proposal.instruction);
-      yield { instruction: toInstruction(id, document, proposal), document, proposal };
+      yield { instruction: toInstruction(id, document, proposal), document, proposal, scene };
     }
   }
 }
 
-function proposeTask({ id, settings, ledger }: CampaignContext, document: Document): ProposeTask {
+function proposeTask(
+  { id, settings, ledger }: CampaignContext,
+  document: Document,
+  scenes: readonly Scene[] | null,
+): ProposeTask {
   return {
     v: 1,
     kind: "propose",
@@ -65,14 +88,24 @@ function proposeTask({ id, settings, ledger }: CampaignContext, document: Docume
     settings,
     leftUsd: ledger.leftUsd,
     document,
+    ...(scenes === null
+      ? {}
+      : { scenes: scenes.map(({ id: scene, description, statesGoal }) => ({ id: scene, description, statesGoal })) }),
   };
 }
 
 /** The work itself, on the coordinator that leased the task; none where the generator gave nothing usable. */
-export async function propose(context: StageContext, document: Document): Promise<ProposedTask[]> {
+export async function propose(
+  context: StageContext,
+  { document, scenes }: Pick<ProposeTask, "document" | "scenes">,
+): Promise<ProposedTask[]> {
   const { environment, tasksPerDocument } = context.settings;
-  const input = { document, count: tasksPerDocument, environment: environmentDescription(environment) };
-  const answer = await askGenerator(context, selfInstruct, input);
+  const kind = environmentKind(environment);
+  const input = { document, count: tasksPerDocument, environment: environmentDescription(kind) };
+  const answer =
+    scenes === undefined
+      ? await askGenerator(context, selfInstruct, input)
+      : await askGenerator(context, selfInstructIn(actionLanguage(kind)), { ...input, scenes });
   if (!answer.ok) {
     context.warnings.add(`the generator gave no usable proposals for some documents (${answer.problem})`);
     context.logger.warn({
@@ -91,6 +124,27 @@ function reasonToDrop(proposal: ProposedTask, known: InstructionDeduplicator): s
   const need = proposal.needs[0];
   if (need !== undefined) return `declined: needs ${need}`;
   return known.isDuplicate(proposal.instruction) === null ? null : "duplicate";
+}
+
+/**
+ * As above, in a world: the same words are another task where it begins elsewhere, and any are the same task where the
+ * scene itself says what is to be done.
+ */
+function reasonToDropIn(
+  scene: Scene | null,
+  proposal: ProposedTask,
+  begun: Map<string, InstructionDeduplicator>,
+): string | null {
+  if (scene === null) return "declined: begins nowhere in this world";
+  if (scene.statesGoal && begun.has(scene.id)) return "duplicate";
+  return reasonToDrop(proposal, begunIn(scene, begun));
+}
+
+/** What was asked for in a scene so far. */
+function begunIn({ id }: Scene, begun: Map<string, InstructionDeduplicator>): InstructionDeduplicator {
+  const there = begun.get(id) ?? new InstructionDeduplicator();
+  begun.set(id, there);
+  return there;
 }
 
 function toInstruction(id: InstructionId, document: Document, proposal: ProposedTask): Instruction {

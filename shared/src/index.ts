@@ -1,5 +1,6 @@
 export * from "./domain/action.ts";
 export * from "./domain/browser-spec.ts";
+export * from "./domain/campaign-world.ts";
 export * from "./domain/campaign.ts";
 export * from "./domain/demonstration.ts";
 export * from "./domain/document.ts";

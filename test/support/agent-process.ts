@@ -23,6 +23,7 @@ import { webArenaEvaluator } from "../../rollout-agent/src/environment/browser/w
 import type { Environment, EnvironmentProvider } from "../../rollout-agent/src/environment/environment.ts";
 import { createEnvironmentProvider } from "../../rollout-agent/src/environment/index.ts";
 import { noWorlds, readWorldsFile } from "../../rollout-agent/src/environment/plug-in/world-configuration.ts";
+import { sweBenchSources } from "../../rollout-agent/src/environment/swe-bench/sources.ts";
 import { AgentMetrics } from "../../rollout-agent/src/metrics.ts";
 import { createBubblewrap, defaultGuestPath } from "../../rollout-agent/src/sandbox/bubblewrap.ts";
 import { clusterOf } from "../../rollout-agent/src/sandbox/sandbox-name.ts";
@@ -54,6 +55,8 @@ export interface AgentProcessOptions {
   miniWobFolder: string | null;
   /** Where sites of web tasks are. */
   sites: SiteUrls;
+  /** Where repositories with bugs come from; null: none. */
+  sweBench: { cache: string; repositories: string[] } | null;
 }
 
 process.stdin.once("close", () => process.exit(0)).resume();
@@ -67,29 +70,36 @@ const never = new AbortController().signal;
 const cluster = clusterOf(options.bus.servers);
 const sandboxes = createBubblewrap({ guestPath: defaultGuestPath, cluster, log: logger });
 const worlds = options.worldsFile === null ? noWorlds : readWorldsFile(options.worldsFile);
+const sweBench =
+  options.sweBench === null
+    ? null
+    : sweBenchSources(
+        {
+          sweBenchCache: options.sweBench.cache,
+          sweBenchRepositories: options.sweBench.repositories,
+          searchPath: process.env["PATH"] ?? "",
+        },
+        sandboxes,
+      );
 const environments = (kind: EnvironmentKind): EnvironmentProvider => {
   const { miniWobFolder, sites } = options;
   const evaluators = [webArenaEvaluator(sites)];
   const browsers = { chromiumPath: null, guestPath: defaultGuestPath, miniWobFolder, cluster, evaluators };
-  const provider = createEnvironmentProvider(kind, { sandboxes, worlds, browsers, log: logger });
+  const provider = createEnvironmentProvider(kind, { sandboxes, worlds, browsers, sweBench, log: logger });
   return { ...provider, problems: () => provider.problems(), create: (given) => hindered(provider.create(given)) };
 };
 
+/** Its own step before the world's: a Proxy would not do, because `await using` finds no disposal behind one. */
 function hindered(environment: Environment): Environment {
+  const act = environment.step.bind(environment);
   const step: Environment["step"] = async (action, signal) => {
     await delay(options.stepMs, undefined, { signal });
     if (options.deadlyWord !== null && JSON.stringify(action).includes(options.deadlyWord)) {
       process.kill(process.pid, "SIGKILL");
     }
-    return await environment.step(action, signal);
+    return await act(action, signal);
   };
-  return new Proxy(environment, {
-    get: (target, key) => {
-      if (key === "step") return step;
-      const value: unknown = Reflect.get(target, key);
-      return typeof value === "function" ? (value.bind(target) as unknown) : value;
-    },
-  });
+  return Object.defineProperty(environment, "step", { value: step });
 }
 
 const config = readConfig(modelVariables);

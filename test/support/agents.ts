@@ -39,6 +39,7 @@ export async function startAgent(
     worldsFile: null,
     miniWobFolder: null,
     sites: {},
+    sweBench: null,
   };
   const options: AgentProcessOptions = { ...defaults, ...more, bus, workerId };
   const child = spawn(process.execPath, ["--conditions=source", program, JSON.stringify(options)], {

@@ -33,6 +33,7 @@ export function aContext(partial: Partial<CampaignContext> & { generator: Model;
   return {
     id,
     settings,
+    world: null,
     bus: absent<Bus>("bus"),
     tasks: absent<TaskRunner>("task runner"),
     judges: [],

@@ -30,14 +30,14 @@ export interface TestNats extends AsyncDisposable {
 /** The tests of the bus also run against the simulator's server: what holds of the one must hold of the other. */
 export const isSimulated = process.env.HINDCAST_TEST_BUS === "simulated";
 
-async function start(directory: string, workers: readonly WorkerId[]): Promise<NatsServer> {
+async function start(directory: string, workers: readonly WorkerId[], pools: readonly string[]): Promise<NatsServer> {
   if (isSimulated) return simulatedServer();
   const binary = await findNatsServer({
     configured: process.env.HINDCAST_NATS_SERVER,
     cacheDirectory: process.env.HINDCAST_CACHE ?? join(homedir(), ".cache", "hindcast"),
     log: console.log,
   });
-  return await startNatsServer({ binary, directory, workers, pools: [testPool] });
+  return await startNatsServer({ binary, directory, workers, pools });
 }
 
 /** Whoever stops, kills or confines the server needs the real one, and is not among the tests that run twice. */
@@ -51,9 +51,12 @@ async function simulatedServer(): Promise<NatsServer> {
   return { url: served.url, stop: () => served.stop(), credentials } as Partial<NatsServer> as NatsServer;
 }
 
-export async function aNatsServer(workers: readonly WorkerId[] = testWorkers): Promise<TestNats> {
+export async function aNatsServer(
+  workers: readonly WorkerId[] = testWorkers,
+  pools: readonly string[] = [testPool],
+): Promise<TestNats> {
   const directory = await mkdtemp(join(tmpdir(), "hindcast-nats-"));
-  const server = await start(directory, workers);
+  const server = await start(directory, workers, pools);
   const buses: Bus[] = [];
   const options: TestNats["options"] = (user) => {
     const { inboxPrefix, ...credentials } = server.credentials(user);
@@ -71,7 +74,7 @@ export async function aNatsServer(workers: readonly WorkerId[] = testWorkers): P
     connect,
     coordinator: async ({ tasksBytesMax = 64 * 1024 * 1024, onStatus } = {}) => {
       const bus = await connect("coordinator", onStatus === undefined ? {} : { onStatus });
-      await bus.ensureTopology({ pools: [testPool, stagePool, batchedStagePool], replicas: 1, tasksBytesMax });
+      await bus.ensureTopology({ pools: [...pools, stagePool, batchedStagePool], replicas: 1, tasksBytesMax });
       return bus;
     },
     [Symbol.asyncDispose]: async () => {

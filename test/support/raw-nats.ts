@@ -27,6 +27,11 @@ export async function rawNats(
 }
 
 /** Redelivery within a test's patience; production waits a minute. */
-export async function shortenAckWait({ manager }: RawNats, ackWaitMs: number, more: object = {}): Promise<void> {
-  await manager.consumers.update(streams.tasks, taskConsumer(testPool), { ack_wait: nanos(ackWaitMs), ...more });
+export async function shortenAckWait(
+  { manager }: RawNats,
+  ackWaitMs: number,
+  more: object = {},
+  pool = testPool,
+): Promise<void> {
+  await manager.consumers.update(streams.tasks, taskConsumer(pool), { ack_wait: nanos(ackWaitMs), ...more });
 }

@@ -9,6 +9,8 @@ export const campaignFlags: SettingFlag[] = [
     description: "folder, file, glob, man:NAME or help:COMMAND; repeatable",
   },
   { flags: "--environment <kind>", path: "campaign.environment", description: "world in which the agents act" },
+  { flags: "--miniwob <page>", path: "campaign.world.miniWobTasks", description: "MiniWoB page; repeatable" },
+  { flags: "--instances <place>", path: "campaign.world.instances", description: "SWE-bench instances" },
   { flags: "--profile <name>", path: "profile", description: "plus, or faithful to the paper" },
   { flags: "--documents-max <n>", path: "campaign.documentsMax", description: "documents used" },
   { flags: "--tasks-per-document <n>", path: "campaign.tasksPerDocument", description: "tasks proposed per document" },

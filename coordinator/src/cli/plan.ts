@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { campaignSettings } from "../config/campaign-settings.ts";
 import { selectModels } from "../config/select-models.ts";
 import { formatCount, formatCountOf, formatUsd } from "../report/format.ts";
+import { placesOf, worldOf } from "../worlds/world-of.ts";
 import { campaignFlags } from "./campaign-flags.ts";
 import { addSettingFlags, commandContext } from "./command-context.ts";
 import { assumptions, estimate, type Estimate } from "./estimate.ts";
@@ -17,7 +18,8 @@ export function planCommand(): Command {
     .action(async (_options: unknown, command: Command) => {
       const context = commandContext(command, campaignFlags);
       const { terminal, loaded } = context;
-      const { documents } = await readDocuments(context);
+      const source = await worldOf(loaded.config.campaign, placesOf(context.env));
+      const { documents } = await readDocuments(context, source?.documents);
       const settings = campaignSettings(loaded);
       const prices = readPrices(loaded.config.models.pricesFile);
       const plan = estimate(documents, settings, prices);

@@ -8,11 +8,14 @@ import type { CommandContext } from "./command-context.ts";
 /** Problems shown one by one; the rest is a number. */
 const problemsShown = 5;
 
-/** Reads what the configuration names and says what could not be read. @throws DOCUMENTS_EMPTY, DOCUMENTS_UNREADABLE */
-export async function readDocuments(context: CommandContext): Promise<LoadedDocuments> {
+/** Reads what the configuration names, or what the world brings, and says what could not be read. @throws DOCUMENTS_EMPTY, DOCUMENTS_UNREADABLE */
+export async function readDocuments(
+  context: CommandContext,
+  ofWorld: readonly DocumentSource[] | null = null,
+): Promise<LoadedDocuments> {
   const { terminal, env, interruption } = context;
   const documents = await loadDocuments(
-    await documentSources(context),
+    await documentSources(context, ofWorld),
     { environment: env, onProgress: (done, total) => terminal.status(`reading documents ${done}/${total}`) },
     interruption.asked,
   );
@@ -30,9 +33,13 @@ export async function readDocuments(context: CommandContext): Promise<LoadedDocu
   return documents;
 }
 
-async function documentSources({ terminal, env, interruption, loaded }: CommandContext): Promise<DocumentSource[]> {
+async function documentSources(
+  { terminal, env, interruption, loaded }: CommandContext,
+  ofWorld: readonly DocumentSource[] | null,
+): Promise<DocumentSource[]> {
   const named = loaded.config.campaign.documents;
   if (named.length > 0) return named.map(parse);
+  if (ofWorld !== null) return documentsOf(ofWorld);
   const { sources, missing } = await defaultDocumentSources(env, interruption.asked);
   for (const sentence of missing) terminal.note(sentence);
   if (sources.length > 0) return sources;
@@ -40,6 +47,15 @@ async function documentSources({ terminal, env, interruption, loaded }: CommandC
     code: "DOCUMENTS_EMPTY",
     boundary: "documents",
     message: "neither npm's manual nor git's pages are on this machine; name documents of your own with --docs",
+  });
+}
+
+function documentsOf(world: readonly DocumentSource[]): DocumentSource[] {
+  if (world.length > 0) return [...world];
+  throw new HindcastError({
+    code: "DOCUMENTS_EMPTY",
+    boundary: "documents",
+    message: "this world brings no documents of its own; name some with --docs",
   });
 }
 

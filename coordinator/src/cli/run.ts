@@ -8,6 +8,7 @@ import {
   ControlRequest,
   subjects,
   type BlobRef,
+  type CampaignWorld,
   type CampaignRecord,
   type Document,
 } from "@hindcast/shared";
@@ -17,6 +18,7 @@ import { packDocuments } from "../campaign-run.ts";
 import { campaignSettings } from "../config/campaign-settings.ts";
 import { selectModels } from "../config/select-models.ts";
 import { renderReport } from "../report/render-report.ts";
+import { placesOf, worldOf } from "../worlds/world-of.ts";
 import { campaignFailure } from "./campaign-failure.ts";
 import { campaignFlags } from "./campaign-flags.ts";
 import { addSettingFlags, commandContext, type CommandContext } from "./command-context.ts";
@@ -25,6 +27,7 @@ import { followCampaign } from "./follow-campaign.ts";
 import { readDocuments } from "./read-documents.ts";
 import { type Session, withSession } from "./session.ts";
 import { startOrContinue } from "./start-campaign.ts";
+import { assertAgents, environmentOf } from "./start-world.ts";
 import { whoAsks } from "./who-asks.ts";
 
 export function runCommand(): Command {
@@ -40,9 +43,11 @@ async function run(context: CommandContext, name: string): Promise<number> {
   const { interruption, terminal } = context;
   try {
     announceModels(context);
-    const { documents } = await readDocuments(context);
+    const source = await worldOf(context.loaded.config.campaign, placesOf(context.env));
+    const { documents } = await readDocuments(context, source?.documents);
     return await withSession(context, { parts: ["coordinator", "index", "agents"] }, async (session) => {
-      const campaign = await begin(context, session.bus, { name, documents });
+      if (source !== null) await assertAgents(context, session);
+      const campaign = await begin(context, session.bus, { name, documents, world: source?.world ?? null });
       const end = await followCampaign(context, session.bus, campaign);
       if (end === null) return await interrupted(context, session, campaign);
       return await conclude(context, session.bus, end);
@@ -64,10 +69,11 @@ function announceModels({ terminal, loaded }: CommandContext): void {
 async function begin(
   { terminal, loaded }: CommandContext,
   bus: Bus,
-  { name, documents }: { name: string; documents: Document[] },
+  { name, documents, world }: { name: string; documents: Document[]; world: CampaignWorld | null },
 ): Promise<CampaignRecord> {
   const packed = await bus.blobs.put(packDocuments(documents));
-  const wanted = { name, settings: campaignSettings(loaded), documents: packed };
+  const environment = await environmentOf(bus, loaded.config.campaign.environment, world);
+  const wanted = { name, settings: campaignSettings(loaded, environment), documents: packed };
   const { campaign, isNew } = await startOrContinue(bus, wanted);
   if (isNew) {
     terminal.event({ event: "campaign.started", campaignId: campaign.id, name: campaign.name });

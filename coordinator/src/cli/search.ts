@@ -43,7 +43,7 @@ export function searchCommand(): Command {
             kind: "retrieval.search",
             queries: [
               {
-                environment,
+                environment: environment === "plug-in" ? "external" : environment,
                 observation: text,
                 query: text,
                 observationBased: retrieval.modelBased,

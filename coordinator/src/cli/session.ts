@@ -15,6 +15,7 @@ import {
 import { natsBinaryOptions } from "../local/binary-options.ts";
 import type { ClusterPart } from "../local/cluster-file.ts";
 import { type ClusterAccess, type ClusterEvent, runningCluster, startLocalCluster } from "../local/local-cluster.ts";
+import { poolOf } from "../worlds/pool-of.ts";
 import { formatDuration } from "../report/format.ts";
 import type { CommandContext } from "./command-context.ts";
 
@@ -72,6 +73,7 @@ export async function openCluster(context: CommandContext, options: SessionOptio
       parts: options.parts,
       agents,
       slots,
+      pool: poolOf(context.loaded.config.campaign.environment),
       coordinators,
       logLevel,
       natsBinary: natsBinaryOptions(context.env, (line) => terminal.line(line)),

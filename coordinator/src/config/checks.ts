@@ -36,9 +36,38 @@ export function checkAcrossFields(loaded: LoadedConfig): void {
       `names a judge twice (${models.judges.join(", ")}); a second vote of one model decides nothing`,
     );
   }
-  problems.push(...missingKeys(loaded), ...batchProblems(loaded), ...embedderProblems(loaded));
+  problems.push(
+    ...worldProblems(loaded),
+    ...missingKeys(loaded),
+    ...batchProblems(loaded),
+    ...embedderProblems(loaded),
+  );
   if (problems.length > 0) {
     throw new HindcastError({ code: "CONFIG_INVALID", boundary: "config", message: problems.join("; ") });
+  }
+}
+
+/** A world that is not said, or said twice: what is there of it is looked at when a campaign begins. */
+function worldProblems({ config, sources }: LoadedConfig): string[] {
+  const { environment, world } = config.campaign;
+  const source = sources.get("campaign.environment") ?? "default";
+  const refuse = (sentence: string): string[] => [`${source}: campaign.environment is ${environment}, ${sentence}`];
+  switch (environment) {
+    case "shell":
+      return [];
+    case "browser": {
+      const hasSites = world.startUrls.length > 0 || world.sitesFile !== null;
+      if (world.miniWobTasks.length > 0 && hasSites) {
+        return refuse("of MiniWoB's pages and of sites at once; make two campaigns");
+      }
+      return world.miniWobTasks.length > 0 || hasSites
+        ? []
+        : refuse("but nothing says where; set campaign.world.miniWobTasks, startUrls or sitesFile");
+    }
+    case "swe-bench":
+      return world.instances !== null ? [] : refuse("but there are no instances; set campaign.world.instances");
+    case "plug-in":
+      return world.plugIn !== null ? [] : refuse("but nothing says which; set campaign.world.plugIn");
   }
 }
 

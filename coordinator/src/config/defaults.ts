@@ -60,6 +60,15 @@ export const defaults: HindcastConfig = {
   },
   campaign: {
     environment: "shell",
+    world: {
+      miniWobTasks: [],
+      startUrls: [],
+      sitesFile: null,
+      instances: null,
+      plugIn: null,
+      seeds: 3,
+      heldOutPercent: 30,
+    },
     documents: [],
     documentsMax: 60,
     tasksPerDocument: 3,

@@ -144,8 +144,33 @@ const StorageConfig = z.strictObject({
   advisoriesBytesMax: bytesMax.describe("Bytes of the broker's advisories; full, the oldest go."),
 });
 
+const WorldConfig = z.strictObject({
+  miniWobTasks: z
+    .array(z.string().regex(/^[a-z0-9][a-z0-9-]{0,63}$/, "expected the name of a page, such as click-button"))
+    .describe("For browser: MiniWoB pages by name, from the folder in HINDCAST_MINIWOB_FOLDER."),
+  startUrls: z.array(z.url({ protocol: /^https?$/ })).describe("For browser: addresses of sites to begin at."),
+  sitesFile: z
+    .string()
+    .min(1)
+    .nullable()
+    .describe("For browser: JSON list of sites with their addresses, documents, logins and tasks."),
+  instances: z
+    .string()
+    .min(1)
+    .nullable()
+    .describe("For swe-bench: file of instances, or the folder that `bench swe-bench make` wrote."),
+  plugIn: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9-]{0,62}$/)
+    .nullable()
+    .describe("For plug-in: the world's name in HINDCAST_WORLDS_FILE."),
+  seeds: z.int().min(1).max(1_000).describe("Variations of each MiniWoB page or plugged-in world to learn from."),
+  heldOutPercent: z.int().min(0).max(90).describe("MiniWoB pages or instances held back for measuring, in percent."),
+});
+
 const CampaignConfig = z.strictObject({
-  environment: campaign.environment.describe("The world in which agents act."),
+  environment: z.enum(["shell", "browser", "swe-bench", "plug-in"]).describe("The world in which agents act."),
+  world: WorldConfig.describe("What a world other than the shell consists of."),
   documents: z
     .array(z.string().min(1))
     .describe("Folders, files, globs, man:NAME(SECTION) or help:COMMAND; empty: the manuals found on this machine."),

@@ -39,7 +39,8 @@ async function runArm(context: CampaignContext, task: HeldOutTask, arm: "off" | 
     rolloutTask(context, {
       instruction: task.instruction,
       environment: task.environment,
-      reference: { commands: task.referenceCommands },
+      reference: task.reference,
+      benchmark: task.benchmark,
       use: "evaluate",
       arm,
       retrieval: arm === "on" ? context.settings.retrieval : null,

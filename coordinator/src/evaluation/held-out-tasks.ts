@@ -1,7 +1,14 @@
 // Held-out tasks of two kinds. Instance-disjoint: the features that were learned, with other names, values, wording
 // and start states. Document-disjoint: from documents that nothing was learned from. Neither may come close to an
 // instruction that was learned from, and success is decided by reference commands, never by a model.
-import type { Document, EnvironmentKind, GainResult, Instruction, InstructionId, ShellSpec } from "@hindcast/shared";
+import type {
+  Document,
+  EnvironmentSpec,
+  GainResult,
+  Instruction,
+  InstructionId,
+  TaskReference,
+} from "@hindcast/shared";
 import { deriveId, environmentDescription, evaluationTask, type EvaluationTaskInput } from "@hindcast/shared/node";
 import pMap from "p-map";
 import { askGenerator, callsAtOnce, type CampaignContext } from "../campaign-context.ts";
@@ -12,8 +19,10 @@ import type { InstructionDeduplicator } from "../similarity/instruction-deduplic
 export interface HeldOutTask {
   kind: GainResult["kind"];
   instruction: Instruction;
-  environment: ShellSpec;
-  referenceCommands: string[];
+  environment: EnvironmentSpec;
+  reference: TaskReference;
+  /** Of which it is; demonstrations of others are not retrieved for it. */
+  benchmark: string | null;
 }
 
 /** Calls that are with the generator at once. */
@@ -64,8 +73,8 @@ const taskFrom =
   (document: Document): EvaluationTaskInput => ({ ...common(context, document), learned: null });
 
 function common(context: CampaignContext, document: Document): Omit<EvaluationTaskInput, "learned"> {
-  const kind: EnvironmentKind = context.settings.environment;
-  return { document, count: tasksPerInput, environment: environmentDescription(kind), seed: context.settings.seed };
+  const environment = environmentDescription("shell");
+  return { document, count: tasksPerInput, environment, seed: context.settings.seed };
 }
 
 /** Proposals up to the cap, without near-duplicates of what was learned or of each other. */
@@ -105,7 +114,8 @@ async function propose(
           documentId: input.document.id,
         },
         environment: { kind: "shell", files: proposal.files, setup: proposal.setup },
-        referenceCommands: proposal.referenceCommands,
+        reference: { commands: proposal.referenceCommands },
+        benchmark: null,
       });
     }
   }

@@ -9,6 +9,7 @@ import { findNatsServer, type NatsBinaryOptions } from "./nats-binary.ts";
 import { type NatsServer, startNatsServer } from "./nats-server.ts";
 import { identityOf, isAlive, type ProcessIdentity } from "./process-identity.ts";
 
+/** What agents work on where nothing else is said. */
 export const pool = "shell";
 
 /** Worker ids are fixed for the life of a cluster, because each is a NATS user of its own. */
@@ -20,6 +21,8 @@ export interface BrokerOptions {
   directory: string;
   credentialsDirectory: string;
   agents: number;
+  /** What its agents work on. @default "shell" */
+  pool?: string;
   natsBinary: NatsBinaryOptions;
 }
 
@@ -38,7 +41,12 @@ export class Broker {
   static async start(options: BrokerOptions, onRestart: () => void): Promise<Broker> {
     const workers = workerIds(options.agents);
     const binary = await findNatsServer(options.natsBinary);
-    const server = await startNatsServer({ binary, directory: options.directory, workers, pools: [pool] });
+    const server = await startNatsServer({
+      binary,
+      directory: options.directory,
+      workers,
+      pools: [options.pool ?? pool],
+    });
     rmSync(options.credentialsDirectory, { recursive: true, force: true });
     mkdirSync(options.credentialsDirectory, { recursive: true, mode: 0o700 });
     for (const user of ["coordinator", "index-core", "client", ...workers] as const) {

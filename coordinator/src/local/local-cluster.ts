@@ -31,6 +31,8 @@ export interface LocalClusterOptions {
   coordinators: number;
   agents: number;
   slots: number;
+  /** Pool of rollout tasks, named by the kind of their world. @default "shell" */
+  pool?: string;
   logLevel: string;
   natsBinary: NatsBinaryOptions;
   /** The user's; processes inherit of it only what programs need. */

@@ -1,7 +1,7 @@
 // Which programs make up the local cluster, and what each is told by its environment.
 import { join, resolve } from "node:path";
-import { indexVariables, type ProcessEnvironment, workerVariables } from "@hindcast/shared/node";
-import { workerIds } from "./broker.ts";
+import { coordinatorVariables, indexVariables, type ProcessEnvironment, workerVariables } from "@hindcast/shared/node";
+import { pool as defaultPool, workerIds } from "./broker.ts";
 import type { LocalClusterOptions } from "./local-cluster.ts";
 import type { ProcessSpec } from "./supervised-process.ts";
 
@@ -25,6 +25,7 @@ export function processSpecs(
     logPath: join(options.dataDirectory, "logs", `${name}.log`),
     env: { ...inherited(options.environment), HINDCAST_LOG_LEVEL: options.logLevel, ...more },
   });
+  const pool = options.pool ?? defaultPool;
   const bus = (user: string): Record<string, string> => ({
     HINDCAST_NATS_URL: broker.url,
     HINDCAST_NATS_USER: user,
@@ -37,6 +38,7 @@ export function processSpecs(
       ...options.modelEnvironment,
       ...options.admissionEnvironment,
       ...options.storageEnvironment,
+      [coordinatorVariables.pools.name]: pool,
     }),
   );
   const index = spec("index-core", "index", "index-core/ts/main.ts", {
@@ -53,6 +55,8 @@ export function processSpecs(
       ...options.sandboxEnvironment,
       HINDCAST_WORKER_ID: id,
       HINDCAST_SLOTS: String(options.slots),
+      [workerVariables.pool.name]: pool,
+      ...browserPlaces(options.environment),
       ...sweBenchPlaces(options.environment),
     }),
   );
@@ -71,6 +75,17 @@ export function processSpecs(
 function userFile(environment: ProcessEnvironment, { name }: { name: string }): Record<string, string> {
   const path = environment[name];
   return path === undefined || path === "" ? {} : { [name]: resolve(path) };
+}
+
+/** The user's browser and MiniWoB's pages; agents run in another folder. */
+function browserPlaces(environment: ProcessEnvironment): Record<string, string> {
+  const names = [workerVariables.chromiumPath.name, workerVariables.miniWobFolder.name];
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const path = environment[name];
+      return path === undefined || path === "" ? [] : [[name, resolve(path)]];
+    }),
+  );
 }
 
 /** Where SWE-bench's worlds come from; agents run in another folder, so a relative cache is the user's. */

@@ -140,7 +140,7 @@ export class StageHandler implements TaskHandler {
 
   async #make(task: StageTask, context: StageContext): Promise<StageOutput> {
     if (task.kind === "propose") {
-      const product = await propose(context, task.document);
+      const product = await propose(context, task);
       return { v: 1, kind: "proposed", product, account: accountOf(context) };
     }
     const product = await constructFrom(context, task, await this.#trajectoryOf(task));

@@ -30,6 +30,7 @@ const ProposedTask = z.strictObject({
   guidance: z.array(z.string()),
   files: z.array(SeedFile),
   setup: z.array(z.string()),
+  scene: z.string().optional(),
   needs: z.array(z.enum(["network", "credentials", "display", "root", "interaction"])),
 });
 

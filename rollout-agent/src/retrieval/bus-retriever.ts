@@ -1,5 +1,5 @@
 import { observationText, observedAt, RetrievalReply, RetrievalRequest, subjects } from "@hindcast/shared";
-import type { ModelCall, RolloutTask, Trajectory } from "@hindcast/shared";
+import type { Filter, ModelCall, RolloutTask, Trajectory } from "@hindcast/shared";
 import { ask, type Bus, type Model, retrievalQuery } from "@hindcast/shared/node";
 import type { Retrieval, Retriever } from "./retriever.ts";
 
@@ -39,9 +39,7 @@ export class BusRetriever implements Retriever {
             query,
             observationBased: settings.observationBased,
             modelBased: settings.modelBased,
-            // While it learns, a campaign sees only what earlier ones learned: what its own has stored so far is a
-            // matter of timing, and two runs with one seed must see the same.
-            filter: task.use === "learn" ? { not: { eq: ["campaign", task.campaignId] } } : null,
+            filter: filterFor(task),
             exclude: {
               demonstrations: [],
               tasks: task.excludeFromRetrieval.taskIds,
@@ -70,4 +68,16 @@ export class BusRetriever implements Retriever {
     const answer = await ask(this.#model, retrievalQuery, input, { seed: task.seed, signal });
     return { query: answer.ok ? answer.value : null, calls: answer.calls };
   }
+}
+
+/**
+ * While it learns, a campaign sees only what earlier ones learned: what its own has stored so far is a matter of timing,
+ * and two runs with one seed must see the same. A task of a benchmark sees that benchmark's demonstrations: the paper
+ * has a data set for each.
+ */
+function filterFor({ use, campaignId, benchmark = null }: RolloutTask): Filter | null {
+  const learned: Filter[] = use === "learn" ? [{ not: { eq: ["campaign", campaignId] } }] : [];
+  const same: Filter[] = benchmark === null ? [] : [{ eq: ["benchmark", benchmark] }];
+  const filters = [...learned, ...same];
+  return filters.length > 1 ? { and: filters } : (filters[0] ?? null);
 }

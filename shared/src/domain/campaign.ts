@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { Purpose } from "./usage.ts";
+import { CampaignEnvironment } from "./campaign-world.ts";
 import { EpisodeLimits } from "./environment-spec.ts";
 import { BlobRef, CampaignId, Timestamp, WorkerId } from "./ids.ts";
 import { NetworkPolicy } from "./network-policy.ts";
@@ -46,7 +47,7 @@ export type BatchSettings = z.infer<typeof BatchSettings>;
 
 /** Everything that decides what a campaign does; stored with it, hashed into every id below it. */
 export const CampaignSettings = z.strictObject({
-  environment: z.enum(["shell"]),
+  environment: CampaignEnvironment,
   documentsMax: z.int().positive(),
   tasksPerDocument: z.int().positive().max(20),
   seed: z.int().nonnegative(),

@@ -72,6 +72,7 @@ export * from "./prompt/judge.ts";
 export * from "./prompt/new-task.ts";
 export * from "./prompt/retrieval-query.ts";
 export * from "./prompt/rewrite-reasons.ts";
+export * from "./prompt/self-instruct-in-world.ts";
 export * from "./prompt/self-instruct.ts";
 export * from "./prompt/summarise-transition.ts";
 export * from "./model/create-model.ts";

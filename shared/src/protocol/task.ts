@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { Action } from "../domain/action.ts";
+import { Scene } from "../domain/campaign-world.ts";
 import { CampaignSettings, RetrievalSettings } from "../domain/campaign.ts";
 import { Document } from "../domain/document.ts";
 import { EnvironmentSpec, EpisodeLimits } from "../domain/environment-spec.ts";
@@ -37,6 +38,8 @@ export const RolloutTask = z.strictObject({
   /** What success is judged by; null: nothing to compare with, success stays unknown. */
   reference: TaskReference.nullable(),
   seed: z.int().nonnegative(),
+  /** Only demonstrations of this benchmark are retrieved; null: of any in the same kind of environment. */
+  benchmark: z.string().max(256).nullable().optional(),
 });
 export type RolloutTask = z.infer<typeof RolloutTask>;
 
@@ -69,6 +72,8 @@ export const ProposeTask = z.strictObject({
   ...stage,
   kind: z.literal("propose"),
   document: Document,
+  /** Where the tasks may begin; absent for the shell, whose tasks bring their own files. */
+  scenes: z.array(Scene.pick({ id: true, description: true, statesGoal: true })).optional(),
 });
 export type ProposeTask = z.infer<typeof ProposeTask>;
 

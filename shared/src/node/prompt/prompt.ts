@@ -2,6 +2,7 @@
 // Each lives in a file of its own here; `ask` (ask.ts) runs one against a model.
 import type { z } from "zod";
 import type { Action } from "../../domain/action.ts";
+import type { Scene } from "../../domain/campaign-world.ts";
 import type { Demonstration } from "../../domain/demonstration.ts";
 import type { Document } from "../../domain/document.ts";
 import type { SeedFile } from "../../domain/environment-spec.ts";
@@ -28,6 +29,11 @@ export interface SelfInstructInput {
   environment: string;
 }
 
+/** Table 29 for a world whose tasks begin in scenes of its own. */
+export interface SelfInstructInWorldInput extends SelfInstructInput {
+  scenes: readonly Pick<Scene, "id" | "description" | "statesGoal">[];
+}
+
 export interface ProposedTask {
   instruction: string;
   asksForAnswer: boolean;
@@ -37,6 +43,8 @@ export interface ProposedTask {
   /** Start state: files and setup commands, so that the task makes sense. */
   files: SeedFile[];
   setup: string[];
+  /** In a world: the scene that it begins in, which stands for files and setup. */
+  scene?: string | undefined;
   /** What the task needs that an environment may lack. */
   needs: ("network" | "credentials" | "display" | "root" | "interaction")[];
 }

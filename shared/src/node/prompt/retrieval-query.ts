@@ -15,7 +15,7 @@ const queryCharactersMax = 2_000;
 const template: Template = {
   purpose: "retrieval-query",
   system: `SYSTEM MESSAGE
-An agent works towards a goal in a shell, one command per turn. A library holds demonstrations of other tasks: an instruction and the commands that carried it out.
+An agent works towards a goal in a shell or another application, one action per turn. A library holds demonstrations of other tasks: an instruction and the actions that carried it out.
 Write a query for that library: what information, which examples or which interaction histories would help most to choose the next action.
 Describe the task in words and name the features of the application, rather than the names and values of this very case. Answer with the query alone, on one line.`,
   request: "Write the query.",

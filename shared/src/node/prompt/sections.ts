@@ -26,6 +26,7 @@ const names = [
   "observation",
   "problem",
   "reason",
+  "scene",
   "setup",
   "start_state",
   "step",

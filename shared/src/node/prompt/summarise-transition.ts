@@ -12,8 +12,8 @@ const summaryCharactersMax = 1_500;
 
 const template: Template = {
   purpose: "summarise-transition",
-  system: `You are shown one transition of an agent in a shell: the observation before, the action, the observation after, and which files the action changed.
-Say in one or two sentences what the action did and what it changed or printed. Name files, fields, values, branches and error messages exactly. Say so when it failed or changed nothing. Do not guess why it was done.`,
+  system: `You are shown one transition of an agent in a shell or another application: the observation before, the action, the observation after, and which files the action changed.
+Say in one or two sentences what the action did and what it changed or printed. Name files, fields, elements, values, branches and error messages exactly. Say so when it failed or changed nothing. Do not guess why it was done.`,
   request: "Write the summary alone.",
 };
 

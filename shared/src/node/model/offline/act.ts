@@ -6,6 +6,7 @@ import { adapt } from "./adapt.ts";
 import { explore, type Done } from "./explore.ts";
 import { seenObservation, seenSteps, textOf } from "./reading-prompts.ts";
 import { masked } from "./literals.ts";
+import { actOnPage } from "./page/act-on-page.ts";
 import { wordWeights } from "./text.ts";
 
 /** Demonstrations that are tried before exploring; each failure costs a step. */
@@ -24,6 +25,8 @@ interface Plan {
 type Turn = { reason: string; command: string } | { reason: string; command: null };
 
 export function actOffline(sections: readonly Section[]): string {
+  const onPage = actOnPage(sections);
+  if (onPage !== null) return onPage;
   const asksForAnswer = textOf(sections, "asks_for_answer").startsWith("yes");
   const done = doneSteps(sections);
   const turn = nextTurn(sections, done);

@@ -6,6 +6,7 @@ import type { Completion, CompletionRequest, Model } from "../model.ts";
 import { requestHashOf } from "../request-hash.ts";
 import { actOffline } from "./act.ts";
 import { judgeOffline } from "./judge.ts";
+import { proposedInWorld } from "./propose-in-world.ts";
 import { proposedTasks } from "./propose.ts";
 import { retrievalQueryOffline } from "./query.ts";
 import { promptSections, textOf } from "./reading-prompts.ts";
@@ -71,8 +72,12 @@ function answer(request: CompletionRequest, isStrict: boolean): string {
   const sections = promptSections(request);
   switch (request.purpose) {
     case "self-instruct": {
-      const tasks = proposedTasks(documentOf(sections), String(request.seed));
-      return JSON.stringify({ tasks: tasks.slice(0, Number(textOf(sections, "count"))) });
+      const count = Number(textOf(sections, "count"));
+      const document = documentOf(sections);
+      const tasks = sections.some(({ name }) => name === "scene")
+        ? proposedInWorld(document, sections, count)
+        : proposedTasks(document, String(request.seed)).slice(0, count);
+      return JSON.stringify({ tasks });
     }
     case "evaluation-task":
       return JSON.stringify(evaluationTasksOffline(sections, request.seed));

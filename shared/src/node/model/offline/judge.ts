@@ -4,6 +4,7 @@ import type { JudgeOutput } from "../../prompt/prompt.ts";
 import { findSection, type Section } from "../../prompt/sections.ts";
 import { changesOf } from "./changes.ts";
 import { literals } from "./literals.ts";
+import { isGoodPage } from "./page/told-step.ts";
 import { seenSteps, textOf, type SeenStep } from "./reading-prompts.ts";
 import { contentWords, quoted } from "./text.ts";
 
@@ -65,10 +66,12 @@ function checklistOf(instruction: string, steps: readonly SeenStep[], evidence: 
       met: evidence.includes(value) || evidence.includes(JSON.stringify(value).slice(1, -1)),
     })),
     { item: "the last command succeeded", met: last !== undefined && !failed(last) },
-    ...(asksForChange
-      ? [{ item: "something was changed", met: steps.some((step) => step.effects.length > 0 || movedDirectory(step)) }]
-      : []),
+    ...(asksForChange ? [{ item: "something was changed", met: steps.some(hasChanged) }] : []),
   ];
+}
+
+function hasChanged(step: SeenStep): boolean {
+  return step.effects.length > 0 || movedDirectory(step) || isGoodPage(step.observation.raw);
 }
 
 function movedDirectory(step: SeenStep): boolean {
@@ -91,7 +94,8 @@ function wordsShown(instruction: string, evidence: string): number {
 }
 
 function failed(step: SeenStep): boolean {
-  return step.observation.killed || (step.observation.exitCode ?? 0) !== 0;
+  const { killed, exitCode, raw } = step.observation;
+  return killed || (exitCode ?? 0) !== 0 || raw.startsWith("[error: ");
 }
 
 function repeats(steps: readonly SeenStep[]): boolean {
@@ -128,8 +132,7 @@ function goesBackAndForth(steps: readonly SeenStep[]): boolean {
 function edgesAreNeeded(steps: readonly SeenStep[], hasAnswer: boolean): boolean {
   const first = steps[0];
   const last = steps.at(-1);
-  const does = (step: SeenStep | undefined): boolean =>
-    step !== undefined && (step.effects.length > 0 || movedDirectory(step));
+  const does = (step: SeenStep | undefined): boolean => step !== undefined && hasChanged(step);
   if (hasAnswer) return steps.length === 1 || does(first);
-  return does(first) && last !== undefined && last.effects.length > 0;
+  return does(first) && last !== undefined && (last.effects.length > 0 || isGoodPage(last.observation.raw));
 }

@@ -1,10 +1,11 @@
 // The offline relabeller: what a window achieved, as an instruction. Effects say what was done; the actions only add the
 // values that effects do not show (a start point, say). A window that changed nothing becomes a question.
 import type { NewTaskOutput } from "../../prompt/prompt.ts";
-import { findSection, type Section } from "../../prompt/sections.ts";
+import { findSection, type Section, sectionsOf } from "../../prompt/sections.ts";
 import { change, type Change } from "./change.ts";
 import { changesOf } from "./changes.ts";
-import { seenSteps, type SeenStep } from "./reading-prompts.ts";
+import { toldSteps, type ToldStep } from "./page/told-step.ts";
+import { seenSteps, type SeenStep, textOf } from "./reading-prompts.ts";
 import { simpleCommands } from "./shell-words.ts";
 import { capitalised, englishList, quoted } from "./text.ts";
 import { commandValues, withValues } from "./wording.ts";
@@ -15,7 +16,10 @@ const changesMax = 6;
 const answerCharactersMax = 4_000;
 
 export function relabel(sections: readonly Section[]): NewTaskOutput {
-  const steps = seenSteps(findSection(sections, "trajectory")?.children ?? []);
+  const trajectory = findSection(sections, "trajectory")?.children ?? [];
+  const steps = seenSteps(trajectory);
+  const onPages = toldSteps(textOf(sectionsOf(trajectory, "observation"), "observation"), steps);
+  if (onPages !== null) return relabelPages(onPages.filter((told) => told !== null));
   const done = steps.filter(succeeded);
   const application = applicationOf(done.length === 0 ? steps : done);
   const changes = steps
@@ -34,6 +38,14 @@ export function relabel(sections: readonly Section[]): NewTaskOutput {
       ? capitalised(request)
       : capitalised(englishList(changes.slice(0, changesMax).map((one) => one.past)));
   return { instruction, asksForAnswer: false, answer: null, expectedResult: `${result}.` };
+}
+
+/** On pages the steps themselves say what was achieved: there are no files to look at. */
+function relabelPages(told: readonly ToldStep[]): NewTaskOutput {
+  const request = englishList(told.map((one) => one.request));
+  const past = englishList(told.map((one) => one.past));
+  const instruction = request === "" ? "" : `${capitalised(request)}.`;
+  return { instruction, asksForAnswer: false, answer: null, expectedResult: `${capitalised(past)}.` };
 }
 
 /** A step's changes; a file that only holds what a command printed is told by the command. */

@@ -2,6 +2,8 @@
 import type { Section } from "../../prompt/sections.ts";
 import { findSection } from "../../prompt/sections.ts";
 import { changesOf } from "./changes.ts";
+import { pageView } from "./page/page-view.ts";
+import { toldStep } from "./page/told-step.ts";
 import { seenEffects, seenObservation, textOf, type SeenObservation } from "./reading-prompts.ts";
 import { capitalised, englishList, quoted } from "./text.ts";
 
@@ -11,8 +13,18 @@ const outputCharactersMax = 200;
 export function summarise(sections: readonly Section[]): string {
   const action = textOf(sections, "action");
   const after = findSection(sections, "after")?.children ?? [];
+  const onPage = summaryOnPage(sections, action);
+  if (onPage !== null) return onPage;
   const before = seenObservation(textOf(findSection(sections, "before")?.children ?? [], "observation"));
   return summaryOf(action, seenObservation(textOf(after, "observation")), changeTexts(after), before.workingDirectory);
+}
+
+function summaryOnPage(sections: readonly Section[], action: string): string | null {
+  const before = pageView(textOf(findSection(sections, "before")?.children ?? [], "observation"));
+  const after = pageView(textOf(findSection(sections, "after")?.children ?? [], "observation"));
+  if (before === null || after === null) return null;
+  const told = after.hasFailed ? null : toldStep(action, before);
+  return told === null ? `${quoted(action)} could not be done.` : `${capitalised(told.past)}.`;
 }
 
 function changeTexts(sections: readonly Section[]): string[] {

@@ -1,0 +1,68 @@
+// The configured world as scenes and documents, checked before anything is spent.
+import { existsSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { HindcastError, messageOf } from "@hindcast/shared";
+import type { ProcessEnvironment } from "@hindcast/shared/node";
+import { z } from "zod";
+import type { HindcastConfig } from "../config/schema.ts";
+import { miniWobWorld } from "./miniwob-world.ts";
+import { plugInWorld } from "./plug-in-world.ts";
+import { Site, siteWorld } from "./site-world.ts";
+import { sweBenchWorld } from "./swe-bench-world.ts";
+import type { WorldPlaces, WorldSource } from "./world-source.ts";
+
+type Campaign = Pick<HindcastConfig["campaign"], "environment" | "world" | "seed">;
+
+/** Null for the shell. @throws CONFIG_INVALID, DOCUMENTS_UNREADABLE saying what is missing and how to get it */
+export async function worldOf(
+  { environment, world, seed }: Campaign,
+  places: WorldPlaces,
+): Promise<WorldSource | null> {
+  const { heldOutPercent, seeds } = world;
+  switch (environment) {
+    case "shell":
+      return null;
+    case "browser":
+      if (world.miniWobTasks.length > 0) {
+        return miniWobWorld({ tasks: world.miniWobTasks, seeds, heldOutPercent, seed }, places);
+      }
+      return siteWorld([
+        ...(world.sitesFile === null ? [] : readSites(world.sitesFile)),
+        ...world.startUrls.map((url) => Site.parse({ name: new URL(url).host, urls: [url] })),
+      ]);
+    case "swe-bench":
+      return await sweBenchWorld({ instances: resolve(world.instances ?? ""), heldOutPercent, seed }, places);
+    case "plug-in":
+      return plugInWorld({ name: world.plugIn ?? "", seeds }, places);
+  }
+}
+
+function readSites(file: string): Site[] {
+  try {
+    return z
+      .array(Site)
+      .min(1)
+      .parse(JSON.parse(readFileSync(file, "utf8")));
+  } catch (error) {
+    const message = `campaign.world.sitesFile ${file} cannot be used: ${messageOf(error)}`;
+    throw new HindcastError({ code: "CONFIG_INVALID", boundary: "config", message });
+  }
+}
+
+/** What this machine's surroundings hold, for agents that are started from here. */
+export function placesOf(env: ProcessEnvironment): WorldPlaces {
+  const given = (name: string): string | null => (env[name] === undefined || env[name] === "" ? null : env[name]);
+  const worlds = given("HINDCAST_WORLDS_FILE");
+  return {
+    miniWobFolder: given("HINDCAST_MINIWOB_FOLDER"),
+    hasSweBenchCache: given("HINDCAST_SWE_BENCH_CACHE") !== null,
+    repositories: (given("HINDCAST_SWE_BENCH_REPOSITORIES") ?? "").split(",").filter((place) => place !== ""),
+    plugIns: worlds === null || !existsSync(worlds) ? null : namesIn(worlds),
+  };
+}
+
+function namesIn(file: string): string[] {
+  const content: unknown = JSON.parse(readFileSync(file, "utf8"));
+  const worlds = z.looseObject({ worlds: z.record(z.string(), z.unknown()) }).safeParse(content);
+  return worlds.success ? Object.keys(worlds.data.worlds) : [];
+}

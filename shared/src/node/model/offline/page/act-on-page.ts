@@ -1,0 +1,154 @@
+// The offline actor on a web page. Like the one in a shell it follows the document's guidance if there is any, else the
+// retrieved demonstration that is most like the objective, carried over to this page; else it tries one call that the
+// world's own list of actions and the objective's words make up.
+import { findSection, type Section, sectionsOf } from "../../../prompt/sections.ts";
+import { adapt } from "../adapt.ts";
+import { literals, masked } from "../literals.ts";
+import { seenSteps, textOf } from "../reading-prompts.ts";
+import { likeness, wordWeights } from "../text.ts";
+import { callOn, isUnfinished, type PageStep, stepOfCall, stepOfGuidance, withoutRepeats } from "./page-step.ts";
+import { roleWords } from "./told-step.ts";
+import { names, pageView, type PageView } from "./page-view.ts";
+
+/** Below this a demonstration is about something else. */
+const likenessMin = 0.3;
+/** Characters of a demonstration's instruction that name it in a reason. */
+const nameCharacters = 160;
+
+interface Plan {
+  name: string;
+  steps: PageStep[];
+}
+
+interface Done {
+  action: string;
+  reason: string;
+}
+
+type Turn = { reason: string; call: string | null };
+
+/** Null where the present observation is no page. */
+export function actOnPage(sections: readonly Section[]): string | null {
+  const page = pageView(sectionsOf(sections, "observation").at(-1)?.text ?? "");
+  if (page === null) return null;
+  const { reason, call } = nextTurn(sections, page, page.goal ?? textOf(sections, "objective"));
+  return `REASON: ${reason}\nACTION: ${call ?? "stop()"}`;
+}
+
+function nextTurn(sections: readonly Section[], page: PageView, goal: string): Turn {
+  const done = seenSteps(sections).map(({ action, reason }) => ({ action, reason }));
+  const guidance = sectionsOf(findSection(sections, "guidance")?.children ?? [], "command").map(({ text }) => text);
+  if (guidance.length > 0) {
+    return (
+      follow([guided(guidance, goal)], { page, goal, done }) ?? stop("The documentation suggests nothing further.")
+    );
+  }
+  return (
+    follow(plansFrom(sections, page, goal), { page, goal, done }) ??
+    tryForm(textOf(sections, "environment"), { page, goal, done }) ??
+    stop("Nothing is left to try that the list of actions or demonstrations suggest.")
+  );
+}
+
+function stop(reason: string): Turn {
+  return { reason, call: null };
+}
+
+/** A document's steps; a placeholder in brackets takes the goal's values in their order. */
+function guided(guidance: readonly string[], goal: string): Plan {
+  const values = literals(goal).map(({ value }) => value);
+  const steps = guidance.flatMap((text) => stepOfGuidance(text) ?? []);
+  const given = new Map<string, string>();
+  const fill = (part: string): string => {
+    if (!/^<[\w ]+>$/.test(part)) return part;
+    const value = given.get(part) ?? values.shift() ?? part;
+    given.set(part, value);
+    return value;
+  };
+  return { name: "the documentation", steps: steps.map((step) => ({ ...step, rest: step.rest.map(fill) })) };
+}
+
+/** Demonstrations of pages as plans for this goal, the most alike first. */
+function plansFrom(sections: readonly Section[], page: PageView, goal: string): Plan[] {
+  const asked = masked(withRoles(goal, page));
+  const shown = sectionsOf(findSection(sections, "demonstrations")?.children ?? [], "demonstration").map(
+    ({ children }) => ({
+      instruction: textOf(sectionsOf(children, "instruction"), "instruction"),
+      // A step shows the page after its action; each was made on the page before.
+      pages: [textOf(children, "observation"), ...seenSteps(children).map((step) => step.observation.raw)],
+      actions: seenSteps(children).map((step) => step.action),
+    }),
+  );
+  const weight = wordWeights(shown.map(({ instruction }) => masked(instruction)));
+  return shown
+    .map(({ instruction, pages, actions }) => {
+      const steps = actions.map((action, index) => {
+        const before = pageView(pages[index] ?? "");
+        return before === null ? null : stepOfCall(action, before, instruction);
+      });
+      const texts = steps.flatMap((step) => step?.rest ?? []);
+      const carried = adapt({ instruction, actions: texts }, goal, weight).commands;
+      const known = steps.filter((step) => step !== null);
+      const rest = (step: PageStep): string[] => step.rest.map(() => carried.shift() ?? "");
+      return {
+        name: instruction.replace(/\s+/g, " ").slice(0, nameCharacters),
+        steps: known.length < steps.length ? [] : withoutRepeats(known.map((step) => ({ ...step, rest: rest(step) }))),
+        score: likeness(asked, masked(instruction), weight),
+      };
+    })
+    .filter(({ steps, score }) => steps.length > 0 && score >= likenessMin)
+    .toSorted((a, b) => b.score - a.score);
+}
+
+/** The goal with the names of this page's elements as what they are: `Select "x"` as `Select checkbox "x"`. */
+function withRoles(goal: string, { elements }: PageView): string {
+  return elements
+    .filter(({ name }) => names(goal, name))
+    .reduce(
+      (text, { role, name }) =>
+        text.replace(new RegExp(`"?${RegExp.escape(name)}"?`, "i"), `${roleWords(role)} "${name}"`),
+      goal,
+    );
+}
+
+const followed = /^As in "([\s\S]*)", step (\d+) of (\d+)\.$/;
+
+/** Continues the plan under way or starts the best one that can begin here; null when there is none. */
+function follow(
+  plans: readonly Plan[],
+  { page, goal, done }: { page: PageView; goal: string; done: readonly Done[] },
+): Turn | null {
+  const calls = done.map(({ action }) => action);
+  const turn = (plan: Plan, at: number): Turn | null => {
+    const step = plan.steps[at];
+    const call = step === undefined ? null : callOn(page, step, goal, calls);
+    return call === null ? null : { reason: `As in "${plan.name}", step ${at + 1} of ${plan.steps.length}.`, call };
+  };
+  const [, name, position = ""] = followed.exec(done.at(-1)?.reason ?? "") ?? [];
+  if (name === undefined) {
+    return done.length > 0 ? null : (plans.map((plan) => turn(plan, 0)).find((first) => first !== null) ?? null);
+  }
+  const plan = plans.find((each) => each.name === name);
+  const last = plan?.steps[Number(position) - 1];
+  if (plan === undefined || last === undefined) return stop("What was followed is not shown any more.");
+  const next = isUnfinished(page, last, goal, calls) ? Number(position) - 1 : Number(position);
+  return (
+    turn(plan, next) ?? stop(next < plan.steps.length ? "The next step has no place here." : "All steps are done.")
+  );
+}
+
+/** One call, once: a form of the world's list whose verb the goal uses, on the element that the goal names. */
+function tryForm(
+  environment: string,
+  { page, goal, done }: { page: PageView; goal: string; done: readonly Done[] },
+): Turn | null {
+  if (done.length > 0) return null;
+  const verbs = [...environment.matchAll(/^- (\w+) \[id\]$/gm)].map((match) => match[1] ?? "");
+  const verb = verbs.find((each) => names(goal, each));
+  const element = page.elements.find(({ name }) => names(goal, name));
+  if (verb === undefined || element === undefined) return null;
+  return {
+    reason: "No demonstration fits; the list of actions has one of this name.",
+    call: `${verb} [${element.id}]`,
+  };
+}

@@ -100,7 +100,14 @@ describe.skipIf(fixturePython === null)("a campaign on code", () => {
       const { instances, documents, cache, repositories } = codeWorld();
       const source = await sweBenchWorld(
         { instances, heldOutPercent: 50, seed: 1 },
-        { miniWobFolder: null, hasSweBenchCache: true, repositories, plugIns: null },
+        {
+          isLocal: true,
+          hasChromium: false,
+          miniWobFolder: null,
+          hasSweBenchCache: true,
+          repositories,
+          plugIns: null,
+        },
       );
       const { calm, disturbed, exit } = await inPeaceAndDisturbed(
         "swe-bench",

@@ -18,7 +18,10 @@ export function planCommand(): Command {
     .action(async (_options: unknown, command: Command) => {
       const context = commandContext(command, campaignFlags);
       const { terminal, loaded } = context;
-      const source = await worldOf(loaded.config.campaign, placesOf(context.env));
+      const source = await worldOf(
+        loaded.config.campaign,
+        placesOf(context.env, context.loaded.config.cluster.natsUrl === null),
+      );
       const { documents } = await readDocuments(context, source?.documents);
       const settings = campaignSettings(loaded);
       const prices = readPrices(loaded.config.models.pricesFile);

@@ -43,7 +43,10 @@ async function run(context: CommandContext, name: string): Promise<number> {
   const { interruption, terminal } = context;
   try {
     announceModels(context);
-    const source = await worldOf(context.loaded.config.campaign, placesOf(context.env));
+    const source = await worldOf(
+      context.loaded.config.campaign,
+      placesOf(context.env, context.loaded.config.cluster.natsUrl === null),
+    );
     const { documents } = await readDocuments(context, source?.documents);
     return await withSession(context, { parts: ["coordinator", "index", "agents"] }, async (session) => {
       if (source !== null) await assertAgents(context, session);

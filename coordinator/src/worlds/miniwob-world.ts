@@ -22,10 +22,10 @@ export interface MiniWobOptions {
 /** @throws CONFIG_INVALID where a page is missing, before anything is spent */
 export function miniWobWorld(
   options: MiniWobOptions,
-  { miniWobFolder }: Pick<WorldPlaces, "miniWobFolder">,
+  places: Pick<WorldPlaces, "miniWobFolder" | "isLocal">,
 ): WorldSource {
   const { tasks, seeds, heldOutPercent, seed } = options;
-  checkPages(tasks, miniWobFolder);
+  checkPages(tasks, places);
   const shuffled = seededRandom("miniwob", seed).shuffle(tasks);
   const unseen = new Set(shuffled.slice(0, heldBack(tasks.length, heldOutPercent)));
   const learned = tasks.filter((task) => !unseen.has(task));
@@ -63,8 +63,19 @@ function sceneOf(task: string, seed: number): Scene {
   };
 }
 
-function checkPages(tasks: readonly string[], folder: string | null): void {
-  if (folder === null) return;
+function checkPages(
+  tasks: readonly string[],
+  { miniWobFolder: folder, isLocal }: Pick<WorldPlaces, "miniWobFolder" | "isLocal">,
+): void {
+  if (folder === null && !isLocal) return;
+  if (folder === null) {
+    throw new HindcastError({
+      code: "CONFIG_INVALID",
+      boundary: "config",
+      message:
+        "MiniWoB's pages are not configured; get them with \"pip download miniwob==1.1.0 --no-deps && unzip miniwob-*.whl 'miniwob/html/*'\" and set HINDCAST_MINIWOB_FOLDER to that miniwob/html",
+    });
+  }
   const missing = tasks.filter((task) => !existsSync(join(folder, "miniwob", `${task}.html`)));
   if (missing.length === 0) return;
   throw new HindcastError({

@@ -28,7 +28,7 @@ export async function sweBenchWorld(options: SweBenchOptions, places: WorldPlace
   if (!existsSync(file)) throw refused(`campaign.world.instances is ${place}, which is not there`);
   const instances = await readSweBenchInstances(file);
   if (instances.length === 0) throw refused(`${file} holds no instances`);
-  if (!places.hasSweBenchCache || places.repositories.length === 0) {
+  if (places.isLocal && (!places.hasSweBenchCache || places.repositories.length === 0)) {
     throw refused(
       "agents would have no repositories; set HINDCAST_SWE_BENCH_CACHE to a folder and HINDCAST_SWE_BENCH_REPOSITORIES to the clones",
     );

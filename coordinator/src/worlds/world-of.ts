@@ -11,6 +11,14 @@ import { Site, siteWorld } from "./site-world.ts";
 import { sweBenchWorld } from "./swe-bench-world.ts";
 import type { WorldPlaces, WorldSource } from "./world-source.ts";
 
+/** Where Debian and Google put theirs, as agents look for them. */
+const browsers = [
+  "/usr/bin/chromium",
+  "/usr/bin/chromium-browser",
+  "/usr/bin/google-chrome",
+  "/usr/bin/google-chrome-stable",
+];
+
 type Campaign = Pick<HindcastConfig["campaign"], "environment" | "world" | "seed">;
 
 /** Null for the shell. @throws CONFIG_INVALID, DOCUMENTS_UNREADABLE saying what is missing and how to get it */
@@ -23,6 +31,7 @@ export async function worldOf(
     case "shell":
       return null;
     case "browser":
+      if (places.isLocal && !places.hasChromium) throw noChromium();
       if (world.miniWobTasks.length > 0) {
         return miniWobWorld({ tasks: world.miniWobTasks, seeds, heldOutPercent, seed }, places);
       }
@@ -37,6 +46,11 @@ export async function worldOf(
   }
 }
 
+function noChromium(): HindcastError {
+  const message = "no Chromium is found for browser worlds; install the package chromium or set HINDCAST_CHROMIUM_PATH";
+  return new HindcastError({ code: "CONFIG_INVALID", boundary: "config", message });
+}
+
 function readSites(file: string): Site[] {
   try {
     return z
@@ -49,11 +63,15 @@ function readSites(file: string): Site[] {
   }
 }
 
-/** What this machine's surroundings hold, for agents that are started from here. */
-export function placesOf(env: ProcessEnvironment): WorldPlaces {
+/** What this machine's surroundings hold.
+ * @param isLocal whether agents are started from here, with these very surroundings
+ */
+export function placesOf(env: ProcessEnvironment, isLocal: boolean): WorldPlaces {
   const given = (name: string): string | null => (env[name] === undefined || env[name] === "" ? null : env[name]);
   const worlds = given("HINDCAST_WORLDS_FILE");
   return {
+    isLocal,
+    hasChromium: [given("HINDCAST_CHROMIUM_PATH") ?? "", ...browsers].some((path) => existsSync(path)),
     miniWobFolder: given("HINDCAST_MINIWOB_FOLDER"),
     hasSweBenchCache: given("HINDCAST_SWE_BENCH_CACHE") !== null,
     repositories: (given("HINDCAST_SWE_BENCH_REPOSITORIES") ?? "").split(",").filter((place) => place !== ""),

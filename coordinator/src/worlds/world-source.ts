@@ -10,6 +10,10 @@ export interface WorldSource {
 
 /** What of the surroundings a world may need. */
 export interface WorldPlaces {
+  /** Agents are started from here, so what they lack is known: else it is their operator's affair. */
+  isLocal: boolean;
+  /** Whether a browser is found. */
+  hasChromium: boolean;
   /** MiniWoB's `html` folder; null: none is configured. */
   miniWobFolder: string | null;
   /** Whether agents have a place for repositories and environments. */

@@ -17,7 +17,14 @@ import { Site, siteWorld } from "./site-world.ts";
 import type { WorldPlaces } from "./world-source.ts";
 import { worldOf } from "./world-of.ts";
 
-const nowhere: WorldPlaces = { miniWobFolder: null, hasSweBenchCache: false, repositories: [], plugIns: null };
+const nowhere: WorldPlaces = {
+  isLocal: false,
+  hasChromium: false,
+  miniWobFolder: null,
+  hasSweBenchCache: false,
+  repositories: [],
+  plugIns: null,
+};
 const tasks = ["click-button", "click-link", "enter-text", "focus-text"];
 const miniWob = miniWobWorld({ tasks, seeds: 2, heldOutPercent: 25, seed: 1 }, nowhere);
 
@@ -43,7 +50,7 @@ describe("a world of MiniWoB's pages", () => {
     const folder = mkdtempSync(join(tmpdir(), "hindcast-pages-"));
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
     const make = (): unknown =>
-      miniWobWorld({ tasks, seeds: 1, heldOutPercent: 0, seed: 1 }, { miniWobFolder: folder });
+      miniWobWorld({ tasks, seeds: 1, heldOutPercent: 0, seed: 1 }, { ...nowhere, miniWobFolder: folder });
     expect(make).toThrow(/holds no MiniWoB pages.*pip download/);
     mkdirSync(join(folder, "miniwob"));
     for (const task of tasks.slice(1)) writeFileSync(join(folder, "miniwob", `${task}.html`), "");
@@ -57,13 +64,25 @@ describe("a world of repositories with bugs", () => {
     await expect(worldOf(campaign("swe-bench", { instances: "/nonexistent" }), nowhere)).rejects.toThrow(
       /is not there/,
     );
-    await expect(worldOf(campaign("swe-bench", { instances }), nowhere)).rejects.toThrow(/HINDCAST_SWE_BENCH_CACHE/);
-    const places = { ...nowhere, hasSweBenchCache: true, repositories };
+    await expect(worldOf(campaign("swe-bench", { instances }), { ...nowhere, isLocal: true })).rejects.toThrow(
+      /HINDCAST_SWE_BENCH_CACHE/,
+    );
+    const places = { ...nowhere, isLocal: true, hasSweBenchCache: true, repositories };
     const source = await worldOf(campaign("swe-bench", { instances, heldOutPercent: 25 }), places);
     expect(source?.world.starts).toHaveLength(3);
     expect(source?.world.heldOut).toMatchObject([{ kind: "instance-disjoint", reference: { kind: "swe-bench" } }]);
     // What would give a task away is in its reference alone.
     expect(JSON.stringify(source?.world.starts)).not.toContain("test_hidden");
+  });
+});
+
+describe("a world of pages", () => {
+  it("needs a browser and MiniWoB's pages where its agents are started from here, and says how to get them", async () => {
+    const here = { ...nowhere, isLocal: true };
+    const pages = campaign("browser", { miniWobTasks: tasks });
+    await expect(worldOf(pages, here)).rejects.toThrow(/no Chromium.*install/);
+    await expect(worldOf(pages, { ...here, hasChromium: true })).rejects.toThrow(/pip download miniwob/);
+    expect((await worldOf(pages, nowhere))?.world.starts.length).toBeGreaterThan(0);
   });
 });
 

@@ -7,6 +7,7 @@ import { sweBenchWorld } from "../../coordinator/src/worlds/swe-bench-world.ts";
 import type { WorldSource } from "../../coordinator/src/worlds/world-source.ts";
 import { startAgent } from "../support/agents.ts";
 import { miniWobFolder, noChromium } from "../support/browser.ts";
+import { someSettings } from "../support/campaign-context.ts";
 import { codeWorld } from "../support/code-world.ts";
 import type { Emulator } from "../support/emulators/emulator.ts";
 import { aNatsServer } from "../support/nats-server.ts";
@@ -32,7 +33,14 @@ async function inPeaceAndDisturbed(
   source: WorldSource,
   { agent, deadlyWord }: { agent: AgentOptions; deadlyWord: string },
 ): Promise<{ calm: WorldCampaign; disturbed: WorldCampaign; exit: NodeJS.Signals | number | null }> {
-  const common = { id: "c-0001", tasksPerDocument: 2, windowPolicy: { kind: "faithful" as const }, seed: 1 };
+  const common = {
+    id: "c-0001",
+    tasksPerDocument: 2,
+    windowPolicy: { kind: "faithful" as const },
+    seed: 1,
+    // All windows of an episode may be shown: which two of them were would be a matter of ties.
+    retrieval: { ...someSettings.retrieval, perTrajectoryMax: 6 },
+  };
   const calmly = async (): Promise<WorldCampaign> => {
     await using nats = await aNatsServer(undefined, [kind]);
     const bus = await nats.coordinator();
@@ -112,7 +120,7 @@ describe.skipIf(fixturePython === null)("a campaign on code", () => {
       const { calm, disturbed, exit } = await inPeaceAndDisturbed(
         "swe-bench",
         { ...source, documents: [{ kind: "path", path: documents }] },
-        { agent: { sweBench: { cache, repositories } }, deadlyWord: "mend.py" },
+        { agent: { sweBench: { cache, repositories } }, deadlyWord: "git add" },
       );
       expect(countsOf(calm, "tasks")).toEqual({ "rolled-out": 2 });
       expect(calm.demonstrations.length).toBeGreaterThan(1);

@@ -57,8 +57,8 @@ const manual = `# Mending
 Mend the wrong operator in the module \`<file>\` by trying the others:
 
 \`\`\`sh
-grep -n return <file>
 python tools/mend.py <file>
+git add <file>
 \`\`\`
 `;
 

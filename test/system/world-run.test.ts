@@ -40,10 +40,12 @@ describe("hindcast run in a world", () => {
         "--agents",
         "1",
       ];
+      // All windows of the one episode may be shown: which two of them were would be a matter of ties.
       const few = [
         "campaign.world.seeds=1",
         "campaign.world.heldOutPercent=0",
         "campaign.evaluation.tasksPerKindMax=1",
+        "campaign.retrieval.perTrajectoryMax=6",
       ];
       const env = { HINDCAST_MINIWOB_FOLDER: folder ?? "" };
       const run = await hindcast([...args, ...few.flatMap((each) => ["--set", each])], { cwd: work.path, env });

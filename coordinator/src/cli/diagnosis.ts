@@ -13,6 +13,7 @@ import { makeDataFolder } from "../local/data-folder.ts";
 import { runningCluster } from "../local/local-cluster.ts";
 import { findNatsServer } from "../local/nats-binary.ts";
 import { formatBytes } from "../report/format.ts";
+import { placesOf } from "../worlds/world-of.ts";
 import { redactedKeys } from "./config.ts";
 import type { CommandContext } from "./command-context.ts";
 import { sandboxEnvironment } from "./session.ts";
@@ -53,6 +54,7 @@ export async function diagnose(context: CommandContext): Promise<Finding[]> {
     }),
     manual(),
     program("pdftotext", ["-v"], { state: "advice", remedy: "only for PDF files that need it; install poppler-utils" }),
+    browser(context),
     keys(context),
     disk(context),
     ports(),
@@ -202,6 +204,19 @@ async function manual(): Promise<Finding> {
     state: "advice",
     detail: "git's are not read; install man-db (or mandoc) and, where they were left out, git's pages",
   };
+}
+
+/** Only campaigns in browsers need it. */
+function browser({ env }: CommandContext): Promise<Finding> {
+  const what = "browser worlds";
+  const { hasChromium, miniWobFolder } = placesOf(env, true);
+  const pages =
+    miniWobFolder === null ? "HINDCAST_MINIWOB_FOLDER is not set, so no MiniWoB" : `MiniWoB in ${miniWobFolder}`;
+  return Promise.resolve(
+    hasChromium
+      ? { what, state: "good", detail: `Chromium is there; ${pages}` }
+      : { what, state: "advice", detail: "only for campaigns in a browser; install the package chromium" },
+  );
 }
 
 async function keys(context: CommandContext): Promise<Finding> {

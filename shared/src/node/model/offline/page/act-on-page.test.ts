@@ -149,6 +149,29 @@ describe("the offline actor on a page", () => {
     ).toEqual(["type [3] [ann] [0]", "type [5] [x7] [0]", "click [6]"]);
   });
 
+  it("prefers the demonstration of the whole task to those of its parts", async () => {
+    const form = (name: string): Observed =>
+      page(
+        `Enter "${name}" into the text field and press Submit.`,
+        `StaticText 'Enter "'`,
+        `StaticText '${name}'`,
+        `StaticText '" into the text field and press Submit.'`,
+        "textbox '' required: False",
+        "button 'Submit'",
+      );
+    const shown = form("Agustina");
+    const demonstrations = showing(
+      demonstrationOf('Click on the button "Submit".', shown, ["click [6]"]),
+      demonstrationOf('Enter "Agustina" into the text field.', shown, ["type [5] [Agustina] [0]"]),
+      demonstrationOf('Replicate the following: Clicked on the button "Submit".', shown, ["click [6]"]),
+      demonstrationOf('Enter "Agustina" into the text field and click on the button "Submit".', shown, [
+        "type [5] [Agustina] [0]",
+        "click [6]",
+      ]),
+    );
+    expect(await play(form("Myron"), demonstrations)).toEqual(["type [5] [Myron] [0]", "click [6]"]);
+  });
+
   it("without one tries a single call of the listed forms, and no more", async () => {
     expect(await play(page('Click on the "no" button.', "button 'yes'", "button 'no'"), {})).toEqual(["click [3]"]);
     expect(await play(boxes, {})).toEqual(["click [3]"]);

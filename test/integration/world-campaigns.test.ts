@@ -72,7 +72,7 @@ describe.skipIf(folder === null)(`a campaign on web pages${"reason" in pages ? `
     async () => {
       const source = miniWobWorld(
         { tasks: ["click-checkboxes", "enter-text"], seeds: 1, heldOutPercent: 0, seed: 1 },
-        { miniWobFolder: folder },
+        { miniWobFolder: folder, isLocal: true },
       );
       const { calm, disturbed, exit } = await inPeaceAndDisturbed("browser", source, {
         agent: { miniWobFolder: folder },

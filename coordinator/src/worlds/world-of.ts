@@ -79,8 +79,13 @@ export function placesOf(env: ProcessEnvironment, isLocal: boolean): WorldPlaces
   };
 }
 
-function namesIn(file: string): string[] {
-  const content: unknown = JSON.parse(readFileSync(file, "utf8"));
-  const worlds = z.looseObject({ worlds: z.record(z.string(), z.unknown()) }).safeParse(content);
-  return worlds.success ? Object.keys(worlds.data.worlds) : [];
+/** Null for a file that cannot be read: the agents that use it say what is wrong with it. */
+function namesIn(file: string): string[] | null {
+  try {
+    const content: unknown = JSON.parse(readFileSync(file, "utf8"));
+    const worlds = z.looseObject({ worlds: z.record(z.string(), z.unknown()) }).safeParse(content);
+    return worlds.success ? Object.keys(worlds.data.worlds) : null;
+  } catch {
+    return null;
+  }
 }

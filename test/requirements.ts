@@ -304,4 +304,7 @@ export const requirements = {
   "6.7.probes": "at least sixty hostile probes in fifteen categories fail in every driver",
   "6.7.weakened": "each of them works in a deliberately weakened sandbox",
   "6.7.report": "the outcome is an aligned table, JSON, an exit code and a page that the run writes",
+  "7.5.bounded": "labels have closed or capped sets of values, so the number of time series has a bound",
+  "7.5.catalogue": "every metric stands in one catalogue, which is what processes expose and what the documentation shows",
+  "7.5.cluster": "queues, streams and campaigns are read when scraped; without NATS they are absent and the rest still comes",
 } as const;

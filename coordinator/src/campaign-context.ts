@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type ErrorCode, HindcastError, limits } from "@hindcast/shared";
 import type { CampaignId, CampaignSettings, CampaignWorld, DocumentId, Progress, Purpose } from "@hindcast/shared";
 import { type Asked, ask, type Bus, type Logger, type Model, type Prompt, type WaitTime } from "@hindcast/shared/node";
+import type { CoordinatorMetrics } from "./coordinator-metrics.ts";
 import type { CostLedger } from "./cost-ledger.ts";
 import type { Funnel } from "./funnel.ts";
 import type { SeededRandom } from "./sampling.ts";
@@ -36,6 +37,7 @@ export interface StageContext {
   report(stage: Progress["stage"], done: number, total: number, note?: string): void;
   /** How long its calls have waited to be admitted, which is nobody's failure. */
   readonly waiting: Pick<WaitTime, "totalMs">;
+  readonly metrics?: CoordinatorMetrics;
 }
 
 /** What the leader of one campaign works with. */

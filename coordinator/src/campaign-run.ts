@@ -9,6 +9,7 @@ import { z } from "zod";
 import { CampaignAccount } from "./campaign-account.ts";
 import type { CampaignContext } from "./campaign-context.ts";
 import { synthesise } from "./campaign.ts";
+import type { CoordinatorMetrics } from "./coordinator-metrics.ts";
 import { CostLedger } from "./cost-ledger.ts";
 import { measureGain } from "./evaluation/gain.ts";
 import { splitDocuments } from "./evaluation/held-out-documents.ts";
@@ -28,6 +29,7 @@ export interface CampaignDeps {
   bus: Bus;
   model: ModelSource;
   logger: Logger;
+  metrics?: CoordinatorMetrics;
   /** Whether a campaign with a dollar limit may use models of unknown price. */
   allowUnknownPrices?: boolean;
 }
@@ -57,6 +59,8 @@ export async function runCampaign(
     { documents, world, signal, steering },
   );
   const following = context.tasks.follow(record.id);
+  const letGo = deps.metrics?.leads(context.funnel);
+  let isOver = false;
   try {
     const learning = learnAndMeasure(context, documents);
     const { gain, failure } = await Promise.race([learning, following.then((): never => unreachable())]).then(
@@ -65,8 +69,10 @@ export async function runCampaign(
     );
     // Where nothing was to be retrieved, nobody waits for a retrieval service that may not even run.
     const indexed = (await caughtUpIndex(context, { absentMs: 0 }))?.demonstrations ?? null;
+    isOver = true;
     return { report: reportOf(context, { gain, indexed, durationMs: performance.now() - startedAt }), failure };
   } finally {
+    letGo?.(isOver);
     over.abort(new Error("the campaign is over"));
     await Promise.allSettled([following]);
   }
@@ -125,7 +131,7 @@ export function packDocuments(documents: readonly Document[]): Uint8Array {
 
 function openContext(
   record: CampaignRecord,
-  { bus, model, logger }: CampaignDeps,
+  { bus, model, logger, metrics }: CampaignDeps,
   {
     documents,
     world,
@@ -163,6 +169,7 @@ function openContext(
     signal,
     report,
     waiting: account,
+    ...(metrics === undefined ? {} : { metrics }),
   };
 }
 

@@ -44,6 +44,7 @@ async function learnFrom(context: CampaignContext, proposed: ProposedInstruction
   for (const candidate of accepted) {
     const replay = replays.get(candidate) ?? "unchecked";
     context.funnel.count("replay", replay);
+    context.metrics?.replayed(replay);
     demonstrations += Number(await storeDemonstration(context, candidate, replay));
   }
   context.report("index", context.funnel.total("demonstrations"), context.funnel.total("demonstrations"));

@@ -40,6 +40,7 @@ export async function storeDemonstration(
     return false;
   }
   context.funnel.count("demonstrations", "indexed");
+  context.metrics?.demonstrationStored();
   return true;
 }
 

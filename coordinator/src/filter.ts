@@ -27,7 +27,10 @@ export async function acceptedByCommittee(
       { concurrency: callsAtOnce(context, "judge", votesInFlightMax) },
     );
   }
-  for (const ruling of rulings.values()) context.funnel.count("candidates", bucketOf(ruling));
+  for (const ruling of rulings.values()) {
+    context.funnel.count("candidates", bucketOf(ruling));
+    context.metrics?.ruled(ruling);
+  }
   return candidates.flatMap((candidate) => {
     const ruling = rulings.get(candidate);
     return ruling?.outcome === "accepted" ? [{ candidate, ruling }] : [];

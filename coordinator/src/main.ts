@@ -12,6 +12,7 @@ import {
   FleetAdmission,
   FleetPurse,
   holderOf,
+  ModelMetrics,
   modelVariables,
   runService,
   storageVariables,
@@ -20,7 +21,9 @@ import { AdmissionMetrics } from "./admission/admission-metrics.ts";
 import { runAdmission } from "./admission/admission-service.ts";
 import { admissionSettings } from "./admission/settings.ts";
 import { CampaignService } from "./campaign-service.ts";
+import { observeCluster } from "./cluster-metrics.ts";
 import { retentionOf } from "./config/retention.ts";
+import { CoordinatorMetrics } from "./coordinator-metrics.ts";
 import { reconcileDeadLetters } from "./dead-letter-reconciler.ts";
 import { stagePools } from "./stage/stage-pools.ts";
 import { runStageWorker } from "./stage/stage-worker.ts";
@@ -29,11 +32,12 @@ import { runStageWorker } from "./stage/stage-worker.ts";
 const tasksBytesMax = 256 * 1024 * 1024;
 const variables = { ...coordinatorVariables, ...modelVariables, ...admissionVariables, ...storageVariables };
 
-await runService("coordinator", variables, async ({ config, logger: log, shutdown, registry, bus }) => {
+await runService("coordinator", variables, async ({ config, logger: log, shutdown, registry, leaseMetrics, bus }) => {
   const workerId = deriveId("w", "coordinator", hostname(), process.pid) as WorkerId;
   const logger = log.child({ workerId });
   const pools = [...config.pools, ...stagePools.map(({ pool }) => pool)];
   await bus.ensureTopology({ pools, replicas: config.streamReplicas, tasksBytesMax, retention: retentionOf(config) });
+  observeCluster({ registry, bus, pools, logger });
   const reconciling = reconcileDeadLetters({ bus, pools, logger }, shutdown.draining);
   shutdown.defer("reconciler", () => reconciling);
 
@@ -43,14 +47,23 @@ await runService("coordinator", variables, async ({ config, logger: log, shutdow
   const desk = { bus, id: workerId, settings, logger, metrics: new AdmissionMetrics(registry) };
   const admitting = runAdmission(desk, stopAdmitting.signal);
   shutdown.defer("admission", () => (stopAdmitting.abort(), admitting));
-  const metrics = new AdmissionClientMetrics(registry);
-  const admission = new FleetAdmission({ bus, holder: holderOf(workerId), logger, metrics });
+  const clientMetrics = new AdmissionClientMetrics(registry);
+  const admission = new FleetAdmission({ bus, holder: holderOf(workerId), logger, metrics: clientMetrics });
   shutdown.defer("admission client", () => admission[Symbol.asyncDispose]());
 
   const purse = new FleetPurse(bus, logger);
-  const model = createModels({ config, bus, logger, admission, purse, stopping: shutdown.draining });
-  const deps = { bus, model, logger, workerId };
-  const staging = runStageWorker(deps, shutdown.draining);
+  const modelMetrics = new ModelMetrics(registry);
+  const model = createModels({
+    config,
+    bus,
+    logger,
+    admission,
+    metrics: modelMetrics,
+    purse,
+    stopping: shutdown.draining,
+  });
+  const deps = { bus, model, logger, workerId, metrics: new CoordinatorMetrics(registry) };
+  const staging = runStageWorker({ ...deps, leaseMetrics }, shutdown.draining);
   staging.catch((error: unknown) => shutdown.fail(error));
   shutdown.defer("stages", () => staging);
   const campaigns = new CampaignService({ ...deps, allowUnknownPrices: settings.allowUnknownPrices });

@@ -2,6 +2,7 @@ import {
   AdmissionClientMetrics,
   createIndexEmbedder,
   type Embedder,
+  type EmbeddingEvent,
   FleetAdmission,
   holderOf,
   type indexVariables,
@@ -14,15 +15,12 @@ import {
  * itself.
  * @throws HindcastError as `createIndexEmbedder` does
  */
-export function admittedEmbedder({
-  config,
-  bus,
-  logger,
-  registry,
-  shutdown,
-}: Service<typeof indexVariables & typeof modelVariables>): Embedder | null {
+export function admittedEmbedder(
+  { config, bus, logger, registry, shutdown }: Service<typeof indexVariables & typeof modelVariables>,
+  onAnswer: (event: EmbeddingEvent) => void,
+): Embedder | null {
   const holder = holderOf(`index-${config.indexPartition}`);
   const admission = new FleetAdmission({ bus, holder, logger, metrics: new AdmissionClientMetrics(registry) });
   shutdown.defer("admission client", () => admission[Symbol.asyncDispose]());
-  return createIndexEmbedder({ config, bus, logger, admission });
+  return createIndexEmbedder({ config, bus, logger, admission, onAnswer });
 }

@@ -28,7 +28,7 @@ await runService("index-core", variables, async (process) => {
   const { draining } = shutdown;
 
   // Null where the index embeds by itself.
-  const embedder = admittedEmbedder(process);
+  const embedder = admittedEmbedder(process, (event) => metrics.embedded(event));
   const options = { folder: folder ?? undefined, embedder: embedder ?? config.indexEmbedder, storage };
   const open = (): Promise<DemonstrationIndex> => openIndex(options, logger);
   let index = await open();

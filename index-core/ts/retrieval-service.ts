@@ -95,7 +95,11 @@ export class RetrievalService {
     };
   }
 
-  #endpoints(retrieval: Retrieval, prefix: string, subjectOf: (verb: RetrievalVerb) => string): MicroEndpoint[] {
+  #endpoints(
+    retrieval: Retrieval,
+    prefix: "" | "partition-",
+    subjectOf: (verb: RetrievalVerb) => string,
+  ): MicroEndpoint[] {
     const { metrics } = this.#options;
     const endpoints = new RetrievalEndpoints(retrieval, metrics, prefix !== "");
     return verbs.map((verb) => ({
@@ -212,7 +216,7 @@ class RetrievalEndpoints implements Record<RetrievalVerb, MicroEndpoint["handle"
 
   #enter(change: 1 | -1): void {
     this.#inFlight += change;
-    this.#metrics.inFlight.inc(change);
+    this.#metrics.inFlight(change);
   }
 }
 

@@ -9,6 +9,7 @@ import {
   deriveId,
   FleetAdmission,
   holderOf,
+  ModelMetrics,
   modelVariables,
   readSiteUrls,
   runLeaseLoop,
@@ -25,6 +26,7 @@ import { defaultGuestPath } from "./sandbox/bubblewrap.ts";
 import { findContainers } from "./sandbox/container/container-driver.ts";
 import { createSandboxes, sandboxSettings } from "./sandbox/create-sandboxes.ts";
 import { clusterOf } from "./sandbox/sandbox-name.ts";
+import { SandboxMetrics } from "./sandbox/measured-sandboxes.ts";
 import { reapSandboxes } from "./sandbox/sandbox-reaper.ts";
 import { announce } from "./worker/announcement.ts";
 import { handBackOfPredecessor } from "./worker/predecessor.ts";
@@ -34,16 +36,21 @@ import { TaskDispatcher } from "./worker/task-dispatcher.ts";
 import { WorkerControl } from "./worker/worker-control.ts";
 
 await runService("rollout-agent", { ...workerVariables, ...sandboxSettings, ...modelVariables }, async (service) => {
-  const { config, shutdown, registry, bus } = service;
+  const { config, shutdown, registry, leaseMetrics, bus } = service;
   const { pool } = config;
   const workerId = config.workerId ?? (deriveId("w", hostname(), process.pid) as WorkerId);
   const logger = service.logger.child({ workerId });
   const metrics = new AgentMetrics(registry);
-  metrics.slots.set(config.slots);
+  metrics.slots(config.slots);
+  const sandboxMetrics = new SandboxMetrics(registry);
 
   const cluster = clusterOf(config.natsUrl);
   const { draining, aborted } = shutdown;
-  const opened = await createSandboxes(config, { cluster, owner: workerId, log: logger }, draining);
+  const opened = await createSandboxes(
+    config,
+    { cluster, owner: workerId, metrics: sandboxMetrics, log: logger },
+    draining,
+  );
   shutdown.defer("sandboxes", () => opened[Symbol.asyncDispose]());
   const { sandboxes } = opened;
   const worlds = config.worldsFile === null ? noWorlds : readWorldsFile(config.worldsFile);
@@ -77,7 +84,7 @@ await runService("rollout-agent", { ...workerVariables, ...sandboxSettings, ...m
       cluster,
       isOver: (campaign) => cancellations.signalFor(campaign).aborted,
       logger,
-      onReaped: () => metrics.sandboxesReaped.inc(),
+      onReaped: () => sandboxMetrics.reaped(),
       containers: () => (config.sandboxDriver === "container" ? findContainers(config.sandboxDockerSocket) : []),
     },
     draining,
@@ -94,13 +101,23 @@ await runService("rollout-agent", { ...workerVariables, ...sandboxSettings, ...m
   shutdown.defer("admission client", () => admission[Symbol.asyncDispose]());
   const rollouts = new RolloutHandler({
     ...shared,
-    model: createModels({ config, bus, logger, admission }),
+    model: createModels({ config, bus, logger, admission, metrics: new ModelMetrics(registry) }),
     cancellations,
     cordon: () => worker.cordon,
     metrics,
   });
-  const handler = new TaskDispatcher(rollouts, new ReplayHandler(shared));
-  const loop = runLeaseLoop({ bus, pool, slots: worker, handler, logger, drain: draining, abort: aborted });
+  const handler = new TaskDispatcher(rollouts, new ReplayHandler({ ...shared, metrics }));
+  const observer = leaseMetrics?.ofPool(pool);
+  const loop = runLeaseLoop({
+    bus,
+    pool,
+    slots: worker,
+    handler,
+    logger,
+    ...(observer === undefined ? {} : { observer }),
+    drain: draining,
+    abort: aborted,
+  });
   loop.catch((error: unknown) => shutdown.fail(error));
   shutdown.defer("lease loop", () => loop);
 });

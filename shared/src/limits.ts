@@ -350,6 +350,12 @@ export const limits = {
   comparedItemsMax: 2_000,
   /** What of an answer a fuzzy judge gets to read. */
   judgedAnswerCharsMax: 8_000,
+  /** Values of a metric's label that a configuration names: each is a time series in every store for as long as it keeps any. */
+  labelValuesMax: 64,
+  /** Time series that a counter begins with at 0. */
+  labelCombinationsMax: 100,
+  /** A scrape that has to ask NATS: shorter than Prometheus's own ten seconds, so that the other metrics still come. */
+  scrapeReadMs: 2_000,
   /** A benchmark's data file, packed and unpacked: SWE-bench Verified has 9 MB; text of half a GiB is more than one string holds. */
   benchmarkFileBytesMax: 384 * MiB,
 } as const;

@@ -53,6 +53,7 @@ export class Witness {
         purge: (campaign) => bus.tasks.purge(campaign),
         backlog: (pool) => bus.tasks.backlog(pool),
         handBackFor: (receipt) => bus.tasks.handBackFor(receipt),
+        oldestQueuedMs: (pool) => bus.tasks.oldestQueuedMs(pool),
       },
       trajectories: {
         read: (...args) => bus.trajectories.read(...args),

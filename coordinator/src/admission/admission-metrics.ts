@@ -1,68 +1,44 @@
 import type { AdmissionStatus } from "@hindcast/shared";
-import { fleetAccount } from "@hindcast/shared/node";
-import { Counter, Gauge, type Registry } from "prom-client";
-
-const laneGauges = {
-  limit: "Requests at once that a lane bears now.",
-  in_flight: "Admitted requests that are not settled, by lane.",
-  waiting: "Requests that wait for admission, by lane.",
-  paused: "1 while a lane is paused (spend limit, daily quota), by lane.",
-} as const;
-const budgetGauges = {
-  limit: "Dollar limits: the fleet's, and those of all campaigns together.",
-  settled: "Dollars that are spent of them.",
-  escrow: "Dollars that are reserved by requests under way.",
-} as const;
-
-type LaneGauge = keyof typeof laneGauges;
-type BudgetGauge = keyof typeof budgetGauges;
+import { CounterMetric, fleetAccount, GaugeMetric } from "@hindcast/shared/node";
+import type { Registry } from "prom-client";
 
 /** What the admitting coordinator tells Prometheus. Campaigns are one label together: their number has no bound. */
 export class AdmissionMetrics {
-  readonly #lanes: Record<LaneGauge, Gauge<"lane">>;
-  readonly #budgets: Record<BudgetGauge, Gauge<"account">>;
-  readonly #zombies: Counter;
-  readonly #excess: Counter;
+  readonly #lanes;
+  readonly #budgets;
+  readonly #zombies: CounterMetric<"hindcast_admission_zombie_settlements_total">;
+  readonly #excess: CounterMetric<"hindcast_budget_excess_usd_total">;
 
   constructor(registry: Registry) {
-    const registers = [registry];
-    const lane = (name: LaneGauge): Gauge<"lane"> =>
-      new Gauge({ name: `hindcast_lane_${name}`, help: laneGauges[name], labelNames: ["lane"], registers });
-    const budget = (name: BudgetGauge): Gauge<"account"> =>
-      new Gauge({ name: `hindcast_budget_${name}_usd`, help: budgetGauges[name], labelNames: ["account"], registers });
     this.#lanes = {
-      limit: lane("limit"),
-      in_flight: lane("in_flight"),
-      waiting: lane("waiting"),
-      paused: lane("paused"),
+      limit: new GaugeMetric(registry, "hindcast_lane_limit"),
+      in_flight: new GaugeMetric(registry, "hindcast_lane_in_flight"),
+      waiting: new GaugeMetric(registry, "hindcast_lane_waiting"),
+      paused: new GaugeMetric(registry, "hindcast_lane_paused"),
     };
-    this.#budgets = { limit: budget("limit"), settled: budget("settled"), escrow: budget("escrow") };
-    this.#zombies = new Counter({
-      name: "hindcast_admission_zombie_settlements_total",
-      help: "Settlements that were ignored because their reservation had expired or was settled before.",
-      registers,
-    });
-    this.#excess = new Counter({
-      name: "hindcast_budget_excess_usd_total",
-      help: "Dollars that requests cost beyond the most that they were estimated to cost.",
-      registers,
-    });
+    this.#budgets = {
+      limit: new GaugeMetric(registry, "hindcast_budget_limit_usd"),
+      settled: new GaugeMetric(registry, "hindcast_budget_settled_usd"),
+      escrow: new GaugeMetric(registry, "hindcast_budget_escrow_usd"),
+    };
+    this.#zombies = new CounterMetric(registry, "hindcast_admission_zombie_settlements_total");
+    this.#excess = new CounterMetric(registry, "hindcast_budget_excess_usd_total");
   }
 
   show({ lanes, budgets }: Pick<AdmissionStatus, "lanes" | "budgets">): void {
     for (const { lane, concurrency, inFlight, waiting, block } of lanes) {
-      this.#lanes.limit.set({ lane }, concurrency);
-      this.#lanes.in_flight.set({ lane }, inFlight);
-      this.#lanes.waiting.set({ lane }, waiting);
-      this.#lanes.paused.set({ lane }, block === "paused" ? 1 : 0);
+      this.#lanes.limit.set(concurrency, { lane });
+      this.#lanes.in_flight.set(inFlight, { lane });
+      this.#lanes.waiting.set(waiting, { lane });
+      this.#lanes.paused.set(block === "paused" ? 1 : 0, { lane });
     }
-    for (const account of [fleetAccount, "campaigns"]) {
+    for (const account of [fleetAccount, "campaigns"] as const) {
       const these = budgets.filter((each) => (each.account === fleetAccount) === (account === fleetAccount));
       const sum = (of: "limitUsd" | "settledUsd" | "escrowUsd"): number =>
         these.reduce((total, each) => total + each[of], 0);
-      this.#budgets.limit.set({ account }, sum("limitUsd"));
-      this.#budgets.settled.set({ account }, sum("settledUsd"));
-      this.#budgets.escrow.set({ account }, sum("escrowUsd"));
+      this.#budgets.limit.set(sum("limitUsd"), { account });
+      this.#budgets.settled.set(sum("settledUsd"), { account });
+      this.#budgets.escrow.set(sum("escrowUsd"), { account });
     }
   }
 
@@ -72,10 +48,10 @@ export class AdmissionMetrics {
   }
 
   zombie(): void {
-    this.#zombies.inc();
+    this.#zombies.inc({});
   }
 
   excess(usd: number): void {
-    if (usd > 0) this.#excess.inc(usd);
+    this.#excess.add(usd, {});
   }
 }

@@ -27,6 +27,7 @@ import {
 } from "@hindcast/shared/node";
 import { CampaignAccount } from "../campaign-account.ts";
 import type { StageContext } from "../campaign-context.ts";
+import type { CoordinatorMetrics } from "../coordinator-metrics.ts";
 import { CostLedger } from "../cost-ledger.ts";
 import { Funnel } from "../funnel.ts";
 import { progressOf } from "../progress.ts";
@@ -43,6 +44,7 @@ export interface StageDeps {
   workerId: WorkerId;
   cancellations: Pick<Cancellations, "signalFor" | "pauseOf" | "isPaused">;
   logger: Logger;
+  metrics?: CoordinatorMetrics;
 }
 
 type End = Pick<StageEnded, "outcome" | "output" | "error">;
@@ -160,7 +162,7 @@ export class StageHandler implements TaskHandler {
 
   #contextOf(task: StageTask, gate: CallGate, signal: AbortSignal): StageContext {
     const { campaignId: id, settings, leftUsd } = task;
-    const { bus, logger } = this.#deps;
+    const { bus, logger, metrics } = this.#deps;
     const model = gate.guard(this.#deps.model);
     const report = progressOf(bus, id);
     const account = new CampaignAccount(id, report);
@@ -179,6 +181,7 @@ export class StageHandler implements TaskHandler {
       signal,
       report,
       waiting: account,
+      ...(metrics === undefined ? {} : { metrics }),
     };
   }
 
@@ -190,6 +193,7 @@ export class StageHandler implements TaskHandler {
     const record = { v: 1, kind: "stage.ended", campaignId, taskId, workerId, endedAt, fencingToken, ...end } as const;
     const written = await commit(bus, lease, record);
     const { outcome, durationMs, error } = end;
+    if (written === "stored") this.#deps.metrics?.stageEnded(task.kind, outcome, durationMs / 1_000);
     logger.info({ event: "stage.ended", stage: task.kind, campaignId, taskId, outcome, durationMs, error, written });
     return { kind: written === "fenced" ? "left" : "done" };
   }

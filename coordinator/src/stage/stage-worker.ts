@@ -1,19 +1,26 @@
 // A coordinator's share of the stages: it leases their tasks from the queue that all coordinators work on, its own
 // campaigns' among them, so that a lone coordinator takes the same path as many.
 import { CampaignRecord } from "@hindcast/shared";
-import { Cancellations, runLeaseLoop } from "@hindcast/shared/node";
+import { Cancellations, type LeaseMetrics, runLeaseLoop } from "@hindcast/shared/node";
 import { type StageDeps, StageHandler } from "./stage-handler.ts";
 import { stagePools } from "./stage-pools.ts";
 
 /** Runs until `drain` aborts; what is under way then is handed back, because the journal makes going on elsewhere free. */
-export async function runStageWorker(deps: Omit<StageDeps, "cancellations">, drain: AbortSignal): Promise<void> {
-  const { bus, logger } = deps;
+export async function runStageWorker(
+  deps: Omit<StageDeps, "cancellations"> & { leaseMetrics?: LeaseMetrics | null },
+  drain: AbortSignal,
+): Promise<void> {
+  const { bus, logger, leaseMetrics } = deps;
   const cancellations = new Cancellations();
   const over = new AbortController();
   const following = cancellations.follow(bus.records("CAMPAIGNS", CampaignRecord), over.signal);
   const handler = new StageHandler({ ...deps, cancellations });
   const working = Promise.all(
-    stagePools.map((share) => runLeaseLoop({ bus, ...share, handler, logger, drain, abort: drain })),
+    stagePools.map((share) => {
+      const observer = leaseMetrics?.ofPool(share.pool);
+      const observed = observer === undefined ? {} : { observer };
+      return runLeaseLoop({ bus, ...share, handler, logger, ...observed, drain, abort: drain });
+    }),
   );
   try {
     await Promise.race([working, following.then(() => working)]);

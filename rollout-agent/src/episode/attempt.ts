@@ -3,6 +3,7 @@ import { leaseOf, messageOf, toHindcastError } from "@hindcast/shared";
 import type { EpisodeEnded, RolloutTask, Trajectory, WorkerId } from "@hindcast/shared";
 import { type Bus, type Logger, type Model, onAccount } from "@hindcast/shared/node";
 import type { Environment, EnvironmentProvider } from "../environment/environment.ts";
+import type { AgentMetrics } from "../metrics.ts";
 import { ModelPolicy } from "../policy/model-policy.ts";
 import { BusRetriever } from "../retrieval/bus-retriever.ts";
 import { noRetriever } from "../retrieval/retriever.ts";
@@ -20,6 +21,8 @@ export interface AttemptDeps {
   logger: Logger;
   /** Finish the running step, then hand back. */
   drain: AbortSignal;
+  /** @default nobody counts */
+  metrics?: Pick<AgentMetrics, "attemptBegan" | "stepRecorded" | "episodeEnded">;
 }
 
 /** What an attempt puts into the terminal record. */
@@ -82,7 +85,17 @@ async function runRecorded(
   const model = onAccount(deps.model(task.model), { campaignId: task.campaignId, observer: wait });
   const retriever = task.retrieval === null ? noRetriever : new BusRetriever(deps.bus, model);
   const outcome = await runEpisode(
-    { task, environment, policy: new ModelPolicy(model), retriever, recorder, trajectory, drain: deps.drain, wait },
+    {
+      task,
+      environment,
+      policy: new ModelPolicy(model),
+      retriever,
+      recorder,
+      trajectory,
+      drain: deps.drain,
+      wait,
+      ...(deps.metrics === undefined ? {} : { metrics: deps.metrics }),
+    },
     signal,
   );
   if (outcome.kind === "handed-back") return "handed-back";
@@ -103,7 +116,7 @@ async function runRecorded(
 
 /** Continues at the last committed step where the world can be rebuilt to it; starts afresh where it cannot. */
 async function begin(
-  { bus, logger }: AttemptDeps,
+  { bus, logger, metrics }: AttemptDeps,
   {
     task,
     inheritance: { attempt, previous, divergences },
@@ -121,13 +134,16 @@ async function begin(
     if (divergence === null) {
       recorder.inherit(stepBytes);
       await recorder.started(trajectory.initial, { ...from, step: trajectory.steps.length });
+      metrics?.attemptBegan("resumed");
       logger.info({ event: "episode.resumed", episodeId, attempt, step: trajectory.steps.length });
       return { environment, trajectory };
     }
     await recorder.diverged({ from, ...divergence });
+    metrics?.attemptBegan("diverged");
     logger.warn({ event: "episode.diverged", episodeId, attempt, from, ...divergence }, "starting afresh");
     environment = await worlds.reopen(environment);
   }
+  if (previous === null) metrics?.attemptBegan("fresh");
   const initial = await recorder.observed(await environment.reset(signal), 0, signal);
   await recorder.started(initial, null);
   return { environment, trajectory: { initial, steps: [] } };

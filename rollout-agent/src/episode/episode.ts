@@ -3,6 +3,7 @@
 import { isUsableEnd, messageOf } from "@hindcast/shared";
 import type { EndReason, Evaluation, RolloutTask, Step, Trajectory, Turn } from "@hindcast/shared";
 import type { Environment } from "../environment/environment.ts";
+import type { AgentMetrics } from "../metrics.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { Retriever } from "../retrieval/retriever.ts";
 import type { AdmissionWait } from "./admission-wait.ts";
@@ -22,6 +23,7 @@ export interface EpisodeContext {
   drain: AbortSignal;
   /** What the model calls wait for admission: no time of the episode's. */
   wait?: AdmissionWait;
+  metrics?: Pick<AgentMetrics, "stepRecorded">;
 }
 
 export type EpisodeOutcome =
@@ -56,7 +58,7 @@ export async function runEpisode(context: EpisodeContext, signal: AbortSignal): 
 
 /** Retrieve, act, step, record. @returns why the episode stops here, or null. */
 async function takeStep(
-  { task, environment, policy, retriever, recorder, trajectory, wait }: EpisodeContext,
+  { task, environment, policy, retriever, recorder, trajectory, wait, metrics }: EpisodeContext,
   governor: LimitGovernor,
   deadline: Deadline,
 ): Promise<Stop | null> {
@@ -94,7 +96,9 @@ async function takeStep(
       environmentMs: now() - actedAt,
     };
     const step: Step = { index, turn, observed, timings };
+    const recordedFrom = now();
     await recorder.step(step);
+    metrics?.stepRecorded(task.environment.kind, timings, now() - recordedFrom);
     trajectory.steps.push(step);
     return state.terminated ? { reason: "submitted", detail: "the environment ended it", closing: null } : null;
   } catch (error) {

@@ -6,6 +6,7 @@ import { createBubblewrap, defaultGuestPath } from "./bubblewrap.ts";
 import { createContainers } from "./container/container-driver.ts";
 import { findNodePrefix } from "./find-node-prefix.ts";
 import { createMachines } from "./machine/machine-driver.ts";
+import type { SandboxMetrics } from "./measured-sandboxes.ts";
 import { SandboxPool } from "./sandbox-pool.ts";
 import type { SandboxProvider } from "./sandbox.ts";
 
@@ -22,6 +23,8 @@ export interface SandboxesOptions {
   cluster?: string;
   /** Names the pool's sandboxes. */
   owner: string;
+  /** Counts and times what is opened. @default nobody does */
+  metrics?: SandboxMetrics;
   log: {
     debug: (fields: object, message: string) => void;
     info: (fields: object, message: string) => void;
@@ -41,10 +44,11 @@ export async function createSandboxes(
 ): Promise<Sandboxes> {
   const image = await heldImage(settings, options, signal);
   const provider = createProvider(settings, image, options);
-  const { owner, log } = options;
+  const { owner, metrics, log } = options;
   const pool = new SandboxPool({ sandboxes: provider, owner, warm: settings.sandboxWarm, log });
+  metrics?.observe(pool);
   return {
-    sandboxes: pool,
+    sandboxes: metrics === undefined ? pool : metrics.measured(pool),
     [Symbol.asyncDispose]: async () => {
       await pool.close();
       await image?.[Symbol.asyncDispose]();

@@ -14,6 +14,7 @@ import {
 } from "@hindcast/shared/node";
 import type { Environment, EnvironmentProvider, EnvironmentState } from "../environment/environment.ts";
 import { getImage } from "../episode/snapshot-images.ts";
+import type { AgentMetrics } from "../metrics.ts";
 import { sandboxName } from "../sandbox/sandbox-name.ts";
 
 export interface ReplayDeps {
@@ -21,6 +22,7 @@ export interface ReplayDeps {
   workerId: WorkerId;
   environments: (kind: ReplayTask["environment"]["kind"]) => EnvironmentProvider;
   logger: Logger;
+  metrics?: AgentMetrics;
   /** Of a replay's lease. @default limits.leaseTtlMs */
   leaseTtlMs?: number;
 }
@@ -126,9 +128,18 @@ export class ReplayHandler {
       ...replayed,
     });
     const { taskId, episodeId } = task;
+    if (written === "stored") this.#deps.metrics?.replayEnded(outcomeOf(task, replayed), replayed.durationMs / 1_000);
     logger.info({ event: "replay.ended", taskId, episodeId, ...replayed, written }, "replay ended");
     return written;
   }
+}
+
+function outcomeOf(
+  { from, steps }: ReplayTask,
+  { outcome, agreedTo }: Replayed,
+): "agreed" | "diverged" | "not-replayable" {
+  if (outcome === "not-replayable") return outcome;
+  return agreedTo >= from + steps.length ? "agreed" : "diverged";
 }
 
 function heldElsewhere(task: ReplayTask, cause: unknown): Failure {

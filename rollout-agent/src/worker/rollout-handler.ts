@@ -12,14 +12,12 @@ import {
   trajectoryDigest,
 } from "@hindcast/shared/node";
 import { type AttemptDeps, type EpisodeEnd, type Hold, runAttempt } from "../episode/attempt.ts";
-import type { AgentMetrics } from "../metrics.ts";
 import type { Weakened } from "./weakened.ts";
 
 export interface RolloutDeps extends AttemptDeps {
   cancellations: Pick<Cancellations, "signalFor" | "pauseOf" | "isPaused">;
   /** Aborted while this worker is drained by command. @default never */
   cordon?: () => AbortSignal;
-  metrics: AgentMetrics;
   /** Of an episode's lease. @default limits.leaseTtlMs */
   leaseTtlMs?: number;
   weakened?: Weakened;
@@ -155,7 +153,7 @@ export class RolloutHandler {
       ...end,
     };
     const written = weakened?.fencing === "off" ? await bus.results.put(record) : await commit(bus, lease, record);
-    if (written === "stored") metrics.episodeEnded(record.reason, record.durationMs / 1_000);
+    if (written === "stored") metrics?.episodeEnded(record.reason, record.durationMs / 1_000, record.evaluation);
     const { reason, steps, attempt, usage, costUsd, durationMs, evaluation, error } = record;
     logger.info(
       {

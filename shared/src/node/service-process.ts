@@ -1,6 +1,6 @@
 // What the three processes have in common: settings from the environment, a log, the operator's port, the bus, and an
 // orderly end. What they do is the `start` that they hand in.
-import { collectDefaultMetrics, Registry } from "prom-client";
+import { Registry } from "prom-client";
 import { messageOf, toHindcastError } from "../errors.ts";
 import { startAdminServer } from "./admin-server.ts";
 import type { Bus } from "./bus/bus.ts";
@@ -9,7 +9,9 @@ import { type ConfigOf, readConfig } from "./config.ts";
 import { busVariables, type EnvironmentVariables, processVariables } from "./environment-variables.ts";
 import { runProcess, type Shutdown } from "./lifecycle.ts";
 import { createLogger, type Logger } from "./logger.ts";
-import { countUnreadable } from "./unreadable-counter.ts";
+import { LeaseMetrics } from "./telemetry/lease-metrics.ts";
+import type { ProcessName } from "./telemetry/metric-definition.ts";
+import { ProcessMetrics } from "./telemetry/process-metrics.ts";
 
 const commonVariables = { ...processVariables, ...busVariables };
 
@@ -18,6 +20,8 @@ export interface Service<V extends EnvironmentVariables> {
   logger: Logger;
   shutdown: Shutdown;
   registry: Registry;
+  /** Null where the process leases no tasks. */
+  leaseMetrics: LeaseMetrics | null;
   bus: Bus;
 }
 
@@ -26,7 +30,7 @@ export interface Service<V extends EnvironmentVariables> {
  * line on standard error and exit code 2.
  */
 export async function runService<V extends EnvironmentVariables>(
-  name: string,
+  name: ProcessName,
   variables: V,
   start: (service: Service<V>) => Promise<void>,
 ): Promise<never> {
@@ -37,14 +41,14 @@ export async function runService<V extends EnvironmentVariables>(
   const logger = createLogger({ name, level: logLevel });
   return runProcess({ logger, exitWithParent }, async (shutdown) => {
     const registry = new Registry();
-    collectDefaultMetrics({ register: registry });
+    const metrics = new ProcessMetrics(registry, name, () => shutdown.state);
+    const leaseMetrics = name === "index-core" ? null : new LeaseMetrics(registry);
     if (metricsPort !== null) {
       const isReady = (): boolean => shutdown.state === "running";
       const admin = await startAdminServer({ port: metricsPort, host: metricsHost, registry, isReady });
       shutdown.defer("admin", () => admin.close());
       logger.info({ event: "admin.listening", port: admin.port });
     }
-    const count = countUnreadable(registry);
     const bus = await connectBus({
       servers: natsUrl,
       credentials: natsUser === null ? null : { user: natsUser, password: natsPassword ?? "" },
@@ -52,12 +56,14 @@ export async function runService<V extends EnvironmentVariables>(
       // Replies come under a prefix of the user's own: permissions confine them to it.
       ...(natsUser === null ? {} : { inboxPrefix: `_INBOX_${natsUser}` }),
       onStatus: (status) => {
-        count(status);
+        metrics.status(status);
         logger.info({ event: "bus.status", status });
       },
+      ...(leaseMetrics === null ? {} : { onLease: (event) => leaseMetrics.lease(event) }),
     });
+    metrics.connected();
     shutdown.defer("bus", () => bus.close());
-    await start({ config, logger, shutdown, registry, bus });
+    await start({ config, logger, shutdown, registry, leaseMetrics, bus });
   });
 }
 

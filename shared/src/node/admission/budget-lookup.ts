@@ -4,7 +4,7 @@ import { BudgetRecord } from "../../protocol/admission.ts";
 import type { Bus, RecordStore } from "../bus/bus.ts";
 
 /** The account on which everything counts. */
-export const fleetAccount = "fleet";
+export const fleetAccount = "fleet" as const;
 
 /** Whether dollars are counted on an account, for when nobody who knows answers. What cannot be read counts as limited. */
 export class BudgetLookup {

@@ -175,7 +175,7 @@ export class FleetAdmission implements Admission, AsyncDisposable {
   #settle(ticket: string, { lane }: AdmissionRequest, result: AttemptResult, by: "fleet" | "share"): void {
     this.#held.delete(ticket);
     const outcome = outcomeOf(result);
-    if (outcome.outcome !== "answered") this.#options.metrics?.failed(result.kind);
+    if (outcome.outcome !== "answered" && result.kind !== "answered") this.#options.metrics?.failed(result.kind);
     if (by === "share") this.#share.settle({ ticket, lane }, outcome);
     else this.#send(ticket, lane, outcome, result.costUsd);
   }

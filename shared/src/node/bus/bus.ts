@@ -22,6 +22,14 @@ export interface BusOptions {
   inboxPrefix?: string;
   /** Told of connection changes: `disconnected`, `reconnected`, `error <text>`; for logs and metrics. */
   onStatus?: (status: string) => void;
+  /** Told of leases; for metrics. */
+  onLease?: (event: LeaseEvent) => void;
+}
+
+/** `acquired`, `held` and `closed` are what an acquisition came to; `ended` and `lost` are how a held lease went. */
+export interface LeaseEvent {
+  what: Acquisition["kind"] | "ended" | "lost";
+  name: LeaseName;
 }
 
 export interface Bus {
@@ -84,6 +92,8 @@ export interface TaskQueue {
   backlog(pool: Pool): Promise<{ queued: number; working: number }>;
   /** Gives back what another process holds by this `LeasedTask.receipt`; without effect where it is over. Not confirmed. */
   handBackFor(receipt: string): void;
+  /** For how long the oldest task of the pool has been waiting to be leased; null where none waits. */
+  oldestQueuedMs(pool: Pool): Promise<number | null>;
 }
 
 export interface LeasedTask {

@@ -5,7 +5,7 @@ import { connect, type NatsConnection, PermissionViolationError, type Status } f
 import { HindcastError, messageOf } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import { ConnectionLost, toBusError } from "./bus-errors.ts";
-import type { BusOptions } from "./bus.ts";
+import type { BusOptions, LeaseEvent } from "./bus.ts";
 
 const reconnectWaitMs = 250;
 const pingIntervalMs = 10_000;
@@ -18,6 +18,7 @@ export class Connection {
   /** Aborts when the bus is closed: followers, leases and waits end with it. */
   readonly closing: AbortSignal;
   readonly #closer = new AbortController();
+  readonly onLease: (event: LeaseEvent) => void;
   readonly #report: (status: string) => void;
   readonly #reconnectListeners = new Set<() => void>();
   readonly #forbidden = new Map<string, Set<(error: Error) => void>>();
@@ -33,6 +34,7 @@ export class Connection {
     this.inboxPrefix = options.inboxPrefix ?? "_INBOX";
     this.closing = this.#closer.signal;
     this.#report = options.onStatus ?? (() => undefined);
+    this.onLease = options.onLease ?? (() => undefined);
     this.#up.resolve();
     void this.#watch();
   }

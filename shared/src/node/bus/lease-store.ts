@@ -30,6 +30,12 @@ export class BucketLeaseStore implements LeaseStore {
 
   /** A worker takes over its own lease (it was restarted, or was handed the task again); the older hold is fenced. */
   async acquire(name: LeaseName, worker: WorkerId, ttlMs: number = limits.leaseTtlMs): Promise<Acquisition> {
+    const acquisition = await this.#acquire(name, worker, ttlMs);
+    this.#connection.onLease({ what: acquisition.kind, name });
+    return acquisition;
+  }
+
+  async #acquire(name: LeaseName, worker: WorkerId, ttlMs: number): Promise<Acquisition> {
     const startedAt = performance.now();
     const value = valueOf(worker);
     const acquired = (revision: number): Acquisition => {
@@ -218,11 +224,13 @@ class BucketLease implements Lease {
 
   #lose(reason: string): void {
     this.#stop();
+    if (!this.#isOver && !this.#lost.signal.aborted) this.#connection.onLease({ what: "lost", name: this.#hold.name });
     this.#lost.abort(new Error(reason));
   }
 
   /** No renewal is under way when it resolves, and none comes. */
   async #end(): Promise<void> {
+    if (!this.#lost.signal.aborted) this.#connection.onLease({ what: "ended", name: this.#hold.name });
     this.#isOver = true;
     this.#stop();
     await this.#renewal?.catch(() => undefined);

@@ -84,6 +84,19 @@ export class JetStreamTaskQueue implements TaskQueue {
     return { queued: info.num_pending, working: info.num_ack_pending };
   }
 
+  async oldestQueuedMs(pool: Pool): Promise<number | null> {
+    const consumer = taskConsumer(pool);
+    const info = await patiently(this.#connection, `inspect consumer ${consumer}`, () =>
+      this.#connection.manager.consumers.info(streams.tasks, consumer),
+    );
+    if (info.num_pending === 0) return null;
+    const next = { seq: info.delivered.stream_seq + 1, next_by_subj: subjects.tasksOfPool(pool) };
+    const message = await patiently(this.#connection, `look at the oldest task of ${pool}`, () =>
+      this.#connection.manager.direct.getMessage(streams.tasks, next),
+    );
+    return message === null ? null : Math.max(0, Date.now() - message.time.getTime());
+  }
+
   async #pull(
     consumer: string,
     request: { batch: number; no_wait?: boolean; expires?: number; idle_heartbeat?: number },

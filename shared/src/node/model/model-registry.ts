@@ -17,6 +17,8 @@ import { BatchesValue, openBatches } from "./batch/batch-record.ts";
 import { batching } from "./batch/batching.ts";
 import { Lanes } from "./lanes.ts";
 import type { Model } from "./model.ts";
+import type { ModelMetrics } from "../telemetry/model-metrics.ts";
+import { observedModel } from "../telemetry/observed-model.ts";
 import { readPrices } from "./prices.ts";
 
 export interface ModelRegistryOptions {
@@ -27,6 +29,8 @@ export interface ModelRegistryOptions {
   stopping?: AbortSignal;
   /** Gives every request its ticket. @default each process for itself */
   admission?: Admission;
+  /** Counts calls. @default nobody does */
+  metrics?: ModelMetrics;
   /** Keeps the dollars of batches. @default none are counted */
   purse?: BatchPurse;
 }
@@ -39,7 +43,8 @@ export type ModelSource = (id: string, batch?: BatchSettings) => Model;
  * @throws HindcastError MODEL_UNKNOWN, MODEL_UNAUTHORIZED, or CONFIG_INVALID for batches that the provider does not have,
  * from the returned function, before anything is spent.
  */
-export function createModels({ config, bus, logger, admission, purse, stopping }: ModelRegistryOptions): ModelSource {
+export function createModels(options: ModelRegistryOptions): ModelSource {
+  const { config, bus, logger, admission, metrics, purse, stopping } = options;
   const settings = modelSettings(config);
   const store = { records: bus.records("JOURNAL", JournaledCompletion), blobs: bus.blobs };
   const lanes = new Lanes();
@@ -98,7 +103,8 @@ export function createModels({ config, bus, logger, admission, purse, stopping }
     if (known !== undefined) return known;
     const bare = single(id);
     const asked = isBatched ? batching(bare, deskOf(id), batch) : bare;
-    const model = bare.isOffline ? bare : journaled(asked, store);
+    const answering = bare.isOffline ? bare : journaled(asked, store);
+    const model = metrics === undefined ? answering : observedModel(answering, metrics);
     models.set(key, model);
     return model;
   };

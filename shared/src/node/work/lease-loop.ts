@@ -46,6 +46,13 @@ export interface Slots {
   held(tasks: readonly LeasedTask[]): void;
 }
 
+/** What metrics are told. */
+export interface LeaseLoopObserver {
+  delivered(isFirst: boolean): void;
+  handled(how: Handled["kind"] | "retried" | "dead-lettered" | "unsettled"): void;
+  held(count: number): void;
+}
+
 export interface LeaseLoopOptions {
   bus: Pick<Bus, "tasks">;
   pool: string;
@@ -56,6 +63,7 @@ export interface LeaseLoopOptions {
   deliveriesMax?: number;
   handler: TaskHandler;
   logger: Logger;
+  observer?: LeaseLoopObserver;
   /** Stop pulling, let handlers hand back. */
   drain: AbortSignal;
   /** Stop everything now. */
@@ -70,6 +78,10 @@ export async function runLeaseLoop(options: LeaseLoopOptions): Promise<void> {
   let changed = slots.changed;
   let wake = AbortSignal.any([drain, changed]);
   let retryMs = pullRetryMs;
+  const tell = (): void => {
+    slots.held([...inFlight.values()]);
+    options.observer?.held(inFlight.size);
+  };
   while (!drain.aborted) {
     if (slots.changed !== changed) {
       changed = slots.changed;
@@ -84,10 +96,10 @@ export async function runLeaseLoop(options: LeaseLoopOptions): Promise<void> {
       for (const leased of await bus.tasks.lease(pool, free, pullWaitMs, wake)) {
         const work = workOn(leased, options).finally(() => {
           inFlight.delete(work);
-          slots.held([...inFlight.values()]);
+          tell();
         });
         inFlight.set(work, leased);
-        slots.held([...inFlight.values()]);
+        tell();
       }
       retryMs = pullRetryMs;
     } catch (error) {
@@ -106,21 +118,24 @@ function fixed(now: number): Slots {
 
 /** The redelivery table of docs/protocol.md. Never rejects: a task's fault is not the loop's. */
 async function workOn(leased: LeasedTask, options: LeaseLoopOptions): Promise<void> {
-  const { handler, logger, abort, drain, workingEveryMs = limits.workingEveryMs } = options;
+  const { handler, logger, abort, drain, observer, workingEveryMs = limits.workingEveryMs } = options;
+  observer?.delivered(leased.deliveryCount === 1);
   const log = logger.child({ taskId: leased.task.taskId, delivery: leased.deliveryCount });
   const heartbeat = setInterval(() => leased.working(), workingEveryMs);
   try {
     const handled = await handler.handle(leased, abort);
     if (handled.kind === "done" || handled.kind === "parked") await leased.done();
     else if (handled.kind === "handed-back") leased.handBack(Math.min(handled.delayMs, limits.nakDelayMsMax));
+    observer?.handled(handled.kind);
     log.debug({ event: "lease.ended", handled: handled.kind });
   } catch (error) {
-    await settleFailure(leased, toHindcastError(error, "environment"), {
+    const how = await settleFailure(leased, toHindcastError(error, "environment"), {
       handler,
       log,
       isStopping: abort.aborted || drain.aborted,
       deliveriesMax: options.deliveriesMax ?? limits.deliveriesMax,
     });
+    observer?.handled(how);
   } finally {
     clearInterval(heartbeat);
   }
@@ -139,19 +154,25 @@ async function settleFailure(
     isStopping: boolean;
     deliveriesMax: number;
   },
-): Promise<void> {
+): Promise<"handed-back" | "retried" | "dead-lettered" | "unsettled"> {
   try {
-    if (isStopping) return leased.handBack(0);
+    if (isStopping) {
+      leased.handBack(0);
+      return "handed-back";
+    }
     const isLast = leased.deliveryCount >= deliveriesMax;
     if (error.retryable && !isLast) {
       log.warn({ event: "lease.retry", code: error.code, err: error }, "will be tried again");
-      return leased.handBack(Math.min(500 * 2 ** leased.deliveryCount, limits.nakDelayMsMax));
+      leased.handBack(Math.min(500 * 2 ** leased.deliveryCount, limits.nakDelayMsMax));
+      return "retried";
     }
     log.error({ event: "lease.gave-up", code: error.code, err: error }, "gave up on the task");
     await handler.giveUp(leased, error);
     await leased.deadLetter(`${error.code}: ${error.message}`);
+    return "dead-lettered";
   } catch (settleError) {
     // The lease runs out by itself and another delivery finds the same fault or the stored result.
     log.error({ event: "lease.unsettled", err: settleError }, "could not settle a failed task");
+    return "unsettled";
   }
 }

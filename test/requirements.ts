@@ -307,4 +307,8 @@ export const requirements = {
   "7.5.bounded": "labels have closed or capped sets of values, so the number of time series has a bound",
   "7.5.catalogue": "every metric stands in one catalogue, which is what processes expose and what the documentation shows",
   "7.5.cluster": "queues, streams and campaigns are read when scraped; without NATS they are absent and the rest still comes",
+  "7.6.dashboards": "dashboards are typed code whose JSON is committed, and name only metrics that exist",
+  "7.6.runbook": "every alert has a runbook entry: what it means, what to look at, what to do",
+  "7.6.queries": "every query of every dashboard and alert has data in a Prometheus that scrapes a real cluster",
+  "7.6.rules": "every alert fires when it should and stays quiet when it should not",
 } as const;

@@ -311,4 +311,5 @@ export const requirements = {
   "7.6.runbook": "every alert has a runbook entry: what it means, what to look at, what to do",
   "7.6.queries": "every query of every dashboard and alert has data in a Prometheus that scrapes a real cluster",
   "7.6.rules": "every alert fires when it should and stays quiet when it should not",
+  "7.7.clients": "the nats command, Python and Go ask retrieval as the documentation shows, and find the service by ADR-32",
 } as const;

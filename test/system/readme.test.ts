@@ -1,4 +1,4 @@
-// Requirements: 3.15.readme, 3.own-docs
+// Requirements: 3.15.readme, 3.own-docs, 7.7.clients
 import { execFile } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,8 +10,15 @@ import { pythonWithNats } from "../support/python.ts";
 
 const run = promisify(execFile);
 const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
-const between = (mark: string): string =>
-  new RegExp(`<!-- ${mark}:start -->[\\s\\S]*?\`\`\`\\w+\\n([\\s\\S]*?)\`\`\``).exec(readme)?.[1] ?? "";
+const clients = readFileSync(new URL("../../shared/docs/retrieval-clients.md", import.meta.url), "utf8");
+const between = (mark: string, text = readme): string =>
+  new RegExp(`<!-- ${mark}:start -->[\\s\\S]*?\`\`\`\\w+\\n([\\s\\S]*?)\`\`\``).exec(text)?.[1] ?? "";
+const commandIn = (mark: string): string => between(mark, clients).replace(/^\$ /, "").trim();
+const exists = (program: string, ...args: string[]): Promise<boolean> =>
+  run(program, args).then(
+    () => true,
+    () => false,
+  );
 
 const manual = `# git settings
 
@@ -51,13 +58,26 @@ describe("the README", () => {
     expect(stdout).toMatch(/git config/);
     const command = between("nats-cli").replace(/^\$ /, "").trim();
     expect(command).toMatch(/^nats request hindcast\.retrieval\.stats /);
-    const hasNats = await run("nats", ["--version"]).then(
-      () => true,
-      () => false,
-    );
-    if (hasNats) {
+    if (await exists("nats", "--version")) {
       const answer = await run("sh", ["-c", command], { env });
       expect(JSON.parse(answer.stdout)).toMatchObject({ kind: "retrieval.statistics" });
+      const health = await run("sh", ["-c", commandIn("nats-request")], { env });
+      expect(JSON.parse(health.stdout)).toMatchObject({ kind: "retrieval.condition" });
+      const statistics = await run("sh", ["-c", commandIn("nats-discovery")], { env });
+      expect(JSON.parse(statistics.stdout)).toMatchObject({
+        type: "io.nats.micro.v1.stats_response",
+        name: "hindcast-retrieval",
+      });
+    }
+    if (await exists("go", "version")) {
+      const project = join(folder.path, "go");
+      mkdirSync(project);
+      writeFileSync(join(project, "main.go"), between("go", clients));
+      // Everything of the surroundings: where Go keeps its modules and from whom it gets them.
+      const options = { cwd: project, env: { ...process.env, ...env } };
+      await run("go", ["mod", "init", "example"], options);
+      await run("go", ["mod", "tidy"], options);
+      expect((await run("go", ["run", "."], options)).stdout).toMatch(/git config/);
     }
     owner.child.kill("SIGINT");
     expect((await owner.done).code).toBe(130);

@@ -305,11 +305,14 @@ export const requirements = {
   "6.7.weakened": "each of them works in a deliberately weakened sandbox",
   "6.7.report": "the outcome is an aligned table, JSON, an exit code and a page that the run writes",
   "7.5.bounded": "labels have closed or capped sets of values, so the number of time series has a bound",
-  "7.5.catalogue": "every metric stands in one catalogue, which is what processes expose and what the documentation shows",
-  "7.5.cluster": "queues, streams and campaigns are read when scraped; without NATS they are absent and the rest still comes",
+  "7.5.catalogue":
+    "every metric stands in one catalogue, which is what processes expose and what the documentation shows",
+  "7.5.cluster":
+    "queues, streams and campaigns are read when scraped; without NATS they are absent and the rest still comes",
   "7.6.dashboards": "dashboards are typed code whose JSON is committed, and name only metrics that exist",
   "7.6.runbook": "every alert has a runbook entry: what it means, what to look at, what to do",
   "7.6.queries": "every query of every dashboard and alert has data in a Prometheus that scrapes a real cluster",
   "7.6.rules": "every alert fires when it should and stays quiet when it should not",
-  "7.7.clients": "the nats command, Python and Go ask retrieval as the documentation shows, and find the service by ADR-32",
+  "7.7.clients":
+    "the nats command, Python and Go ask retrieval as the documentation shows, and find the service by ADR-32",
 } as const;

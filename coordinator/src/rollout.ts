@@ -1,6 +1,15 @@
 // Instructions → episodes: publishes a rollout task and gives back what really happened.
 import { environmentKind, HindcastError, isUsableEnd } from "@hindcast/shared";
-import type { EpisodeEnded, EpisodeId, RolloutTask, Scene, TaskId, Trajectory } from "@hindcast/shared";
+import type {
+  CampaignSettings,
+  EnvironmentSpec,
+  EpisodeEnded,
+  EpisodeId,
+  RolloutTask,
+  Scene,
+  TaskId,
+  Trajectory,
+} from "@hindcast/shared";
 import { deriveId } from "@hindcast/shared/node";
 import type { CampaignContext } from "./campaign-context.ts";
 import type { ProposedInstruction } from "./self-instruct.ts";
@@ -31,8 +40,7 @@ export function rolloutTask(context: CampaignContext, variant: RolloutVariant): 
     episodeId: deriveId("ep", ...parts) as EpisodeId,
     campaignId: id,
     pool: environmentKind(settings.environment),
-    environment:
-      settings.network === undefined ? variant.environment : { ...variant.environment, network: settings.network },
+    environment: reaching(variant.environment, settings.network),
     limits: settings.limits,
     traceparent: null,
     instruction: variant.instruction,
@@ -114,4 +122,9 @@ function charge({ ledger, settings }: CampaignContext, ended: EpisodeEnded, { st
   const calls = [...steps.flatMap(({ turn }) => turn.calls), ...(ended.closing?.calls ?? [])];
   ledger.add(calls);
   ledger.addRest({ purpose: "act", model: settings.models.policy }, ended, calls);
+}
+
+/** Only shells have a way out; a campaign in another world that names one was refused. */
+function reaching(environment: EnvironmentSpec, network: CampaignSettings["network"]): EnvironmentSpec {
+  return environment.kind !== "shell" || network === undefined ? environment : { ...environment, network };
 }

@@ -12,7 +12,7 @@ import {
   options,
   three,
 } from "../../test/support/small-collection.ts";
-import { Collection } from "./collection.ts";
+import { Collection, type CollectionOptions } from "./collection.ts";
 
 const shared = new Float32Array(new SharedArrayBuffer(16));
 

@@ -58,6 +58,7 @@ describe("what episodes may reach", () => {
       instruction: anInstruction(),
       use: "learn",
       arm: "learn",
+      benchmark: null,
       retrieval: null,
       reference: null,
     } as const;

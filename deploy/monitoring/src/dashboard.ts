@@ -74,7 +74,11 @@ export function queriesOf({ rows }: DashboardSpec, interval: string): string[] {
 }
 
 /** A panel of lines. */
-export function lines(title: string, of: Pick<PanelSpec, "unit" | "description">, queries: readonly Query[]): PanelSpec {
+export function lines(
+  title: string,
+  of: Pick<PanelSpec, "unit" | "description">,
+  queries: readonly Query[],
+): PanelSpec {
   return { title, ...of, kind: "lines", queries };
 }
 

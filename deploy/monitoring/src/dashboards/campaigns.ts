@@ -13,19 +13,29 @@ export const campaigns: DashboardSpec = {
       title: "Now",
       panels: [
         number("Running", { unit: "short", description: "Campaigns that are led." }, "sum(hindcast_campaigns_led)"),
-        number("Demonstrations", { unit: "short", description: "Stored since the coordinators started." },
+        number(
+          "Demonstrations",
+          { unit: "short", description: "Stored since the coordinators started." },
           "sum(hindcast_demonstrations_stored_total)",
         ),
-        number("Dollars", { unit: "currencyUSD", description: "Since the processes started; unknown prices are not in it." },
+        number(
+          "Dollars",
+          { unit: "currencyUSD", description: "Since the processes started; unknown prices are not in it." },
           "sum(hindcast_model_cost_usd_total)",
         ),
-        number("Tokens", { unit: "short", description: "Since the processes started, without journaled calls." },
+        number(
+          "Tokens",
+          { unit: "short", description: "Since the processes started, without journaled calls." },
           "sum(hindcast_model_tokens_total)",
         ),
-        number("Unanimous", { unit: "percentunit", description: "Of the pairs that at least one judge accepted, those that all did." },
+        number(
+          "Unanimous",
+          { unit: "percentunit", description: "Of the pairs that at least one judge accepted, those that all did." },
           'sum(hindcast_committee_agreement_total{agreement="unanimous"}) / sum(hindcast_committee_agreement_total{agreement=~"unanimous|overruled"})',
         ),
-        number("Verified by replay", { unit: "percentunit", description: "Of the accepted windows that were replayed." },
+        number(
+          "Verified by replay",
+          { unit: "percentunit", description: "Of the accepted windows that were replayed." },
           'sum(hindcast_replay_verdicts_total{verdict="verified"}) / sum(hindcast_replay_verdicts_total{verdict!="unchecked"})',
         ),
       ],
@@ -34,19 +44,30 @@ export const campaigns: DashboardSpec = {
       title: "Funnel",
       panels: [
         lines("Documents", { unit: "short", description: "What the campaigns learn from." }, [funnel("documents")]),
-        lines("Proposed tasks", { unit: "short", description: "Declined and duplicate ones are not rolled out." }, [funnel("tasks")]),
-        lines("Episodes", { unit: "short", description: "By end reason." }, [funnel("episodes")]),
-        lines("Windows", { unit: "short", description: "Stretches of behaviour; a rule rejects those that show nothing." }, [
-          funnel("windows"),
+        lines("Proposed tasks", { unit: "short", description: "Declined and duplicate ones are not rolled out." }, [
+          funnel("tasks"),
         ]),
-        lines("Candidates", { unit: "short", description: "Instruction and stretch, before the committee." }, [funnel("candidates")]),
-        lines("Demonstrations", { unit: "short", description: "What is indexed." }, [funnel("replay"), funnel("demonstrations")]),
+        lines("Episodes", { unit: "short", description: "By end reason." }, [funnel("episodes")]),
+        lines(
+          "Windows",
+          { unit: "short", description: "Stretches of behaviour; a rule rejects those that show nothing." },
+          [funnel("windows")],
+        ),
+        lines("Candidates", { unit: "short", description: "Instruction and stretch, before the committee." }, [
+          funnel("candidates"),
+        ]),
+        lines("Demonstrations", { unit: "short", description: "What is indexed." }, [
+          funnel("replay"),
+          funnel("demonstrations"),
+        ]),
       ],
     },
     {
       title: "Committee and replay",
       panels: [
-        lines("Votes", { unit: "ops", description: "By judge." }, [rateBy("hindcast_committee_votes_total", "judge, answer")]),
+        lines("Votes", { unit: "ops", description: "By judge." }, [
+          rateBy("hindcast_committee_votes_total", "judge, answer"),
+        ]),
         lines("Agreement", { unit: "ops", description: "The first no ends a vote." }, [
           rateBy("hindcast_committee_agreement_total", "agreement"),
         ]),
@@ -54,7 +75,11 @@ export const campaigns: DashboardSpec = {
           rateBy("hindcast_committee_rulings_total", "outcome"),
         ]),
         lines("Replays", { unit: "ops", description: "On the agents." }, [rateBy("hindcast_replays_total", "outcome")]),
-        lines("Time of stages", { unit: "s", description: "On the coordinators." }, quantiles("hindcast_stage_seconds", "stage")),
+        lines(
+          "Time of stages",
+          { unit: "s", description: "On the coordinators." },
+          quantiles("hindcast_stage_seconds", "stage"),
+        ),
         lines("Campaigns", { unit: "short", description: "By state." }, [maxBy("hindcast_campaigns", "state")]),
       ],
     },

@@ -10,16 +10,34 @@ export const models: DashboardSpec = {
     {
       title: "Now",
       panels: [
-        number("In flight", { unit: "short", description: "Admitted requests." }, "sum(max by (lane) (hindcast_lane_in_flight))"),
-        number("Waiting", { unit: "short", description: "Requests that wait for admission." }, "sum(max by (lane) (hindcast_lane_waiting))"),
-        number("Paused lanes", { unit: "short", description: "Spend limit or daily quota." }, "sum(max by (lane) (hindcast_lane_paused))"),
-        number("Prompt cache hits", { unit: "percentunit", description: "Share of the input that providers read from their cache." },
+        number(
+          "In flight",
+          { unit: "short", description: "Admitted requests." },
+          "sum(max by (lane) (hindcast_lane_in_flight))",
+        ),
+        number(
+          "Waiting",
+          { unit: "short", description: "Requests that wait for admission." },
+          "sum(max by (lane) (hindcast_lane_waiting))",
+        ),
+        number(
+          "Paused lanes",
+          { unit: "short", description: "Spend limit or daily quota." },
+          "sum(max by (lane) (hindcast_lane_paused))",
+        ),
+        number(
+          "Prompt cache hits",
+          { unit: "percentunit", description: "Share of the input that providers read from their cache." },
           `${cached} / ${input}`,
         ),
-        number("Journal hits", { unit: "percentunit", description: "Share of the calls that were answered from the journal." },
+        number(
+          "Journal hits",
+          { unit: "percentunit", description: "Share of the calls that were answered from the journal." },
           'sum(hindcast_model_calls_total{outcome="journaled"}) / sum(hindcast_model_calls_total)',
         ),
-        number("Without admission", { unit: "short", description: "Processes that use their share of the lanes." },
+        number(
+          "Without admission",
+          { unit: "short", description: "Processes that use their share of the lanes." },
           "sum(hindcast_admission_away)",
         ),
       ],
@@ -27,11 +45,19 @@ export const models: DashboardSpec = {
     {
       title: "Lanes",
       panels: [
-        lines("Limit", { unit: "short", description: "Requests at once that a lane bears." }, [maxBy("hindcast_lane_limit", "lane")]),
-        lines("In flight", { unit: "short", description: "Admitted and not settled." }, [maxBy("hindcast_lane_in_flight", "lane")]),
+        lines("Limit", { unit: "short", description: "Requests at once that a lane bears." }, [
+          maxBy("hindcast_lane_limit", "lane"),
+        ]),
+        lines("In flight", { unit: "short", description: "Admitted and not settled." }, [
+          maxBy("hindcast_lane_in_flight", "lane"),
+        ]),
         lines("Waiting", { unit: "short", description: "For admission." }, [maxBy("hindcast_lane_waiting", "lane")]),
         lines("Paused", { unit: "short", description: "1 while paused." }, [maxBy("hindcast_lane_paused", "lane")]),
-        lines("Wait for admission", { unit: "s", description: "By lane." }, quantiles("hindcast_lane_wait_seconds", "lane")),
+        lines(
+          "Wait for admission",
+          { unit: "s", description: "By lane." },
+          quantiles("hindcast_lane_wait_seconds", "lane"),
+        ),
         lines("Unanswered requests", { unit: "ops", description: "By reason, before they are tried again." }, [
           rateBy("hindcast_lane_retry_total", "reason"),
         ]),
@@ -43,8 +69,12 @@ export const models: DashboardSpec = {
         lines("Calls", { unit: "ops", description: "By model and how they were answered." }, [
           rateBy("hindcast_model_calls_total", "model, outcome"),
         ]),
-        lines("Calls by purpose", { unit: "ops", description: "What they are for." }, [rateBy("hindcast_model_calls_total", "purpose")]),
-        lines("Latency", { unit: "s", description: "From call to answer, admission and retries included." },
+        lines("Calls by purpose", { unit: "ops", description: "What they are for." }, [
+          rateBy("hindcast_model_calls_total", "purpose"),
+        ]),
+        lines(
+          "Latency",
+          { unit: "s", description: "From call to answer, admission and retries included." },
           quantiles("hindcast_model_call_seconds", "model"),
         ),
         lines("Tokens", { unit: "short", description: "Per second, by how they are billed." }, [

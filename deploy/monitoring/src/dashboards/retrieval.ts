@@ -9,26 +9,58 @@ export const retrieval: DashboardSpec = {
     {
       title: "Now",
       panels: [
-        number("Demonstrations", { unit: "short", description: "In the largest index." }, "max(hindcast_retrieval_demonstrations)"),
-        number("Lag", { unit: "short", description: "Messages that the slowest replica lacks." }, "max(hindcast_retrieval_lag)"),
-        number("Recall", { unit: "percentunit", description: "Lowest of the replicas, by sampling." }, "min(hindcast_retrieval_recall)"),
-        number("Requests", { unit: "ops", description: "Per second." },
+        number(
+          "Demonstrations",
+          { unit: "short", description: "In the largest index." },
+          "max(hindcast_retrieval_demonstrations)",
+        ),
+        number(
+          "Lag",
+          { unit: "short", description: "Messages that the slowest replica lacks." },
+          "max(hindcast_retrieval_lag)",
+        ),
+        number(
+          "Recall",
+          { unit: "percentunit", description: "Lowest of the replicas, by sampling." },
+          "min(hindcast_retrieval_recall)",
+        ),
+        number(
+          "Requests",
+          { unit: "ops", description: "Per second." },
           "sum(rate(hindcast_retrieval_request_seconds_count[$__rate_interval]))",
         ),
-        number("Errors", { unit: "percentunit", description: "Share of the requests." },
+        number(
+          "Errors",
+          { unit: "percentunit", description: "Share of the requests." },
           "(sum(rate(hindcast_retrieval_errors_total[$__rate_interval])) or vector(0)) / sum(rate(hindcast_retrieval_request_seconds_count[$__rate_interval]))",
         ),
-        number("In flight", { unit: "short", description: "Searches under way." }, "sum(hindcast_retrieval_requests_in_flight)"),
+        number(
+          "In flight",
+          { unit: "short", description: "Searches under way." },
+          "sum(hindcast_retrieval_requests_in_flight)",
+        ),
       ],
     },
     {
       title: "Latency",
       panels: [
-        lines("Requests", { unit: "s", description: "From arrival to reply." }, quantiles("hindcast_retrieval_request_seconds", "endpoint")),
-        lines("Stages", { unit: "s", description: "queue, embed, filter, the searches (exact, lexical, dense, select), encode: packing the reply." },
+        lines(
+          "Requests",
+          { unit: "s", description: "From arrival to reply." },
+          quantiles("hindcast_retrieval_request_seconds", "endpoint"),
+        ),
+        lines(
+          "Stages",
+          {
+            unit: "s",
+            description:
+              "queue, embed, filter, the searches (exact, lexical, dense, select), encode: packing the reply.",
+          },
           quantiles("hindcast_retrieval_stage_seconds", "stage"),
         ),
-        lines("Joined requests", { unit: "short", description: "That shared one call of the index." },
+        lines(
+          "Joined requests",
+          { unit: "short", description: "That shared one call of the index." },
           quantiles("hindcast_retrieval_batch_requests"),
         ),
         lines("Requests by endpoint", { unit: "ops", description: "Per second." }, [
@@ -48,7 +80,9 @@ export const retrieval: DashboardSpec = {
     {
       title: "Index",
       panels: [
-        lines("Demonstrations", { unit: "short", description: "Per replica." }, [perInstance("hindcast_retrieval_demonstrations")]),
+        lines("Demonstrations", { unit: "short", description: "Per replica." }, [
+          perInstance("hindcast_retrieval_demonstrations"),
+        ]),
         lines("Sequence and lag", { unit: "short", description: "Of the demonstrations stream." }, [
           { expr: "hindcast_retrieval_sequence", legend: "sequence {{instance}}" },
           { expr: "hindcast_retrieval_lag", legend: "lag {{instance}}" },
@@ -61,7 +95,9 @@ export const retrieval: DashboardSpec = {
           { expr: "sum(hindcast_retrieval_graph_rows)", legend: "graph" },
           { expr: "sum(hindcast_retrieval_scan_rows)", legend: "scan" },
         ]),
-        lines("Searches of segments", { unit: "ops", description: "By strategy." }, [rateBy("hindcast_retrieval_searches_total", "strategy")]),
+        lines("Searches of segments", { unit: "ops", description: "By strategy." }, [
+          rateBy("hindcast_retrieval_searches_total", "strategy"),
+        ]),
         lines("Recall", { unit: "percentunit", description: "By searching a sample again exactly." }, [
           perInstance("hindcast_retrieval_recall"),
         ]),

@@ -315,4 +315,11 @@ export const requirements = {
   "7.6.rules": "every alert fires when it should and stays quiet when it should not",
   "7.7.clients":
     "the nats command, Python and Go ask retrieval as the documentation shows, and find the service by ADR-32",
+  "7.1.accounts": "NATS's users in Kubernetes have the permissions that the code gives their roles",
+  "7.1.drain": "every pod has longer to end than its program takes to drain",
+  "7.1.tls": "a process that is given an authority talks TLS to the server, or not at all",
+  "7.9.schema": "every overlay renders and is valid for the API server, offline",
+  "7.9.policies":
+    "no root, no token, no latest tag, limits everywhere, policies that cover each pod, selectors that select something",
+  "7.9.names": "manifests name streams, consumers, users and variables that the code has",
 } as const;

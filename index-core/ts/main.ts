@@ -65,7 +65,7 @@ await runService("index-core", variables, async (process) => {
         reason: "its application ended the index's process",
         deliveries: limits.crashesMax,
       }),
-    ...(exchange === null
+    ...(exchange === null || !config.indexPublishes
       ? {}
       : { checkpoint: async (sequence) => await exchange.offer(await index.checkpoint(sequence), draining) }),
   });

@@ -112,11 +112,12 @@ async function connect(
       inboxPrefix: `_INBOX_${user}`,
     });
   }
-  const { natsUrl, natsUser, natsPasswordFile } = context.loaded.config.cluster;
+  const { natsUrl, natsUser, natsPasswordFile, natsCaFile } = context.loaded.config.cluster;
   const password = natsPasswordFile === null ? "" : readPassword(natsPasswordFile);
   return connectBus({
     servers: natsUrl ?? "",
     credentials: natsUser === null ? null : { user: natsUser, password },
+    caFile: natsCaFile,
     name: "hindcast",
     ...(natsUser === null ? {} : { inboxPrefix: `_INBOX_${natsUser}` }),
   });

@@ -13,6 +13,7 @@ export const defaults: HindcastConfig = {
     natsUrl: null,
     natsUser: null,
     natsPasswordFile: null,
+    natsCaFile: null,
     coordinators: 1,
     agents: 2,
     slots: 2,

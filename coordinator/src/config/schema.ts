@@ -29,6 +29,11 @@ const ClusterConfig = z.strictObject({
   natsUrl: z.string().min(1).nullable().describe("A NATS server to use; none: a cluster of its own is started here."),
   natsUser: z.string().min(1).nullable().describe("User at that server."),
   natsPasswordFile: z.string().min(1).nullable().describe("File with the user's password."),
+  natsCaFile: z
+    .string()
+    .min(1)
+    .nullable()
+    .describe("PEM file of the authority that signed that server's certificate; set: only TLS will do."),
   coordinators: z
     .int()
     .min(1)

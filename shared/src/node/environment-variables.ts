@@ -93,6 +93,11 @@ export const busVariables = {
     "File that holds the password of the NATS user.",
     "file",
   ),
+  natsCaFile: variable(
+    "HINDCAST_NATS_CA_FILE",
+    z.string().min(1).nullable().default(null),
+    "PEM file of the authority that signed the NATS server's certificate; set: only TLS will do.",
+  ),
 } as const;
 
 export const workerVariables = {
@@ -218,6 +223,11 @@ export const indexVariables = {
     "HINDCAST_INDEX_FOLDER",
     z.string().min(1).nullable().default(null),
     "Folder in which a retrieval replica keeps its index, in a folder of its own; unset: in memory, rebuilt at every start.",
+  ),
+  indexPublishes: variable(
+    "HINDCAST_INDEX_PUBLISHES",
+    Flag.default(true),
+    "Whether a retrieval replica keeps snapshots and publishes them for new ones; 0: it only takes those of others.",
   ),
   indexPartitions: variable(
     "HINDCAST_INDEX_PARTITIONS",

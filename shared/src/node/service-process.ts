@@ -35,9 +35,8 @@ export async function runService<V extends EnvironmentVariables>(
   start: (service: Service<V>) => Promise<void>,
 ): Promise<never> {
   const config = readConfigOrExit(variables);
-  const { logLevel, exitWithParent, metricsPort, metricsHost, natsUrl, natsUser, natsPassword } = config as ConfigOf<
-    typeof commonVariables
-  >;
+  const { logLevel, exitWithParent, metricsPort, metricsHost, natsUrl, natsUser, natsPassword, natsCaFile } =
+    config as ConfigOf<typeof commonVariables>;
   const logger = createLogger({ name, level: logLevel });
   return runProcess({ logger, exitWithParent }, async (shutdown) => {
     const registry = new Registry();
@@ -52,6 +51,7 @@ export async function runService<V extends EnvironmentVariables>(
     const bus = await connectBus({
       servers: natsUrl,
       credentials: natsUser === null ? null : { user: natsUser, password: natsPassword ?? "" },
+      caFile: natsCaFile,
       name: natsUser === null || natsUser === name ? name : `${name} ${natsUser}`,
       // Replies come under a prefix of the user's own: permissions confine them to it.
       ...(natsUser === null ? {} : { inboxPrefix: `_INBOX_${natsUser}` }),

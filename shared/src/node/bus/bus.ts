@@ -16,6 +16,8 @@ export interface BusOptions {
   servers: string;
   /** Account user; null only where the server asks for none. */
   credentials: { user: string; password: string } | null;
+  /** PEM file of the authority whose servers are trusted; given, the connection is encrypted or not made. */
+  caFile?: string | null;
   /** Shown by the server's monitoring, e.g. `rollout-agent w-1`. */
   name: string;
   /** Unique reply prefix, so that permissions can confine replies, e.g. `_INBOX_w-1`. */

@@ -51,6 +51,7 @@ export class Connection {
         pingInterval: pingIntervalMs,
         maxPingOut: 2,
         timeout: limits.busTryTimeoutMs,
+        ...(options.caFile == null ? {} : { tls: { caFile: options.caFile } }),
         ...(options.credentials === null ? {} : { user: options.credentials.user, pass: options.credentials.password }),
       });
       const manager = await jetstreamManager(nats, { checkAPI: false, timeout: limits.busTryTimeoutMs });

@@ -7,7 +7,7 @@ import type { WorkerId } from "../../domain/ids.ts";
 import { buckets, type Pool, streams, subjects, taskConsumer } from "../../protocol/subjects.ts";
 import { blobStream, bucketStream, indexStream } from "./stream-names.ts";
 
-export type Role = "coordinator" | "rollout-agent" | "index-core" | "client";
+export type Role = "coordinator" | "rollout-agent" | "index-core" | "client" | "backup";
 
 export interface Permissions {
   publish: string[];
@@ -47,6 +47,8 @@ export function permissionsOf(options: RoleOptions): Permissions {
       return indexCore(inbox);
     case "client":
       return client(inbox);
+    case "backup":
+      return backup(inbox);
   }
 }
 
@@ -137,6 +139,22 @@ function client(inbox: string): Permissions {
       `$JS.API.CONSUMER.INFO.${streams.tasks}.*`,
     ],
     subscribe: [progress, inbox],
+    allowResponses: false,
+  };
+}
+
+/** Reads every stream as a whole, and puts one back that is gone; it neither reads single messages nor writes any. */
+function backup(inbox: string): Permissions {
+  return {
+    publish: [
+      "$JS.API.INFO",
+      "$JS.API.STREAM.NAMES",
+      "$JS.API.STREAM.LIST",
+      ...["INFO", "SNAPSHOT", "RESTORE"].map((verb) => `$JS.API.STREAM.${verb}.*`),
+      "$JS.SNAPSHOT.ACK.>",
+      "$JS.SNAPSHOT.RESTORE.>",
+    ],
+    subscribe: [inbox],
     allowResponses: false,
   };
 }

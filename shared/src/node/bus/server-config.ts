@@ -4,8 +4,8 @@ import type { Permissions } from "./permissions.ts";
 
 export interface ServerUser {
   user: string;
-  /** Plain, or a bcrypt hash (`$2a$…`), which nats-server recognises. */
-  password: string;
+  /** Plain, a bcrypt hash (`$2a$…`), or the name of the variable of nats-server's environment that holds either. */
+  password: string | { variable: string };
   permissions: Permissions;
 }
 
@@ -48,11 +48,16 @@ jetstream {
   sync_interval: always
 }
 ${config.cluster === null ? "" : cluster(config.host, config.cluster)}
-accounts {
+${renderAccounts(config.users)}`;
+}
+
+/** Hindcast's account with its users, and the server's own without any. */
+export function renderAccounts(users: readonly ServerUser[]): string {
+  return `accounts {
   ${accountName} {
     jetstream: enabled
     users: [
-${config.users.map(user).join("\n")}
+${users.map(user).join("\n")}
     ]
   }
   SYS {
@@ -79,7 +84,7 @@ function user({ user: name, password, permissions }: ServerUser): string {
   const responses = permissions.allowResponses ? '\n          allow_responses: { max: 1, expires: "2m" }' : "";
   return `      {
         user: ${text(name)}
-        password: ${text(password)}
+        password: ${typeof password === "string" ? text(password) : `$${password.variable}`}
         permissions {
           publish: { allow: ${list(permissions.publish)} }
           subscribe: { allow: ${list(permissions.subscribe)} }${responses}

@@ -1,0 +1,15 @@
+# Everything that the images are made of, compiled from the sources; none of it but /<image>/app leaves this stage.
+# TOOLCHAIN has Node ≥ 20 with npm, Rust ≥ 1.88, Go ≥ 1.25, a C++ compiler and make, for the platform of the target.
+ARG TOOLCHAIN=hindcast/toolchain
+FROM ${TOOLCHAIN} AS build
+ARG NATS_VERSION=2.14.5
+WORKDIR /src
+COPY . .
+RUN npm ci --no-audit --no-fund && npm run build
+RUN for image in coordinator rollout-agent index-core; do \
+      node_modules/.bin/node deploy/images/assemble.mjs "$image" "/out/$image" || exit 1; \
+    done
+RUN GOBIN=/out/nats/app CGO_ENABLED=0 go install -trimpath github.com/nats-io/nats-server/v2@v${NATS_VERSION}
+
+FROM scratch
+COPY --from=build /out /

@@ -1,0 +1,96 @@
+// Makes the images on this machine without pulling anything: Debian bases from packages (mmdebstrap), our parts from what
+// `npm run build` left here. Where images can be pulled, docker-bake.hcl builds the same Dockerfiles for both platforms.
+//   node deploy/images/build.mjs [--tag dev] [--base IMAGE] [--agent-base IMAGE]
+import { execFileSync, spawnSync } from "node:child_process";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { childEnvironment, nodePath } from "../local/processes.mjs";
+import { assemble } from "./assemble.mjs";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const root = dirname(dirname(here));
+const own = ["coordinator", "rollout-agent", "index-core"];
+const suite = "bookworm";
+const libraries = ["base-files", "base-passwd", "ca-certificates", "libstdc++6", "netbase", "tzdata"];
+/** What an agent's sandboxes find in /usr. */
+const tools = ["bash", "bubblewrap", "coreutils", "dash", "diffutils", "file", "findutils", "gawk", "git", "grep"];
+const moreTools = ["gzip", "hostname", "less", "procps", "sed", "tar", "util-linux"];
+const bases = { base: libraries, "agent-base": [...libraries, ...tools, ...moreTools] };
+
+const { values } = parseArgs({
+  options: { tag: { type: "string", default: "dev" }, base: { type: "string" }, "agent-base": { type: "string" } },
+});
+const { tag } = values;
+const docker = (args, options = {}) =>
+  execFileSync("docker", args, { stdio: ["ignore", "inherit", "inherit"], cwd: root, ...options });
+const hasImage = (name) => spawnSync("docker", ["image", "inspect", name], { stdio: "ignore" }).status === 0;
+
+/** Bytes go from one program into the other, not through this process. */
+function importImage(program, args, image) {
+  const script = `set -o pipefail; "$@" | docker import - ${image}`;
+  execFileSync("bash", ["-c", script, "bash", program, ...args], { stdio: ["ignore", "ignore", "inherit"] });
+}
+
+function baseImage(name) {
+  if (values[name] !== undefined) return values[name];
+  const image = `hindcast/${name}:${suite}`;
+  if (hasImage(image)) return image;
+  console.log(`${image}: installing Debian packages`);
+  // Unpacked and not configured: neither apt nor dpkg is in the image. Certificates are the one thing that a script makes.
+  const certificates = `cat "$1"/usr/share/ca-certificates/mozilla/*.crt > "$1"/etc/ssl/certs/ca-certificates.crt`;
+  const links = `ln -sf bash "$1"/bin/sh; mkdir -p "$1"/tmp; chmod 1777 "$1"/tmp`;
+  const hook = name === "base" ? certificates : `${certificates}; ${links}`;
+  const args = [
+    "--variant=extract",
+    "--quiet",
+    `--include=${bases[name].join(",")}`,
+    `--customize-hook=${hook}`,
+    suite,
+    "-",
+  ];
+  importImage("mmdebstrap", args, image);
+  return image;
+}
+
+const folder = mkdtempSync(join(tmpdir(), "hindcast-images-"));
+try {
+  for (const name of own) console.log(`${name}: ${assemble(name, join(folder, name))} packages`);
+  mkdirSync(join(folder, "nats/app"), { recursive: true });
+  const find = ["--conditions=source", "deploy/images/nats-server-path.mjs"];
+  const natsServer = execFileSync(nodePath(), find, { cwd: root, env: childEnvironment(), encoding: "utf8" }).trim();
+  copyFileSync(natsServer, join(folder, "nats/app/nats-server"));
+  importImage(
+    "tar",
+    ["-C", folder, "--owner=0", "--group=0", "--mtime=@1767225600", "--sort=name", "-cf", "-", "."],
+    `hindcast/build:${tag}`,
+  );
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+const revision = execFileSync("git", ["rev-parse", "HEAD"], { cwd: root, encoding: "utf8" }).trim();
+for (const name of [...own, "nats"]) {
+  const base = baseImage(name === "rollout-agent" ? "agent-base" : "base");
+  const settings = { BUILD: `hindcast/build:${tag}`, BASE: base, VERSION: tag, REVISION: revision };
+  const args = Object.entries(settings).flatMap(([key, value]) => ["--build-arg", `${key}=${value}`]);
+  docker(
+    [
+      "build",
+      "--quiet",
+      "--network",
+      "none",
+      "-f",
+      join(here, `${name}.Dockerfile`),
+      "-t",
+      `hindcast/${name}:${tag}`,
+      ...args,
+      here,
+    ],
+    {
+      env: { ...process.env, DOCKER_BUILDKIT: "0" },
+    },
+  );
+}
+docker(["images", "--filter", `reference=hindcast/*:${tag}`, "--format", "table {{.Repository}}\t{{.Tag}}\t{{.Size}}"]);

@@ -1,0 +1,23 @@
+# A retrieval replica.
+# BUILD holds what build.Dockerfile made. BASE is a Debian with glibc, libstdc++ and CA certificates and nothing else;
+# pin both by digest (BASE=debian:bookworm-slim@sha256:…). The process is the first of its container and takes SIGTERM
+# itself, so there is no init. It writes nowhere but below /tmp and HINDCAST_INDEX_FOLDER.
+ARG BUILD=hindcast/build
+ARG BASE=debian:bookworm-slim
+FROM ${BUILD} AS build
+
+FROM ${BASE}
+ARG VERSION=dev
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="hindcast/index-core" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+COPY --from=build /index-core/app /app
+ENV NODE_ENV=production HOME=/tmp HINDCAST_METRICS_HOST=0.0.0.0 HINDCAST_METRICS_PORT=9464
+USER 10001:10001
+WORKDIR /tmp
+STOPSIGNAL SIGTERM
+EXPOSE 9464
+ENTRYPOINT ["/app/node"]
+CMD ["/app/index-core/dist/main.js"]

@@ -1,0 +1,246 @@
+// What every overlay promises: valid for the API server, no root, no token, bounded, reachable only as policies say, and
+// in step with what the code reads, creates and allows.
+// Requirements: 7.9.schema, 7.9.policies, 7.9.names, 7.1.drain
+import { readFileSync } from "node:fs";
+import { Ajv } from "ajv";
+import { limits, stagePool, streams, taskConsumer } from "@hindcast/shared";
+import { accountName, environmentVariables, namesOf } from "@hindcast/shared/node";
+import { beforeAll, describe, expect, it } from "vitest";
+import { z } from "zod";
+import { streamDefinitions, consumerDefinition } from "../../shared/src/node/bus/topology.ts";
+import {
+  kubectlMissing,
+  kubernetesFolder,
+  type Manifest,
+  overlays,
+  render,
+  selects,
+  type Workload,
+  workloadsOf,
+} from "../support/manifests.ts";
+
+const Selector = z.looseObject({ matchLabels: z.record(z.string(), z.string()).optional() });
+const Policy = z.looseObject({ spec: z.looseObject({ podSelector: Selector, policyTypes: z.array(z.string()) }) });
+const ScaledObject = z.looseObject({
+  spec: z.looseObject({
+    scaleTargetRef: z.looseObject({ name: z.string() }),
+    triggers: z.array(z.looseObject({ type: z.string(), metadata: z.record(z.string(), z.string()) })).min(1),
+  }),
+});
+const Service = z.looseObject({
+  spec: z.looseObject({
+    selector: z.record(z.string(), z.string()),
+    ports: z.array(z.looseObject({ targetPort: z.string() })),
+  }),
+});
+const Schemas = z.object({
+  version: z.string(),
+  definitions: z.record(
+    z.string(),
+    z.looseObject({
+      kinds: z.array(z.object({ group: z.string(), kind: z.string(), version: z.string() })).optional(),
+    }),
+  ),
+});
+
+const schemas = Schemas.parse(JSON.parse(readFileSync(`${kubernetesFolder}schemas/kubernetes.json`, "utf8")));
+const ajv = new Ajv({ strict: false, allErrors: true });
+ajv.addSchema({ $id: "kubernetes", ...schemas });
+
+/** Null: a kind that the API server learns from somebody's CRD. */
+function complaintsOf(manifest: Manifest): string[] | null {
+  const [version = "", group = ""] = manifest.apiVersion.split("/").toReversed();
+  const isIt = (each: { group: string; kind: string; version: string }): boolean =>
+    each.group === group && each.version === version && each.kind === manifest.kind;
+  const name = Object.keys(schemas.definitions).find((key) => schemas.definitions[key]?.kinds?.some(isIt));
+  if (name === undefined) return null;
+  const validate = ajv.getSchema(`kubernetes#/definitions/${name}`);
+  if (validate === undefined) throw new Error(`there is no schema ${name}`);
+  return validate(manifest)
+    ? []
+    : (validate.errors ?? []).map(
+        (error) => `${error.instancePath} ${error.message ?? ""} ${JSON.stringify(error.params)}`,
+      );
+}
+
+const missing = kubectlMissing();
+const nameOf = ({ kind, metadata }: Manifest): string => `${kind} ${metadata.namespace ?? ""}/${metadata.name}`;
+
+describe.skipIf(missing !== null).each(overlays)(
+  `the overlay %s${missing === null ? "" : ` (skipped: ${missing})`}`,
+  (overlay) => {
+    let manifests: Manifest[];
+    let workloads: Workload[];
+    const ofKind = (kind: string): Manifest[] => manifests.filter((manifest) => manifest.kind === kind);
+    const isAgent = ({ namespace }: Workload): boolean => namespace === "hindcast-agents";
+
+    beforeAll(async () => {
+      manifests = await render(overlay);
+      workloads = workloadsOf(manifests);
+    });
+
+    it("is valid for the API server, field by field", () => {
+      const checked = manifests.map((manifest) => [nameOf(manifest), complaintsOf(manifest)] as const);
+      expect(checked.filter(([, complaints]) => complaints !== null && complaints.length > 0)).toEqual([]);
+      const unknown = new Set(manifests.filter((manifest) => complaintsOf(manifest) === null).map(({ kind }) => kind));
+      expect([...unknown].sort()).toEqual(overlay === "production" ? ["PodMonitor", "ScaledObject"] : []);
+      const misspelt = { apiVersion: "v1", kind: "Namespace", metadata: { name: "n", lables: {} } };
+      expect(complaintsOf(misspelt)).toHaveLength(1);
+    });
+
+    it("runs everything pinned, bounded, without root, without a token and without a secret in it", () => {
+      expect(ofKind("Secret")).toEqual([]);
+      expect(workloads.length).toBeGreaterThanOrEqual(5);
+      for (const workload of workloads) {
+        const { pod, name } = workload;
+        expect(pod.automountServiceAccountToken, name).toBe(false);
+        expect(pod.securityContext.runAsNonRoot, name).toBe(true);
+        for (const { image, resources, securityContext } of pod.containers) {
+          expect(image, name).toMatch(/(:(?!latest$)[\w.-]+|@sha256:[0-9a-f]{64})$/);
+          for (const kind of ["cpu", "memory"]) {
+            expect(resources.requests[kind], `${name} requests ${kind}`).toBeDefined();
+            expect(resources.limits[kind], `${name} limits ${kind}`).toBeDefined();
+          }
+          expect(securityContext["readOnlyRootFilesystem"], name).toBe(true);
+          const restricted = {
+            allowPrivilegeEscalation: false,
+            readOnlyRootFilesystem: true,
+            capabilities: { drop: ["ALL"] },
+          };
+          // The exceptions, word for word: see bases/rollout-agent and the overlay `local`.
+          if (!isAgent(workload)) expect(securityContext, name).toEqual(restricted);
+          else if (overlay === "production")
+            expect(securityContext, name).toEqual({
+              ...restricted,
+              seccompProfile: { type: "Unconfined" },
+              procMount: "Unmasked",
+            });
+          else
+            expect(securityContext, name).toEqual({
+              privileged: true,
+              readOnlyRootFilesystem: true,
+              seccompProfile: { type: "Unconfined" },
+            });
+        }
+      }
+    });
+
+    it("denies by default, and a policy of its own covers each pod in both directions", () => {
+      const policies = ofKind("NetworkPolicy").map((manifest) => ({
+        ...Policy.parse(manifest).spec,
+        namespace: manifest.metadata.namespace,
+      }));
+      for (const { namespace, labels, name } of workloads) {
+        const covering = policies.filter(
+          (policy) => policy.namespace === namespace && selects(policy.podSelector.matchLabels, labels),
+        );
+        const all = covering.filter(({ podSelector }) => podSelector.matchLabels === undefined);
+        const own = covering.filter(({ podSelector }) => podSelector.matchLabels !== undefined);
+        for (const found of [all, own])
+          expect(
+            found.flatMap(({ policyTypes }) => policyTypes),
+            name,
+          ).toEqual(expect.arrayContaining(["Ingress", "Egress"]));
+      }
+    });
+
+    it("has Services, budgets and scalers that select something", () => {
+      for (const manifest of ofKind("Service")) {
+        const { selector, ports } = Service.parse(manifest).spec;
+        const found = workloads.filter(
+          ({ namespace, labels }) => namespace === manifest.metadata.namespace && selects(selector, labels),
+        );
+        const named = found.flatMap(({ pod }) =>
+          pod.containers.flatMap((container) => container.ports.map((port) => port.name)),
+        );
+        for (const { targetPort } of ports) expect(named, nameOf(manifest)).toContain(targetPort);
+      }
+      for (const manifest of ofKind("PodDisruptionBudget")) {
+        const { selector } = z.looseObject({ spec: z.looseObject({ selector: Selector }) }).parse(manifest).spec;
+        expect(
+          workloads.some(
+            ({ namespace, labels }) =>
+              namespace === manifest.metadata.namespace && selects(selector.matchLabels, labels),
+          ),
+          nameOf(manifest),
+        ).toBe(true);
+      }
+      const accounts = ofKind("ServiceAccount").map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
+      for (const { namespace, pod } of workloads) expect(accounts).toContain(`${namespace}/${pod.serviceAccountName}`);
+    });
+
+    it("scales by streams and consumers that the code creates", () => {
+      const scaled = ofKind("ScaledObject");
+      expect(scaled).toHaveLength(overlay === "production" ? 1 : 0);
+      const created = streamDefinitions({ pools: ["shell"], replicas: 3, tasksBytesMax: 1 }).map(({ name }) => name);
+      for (const manifest of scaled) {
+        const { scaleTargetRef, triggers } = ScaledObject.parse(manifest).spec;
+        const target = workloads.find(
+          ({ name, namespace }) => name === scaleTargetRef.name && namespace === manifest.metadata.namespace,
+        );
+        const pool = envOf(target, "HINDCAST_POOL") ?? "";
+        for (const { metadata } of triggers) {
+          expect(created).toContain(metadata["stream"]);
+          expect(metadata).toMatchObject({
+            account: accountName,
+            stream: streams.tasks,
+            consumer: consumerDefinition(pool).durable_name,
+          });
+          expect(metadata["lagThreshold"]).toBe(envOf(target, "HINDCAST_SLOTS"));
+        }
+      }
+    });
+
+    it("sets only variables that the programs read, to values that they take", () => {
+      const known = new Map(
+        Object.values(environmentVariables).flatMap((entry) =>
+          namesOf({ entry }).map((name) => [name, entry] as const),
+        ),
+      );
+      for (const { pod, name } of workloads) {
+        if (name === "nats" || name === "backup") continue;
+        for (const variable of pod.containers.flatMap(({ env }) => env)) {
+          const entry = known.get(variable.name);
+          expect(entry, `${name} sets ${variable.name}`).toBeDefined();
+          expect(entry?.schema.safeParse(variable.value).success, `${name}: ${variable.name}=${variable.value}`).toBe(
+            true,
+          );
+        }
+      }
+      const pools = (
+        envOf(
+          workloads.find(({ name }) => name === "coordinator"),
+          "HINDCAST_POOLS",
+        ) ?? ""
+      ).split(",");
+      expect(workloads.filter(isAgent).map((workload) => envOf(workload, "HINDCAST_POOL"))).toEqual(pools);
+      expect(pools.map(taskConsumer)).not.toContain(taskConsumer(stagePool));
+    });
+
+    it("lets every program drain before it is killed", () => {
+      const drainSeconds = (limits.drainMs + limits.abortMs) / 1000;
+      for (const { pod, name, kind } of workloads) {
+        if (kind !== "CronJob") expect(pod.terminationGracePeriodSeconds, name).toBeGreaterThan(drainSeconds);
+      }
+    });
+
+    it("lets in exactly the users that the programs connect as", () => {
+      const accounts = readFileSync(`${kubernetesFolder}bases/nats/accounts.conf`, "utf8");
+      const users = [...accounts.matchAll(/user: "(.*)"\n +password: \$(\w+)/g)].map(([, user, variable]) => ({
+        user,
+        variable,
+      }));
+      const nats = workloads.find(({ name }) => name === "nats");
+      const given = nats?.pod.containers.flatMap(({ env }) => env.map(({ name }) => name)) ?? [];
+      expect(given.filter((name) => name.startsWith("PASSWORD_")).sort()).toEqual(
+        users.map(({ variable }) => variable).sort(),
+      );
+      const connected = workloads.flatMap((workload) => envOf(workload, "HINDCAST_NATS_USER") ?? []);
+      expect(users.map(({ user }) => user)).toEqual(expect.arrayContaining(connected));
+    });
+  },
+);
+
+function envOf(workload: Workload | undefined, name: string): string | undefined {
+  return workload?.pod.containers.flatMap(({ env }) => env).find((variable) => variable.name === name)?.value;
+}

@@ -54,6 +54,11 @@ const verbs = {
     await prepare({ native: true, broker: true, sandbox: true });
     return runInForeground(["test/chaos/main.ts", ...rest]);
   },
+  /** The overlay `local` in the cluster that KUBECONFIG names: deployed, worked with, scaled, harmed and judged. */
+  kubernetes: async () => {
+    await prepare({ native: false, broker: false, sandbox: false });
+    return runInForeground(["test/kubernetes/main.ts", ...rest]);
+  },
   /** Hostile probes against the sandboxes of every driver; the options are the program's own. */
   security: async () => {
     await prepare({ native: true, broker: true, sandbox: true });

@@ -58,15 +58,27 @@ export async function judge(
   };
 }
 
-async function reportOf(bus: Bus, campaign: CampaignRecord): Promise<CampaignReport | null> {
+export async function reportOf(bus: Bus, campaign: CampaignRecord): Promise<CampaignReport | null> {
   if (campaign.report === null) return null;
   return CampaignReport.parse(JSON.parse(gunzipSync(await bus.blobs.get(campaign.report)).toString("utf8")));
 }
 
 /** I3 and I4 for one terminal record, and that its steps are those the policy asked for. */
-function faultsOf(result: ReturnType<typeof episodeResults>[number], { records }: History): string[] {
-  const { value, at } = result;
+function faultsOf(result: ReturnType<typeof episodeResults>[number], history: History): string[] {
+  const { value } = result;
   if (value.reason !== "submitted") return [];
+  const { faults, assembled } = storedFaults(result, history);
+  const actions = assembled?.trajectory.steps.map(({ turn }) => actionText(turn.action)) ?? [];
+  const expected = Array.from({ length: stepsPerEpisode }, (_, n) => commandOf(n + 1));
+  if (actions.join("\n") === expected.join("\n")) return faults;
+  return [...faults, `I3: ${value.episodeId} has the steps ${actions.join(" | ")}`];
+}
+
+/** I3 and I4: the terminal record's steps are stored, all of them, and nobody with a newer token had written before it. */
+export function storedFaults(
+  { value, at }: ReturnType<typeof episodeResults>[number],
+  { records }: History,
+): { faults: string[]; assembled: ReturnType<typeof assembleAttempt> } {
   const own = records.filter(({ value: record }) => record.episodeId === value.episodeId);
   const assembled = assembleAttempt(
     own.map(({ value: record, bytes }) => ({ record, bytes })),
@@ -82,15 +94,11 @@ function faultsOf(result: ReturnType<typeof episodeResults>[number], { records }
     faults.push(
       `I4: ${value.episodeId} ended under token ${value.fencingToken} after ${newer[0]?.value.fencingToken} had written`,
     );
-  const actions = assembled?.trajectory.steps.map(({ turn }) => actionText(turn.action)) ?? [];
-  const expected = Array.from({ length: stepsPerEpisode }, (_, n) => commandOf(n + 1));
-  if (actions.join("\n") !== expected.join("\n"))
-    faults.push(`I3: ${value.episodeId} has the steps ${actions.join(" | ")}`);
-  return faults;
+  return { faults, assembled };
 }
 
 /** I5: at rest nothing is queued, pending or leased. */
-function unrest({ tasksLeft, tasksPending, openLeases }: History): string[] {
+export function unrest({ tasksLeft, tasksPending, openLeases }: History): string[] {
   return [
     ...(tasksLeft > 0 ? [`I5: ${tasksLeft} tasks are left in the queue`] : []),
     ...(tasksPending > 0 ? [`I5: ${tasksPending} tasks are unacknowledged`] : []),

@@ -39,6 +39,7 @@ export interface ServerAccess {
   user: string;
   password: string;
   inboxPrefix: string;
+  caFile?: string;
 }
 
 export function readHistory(access: ServerAccess): Promise<History> {
@@ -66,7 +67,7 @@ export function countConsumers(access: ServerAccess): Promise<number> {
 }
 
 async function managing<T>(
-  { servers, user, password, inboxPrefix }: ServerAccess,
+  { servers, user, password, inboxPrefix, caFile }: ServerAccess,
   work: (manager: JetStreamManager) => Promise<T>,
 ): Promise<T> {
   const nats = await connect({
@@ -74,6 +75,7 @@ async function managing<T>(
     user,
     pass: password,
     inboxPrefix,
+    ...(caFile === undefined ? {} : { tls: { caFile } }),
     maxReconnectAttempts: -1,
   });
   try {

@@ -1,0 +1,65 @@
+// kubectl against the cluster in KUBECONFIG, as functions.
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { setTimeout as pause } from "node:timers/promises";
+
+/** @returns standard output. @throws with what kubectl wrote to standard error */
+export async function kubectl(args: readonly string[], input = ""): Promise<string> {
+  return await output("kubectl", args, input);
+}
+
+export async function output(program: string, args: readonly string[], input = ""): Promise<string> {
+  const child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"] });
+  child.stdin.end(input);
+  let [said, complained] = ["", ""];
+  child.stdout.on("data", (bytes: Buffer) => (said += bytes.toString()));
+  child.stderr.on("data", (bytes: Buffer) => (complained += bytes.toString()));
+  const [code] = (await once(child, "close")) as [number | null];
+  if (code === 0) return said;
+  throw new Error(`${program} ${args.join(" ")} failed: ${complained.trim().slice(-1_000)}`);
+}
+
+export async function podsOf(namespace: string, selector: string): Promise<string[]> {
+  const args = ["-n", namespace, "get", "pods", "-l", selector, "--field-selector=status.phase=Running", "-o", "name"];
+  return (await kubectl(args)).split("\n").flatMap((line) => (line === "" ? [] : [line.replace("pod/", "")]));
+}
+
+export async function untilRolledOut(namespace: string, ...workloads: string[]): Promise<void> {
+  for (const workload of workloads) {
+    await kubectl(["-n", namespace, "rollout", "status", workload, "--timeout=300s"]);
+  }
+}
+
+export async function secretValue(namespace: string, name: string, key: string): Promise<string> {
+  const path = `jsonpath={.data.${key.replaceAll(".", "\\.")}}`;
+  return Buffer.from(await kubectl(["-n", namespace, "get", "secret", name, "-o", path]), "base64").toString();
+}
+
+/** Whether a sandbox is open in an agent's pod: its guest is a process there. */
+export async function hasSandbox(namespace: string, pod: string): Promise<boolean> {
+  const guests = kubectl(["-n", namespace, "exec", pod, "--", "pgrep", "--full", "--count", "/.hindcast-guest"]);
+  return (await guests.catch(() => "0")).trim() !== "0";
+}
+
+/** A way in to one pod's port, until it is disposed of. */
+export async function forward(
+  namespace: string,
+  pod: string,
+  port: number,
+): Promise<AsyncDisposable & { port: number }> {
+  const child: ChildProcess = spawn("kubectl", ["-n", namespace, "port-forward", `pod/${pod}`, `:${port}`], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const local = Promise.withResolvers<number>();
+  child.stdout?.on("data", (bytes: Buffer) => {
+    const found = /127\.0\.0\.1:(\d+)/.exec(bytes.toString())?.[1];
+    if (found !== undefined) local.resolve(Number(found));
+  });
+  child.once("exit", () => local.reject(new Error(`kubectl port-forward ${pod} ended`)));
+  const end = async (): Promise<void> => {
+    if (child.exitCode !== null) return;
+    child.kill();
+    await Promise.race([once(child, "exit"), pause(5_000)]);
+  };
+  return { port: await local.promise, [Symbol.asyncDispose]: end };
+}

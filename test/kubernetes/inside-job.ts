@@ -61,7 +61,8 @@ export async function insideJob(): Promise<string> {
     data: { "tags.md": document },
   };
   await kubectl(["-n", "hindcast", "delete", "job/campaign", "--ignore-not-found"]);
-  await kubectl(["apply", "-f", "-"], `${JSON.stringify(documents)}\n---\n${JSON.stringify(manifest)}`);
+  const list = { apiVersion: "v1", kind: "List", items: [documents, manifest] };
+  await kubectl(["apply", "-f", "-"], JSON.stringify(list));
   try {
     await kubectl(["-n", "hindcast", "wait", "--for=condition=complete", "job/campaign", "--timeout=180s"]);
   } catch (error) {

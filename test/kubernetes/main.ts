@@ -1,12 +1,14 @@
 // `npm run test:kubernetes`: deploys the overlay `local` to the cluster in KUBECONFIG, works with it from outside and from
 // inside, scales, deletes, rolls and kills, and judges what is stored. The images (hindcast/*:dev) have to be there.
-//   --publish   writes the table to test/KUBERNETES.md
+//   --documents 20   per campaign
+//   --publish        writes the table to test/KUBERNETES.md
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { option } from "../load/statistics.ts";
 import { forward, hasSandbox, kubectl, output, podsOf, secretValue, untilRolledOut } from "./kubectl.ts";
 import { insideJob } from "./inside-job.ts";
 import { prove } from "./proof.ts";
@@ -16,6 +18,8 @@ const [bus, agents] = ["hindcast", "hindcast-agents"];
 const agentLabel = "app.kubernetes.io/name=rollout-agent";
 const everything = ["statefulset/nats", "deployment/coordinator", "statefulset/index-core", "deployment/index-replica"];
 const busyMsMax = 60_000;
+const underWayMs = 8_000;
+const documents = option("documents", 20);
 
 const rows: { what: string; seconds: number; outcome: string; isGood: boolean }[] = [];
 async function row(what: string, work: () => Promise<string>): Promise<void> {
@@ -35,10 +39,18 @@ const folder = mkdtempSync(join(tmpdir(), "hindcast-kubernetes-"));
 const caFile = join(folder, "ca.crt");
 const passwordFile = join(folder, "password");
 
-/** A campaign by the command line on this machine, over the port that is forwarded. */
-async function campaign(port: number, seed: number, documents: number): Promise<string> {
+/** A campaign that other things happen to meanwhile: it is awaited later, or not at all when they fail. */
+function campaign(port: number, seed: number): Promise<string> {
+  const running = runCampaign(port, seed);
+  running.catch(() => undefined);
+  return running;
+}
+
+/** By the command line on this machine, over the port that is forwarded. */
+async function runCampaign(port: number, seed: number): Promise<string> {
   const cli = ["--conditions=source", `${root}coordinator/src/cli/main.ts`];
   const flags = ["run", "--docs", "man:git-*", "--documents-max", String(documents), "--set", `campaign.seed=${seed}`];
+  flags.push("--set", "campaign.evaluation.tasksPerKindMax=0");
   const child = spawn(process.execPath, [...cli, ...flags], {
     cwd: folder,
     stdio: ["ignore", "pipe", "inherit"],
@@ -69,6 +81,11 @@ async function aBusyPod(): Promise<string> {
   throw new Error("no agent was in the midst of an episode");
 }
 
+/** A sandbox is open, or a campaign that is quicker than kubectl has had the time to open some. */
+async function underWay(): Promise<void> {
+  await Promise.race([aBusyPod(), pause(underWayMs)]);
+}
+
 await row("apply the overlay, every pod ready", async () => {
   const secrets = await kubectl(["-n", bus, "get", "secret", "nats-tls", "-o", "name"]).catch(() => "");
   if (secrets === "") await kubectl(["apply", "-f", "-"], await output(`${root}deploy/kubernetes/credentials.sh`, []));
@@ -81,10 +98,10 @@ writeFileSync(caFile, await secretValue(bus, "bus-client", "ca.crt"));
 writeFileSync(passwordFile, await secretValue(bus, "bus-client", "password"), { mode: 0o600 });
 await using door = await forward(bus, "nats-0", 4222);
 
-await row("a campaign from outside, by port-forward and TLS", () => campaign(door.port, 11, 6));
+await row("a campaign from outside, by port-forward and TLS", () => campaign(door.port, 11));
 await row("a campaign from inside, as a Job", () => insideJob());
 await row("agents 1 → 8 → 1 under load, a busy one deleted", async () => {
-  const working = campaign(door.port, 12, 40);
+  const working = campaign(door.port, 12);
   await scale(8);
   await untilRolledOut(agents, "deployment/rollout-agent-shell");
   const pod = await aBusyPod();
@@ -93,8 +110,8 @@ await row("agents 1 → 8 → 1 under load, a busy one deleted", async () => {
   return `${await working}; ${pod} went in mid-episode`;
 });
 await row("the agents' node is drained of them under load", async () => {
-  const working = campaign(door.port, 13, 20);
-  await aBusyPod();
+  const working = campaign(door.port, 13);
+  await underWay();
   const node = await kubectl([
     "-n",
     agents,
@@ -111,8 +128,8 @@ await row("the agents' node is drained of them under load", async () => {
   return await working;
 });
 await row("every Deployment rolled under load", async () => {
-  const working = campaign(door.port, 14, 30);
-  await aBusyPod();
+  const working = campaign(door.port, 14);
+  await underWay();
   await kubectl(["-n", agents, "rollout", "restart", "deployment"]);
   await kubectl(["-n", bus, "rollout", "restart", "deployment"]);
   await untilRolledOut(bus, "deployment/coordinator", "deployment/index-replica");
@@ -120,8 +137,8 @@ await row("every Deployment rolled under load", async () => {
   return await working;
 });
 await row("a pod of NATS killed under load", async () => {
-  const working = campaign(door.port, 15, 30);
-  await aBusyPod();
+  const working = campaign(door.port, 15);
+  await underWay();
   await kubectl(["-n", bus, "delete", "pod", "nats-1", "--grace-period=0", "--force"]);
   const outcome = await working;
   await untilRolledOut(bus, "statefulset/nats");
@@ -145,7 +162,7 @@ if (process.argv.includes("--publish")) {
     ({ what, seconds, outcome, isGood }) =>
       `| ${what} | ${isGood ? "good" : "**bad**"} | ${seconds.toFixed(0)} | ${outcome} |`,
   );
-  const head = `# On a real cluster\n\n\`npm run test:kubernetes -- --publish\`, Kubernetes ${version}, one node, offline rules as models:\n\n`;
+  const head = `# On a real cluster\n\n\`npm run test:kubernetes -- --publish\`, Kubernetes ${version}, one node, ${documents} documents per campaign, offline rules as models:\n\n`;
   writeFileSync(
     `${root}test/KUBERNETES.md`,
     `${head}| what | | seconds | outcome |\n|---|---|---|---|\n${lines.join("\n")}\n`,

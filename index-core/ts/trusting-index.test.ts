@@ -88,7 +88,7 @@ test("rows that are none of ours are refused, and none of their text is kept", a
 });
 
 test("the native index writes into no arrays but those that fit", async () => {
-  const options = { folder: null, graphRowsMin: 1_000, embedder: "hash-v1", dimensions: 0, storage: "f32" };
+  const options = { folder: null, graphRowsMin: 1_000, embedder: "hash-v1", dimensions: 0, storage: "f32" as const };
   const native = await loadNative().openIndex(options);
   onTestFinished(async () => await native.close());
   const { environment, vectors, k } = await aRequest();

@@ -1,7 +1,7 @@
 // The rollout agent: leases tasks, opens sandboxes, runs episodes, streams every step back.
 import { hostname } from "node:os";
 import { CampaignRecord, HindcastError } from "@hindcast/shared";
-import type { EnvironmentKind, WorkerId } from "@hindcast/shared";
+import type { WorkerId } from "@hindcast/shared";
 import {
   AdmissionClientMetrics,
   Cancellations,
@@ -11,18 +11,12 @@ import {
   holderOf,
   ModelMetrics,
   modelVariables,
-  readSiteUrls,
   runLeaseLoop,
   runService,
   workerVariables,
 } from "@hindcast/shared/node";
-import { webArenaEvaluator } from "./environment/browser/webarena-evaluator.ts";
-import type { EnvironmentProvider } from "./environment/environment.ts";
-import { createEnvironmentProvider } from "./environment/index.ts";
-import { noWorlds, readWorldsFile } from "./environment/plug-in/world-configuration.ts";
-import { sweBenchSources } from "./environment/swe-bench/sources.ts";
+import { environmentsOf } from "./environment/environments-of.ts";
 import { AgentMetrics } from "./metrics.ts";
-import { defaultGuestPath } from "./sandbox/bubblewrap.ts";
 import { findContainers } from "./sandbox/container/container-driver.ts";
 import { createSandboxes, sandboxSettings } from "./sandbox/create-sandboxes.ts";
 import { clusterOf } from "./sandbox/sandbox-name.ts";
@@ -53,17 +47,7 @@ await runService("rollout-agent", { ...workerVariables, ...sandboxSettings, ...m
   );
   shutdown.defer("sandboxes", () => opened[Symbol.asyncDispose]());
   const { sandboxes } = opened;
-  const worlds = config.worldsFile === null ? noWorlds : readWorldsFile(config.worldsFile);
-  const browsers = {
-    chromiumPath: config.chromiumPath,
-    miniWobFolder: config.miniWobFolder,
-    guestPath: config.guestPath ?? defaultGuestPath,
-    cluster,
-    evaluators: [webArenaEvaluator(config.sitesFile === null ? {} : readSiteUrls(config.sitesFile))],
-  };
-  const sweBench = sweBenchSources(config, sandboxes);
-  const environments = (kind: EnvironmentKind): EnvironmentProvider =>
-    createEnvironmentProvider(kind, { sandboxes, worlds, browsers, sweBench, log: logger });
+  const environments = environmentsOf(config, { sandboxes, cluster, log: logger });
   for (const problem of await environments("external").problems()) logger.warn({ event: "world.problem" }, problem);
   const problems = await sandboxes.problems();
   if (problems.length > 0) throw unavailable(problems);

@@ -66,9 +66,12 @@ fn live_with(path: &Path, storage: VectorStorage) -> Result<(), IndexError> {
     index.checkpoint(99).map(|_| ())
 }
 
+/// Names and contents.
+type Files = Vec<(String, Vec<u8>)>;
+
 /// The sample's files in a storage, made once.
 fn lay_out(path: &Path, storage: VectorStorage) {
-    static FILES: [OnceLock<Vec<(String, Vec<u8>)>>; 2] = [const { OnceLock::new() }; 2];
+    static FILES: [OnceLock<Files>; 2] = [const { OnceLock::new() }; 2];
     let files = FILES[usize::from(storage == VectorStorage::Bf16)].get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
         let index = open(Some(folder.path()), storage).unwrap();

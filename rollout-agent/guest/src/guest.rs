@@ -90,7 +90,13 @@ pub fn run(input: File, output: File, world: World) -> Result<(), Fault> {
     let mut tunnels = Tunnels::default();
     let built = refresh
         .map_or(Ok(()), |it| machine::refresh(it.now_ms, &it.entropy))
-        .and_then(|()| if is_network_silent { sys::lose_packets() } else { Ok(()) })
+        .and_then(|()| {
+            if is_network_silent {
+                sys::lose_packets()
+            } else {
+                Ok(())
+            }
+        })
         .and_then(|()| setup::build(world, &limits, &files))
         .and_then(|()| setup::confine(world))
         .and_then(|()| egress_port.map_or(Ok(()), |port| tunnels.listen(port)))

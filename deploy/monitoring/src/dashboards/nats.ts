@@ -74,6 +74,7 @@ export const nats: DashboardSpec = {
       panels: [
         lines("Bytes of kept streams", { unit: "bytes", description: "Against their limits where they have one." }, [
           maxBy("hindcast_stream_bytes", "stream"),
+          maxBy("hindcast_stream_limit_bytes", "stream"),
         ]),
         lines("Losses of the connection", { unit: "ops", description: "Per process." }, [
           rateBy("hindcast_bus_disconnects_total", "instance"),

@@ -2,7 +2,7 @@
 // up and visible, and forgets its cordon when it is started anew.
 import { hostname } from "node:os";
 import { subjects, WorkerCommand, type WorkerId, type WorkerRecord, WorkerReply } from "@hindcast/shared";
-import type { Bus, LeasedTask, Logger, Slots } from "@hindcast/shared/node";
+import { type Bus, type LeasedTask, leaseOfTask, type Logger, type Slots } from "@hindcast/shared/node";
 
 export class WorkerControl implements Slots {
   readonly #logger: Logger;
@@ -56,7 +56,8 @@ export class WorkerControl implements Slots {
 
   held(tasks: readonly LeasedTask[]): void {
     this.#held = tasks.length;
-    this.#record = { ...this.#record, holding: tasks.map(heldOf) };
+    const holding = tasks.map(({ task, receipt }) => ({ lease: leaseOfTask(task), receipt }));
+    this.#record = { ...this.#record, holding: holding as WorkerRecord["holding"] };
     if (tasks.length === 0 && this.#record.state === "draining") this.#become({ state: "cordoned" });
   }
 
@@ -87,15 +88,4 @@ export class WorkerControl implements Slots {
     this.#changed = new AbortController();
     changed.abort(new Error("the worker's slots have changed"));
   }
-}
-
-function heldOf({ task, deliveryCount, receipt }: LeasedTask): WorkerRecord["holding"][number] {
-  const { campaignId, taskId } = task;
-  return {
-    episodeId: task.kind === "rollout" ? task.episodeId : null,
-    campaignId,
-    taskId,
-    delivery: deliveryCount,
-    receipt,
-  };
 }

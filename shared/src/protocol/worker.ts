@@ -1,17 +1,12 @@
 import { z } from "zod";
-import { CampaignId, EpisodeId, TaskId, Timestamp, WorkerId } from "../domain/ids.ts";
+import { EpisodeId, TaskId, Timestamp, WorkerId } from "../domain/ids.ts";
 import { limits } from "../limits.ts";
 
 const Held = z.strictObject({
-  /** Null for a task that is no episode: nothing of it is recorded. */
-  episodeId: EpisodeId.nullable(),
-  campaignId: CampaignId,
-  taskId: TaskId,
-  delivery: z.int().positive(),
+  lease: z.union([z.templateLiteral(["episode.", EpisodeId]), z.templateLiteral(["task.", TaskId])]),
   /** `LeasedTask.receipt` */
   receipt: z.string().max(limits.receiptCharsMax),
 });
-export type Held = z.infer<typeof Held>;
 
 /** What a rollout agent says of itself in the WORKERS bucket; the entry expires when it stops saying it. */
 export const WorkerRecord = z.strictObject({

@@ -33,18 +33,12 @@ export async function attemptHistory(connection: Connection, payload: Uint8Array
     if (record?.taskId !== task.taskId) continue;
     if (record.kind !== "attempt.begun" && record.kind !== "attempt.failed") continue;
     const { attempt, delivery, workerId, fencingToken } = record;
-    // One that died is told of by who was started in its place, under a token of its own.
-    const isOfAnother = record.kind === "attempt.failed" && !attempts.has(`${attempt}:${fencingToken}`);
-    const key = isOfAnother ? newestKey(attempts, attempt) : `${attempt}:${fencingToken}`;
+    const key = `${attempt}:${fencingToken}`;
     const known = attempts.get(key) ?? { attempt, delivery, workerId, at: record.recordedAt, error: null };
     const { code, message } = record.kind === "attempt.failed" ? record.error : { code: null, message: "" };
     attempts.set(key, code === null ? known : { ...known, error: { code, message: message.slice(0, errorCharsMax) } });
   }
   return [...attempts.values()].slice(-limits.deadLetterHistoryMax);
-}
-
-function newestKey(attempts: ReadonlyMap<string, PastAttempt>, attempt: number): string {
-  return [...attempts.keys()].findLast((key) => key.startsWith(`${attempt}:`)) ?? `${attempt}:`;
 }
 
 /** One line of ASCII, as a header's value has to be. */

@@ -23,7 +23,6 @@ import { clusterOf } from "./sandbox/sandbox-name.ts";
 import { SandboxMetrics } from "./sandbox/measured-sandboxes.ts";
 import { reapSandboxes } from "./sandbox/sandbox-reaper.ts";
 import { announce } from "./worker/announcement.ts";
-import { handBackOfPredecessor } from "./worker/predecessor.ts";
 import { ReplayHandler } from "./worker/replay-handler.ts";
 import { RolloutHandler } from "./worker/rollout-handler.ts";
 import { TaskDispatcher } from "./worker/task-dispatcher.ts";
@@ -58,7 +57,6 @@ await runService("rollout-agent", { ...workerVariables, ...sandboxSettings, ...m
   const worker = new WorkerControl({ workerId, pool, slots: config.slots, logger });
   const endpoint = await worker.serve(bus);
   shutdown.defer("control", () => endpoint[Symbol.asyncDispose]());
-  await handBackOfPredecessor({ bus, workerId, logger });
   const announcing = announce({ bus, worker, logger }, draining);
   shutdown.defer("announcement", () => announcing);
 

@@ -55,10 +55,6 @@ export const limits = {
   /** A worker's heartbeat in the WORKERS bucket, and its time to live (six beats). */
   heartbeatMs: 5_000,
   workerTtlMs: 30_000,
-  /** How soon a worker says that it holds other tasks than before, and so how much of them a crash may leave unsaid. */
-  announceLagMs: 250,
-  /** Subject to which a delivery is acknowledged: stream, consumer and numbers, and a domain and account hash at most. */
-  receiptCharsMax: 400,
   /** One try of a JetStream request; a healthy server answers within a few fsyncs. */
   busTryTimeoutMs: 5_000,
   /** How long a bus operation outlasts a lost connection: a server upgrade or node move, not a lost cluster. */

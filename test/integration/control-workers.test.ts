@@ -67,10 +67,10 @@ describe("drain and retune of a worker", () => {
         message: expect.stringContaining("did you mean w-1?"),
       });
     }
-    const gone = { v: 1, pool: "shell", slots: 2, host: "h", pid: 1, state: "running", holding: [] } as const;
+    const gone = { v: 1, workerId: "w-3", pool: "shell", slots: 2, host: "h", pid: 1, state: "running" } as const;
     await cluster.bus
       .records("WORKERS", WorkerRecord)
-      .put("w-3", { ...gone, holding: [], workerId: "w-3" as WorkerId, startedAt: new Date().toISOString() });
+      .put("w-3", { ...gone, workerId: "w-3" as WorkerId, startedAt: new Date().toISOString() });
     expect(await cluster.ctl("drain", null)).toMatchObject([
       { what: "worker w-3", problem: expect.stringContaining("does not answer") },
     ]);

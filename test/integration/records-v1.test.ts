@@ -165,7 +165,8 @@ describe("a record of a version that is not known", () => {
       expect(stored?.string(), subject).toBe(newer);
     }
     const counted = (await registry.getSingleMetric("hindcast_unreadable_total")?.get())?.values ?? [];
-    expect(Object.fromEntries(counted.map(({ labels, value }) => [labels["what"], value]))).toEqual({
+    const seen = counted.filter(({ value }) => value > 0);
+    expect(Object.fromEntries(seen.map(({ labels, value }) => [labels["what"], value]))).toEqual({
       BATCHES: 1,
       BUDGETS: 1,
       CAMPAIGNS: 1,

@@ -52,7 +52,6 @@ export class Witness {
         },
         purge: (campaign) => bus.tasks.purge(campaign),
         backlog: (pool) => bus.tasks.backlog(pool),
-        handBackFor: (receipt) => bus.tasks.handBackFor(receipt),
         oldestQueuedMs: (pool) => bus.tasks.oldestQueuedMs(pool),
       },
       trajectories: {

@@ -3,15 +3,12 @@ import { type Bus, type Logger, pause } from "@hindcast/shared/node";
 
 export interface AnnouncementOptions {
   bus: Pick<Bus, "records">;
-  /** What is said, a new object whenever it changes, and what aborts when that should be said at once. */
+  /** What is said, and what aborts when there is something new to say. */
   worker: { readonly record: WorkerRecord; readonly changed: AbortSignal };
   logger: Logger;
 }
 
-/**
- * Says every `heartbeatMs` that this worker is there, at once what an operator changed of it, and within `announceLagMs`
- * what it holds, until it drains.
- */
+/** Says every `heartbeatMs` that this worker is there, and at once what changed of it, until it drains. */
 export async function announce({ bus, worker, logger }: AnnouncementOptions, draining: AbortSignal): Promise<void> {
   const workers = bus.records("WORKERS", WorkerRecord);
   const { workerId } = worker.record;
@@ -22,11 +19,7 @@ export async function announce({ bus, worker, logger }: AnnouncementOptions, dra
     } catch (error) {
       logger.warn({ event: "announcement.failed", err: error }, messageOf(error));
     }
-    const wake = AbortSignal.any([draining, changed]);
-    for (let waitedMs = 0; waitedMs < limits.heartbeatMs && !wake.aborted; waitedMs += limits.announceLagMs) {
-      await pause(limits.announceLagMs, wake);
-      if (worker.record !== record) break;
-    }
+    await pause(limits.heartbeatMs, AbortSignal.any([draining, changed]));
   }
   await workers.delete(workerId);
 }

@@ -2,7 +2,7 @@
 // up and visible, and forgets its cordon when it is started anew.
 import { hostname } from "node:os";
 import { subjects, WorkerCommand, type WorkerId, type WorkerRecord, WorkerReply } from "@hindcast/shared";
-import { type Bus, type LeasedTask, leaseOfTask, type Logger, type Slots } from "@hindcast/shared/node";
+import type { Bus, Logger, Slots } from "@hindcast/shared/node";
 
 export class WorkerControl implements Slots {
   readonly #logger: Logger;
@@ -22,7 +22,6 @@ export class WorkerControl implements Slots {
       pid: process.pid,
       state: "running",
       startedAt: new Date().toISOString(),
-      holding: [],
     };
   }
 
@@ -54,11 +53,9 @@ export class WorkerControl implements Slots {
     return this.#cordon.signal;
   }
 
-  held(tasks: readonly LeasedTask[]): void {
-    this.#held = tasks.length;
-    const holding = tasks.map(({ task, receipt }) => ({ lease: leaseOfTask(task), receipt }));
-    this.#record = { ...this.#record, holding: holding as WorkerRecord["holding"] };
-    if (tasks.length === 0 && this.#record.state === "draining") this.#become({ state: "cordoned" });
+  held(count: number): void {
+    this.#held = count;
+    if (count === 0 && this.#record.state === "draining") this.#become({ state: "cordoned" });
   }
 
   apply(command: WorkerCommand): WorkerReply {

@@ -1,12 +1,6 @@
 import { z } from "zod";
-import { EpisodeId, TaskId, Timestamp, WorkerId } from "../domain/ids.ts";
+import { Timestamp, WorkerId } from "../domain/ids.ts";
 import { limits } from "../limits.ts";
-
-const Held = z.strictObject({
-  lease: z.union([z.templateLiteral(["episode.", EpisodeId]), z.templateLiteral(["task.", TaskId])]),
-  /** `LeasedTask.receipt` */
-  receipt: z.string().max(limits.receiptCharsMax),
-});
 
 /** What a rollout agent says of itself in the WORKERS bucket; the entry expires when it stops saying it. */
 export const WorkerRecord = z.strictObject({
@@ -19,8 +13,6 @@ export const WorkerRecord = z.strictObject({
   /** `draining`: takes no more and finishes steps; `cordoned`: has handed back all it had and waits to be resumed. */
   state: z.enum(["running", "draining", "cordoned"]),
   startedAt: Timestamp,
-  /** Tasks that it works on, at most `announceLagMs` ago: who is started in its place after a crash gives them back. */
-  holding: z.array(Held).max(limits.slotsPerWorkerMax).default([]),
 });
 export type WorkerRecord = z.infer<typeof WorkerRecord>;
 

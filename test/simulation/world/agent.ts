@@ -13,7 +13,6 @@ import { Registry } from "prom-client";
 import type { EnvironmentProvider } from "../../../rollout-agent/src/environment/environment.ts";
 import { AgentMetrics } from "../../../rollout-agent/src/metrics.ts";
 import { announce } from "../../../rollout-agent/src/worker/announcement.ts";
-import { handBackOfPredecessor } from "../../../rollout-agent/src/worker/predecessor.ts";
 import { ReplayHandler } from "../../../rollout-agent/src/worker/replay-handler.ts";
 import { RolloutHandler } from "../../../rollout-agent/src/worker/rollout-handler.ts";
 import { TaskDispatcher } from "../../../rollout-agent/src/worker/task-dispatcher.ts";
@@ -37,7 +36,6 @@ export async function runAgent(options: AgentOptions, drain: AbortSignal): Promi
   const following = cancellations.follow(bus.records("CAMPAIGNS", CampaignRecord), drain);
   const worker = new WorkerControl({ workerId, pool, slots, logger });
   const endpoint = await worker.serve(bus);
-  await handBackOfPredecessor({ bus, workerId, logger });
   const announcing = announce({ bus, worker, logger }, drain);
   const shared = { bus, workerId, environments: () => environments, logger, drain };
   const admission = new FleetAdmission({ bus, holder: holderHere(workerId), logger });

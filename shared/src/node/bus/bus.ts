@@ -92,8 +92,6 @@ export interface TaskQueue {
   purge(campaign: CampaignId): Promise<number>;
   /** `queued` (undelivered) and `working` (delivered, unacknowledged) messages of a pool. */
   backlog(pool: Pool): Promise<{ queued: number; working: number }>;
-  /** Gives back what another process holds by this `LeasedTask.receipt`; without effect where it is over. Not confirmed. */
-  handBackFor(receipt: string): void;
   /** For how long the oldest task of the pool has been waiting to be leased; null where none waits. */
   oldestQueuedMs(pool: Pool): Promise<number | null>;
 }
@@ -103,8 +101,6 @@ export interface LeasedTask {
   /** 1 on first delivery. */
   readonly deliveryCount: number;
   readonly streamSequence: number;
-  /** Names this delivery; with it the task can be given back for a process that is gone. */
-  readonly receipt: string;
   /** Extends the lease by ack_wait. */
   working(): void;
   /** Removes the task, confirmed by the server; false when the confirmation did not come (redelivery will find the result). */

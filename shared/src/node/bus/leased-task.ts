@@ -73,7 +73,6 @@ class Delivery implements LeasedTask {
   readonly task: Task;
   readonly deliveryCount: number;
   readonly streamSequence: number;
-  readonly receipt: string;
   readonly #connection: Connection;
   readonly #message: Msg;
 
@@ -82,7 +81,6 @@ class Delivery implements LeasedTask {
     this.task = task;
     this.deliveryCount = delivery.deliveryCount;
     this.streamSequence = delivery.streamSequence;
-    this.receipt = message.reply ?? "";
     this.#connection = connection;
     this.#message = message;
   }

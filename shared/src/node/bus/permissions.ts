@@ -77,7 +77,7 @@ function rolloutAgent(worker: WorkerId, pools: readonly Pool[], inbox: string): 
       `$KV.${buckets.workers}.${worker}`,
       ...writeBlobs,
       ...[streams.results, streams.deadLetters].map(messageGet),
-      ...[buckets.leases, buckets.journal, buckets.workers].map(bucketStream).map(messageGet),
+      ...[buckets.leases, buckets.journal].map(bucketStream).map(messageGet),
       ...[streams.trajectories, blobStream, bucketStream(buckets.campaigns)].flatMap(readRange),
       ...followStream(bucketStream(buckets.campaigns)),
       retrieval,

@@ -116,11 +116,6 @@ export class JetStreamTaskQueue implements TaskQueue {
     return messages;
   }
 
-  handBackFor(receipt: string): void {
-    // It comes out of a record: anything else must not become a subject.
-    if (receipt.startsWith("$JS.ACK.")) this.#connection.nats.publish(receipt, "-NAK");
-  }
-
   async #accept(messages: Msg[], signal: AbortSignal): Promise<LeasedTask[]> {
     if (signal.aborted) {
       for (const message of messages) handBack(message);

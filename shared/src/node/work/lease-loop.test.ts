@@ -11,7 +11,6 @@ function aDelivery(log: string[], deliveryCount = 1): LeasedTask {
     task: aRolloutTask(),
     deliveryCount,
     streamSequence: 1,
-    receipt: "",
     working: () => undefined,
     done: () => (log.push("done"), Promise.resolve(true)),
     handBack: (delayMs = 0) => void log.push(`handed back after ${delayMs}`),
@@ -106,7 +105,7 @@ describe("runLeaseLoop", () => {
       get changed() {
         return changed.signal;
       },
-      held: (tasks: readonly LeasedTask[]) => void held.push(tasks.length),
+      held: (count: number) => void held.push(count),
     };
     const drain = new AbortController();
     const asked: number[] = [];

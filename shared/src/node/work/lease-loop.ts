@@ -42,8 +42,8 @@ export interface Slots {
   readonly now: number;
   /** Aborts at the next change; then there is a fresh one. */
   readonly changed: AbortSignal;
-  /** Is told which tasks are held. */
-  held(tasks: readonly LeasedTask[]): void;
+  /** Is told how many tasks are held. */
+  held(count: number): void;
 }
 
 /** What metrics are told. */
@@ -74,12 +74,12 @@ export interface LeaseLoopOptions {
 export async function runLeaseLoop(options: LeaseLoopOptions): Promise<void> {
   const { bus, pool, drain, logger } = options;
   const slots = typeof options.slots === "number" ? fixed(options.slots) : options.slots;
-  const inFlight = new Map<Promise<void>, LeasedTask>();
+  const inFlight = new Set<Promise<void>>();
   let changed = slots.changed;
   let wake = AbortSignal.any([drain, changed]);
   let retryMs = pullRetryMs;
   const tell = (): void => {
-    slots.held([...inFlight.values()]);
+    slots.held(inFlight.size);
     options.observer?.held(inFlight.size);
   };
   while (!drain.aborted) {
@@ -89,7 +89,7 @@ export async function runLeaseLoop(options: LeaseLoopOptions): Promise<void> {
     }
     const free = slots.now - inFlight.size;
     if (free <= 0) {
-      await firstOf(inFlight.keys(), wake);
+      await firstOf(inFlight, wake);
       continue;
     }
     try {
@@ -98,7 +98,7 @@ export async function runLeaseLoop(options: LeaseLoopOptions): Promise<void> {
           inFlight.delete(work);
           tell();
         });
-        inFlight.set(work, leased);
+        inFlight.add(work);
         tell();
       }
       retryMs = pullRetryMs;
@@ -109,7 +109,7 @@ export async function runLeaseLoop(options: LeaseLoopOptions): Promise<void> {
       retryMs = Math.min(retryMs * 2, pullRetryMsMax);
     }
   }
-  await Promise.all(inFlight.keys());
+  await Promise.all(inFlight);
 }
 
 function fixed(now: number): Slots {

@@ -111,6 +111,7 @@ export const requirements = {
     "a rebuilt world that differs from its record is recorded as diverged and a fresh attempt starts, bounded",
   "5.1.pay-once": "no answered call is bought twice across SIGKILL, SIGSTOP and partition, counted at the provider",
   "5.1.rebuild": "a world is rebuilt from the newest image that exists and the recorded actions after it",
+  "5.1.revenant": "a lease that a killed server brings back after its time keeps nobody from working",
   "5.1.resume": "another agent continues a dead, stopped or cut-off agent's episode at its last committed step",
   "5.1.snapshots": "how often images are stored is a setting, and replay begins at the newest one before a window",
   "5.2.collector": "a result counts only with token, attempt, step count and digest of a recorded start",

@@ -13,6 +13,7 @@ import {
 } from "@hindcast/shared";
 import { JournaledCompletion } from "@hindcast/shared/node";
 import type { z } from "zod";
+import { isLongOver } from "../../shared/src/node/bus/lease-store.ts";
 
 /** A stored message that could be read. */
 export interface Stored<T> {
@@ -107,6 +108,8 @@ async function openLeases(manager: JetStreamManager, keys: string[]): Promise<Le
     const message = await manager.streams.getMessage("KV_LEASES", { last_by_subj: key });
     const name = key.replace("$KV.LEASES.", "") as LeaseName;
     if (message === null || message.data.length === 0 || name === "admission") continue;
+    const ttlMs = Number.parseInt(message.header?.get("Nats-TTL") ?? "", 10);
+    if (isLongOver({ at: message.time.toISOString(), ttlMs })) continue;
     // A closed one holds nothing but a result, until whoever finds it has seen that it is stored.
     if (decode(LeaseRecord, message.data, limits.leaseBytesMax).closed === null) open.push(name);
   }

@@ -1,10 +1,10 @@
-// Requirements: 3.3.fencing, 3.3.traps
+// Requirements: 3.3.fencing, 3.3.traps, 5.1.revenant
 import { setTimeout as delay } from "node:timers/promises";
 import { Kvm } from "@nats-io/kv";
 import type { EpisodeId, LeaseName, WorkerId } from "@hindcast/shared";
-import { buckets, leaseOf } from "@hindcast/shared";
+import { buckets, leaseOf, limits } from "@hindcast/shared";
 import type { Bus } from "@hindcast/shared/node";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { acquire } from "../support/leases.ts";
 import { aNatsServer, isSimulated, type TestNats } from "../support/nats-server.ts";
 import { type RawNats, rawNats } from "../support/raw-nats.ts";
@@ -51,6 +51,20 @@ describe("leases", () => {
     const won = (await Promise.all(asking)).filter((lease) => lease !== null);
     expect(won).toHaveLength(1);
     await won[0]?.release();
+  });
+
+  it("that outlive their time to live, as a killed server may bring them back, are nobody's", async () => {
+    const name = episode("revenant");
+    const before = await acquire(one, name, w1);
+    expect(await acquire(two, name, w2)).toBeNull();
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + limits.leaseTtlMs + limits.clockSkewMsMax + 5_000 });
+    onTestFinished(() => void vi.useRealTimers());
+    expect(await coordinator.leases.holder(name)).toBeNull();
+    const after = await acquire(two, name, w2);
+    expect(after?.token).toBeGreaterThan(before?.token ?? Infinity);
+    // Were it alive after all, it is fenced like any other.
+    expect(await before?.renew()).toBe(false);
+    await after?.release();
   });
 
   it("expire when they are not renewed, and then belong to who takes them", async () => {

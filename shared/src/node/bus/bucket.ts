@@ -15,6 +15,13 @@ export interface BucketEntry {
   revision: number;
 }
 
+export interface StandingEntry extends BucketEntry {
+  /** ISO time of storage, by the server. */
+  at: string;
+  /** Its time to live in milliseconds; null: it has none. */
+  ttlMs: number | null;
+}
+
 export class Bucket {
   readonly #connection: Connection;
   readonly #name: string;
@@ -24,9 +31,10 @@ export class Bucket {
     this.#name = name;
   }
 
-  async get(key: string): Promise<BucketEntry | null> {
+  async get(key: string): Promise<StandingEntry | null> {
     const message = await lastMessage(this.#connection, this.#stream, this.#subject(key));
-    return message === null ? null : this.#toEntry(message);
+    if (message === null) return null;
+    return { ...this.#toEntry(message), at: message.at, ttlMs: ttlOf(message.header("Nats-TTL")) };
   }
 
   /** @throws BUS_CONFLICT when the key exists. */
@@ -113,4 +121,10 @@ export class Bucket {
       revision: message.sequence,
     };
   }
+}
+
+/** As `store` writes it: whole milliseconds. */
+function ttlOf(header: string): number | null {
+  const ms = /^(\d+)ms$/.exec(header)?.[1];
+  return ms === undefined ? null : Number(ms);
 }

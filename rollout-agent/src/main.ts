@@ -21,6 +21,7 @@ import { findContainers } from "./sandbox/container/container-driver.ts";
 import { createSandboxes, sandboxSettings } from "./sandbox/create-sandboxes.ts";
 import { clusterOf } from "./sandbox/sandbox-name.ts";
 import { SandboxMetrics } from "./sandbox/measured-sandboxes.ts";
+import type { SandboxProvider } from "./sandbox/sandbox.ts";
 import { reapSandboxes } from "./sandbox/sandbox-reaper.ts";
 import { announce } from "./worker/announcement.ts";
 import { ReplayHandler } from "./worker/replay-handler.ts";
@@ -48,8 +49,7 @@ await runService("rollout-agent", { ...workerVariables, ...sandboxSettings, ...m
   const { sandboxes } = opened;
   const environments = environmentsOf(config, { sandboxes, cluster, log: logger });
   for (const problem of await environments("external").problems()) logger.warn({ event: "world.problem" }, problem);
-  const problems = await sandboxes.problems();
-  if (problems.length > 0) throw unavailable(problems);
+  await assertUsable(sandboxes);
   const cancellations = new Cancellations();
   cancellations
     .follow(bus.records("CAMPAIGNS", CampaignRecord), draining)
@@ -89,14 +89,13 @@ await runService("rollout-agent", { ...workerVariables, ...sandboxSettings, ...m
     metrics,
   });
   const handler = new TaskDispatcher(rollouts, new ReplayHandler({ ...shared, metrics }));
-  const observer = leaseMetrics?.ofPool(pool);
   const loop = runLeaseLoop({
     bus,
     pool,
     slots: worker,
     handler,
     logger,
-    ...(observer === undefined ? {} : { observer }),
+    observer: leaseMetrics?.ofPool(pool),
     drain: draining,
     abort: aborted,
   });
@@ -104,6 +103,9 @@ await runService("rollout-agent", { ...workerVariables, ...sandboxSettings, ...m
   shutdown.defer("lease loop", () => loop);
 });
 
-function unavailable(problems: string[]): HindcastError {
-  return new HindcastError({ code: "SANDBOX_UNAVAILABLE", boundary: "sandbox", message: problems.join(" ") });
+/** @throws SANDBOX_UNAVAILABLE saying what the machine lacks */
+async function assertUsable(sandboxes: SandboxProvider): Promise<void> {
+  const problems = await sandboxes.problems();
+  if (problems.length === 0) return;
+  throw new HindcastError({ code: "SANDBOX_UNAVAILABLE", boundary: "sandbox", message: problems.join(" ") });
 }

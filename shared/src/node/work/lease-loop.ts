@@ -63,7 +63,7 @@ export interface LeaseLoopOptions {
   deliveriesMax?: number;
   handler: TaskHandler;
   logger: Logger;
-  observer?: LeaseLoopObserver;
+  observer?: LeaseLoopObserver | undefined;
   /** Stop pulling, let handlers hand back. */
   drain: AbortSignal;
   /** Stop everything now. */

@@ -13,7 +13,7 @@ const everySuite = "contract,egress,isolation,limits,orphans,session,state,termi
 const isEverything = process.env.HINDCAST_TEST_EVERY_DRIVER === "1";
 const suitesOfDrivers = {
   container: everySuite,
-  gvisor: isEverything ? everySuite : "contract,terminal",
+  gvisor: isEverything ? everySuite : "contract",
   vm: isEverything ? everySuite : "contract,egress,orphans",
 };
 

@@ -18,8 +18,10 @@ export const limits = {
    * after the other and may see a result that moves meanwhile in neither, so what it names has to be young (limits.test.ts).
    */
   closedLeaseTtlMs: 43_200_000,
-  /** How far a server's clock and ours may be apart before a lease is taken for one that a killed server brought back. */
-  clockSkewMsMax: 60_000,
+  /** How late a server may be to remove what has expired. */
+  expiryLagMsMax: 10_000,
+  /** Leases of others that a process remembers, to tell one that nobody renews. */
+  leasesSeenMax: 1_000,
   /** A lease's value: a result at most, and who decided it. */
   leaseBytesMax: 257 * KiB,
   /** JetStream ack_wait for tasks, the time until a dead worker's task is delivered again; `working()` every third. */

@@ -13,7 +13,9 @@ import {
 } from "@hindcast/shared";
 import { JournaledCompletion } from "@hindcast/shared/node";
 import type { z } from "zod";
-import { isLongOver } from "../../shared/src/node/bus/lease-store.ts";
+
+/** A lease that is older than its time by so much was not expired by the server, which is on this machine. */
+const revenantMs = 60_000;
 
 /** A stored message that could be read. */
 export interface Stored<T> {
@@ -109,7 +111,8 @@ async function openLeases(manager: JetStreamManager, keys: string[]): Promise<Le
     const name = key.replace("$KV.LEASES.", "") as LeaseName;
     if (message === null || message.data.length === 0 || name === "admission") continue;
     const ttlMs = Number.parseInt(message.header?.get("Nats-TTL") ?? "", 10);
-    if (isLongOver({ at: message.time.toISOString(), ttlMs })) continue;
+    // Brought back by a server that was killed; whoever wants it takes it over.
+    if (Date.now() - message.time.getTime() > ttlMs + revenantMs) continue;
     // A closed one holds nothing but a result, until whoever finds it has seen that it is stored.
     if (decode(LeaseRecord, message.data, limits.leaseBytesMax).closed === null) open.push(name);
   }

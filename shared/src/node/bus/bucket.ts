@@ -16,8 +16,6 @@ export interface BucketEntry {
 }
 
 export interface StandingEntry extends BucketEntry {
-  /** ISO time of storage, by the server. */
-  at: string;
   /** Its time to live in milliseconds; null: it has none. */
   ttlMs: number | null;
 }
@@ -34,7 +32,7 @@ export class Bucket {
   async get(key: string): Promise<StandingEntry | null> {
     const message = await lastMessage(this.#connection, this.#stream, this.#subject(key));
     if (message === null) return null;
-    return { ...this.#toEntry(message), at: message.at, ttlMs: ttlOf(message.header("Nats-TTL")) };
+    return { ...this.#toEntry(message), ttlMs: ttlOf(message.header("Nats-TTL")) };
   }
 
   /** @throws BUS_CONFLICT when the key exists. */

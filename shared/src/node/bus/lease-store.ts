@@ -8,7 +8,7 @@ import { decode, encode } from "../../protocol/envelope.ts";
 import { LeaseRecord } from "../../protocol/lease.ts";
 import type { TaskResult } from "../../protocol/result.ts";
 import { buckets, type LeaseName } from "../../protocol/subjects.ts";
-import { Bucket, type StandingEntry } from "./bucket.ts";
+import { Bucket } from "./bucket.ts";
 import { isBusCode } from "./bus-errors.ts";
 import type { Acquisition, ClosedLease, Lease, LeaseStore } from "./bus.ts";
 import { type Connection, untilAborted } from "./connection.ts";
@@ -17,16 +17,15 @@ import { type Connection, untilAborted } from "./connection.ts";
 interface Standing {
   record: LeaseRecord | null;
   revision: number;
-  /**
-   * Its time to live is long over, and still it is there: a server that was killed may bring back what had been replaced
-   * (nats-server 2.14.5, where the successor had expired), and never lets it expire again. It is nobody's.
-   */
-  isRevenant: boolean;
+  /** In milliseconds; null: it has none. */
+  ttlMs: number | null;
 }
 
 export class BucketLeaseStore implements LeaseStore {
   readonly #connection: Connection;
   readonly #bucket: Bucket;
+  /** Leases of others, as they were when they were first met so. */
+  readonly #seen = new Map<LeaseName, { revision: number; at: number }>();
 
   constructor(connection: Connection) {
     this.#connection = connection;
@@ -54,11 +53,11 @@ export class BucketLeaseStore implements LeaseStore {
     }
     const standing = await this.#standing(name);
     if (standing === null || standing.record === null) return { kind: "held" };
-    const { record, revision, isRevenant } = standing;
+    const { record, revision } = standing;
     if (record.closed !== null) {
       return { kind: "closed", closed: closedLease(this.#bucket, this.#connection, { name, revision }, record.closed) };
     }
-    if (record.workerId !== worker && !isRevenant) return { kind: "held" };
+    if (record.workerId !== worker && !this.#isRevenant(name, standing)) return { kind: "held" };
     try {
       return acquired(await this.#bucket.update(name, value, revision, ttlMs));
     } catch (error) {
@@ -69,29 +68,40 @@ export class BucketLeaseStore implements LeaseStore {
 
   async holder(name: LeaseName): Promise<{ workerId: WorkerId; token: number } | null> {
     const standing = await this.#standing(name);
-    if (standing?.record == null || standing.record.closed !== null || standing.isRevenant) return null;
+    if (standing?.record == null || standing.record.closed !== null) return null;
     return { workerId: standing.record.workerId, token: standing.revision };
   }
 
   async #standing(name: LeaseName): Promise<Standing | null> {
     const entry = await this.#bucket.get(name);
     if (entry === null || entry.bytes === null) return null;
-    const { revision } = entry;
-    const isRevenant = isLongOver(entry);
-    if (isRevenant)
-      this.#connection.report(`lease ${name} of ${entry.at} has outlived its ${entry.ttlMs} ms: it is free`);
+    const { revision, ttlMs } = entry;
     try {
-      return { record: decode(LeaseRecord, entry.bytes, limits.leaseBytesMax), revision, isRevenant };
+      return { record: decode(LeaseRecord, entry.bytes, limits.leaseBytesMax), revision, ttlMs };
     } catch (error) {
       this.#connection.report(`unreadable lease ${name}: ${messageOf(error)}`);
-      return { record: null, revision, isRevenant };
+      return { record: null, revision, ttlMs };
     }
   }
-}
 
-/** By the server's time of storage and our clock, so with a margin for their difference; the compare-and-set decides. */
-export function isLongOver({ at, ttlMs }: Pick<StandingEntry, "at" | "ttlMs">, now: number = Date.now()): boolean {
-  return ttlMs !== null && now - Date.parse(at) > ttlMs + limits.clockSkewMsMax;
+  /**
+   * Whether it has been the same for longer than it may live: who holds a lease renews it, and what nobody renews the
+   * server removes, unless it was killed and has brought back what had been replaced (nats-server 2.14.5, where the
+   * successor had expired by then); it never lets that expire again. Told by our own clock's course and not by its time:
+   * a machine whose clock is wrong would take living leases away.
+   */
+  #isRevenant(name: LeaseName, { revision, ttlMs }: Standing): boolean {
+    const now = performance.now();
+    const seen = this.#seen.get(name);
+    if (seen?.revision === revision) return ttlMs !== null && now - seen.at > ttlMs + limits.expiryLagMsMax;
+    this.#seen.delete(name);
+    this.#seen.set(name, { revision, at: now });
+    for (const oldest of this.#seen.keys()) {
+      if (this.#seen.size <= limits.leasesSeenMax) break;
+      this.#seen.delete(oldest);
+    }
+    return false;
+  }
 }
 
 function valueOf(workerId: WorkerId, closed: TaskResult | null = null): Uint8Array {

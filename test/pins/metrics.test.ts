@@ -9,6 +9,7 @@ const cells = (text: string): string[][] =>
     .map((line) => line.split("|").map((cell) => cell.trim().replace(/^-+$/, "---")))
     .filter((row) => row.some((cell) => cell !== ""));
 
+/** HINDCAST_WRITE_DOCS=1 writes the page anew, and `npm run fix` aligns it. */
 it("the documentation shows the metrics of the code", async () => {
   const { readFile, writeFile } = await import("node:fs/promises");
   const path = new URL("../../shared/docs/metrics.md", import.meta.url);

@@ -65,8 +65,8 @@ export function refuseDeadly({ fruitless, previous }: Inheritance, { episodeId }
     boundary: "environment",
     message:
       `${fruitless} attempts at ${episodeId} ended one after the other without a step beyond ` +
-      `${previous?.trajectory.steps.length ?? 0}, as of a task that ends the process which works on it; ` +
-      `the history of its dead letter names the workers, whose logs may tell why`,
+      `${previous?.trajectory.steps.length ?? 0}, by a fault of their own or with their process; ` +
+      `the history of its dead letter says how each ended and on which worker, and their logs may tell why`,
   });
 }
 

@@ -213,51 +213,57 @@ function isLater(one: TrajectoryRecord, other: TrajectoryRecord): boolean {
   return one.attempt > other.attempt;
 }
 
-/** I4, seen from the records: no later holder of the lease had begun to work on the episode when an accepted step was stored. */
+/**
+ * I4, seen from the log, where the token moves with the first record of a later holder: none precedes an accepted step,
+ * be it the result's own or an inherited one.
+ */
 function writtenAlone(ended: EpisodeEnded, records: StoredRecord[]): Violation[] {
-  if (ended.steps === 0) return [];
-  const { episodeId, attempt, fencingToken: token } = ended;
-  const found = stepsBehind(records, { episodeId, attempt, token });
-  const last = typeof found === "string" ? undefined : found[ended.steps - 1];
-  if (last === undefined) return [];
-  const later = records.find(
-    ({ record, storedAt }) =>
-      record.kind === "episode.started" &&
-      record.episodeId === episodeId &&
-      isLater(record, last.record) &&
-      storedAt < last.storedAt,
-  );
-  if (later === undefined) return [];
-  const { workerId, attempt: other } = later.record;
-  return [{ invariant: "I4", detail: `${episodeId}: ${workerId} had begun attempt ${other} before an accepted step` }];
+  const ofEpisode = records.filter(({ record }) => record.episodeId === ended.episodeId);
+  return acceptedSteps(ended, records).flatMap((step): Violation[] => {
+    const before = ofEpisode.slice(0, ofEpisode.indexOf(step));
+    const later = before.find(({ record }) => isLater(record, step.record))?.record;
+    if (later === undefined) return [];
+    const begun = `${later.workerId} had begun attempt ${later.attempt} before it`;
+    return [{ invariant: "I4", detail: `${ended.episodeId}: step ${indexOf(step)} counts and ${begun}` }];
+  });
 }
 
-/** I4, seen from the leases: its token had not moved when an accepted step was stored. */
+/**
+ * I4, seen from the leases: the token of an accepted result had not moved when its own steps were stored. Inherited ones
+ * may have come between a later holder's lease and its first record: to the log they are steps like any other.
+ */
 function writtenUnderItsToken(
   ended: EpisodeEnded,
   records: StoredRecord[],
   { witness, changes }: { witness: Witness; changes: LeaseChange[] },
 ): Violation[] {
-  if (ended.steps === 0) return [];
-  const { episodeId, attempt, fencingToken: token } = ended;
-  const found = stepsBehind(records, { episodeId, attempt, token });
-  if (typeof found === "string") return [];
+  const { episodeId, fencingToken: token } = ended;
   const key = `$KV.LEASES.episode.${episodeId}`;
   const tokens = new Set(
     witness.leases.filter(({ name }) => name === `episode.${episodeId}`).map((lease) => lease.token),
   );
-  const ofKey = changes.filter((change) => change.key === key);
-  return found.slice(0, ended.steps).flatMap(({ record, storedAt }): Violation[] => {
-    const moved = ofKey.find(
-      ({ sequence, workerId }) =>
-        sequence > record.fencingToken && (workerId !== record.workerId || tokens.has(sequence)),
+  const own = acceptedSteps(ended, records).filter(({ record }) => record.fencingToken === token);
+  return own.flatMap((step): Violation[] => {
+    const moved = changes.find(
+      (change) =>
+        change.key === key &&
+        change.sequence > token &&
+        (change.workerId !== step.record.workerId || tokens.has(change.sequence)),
     );
-    if (moved === undefined || moved.at >= storedAt) return [];
-    const index = record.kind === "step.recorded" ? record.step.index : 0;
-    const late = `${(storedAt - moved.at).toFixed(0)} ms after token ${record.fencingToken} had moved`;
-    return [{ invariant: "I4", detail: `${episodeId}: step ${index} was stored ${late}` }];
+    if (moved === undefined || moved.at >= step.storedAt) return [];
+    const late = `${(step.storedAt - moved.at).toFixed(0)} ms after token ${token} had moved`;
+    return [{ invariant: "I4", detail: `${episodeId}: step ${indexOf(step)} was stored ${late}` }];
   });
 }
+
+/** Those that can be found: what is missing is I3's. */
+function acceptedSteps(ended: EpisodeEnded, records: StoredRecord[]): StoredRecord[] {
+  if (ended.steps === 0) return [];
+  const found = stepsBehind(records, { ...ended, token: ended.fencingToken });
+  return typeof found === "string" ? [] : found.slice(0, ended.steps);
+}
+
+const indexOf = ({ record }: StoredRecord): number => (record.kind === "step.recorded" ? record.step.index : 0);
 
 /** I6. */
 function acknowledgedIsThere(state: ServerState, witness: Witness): Violation[] {

@@ -193,12 +193,15 @@ describe("attempts that gain nothing", () => {
     anAttemptBegun({ attempt: delivery, delivery, fencingToken: delivery });
   const at = (attempt: number): { attempt: number; fencingToken: number } => ({ attempt, fencingToken: attempt });
 
+  const yielded = (attempt: number): TrajectoryRecord => ({ ...anAttemptYielded(), ...at(attempt) });
+
   it.each<[string, TrajectoryRecord[], number, number]>([
     ["none before the first", [], 1, 0],
     ["those that died", [begun(1), begun(2)], 3, 2],
-    ["not what stopped in order", [begun(1), begun(2), { ...anAttemptYielded(), ...at(2) }, begun(3)], 4, 1],
+    ["not what stopped in order", [begun(1), begun(2), yielded(2), begun(3)], 4, 1],
     ["not what gained a step", [begun(1), aStepRecorded(1, at(1)), begun(2), begun(3)], 4, 2],
     ["none where the last one gained one", [begun(1), begun(2), aStepRecorded(1, at(2))], 3, 0],
+    ["also those in which a zombie writes", [begun(1), begun(2), aStepRecorded(1, at(1)), yielded(1)], 3, 2],
     ["none from before a requeueing", [begun(1), begun(2), begun(3)], 1, 0],
     ["only those since a requeueing", [begun(1), begun(2), begun(3), begun(1), begun(2)], 3, 2],
   ])("are counted: %s", async (_, records, deliveryCount, expected) => {

@@ -1,6 +1,6 @@
 // What an attempt begins with: the steps of an earlier one, when its world can be rebuilt, or nothing.
 import { HindcastError, limits } from "@hindcast/shared";
-import type { RolloutTask } from "@hindcast/shared";
+import type { AttemptBegun, RolloutTask } from "@hindcast/shared";
 import { type AssembledTrajectory, type Bus, newestAttempt, type StoredRecord } from "@hindcast/shared/node";
 import type { Environment } from "../environment/environment.ts";
 import { type Divergence, rebuild } from "./rebuild.ts";
@@ -38,19 +38,23 @@ export async function readInheritance(
   };
 }
 
-/** Of this queueing only, in which deliveries count up: a task that somebody has requeued is given all its attempts anew. */
+/**
+ * Of this queueing only, in which deliveries count up: a task that somebody has requeued is given all its attempts anew.
+ * What a zombie writes after the next attempt has begun is no gain of anybody's.
+ */
 function fruitlessBefore(records: readonly StoredRecord[], deliveryCount: number): number {
   let fruitless = 0;
-  let before = deliveryCount;
-  let isFruitful = false;
-  for (const { record } of records.toReversed()) {
-    if (record.kind === "step.recorded" || record.kind === "attempt.yielded") isFruitful = true;
-    if (record.kind !== "attempt.begun") continue;
-    if (isFruitful || record.delivery >= before) break;
-    fruitless += 1;
-    before = record.delivery;
+  let begun: AttemptBegun | null = null;
+  for (const { record } of records) {
+    if (record.kind === "attempt.begun") {
+      if (begun === null || record.delivery <= begun.delivery) fruitless = 0;
+      fruitless += 1;
+      begun = record;
+    } else if (record.kind === "step.recorded" || record.kind === "attempt.yielded") {
+      if (record.fencingToken === begun?.fencingToken) fruitless = 0;
+    }
   }
-  return fruitless;
+  return begun === null || begun.delivery >= deliveryCount ? 0 : fruitless;
 }
 
 /**

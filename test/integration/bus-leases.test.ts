@@ -74,6 +74,18 @@ describe("leases", () => {
     await after?.release();
   });
 
+  it("that nobody here can read are taken over like others, when nobody has renewed them for as long", async () => {
+    const name = episode("unreadable-revenant");
+    await raw.jetstream.publish(`$KV.LEASES.${name}`, JSON.stringify({ v: 99 }), { ttl: "3600000ms" });
+    expect(await acquire(two, name, w2)).toBeNull();
+    const now = performance.now.bind(performance);
+    vi.spyOn(performance, "now").mockImplementation(() => now() + 3_600_000 + limits.expiryLagMsMax + 1_000);
+    onTestFinished(() => void vi.restoreAllMocks());
+    const lease = await acquire(two, name, w2);
+    expect(lease?.workerId).toBe(w2);
+    await lease?.release();
+  });
+
   it("expire when they are not renewed, and then belong to who takes them", async () => {
     await using crashed = await rawNats(nats, w1);
     // A worker that acquired and died: the key with its time to live, and nobody to renew it.

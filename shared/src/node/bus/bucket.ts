@@ -5,7 +5,7 @@ import { isBusCode } from "./bus-errors.ts";
 import type { Connection } from "./connection.ts";
 import { follow } from "./follower.ts";
 import { store } from "./store.ts";
-import { lastMessage, readAll } from "./stored.ts";
+import { lastMessage, readAll, type StoredMessage } from "./stored.ts";
 import { bucketStream } from "./stream-names.ts";
 
 /** `bytes` null: deleted or expired, and the revision is that of the marker. */
@@ -15,7 +15,10 @@ export interface BucketEntry {
   revision: number;
 }
 
+/** As it stands in the bucket. */
 export interface StandingEntry extends BucketEntry {
+  /** When the server stored it, in milliseconds since 1970 by its clock. */
+  storedAt: number;
   /** Its time to live in milliseconds; null: it has none. */
   ttlMs: number | null;
 }
@@ -31,8 +34,7 @@ export class Bucket {
 
   async get(key: string): Promise<StandingEntry | null> {
     const message = await lastMessage(this.#connection, this.#stream, this.#subject(key));
-    if (message === null) return null;
-    return { ...this.#toEntry(message), ttlMs: ttlOf(message.header("Nats-TTL")) };
+    return message === null ? null : this.#toStanding(message);
   }
 
   /** @throws BUS_CONFLICT when the key exists. */
@@ -66,9 +68,9 @@ export class Bucket {
     });
   }
 
-  async *entries(): AsyncGenerator<BucketEntry> {
+  async *entries(): AsyncGenerator<StandingEntry> {
     for await (const message of readAll(this.#connection, this.#stream, `$KV.${this.#name}.>`)) {
-      const entry = this.#toEntry(message);
+      const entry = this.#toStanding(message);
       if (entry.bytes !== null) yield entry;
     }
   }
@@ -106,18 +108,18 @@ export class Bucket {
   }
 
   /** A marker is an empty message with `KV-Operation` (a deletion) or `Nats-Marker-Reason` (the server's: expired). */
-  #toEntry(message: {
-    sequence: number;
-    subject: string;
-    bytes: Uint8Array;
-    header(name: string): string;
-  }): BucketEntry {
+  #toEntry(message: Pick<StoredMessage, "sequence" | "subject" | "bytes" | "header">): BucketEntry {
     const isMarker = message.header("KV-Operation") !== "" || message.header("Nats-Marker-Reason") !== "";
     return {
       key: message.subject.slice(`$KV.${this.#name}.`.length),
       bytes: isMarker ? null : message.bytes,
       revision: message.sequence,
     };
+  }
+
+  #toStanding(message: StoredMessage): StandingEntry {
+    const ttlMs = ttlOf(message.header("Nats-TTL"));
+    return { ...this.#toEntry(message), storedAt: Date.parse(message.at), ttlMs };
   }
 }
 

@@ -52,12 +52,12 @@ export class BucketLeaseStore implements LeaseStore {
       if (!isBusCode(error, "BUS_CONFLICT")) throw error;
     }
     const standing = await this.#standing(name);
-    if (standing === null || standing.record === null) return { kind: "held" };
+    if (standing === null) return { kind: "held" };
     const { record, revision } = standing;
-    if (record.closed !== null) {
+    if (record !== null && record.closed !== null) {
       return { kind: "closed", closed: closedLease(this.#bucket, this.#connection, { name, revision }, record.closed) };
     }
-    if (record.workerId !== worker && !this.#isRevenant(name, standing)) return { kind: "held" };
+    if (record?.workerId !== worker && !this.#isRevenant(name, standing)) return { kind: "held" };
     try {
       return acquired(await this.#bucket.update(name, value, revision, ttlMs));
     } catch (error) {

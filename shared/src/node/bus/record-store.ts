@@ -1,7 +1,8 @@
 import type { z } from "zod";
 import { messageOf } from "../../errors.ts";
+import { limits } from "../../limits.ts";
 import { decode, encode } from "../../protocol/envelope.ts";
-import { Bucket } from "./bucket.ts";
+import { Bucket, type StandingEntry } from "./bucket.ts";
 import type { RecordStore } from "./bus.ts";
 import type { Connection } from "./connection.ts";
 
@@ -40,12 +41,12 @@ export class BucketRecordStore<S extends z.ZodType> implements RecordStore<z.out
   }
 
   async entries(): Promise<{ key: string; value: z.output<S>; revision: number }[]> {
-    const entries: { key: string; value: z.output<S>; revision: number }[] = [];
-    for await (const { key, bytes, revision } of this.#bucket.entries()) {
+    const entries: StandingEntry[] = [];
+    for await (const entry of this.#bucket.entries()) entries.push(entry);
+    return withoutRevenants(entries).flatMap(({ key, bytes, revision }) => {
       const value = this.#read(key, bytes);
-      if (value !== null) entries.push({ key, value, revision });
-    }
-    return entries;
+      return value === null ? [] : [{ key, value, revision }];
+    });
   }
 
   async *watch(signal: AbortSignal): AsyncGenerator<{ key: string; value: z.output<S> | null }> {
@@ -70,4 +71,14 @@ export class BucketRecordStore<S extends z.ZodType> implements RecordStore<z.out
       return null;
     }
   }
+}
+
+/**
+ * Without what has outlived its time by more than a server may be late: one that was killed (nats-server 2.14.5) may bring
+ * back what had been replaced, where the successor had expired by then. The server's time is at least that of its newest
+ * entry; our own clock is not asked.
+ */
+export function withoutRevenants(entries: readonly StandingEntry[]): StandingEntry[] {
+  const now = entries.reduce((newest, { storedAt }) => Math.max(newest, storedAt), 0);
+  return entries.filter(({ ttlMs, storedAt }) => ttlMs === null || now - storedAt <= ttlMs + limits.expiryLagMsMax);
 }

@@ -1,11 +1,13 @@
 // What admission costs a model call, and whether a budget holds when many agents draw on it at once: agents without a
 // provider take a ticket, settle it with a random cost, and take the next, over one NATS server that syncs every write.
+// `--publish` writes the table into test/RELIABILITY.md.
 import { cpus } from "node:os";
 import { styleText } from "node:util";
 import { type CampaignId, HindcastError, type WorkerId } from "@hindcast/shared";
 import { type Bus, FleetAdmission, silentLogger } from "@hindcast/shared/node";
 import { aCampaign, anAdmitter, budgetOf, openSettings, untilAdmitting } from "../support/admission.ts";
 import { aNatsServer, testWorkers } from "../support/nats-server.ts";
+import { publishText } from "../chaos/reliability-file.ts";
 import { machine, option, quantile } from "./statistics.ts";
 
 const agents = option("agents", 50);
@@ -113,14 +115,30 @@ function print(): void {
     );
     return;
   }
+  if (process.argv.includes("--publish")) publishText("admission", markdownOf(figures));
   console.log(styleText("bold", `Admission per call (${machine(cpus())})`));
   for (const [name, { p50, p99, perSecond }] of Object.entries(figures)) {
     console.log(
       `${name.padEnd(26)} p50 ${p50.toFixed(2).padStart(7)} ms   p99 ${p99.toFixed(2).padStart(7)} ms   ${perSecond.toFixed(0).padStart(6)} calls/s`,
     );
   }
+  console.log(contentionOf());
+}
+
+function contentionOf(): string {
   const { admitted, spentUsd, overUsd, bookedUsd, seconds } = contention;
-  console.log(
-    `${agents} agents on $${limitUsd}: ${admitted} calls in ${seconds.toFixed(1)} s spent $${spentUsd.toFixed(6)} (booked $${bookedUsd.toFixed(6)}), over budget $${overUsd.toFixed(6)}`,
-  );
+  return `${agents} agents on $${limitUsd}: ${admitted} calls in ${seconds.toFixed(1)} s spent $${spentUsd.toFixed(6)} (booked $${bookedUsd.toFixed(6)}), over budget $${overUsd.toFixed(6)}`;
+}
+
+function markdownOf(figures: Record<string, { p50: number; p99: number; perSecond: number }>): string {
+  return [
+    `\`npm run bench -- admission\` on ${new Date().toISOString().slice(0, 10)}, ${machine(cpus())}. ${contentionOf()}.`,
+    "",
+    "| admission per call | p50, ms | p99, ms | calls per second |",
+    "| --- | ---: | ---: | ---: |",
+    ...Object.entries(figures).map(
+      ([name, { p50, p99, perSecond }]) =>
+        `| ${name} | ${p50.toFixed(2)} | ${p99.toFixed(2)} | ${perSecond.toFixed(0)} |`,
+    ),
+  ].join("\n");
 }

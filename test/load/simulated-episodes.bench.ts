@@ -1,5 +1,6 @@
 // How the agents' and the bus's own cost grows, without a network, a sandbox or a model in the way: ten thousand episodes
 // at once in simulated processes, and queues of 1 k, 16 k and 100 k tasks. Real agent and bus code, virtual time.
+import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import type { EpisodeId, TaskId, WorkerId } from "@hindcast/shared";
 import { Terminal } from "../../coordinator/src/cli/terminal.ts";
@@ -8,13 +9,16 @@ import { runAgent } from "../simulation/world/agent.ts";
 import { simulatedWorlds } from "../simulation/world/environment.ts";
 import { SimulatedProvider } from "../simulation/world/provider.ts";
 import { wordsFor } from "../simulation/world/words.ts";
+import { publishText } from "../chaos/reliability-file.ts";
 import { aRolloutTask, someLimits } from "../support/builders.ts";
+import { machine } from "./statistics.ts";
 
 const { values } = parseArgs({
   options: {
     episodes: { type: "string", default: "10000" },
     queue: { type: "string", default: "1000,16000,100000" },
     json: { type: "boolean", default: false },
+    publish: { type: "boolean", default: false },
   },
 });
 const pool = "shell";
@@ -117,9 +121,18 @@ terminal.line(
 );
 const episodes = Number(values.episodes);
 const run = await together(episodes);
-terminal.result(
-  { episodes, ...run },
-  () =>
-    `${episodes.toLocaleString("en")} episodes at once: ${(run.bytesPerEpisode / 1_024).toFixed(1)} KiB each (agent, bus and server), ` +
-    `${run.cpuMsPerEpisode.toFixed(1)} CPU ms each, ${run.results.toLocaleString("en")} results`,
-);
+const sentence =
+  `${episodes.toLocaleString("en")} episodes at once: ${(run.bytesPerEpisode / 1_024).toFixed(1)} KiB each (agent, bus and server), ` +
+  `${run.cpuMsPerEpisode.toFixed(1)} CPU ms each, ${run.results.toLocaleString("en")} results`;
+if (values.publish) publishText("episodes", markdown());
+terminal.result({ episodes, ...run }, () => sentence);
+
+function markdown(): string {
+  return [
+    `\`npm run bench -- simulated-episodes\` on ${new Date().toISOString().slice(0, 10)}, ${machine(cpus())}. ${sentence}.`,
+    "",
+    "| tasks queued | publish, CPU ms each | lease and done, CPU ms each |",
+    "| ---: | ---: | ---: |",
+    ...rows.map((row) => `| ${row.join(" | ")} |`),
+  ].join("\n");
+}

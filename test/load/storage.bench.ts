@@ -1,7 +1,7 @@
 // What storing costs: bytes per step by stream, and the memory that listing, resuming and exporting a large campaign take, each in
 // a process of its own beside one that does nothing.
 // The campaign is written straight into the streams, in pipelined publishes, because agents would take hours.
-// `--episodes 100000` are a million steps.
+// `--episodes 100000` are a million steps; `--publish` writes the tables into test/RELIABILITY.md.
 import { execFile } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { cpus, tmpdir } from "node:os";
@@ -24,6 +24,7 @@ import { manyDemonstration, manyEnded, stepsOf } from "../support/many-demonstra
 import { anEpisodeStarted, aStepRecorded, task } from "../support/messages.ts";
 import { aNatsServer } from "../support/nats-server.ts";
 import { type RawNats, rawNats } from "../support/raw-nats.ts";
+import { publishText } from "../chaos/reliability-file.ts";
 import { machine, option } from "./statistics.ts";
 
 const episodes = option("episodes", 2_000);
@@ -134,6 +135,7 @@ function print(usage: readonly StreamUsage[], measured: readonly Measured[]): vo
     console.log(JSON.stringify({ ...about, bytesPerStep, measured }));
     return;
   }
+  if (process.argv.includes("--publish")) publishText("storage", markdownOf(bytesPerStep, measured));
   console.log(styleText("bold", `${steps} steps with observations of ${observationBytes} bytes (${machine(cpus())})`));
   for (const [stream, bytes] of Object.entries(bytesPerStep)) {
     console.log(`${stream.padEnd(16)} ${bytes.toFixed(0).padStart(8)} bytes per step`);
@@ -143,4 +145,23 @@ function print(usage: readonly StreamUsage[], measured: readonly Measured[]): vo
       `${what.padEnd(16)} ${seconds.toFixed(1).padStart(8)} s   ${residentMiB.toFixed(0).padStart(6)} MiB resident`,
     );
   }
+}
+
+function markdownOf(bytesPerStep: Record<string, number>, measured: readonly Measured[]): string {
+  const steps = (episodes * stepsPerEpisode).toLocaleString("en");
+  return [
+    `\`npm run bench -- storage --episodes ${episodes}\` on ${new Date().toISOString().slice(0, 10)}, ${machine(cpus())}: ${steps} steps with observations of ${observationBytes} bytes.`,
+    "",
+    "| stream | bytes per step |",
+    "| --- | ---: |",
+    ...Object.entries(bytesPerStep).map(
+      ([stream, bytes]) => `| ${stream} | ${Math.round(bytes).toLocaleString("en")} |`,
+    ),
+    "",
+    "| in a process of its own | seconds | most resident, MiB |",
+    "| --- | ---: | ---: |",
+    ...measured.map(
+      ({ what, seconds, residentMiB }) => `| ${what} | ${seconds.toFixed(1)} | ${residentMiB.toFixed(0)} |`,
+    ),
+  ].join("\n");
 }

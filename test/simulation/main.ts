@@ -1,15 +1,17 @@
 // `npm run sim -- --seeds 10000`: as many simulated campaigns, each under its own seed and faults; prints what was done to
 // them and what did not hold. `npm run sim -- --seed 4711 --trace` replays one of them, event by event.
-import { availableParallelism } from "node:os";
+import { availableParallelism, cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { Terminal } from "../../coordinator/src/cli/terminal.ts";
+import { publishText } from "../chaos/reliability-file.ts";
+import { machine } from "../load/statistics.ts";
 import { faultKinds } from "./nemesis.ts";
 import { runSeeds } from "./seeds.ts";
 import { simulate, type SimulationReport } from "./simulate.ts";
 import { type Weakening, weakenings } from "./witness.ts";
 
 const usage = `usage: npm run sim -- [--seeds <count>] [--first <seed>] [--documents <count>] [--faults <kind,kind>]
-                     [--struck <name>] [--weaken <safeguard>] [--workers <count>] [--json]
+                     [--struck <name>] [--weaken <safeguard>] [--workers <count>] [--json] [--publish]
        npm run sim -- --seed <seed> [--trace] [--documents <count>] [--faults <kind,kind>] [--struck <name>]
                      [--weaken <safeguard>] [--json]
 kinds of faults: ${faultKinds.join(", ")}
@@ -27,6 +29,7 @@ const { values } = parseArgs({
     weaken: { type: "string" },
     workers: { type: "string", default: String(availableParallelism()) },
     json: { type: "boolean", default: false },
+    publish: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
 });
@@ -79,6 +82,7 @@ async function runMany(): Promise<number> {
   terminal.status("");
   const seconds = (performance.now() - startedAt) / 1_000;
   const failed = reports.filter(({ violations }) => violations.length > 0);
+  if (values.publish) publishText("simulation", markdownOf(reports, seconds));
   terminal.result(
     { seeds: count, first, weakening, seconds, faults: totalsOf(reports), failed: failed.map(({ seed }) => seed) },
     () => `${summaryOf(reports)}\n${count} seeds in ${seconds.toFixed(0)} s`,
@@ -86,23 +90,41 @@ async function runMany(): Promise<number> {
   return failed.length === 0 ? 0 : 1;
 }
 
-function summaryOf(
-  reports: readonly Pick<SimulationReport, "seed" | "faults" | "violations" | "tasks" | "purchases" | "virtualMs">[],
-): string {
-  const faults = totalsOf(reports);
-  const sum = (of: (report: (typeof reports)[number]) => number): string =>
+type Summed = Pick<SimulationReport, "seed" | "faults" | "violations" | "tasks" | "purchases" | "virtualMs">;
+
+function countsOf(reports: readonly Summed[]): string {
+  const sum = (of: (report: Summed) => number): string =>
     reports.reduce((total, report) => total + of(report), 0).toLocaleString("en");
+  const hours = reports.reduce((total, { virtualMs }) => total + virtualMs, 0) / 3_600_000;
+  return `${sum(({ tasks }) => tasks)} tasks, ${sum(({ purchases }) => purchases)} model answers, ${hours.toFixed(1)} virtual hours`;
+}
+
+function markdownOf(reports: readonly Summed[], seconds: number): string {
+  const faults = totalsOf(reports);
+  const failed = reports.filter(({ violations }) => violations.length > 0);
+  const seeds = `--seeds ${values.seeds}${values.documents === "3" ? "" : ` --documents ${documents}`}`;
+  return [
+    `\`npm run sim -- ${seeds}\` on ${new Date().toISOString().slice(0, 10)}, ${machine(cpus())}: ${countsOf(reports)}; ${(seconds / 60).toFixed(0)} minutes.`,
+    "",
+    "| fault | injected |",
+    "| --- | ---: |",
+    ...faultKinds.map((kind) => `| ${kind} | ${(faults[kind] ?? 0).toLocaleString("en")} |`),
+    "",
+    `${failed.length} of ${reports.length.toLocaleString("en")} seeds with violations${failed.length === 0 ? "" : `: ${failed.map(({ seed }) => seed).join(", ")}`}.`,
+  ].join("\n");
+}
+
+function summaryOf(reports: readonly Summed[]): string {
+  const faults = totalsOf(reports);
   const injected = Object.values(faults).reduce((total, count) => total + count, 0);
   const rows = faultKinds.map((kind) => [kind, (faults[kind] ?? 0).toLocaleString("en")]);
   const table = terminal.table([{ header: "fault" }, { header: "injected", align: "right" }], rows, [
     ["all", injected.toLocaleString("en")],
   ]);
   const failed = reports.filter(({ violations }) => violations.length > 0);
-  const hours = reports.reduce((total, { virtualMs }) => total + virtualMs, 0) / 3_600_000;
-  const counts = `${sum(({ tasks }) => tasks)} tasks, ${sum(({ purchases }) => purchases)} model answers, ${hours.toFixed(1)} virtual hours`;
   return [
     table,
-    counts,
+    countsOf(reports),
     ...failed.slice(0, shownMax).map(failureOf),
     `${failed.length} of ${reports.length} seeds with violations`,
   ].join("\n");

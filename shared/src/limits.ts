@@ -69,7 +69,7 @@ export const limits = {
   busRetryDelayMsMax: 2_000,
   /** Workers of one cluster, and tasks each works on at once: sizes max_waiting and max_ack_pending (twice each). */
   workersMax: 1_000,
-  slotsPerWorkerMax: 8,
+  slotsPerWorkerMax: 64,
   /** Stored messages read in one round trip, and their bytes; bounds the memory of every reader. */
   readBatchMax: 256,
   readBatchBytesMax: 8 * MiB,

@@ -1,19 +1,21 @@
-// Writes what a run showed into test/RELIABILITY.md, between the markers of its section: a table that nobody typed.
+// Writes what a run showed into a page, between the markers of its section: a table that nobody typed.
 import { readFileSync, writeFileSync } from "node:fs";
 import type { Report } from "./run.ts";
-
-const path = new URL("../RELIABILITY.md", import.meta.url);
 
 export function publish(section: string, command: string, report: Report): void {
   publishText(section, tablesOf(command, report));
 }
 
-/** @param markdown what stands between the section's markers from now on */
-export function publishText(section: string, markdown: string): void {
+/**
+ * @param markdown what stands between the section's markers from now on
+ * @param page from the repository's root
+ */
+export function publishText(section: string, markdown: string, page = "test/RELIABILITY.md"): void {
+  const path = new URL(`../../${page}`, import.meta.url);
   const text = readFileSync(path, "utf8");
   const [begin, end] = [`<!-- ${section} -->`, `<!-- /${section} -->`];
   const [from, to] = [text.indexOf(begin), text.indexOf(end)];
-  if (from === -1 || to < from) throw new Error(`test/RELIABILITY.md has no section ${section}`);
+  if (from === -1 || to < from) throw new Error(`${page} has no section ${section}`);
   writeFileSync(path, `${text.slice(0, from + begin.length)}\n\n${markdown}\n\n${text.slice(to)}`);
 }
 

@@ -2,15 +2,10 @@
 // at once in simulated processes, and queues of 1 k, 16 k and 100 k tasks. Real agent and bus code, virtual time.
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
-import type { EpisodeId, TaskId, WorkerId } from "@hindcast/shared";
 import { Terminal } from "../../coordinator/src/cli/terminal.ts";
-import { SimulatedCluster } from "../simulation/cluster.ts";
-import { runAgent } from "../simulation/world/agent.ts";
-import { simulatedWorlds } from "../simulation/world/environment.ts";
-import { SimulatedProvider } from "../simulation/world/provider.ts";
-import { wordsFor } from "../simulation/world/words.ts";
 import { publishText } from "../chaos/reliability-file.ts";
-import { aRolloutTask, someLimits } from "../support/builders.ts";
+import { SimulatedCluster } from "../simulation/cluster.ts";
+import { pool, publishTasks, startAgents } from "./simulated-fleet.ts";
 import { machine } from "./statistics.ts";
 
 const { values } = parseArgs({
@@ -21,32 +16,16 @@ const { values } = parseArgs({
     publish: { type: "boolean", default: false },
   },
 });
-const pool = "shell";
 const agents = 10;
-const topology = { pools: [pool], replicas: 1, tasksBytesMax: 4 * 1024 ** 3 };
 const never = new AbortController().signal;
 const terminal = new Terminal({ isJson: values.json, env: process.env });
 const heap = (): number => (globalThis.gc?.(), process.memoryUsage().heapUsed);
-
-const task = (n: number): ReturnType<typeof aRolloutTask> =>
-  aRolloutTask({
-    taskId: `task-${n}` as TaskId,
-    episodeId: `ep-${n}` as EpisodeId,
-    model: "sim:policy",
-    limits: { ...someLimits, wallTimeMs: 86_400_000 },
-  });
 
 /** Processor milliseconds per task from the queue to its acknowledgement, with so many of them queued. */
 async function costPerTask(count: number): Promise<{ publishMs: number; leaseMs: number }> {
   using cluster = new SimulatedCluster(1);
   const started = process.cpuUsage();
-  await cluster.perform("publisher", async (bus) => {
-    await bus.ensureTopology(topology);
-    for (let n = 0; n < count; n += 64) {
-      const batch = Array.from({ length: Math.min(64, count - n) }, (_, offset) => task(n + offset));
-      await Promise.all(batch.map((each) => bus.tasks.publish(each, never)));
-    }
-  });
+  await publishTasks(cluster, count);
   const publish = process.cpuUsage(started);
   const published = process.cpuUsage();
   await cluster.perform("worker", async (bus) => {
@@ -64,39 +43,16 @@ async function costPerTask(count: number): Promise<{ publishMs: number; leaseMs:
 /** So many episodes that all run at once. */
 async function together(count: number): Promise<{ bytesPerEpisode: number; cpuMsPerEpisode: number; results: number }> {
   using cluster = new SimulatedCluster(1);
-  const provider = new SimulatedProvider(cluster.random.fork(), wordsFor);
-  // Long enough that the last has begun before the first is over.
-  provider.latencyMs = () => 120_000;
-  const environments = simulatedWorlds({
-    stepMs: () => 50,
-    diverges: () => false,
-    onOpen: () => undefined,
-    onClose: () => undefined,
-    isClosing: true,
-  });
-  await cluster.perform("publisher", async (bus) => {
-    await bus.ensureTopology(topology);
-    for (let n = 0; n < count; n += 64) {
-      const batch = Array.from({ length: Math.min(64, count - n) }, (_, offset) => task(n + offset));
-      await Promise.all(batch.map((each) => bus.tasks.publish(each, never)));
-    }
-  });
+  await publishTasks(cluster, count);
   const before = heap();
   const started = process.cpuUsage();
-  for (let n = 1; n <= agents; n++) {
-    cluster.start(`w-${n}`, (bus, drain) => {
-      // Nobody admits here: what episodes cost is measured, each process admits its own calls.
-      const models = (): ReturnType<typeof provider.modelsOf> => provider.modelsOf(bus);
-      return runAgent(
-        { bus, workerId: `w-${n}` as WorkerId, pool, slots: count / agents, environments, models },
-        drain,
-      );
-    });
-  }
+  // Calls are so long that the last episode has begun before the first is over.
+  startAgents(cluster, { agents, episodes: count, steps: 3, callMs: 120_000 });
   const stream = (name: string): ReturnType<typeof cluster.server.jetstream.stream> =>
     cluster.server.jetstream.stream(name);
   const trajectories = stream("TRAJECTORIES");
-  await cluster.scheduler.run(() => trajectories.size >= count, cluster.scheduler.now + 3_600_000);
+  // Each begins with two records: the attempt and its first observation.
+  await cluster.scheduler.run(() => trajectories.size >= 2 * count, cluster.scheduler.now + 3_600_000);
   if (stream("RESULTS").size > 0) throw new Error("the first episodes ended before the last began");
   const bytesPerEpisode = (heap() - before) / count;
   await cluster.scheduler.run(() => stream("RESULTS").size >= count, cluster.scheduler.now + 7_200_000);

@@ -11,11 +11,13 @@ import { publishText } from "../chaos/reliability-file.ts";
 import { aRolloutTask } from "../support/builders.ts";
 import { aStepRecorded } from "../support/messages.ts";
 import { aNatsServer, testPool, testWorkers } from "../support/nats-server.ts";
+import { type IndexSlope, indexSlope } from "./index-slope.ts";
 import { publishTasks, startAgents } from "./simulated-fleet.ts";
 import { machine, option } from "./statistics.ts";
 
 const asked = { agents: option("agents", 1_000), slots: option("slots", 50), stepSeconds: option("step-seconds", 20) };
 const simulated = { slots: 50, sizes: [2, 10, 50] };
+const indexed = [5_000, 20_000, 50_000];
 const settledMs = 60_000;
 const countedMs = 60_000;
 const inFlight = 256;
@@ -104,7 +106,26 @@ const rates = new Map<number, Map<Kind, number>>();
 for (const agents of simulated.sizes) rates.set(agents, await ratesAt(agents));
 const table = tableOf(rates, await capacities());
 console.log(table);
-if (process.argv.includes("--publish")) publishText("messages", table, "deploy/SCALE.md");
+const index = indexTable(await indexSlope(indexed));
+console.log(index);
+if (process.argv.includes("--publish")) {
+  publishText("messages", table, "deploy/SCALE.md");
+  publishText("index", index, "deploy/SCALE.md");
+}
+
+function indexTable(slopes: readonly IndexSlope[]): string {
+  const whole = (value: number): string => Math.round(value).toLocaleString("en");
+  return [
+    `The same command, one process, \`hash-v1\` vectors of 1,024 dimensions.`,
+    "",
+    "| demonstrations | indexed a second | resident bytes each, whole process | of them vectors and links | search p50, ms |",
+    "| ---: | ---: | ---: | ---: | ---: |",
+    ...slopes.map(
+      ({ demonstrations, upsertsPerSecond, residentBytesEach, vectorBytesEach, searchP50Ms }) =>
+        `| ${whole(demonstrations)} | ${whole(upsertsPerSecond)} | ${whole(residentBytesEach)} | ${whole(vectorBytesEach)} | ${searchP50Ms.toFixed(2)} |`,
+    ),
+  ].join("\n");
+}
 
 function tableOf(measured: Map<number, Map<Kind, number>>, capacity: Map<Kind, number>): string {
   const episodes = asked.agents * asked.slots;

@@ -20,6 +20,8 @@ const suitesOfDrivers = {
 // Unit tests run beside each other; the others start servers, browsers or sandboxes and share two cores.
 export default defineConfig({
   test: {
+    // The default leaves one processor idle, which is half of a small machine; most tests wait for servers.
+    maxWorkers: "100%",
     projects: [
       project(
         "unit",
@@ -53,7 +55,10 @@ export default defineConfig({
         },
       ),
       project("integration", ["test/integration/**/*.test.ts"], 60_000),
-      project("system", ["test/system/**/*.test.ts"], 300_000, { fileParallelism: false }),
+      project("system", ["test/system/**/*.test.ts"], 300_000, {
+        fileParallelism: false,
+        sequence: { groupOrder: 1 },
+      }),
     ],
   },
 });

@@ -286,6 +286,8 @@ export const requirements = {
     "episodes work on an instance by bash, str_replace_editor and submit, and are judged by its tests in a testbed of their own",
   "6.10.make":
     "tasks with a true oracle are made from a Python project whose tests pass, and exported in SWE-bench's format",
+  "6.10.author":
+    "a model writes bugs and issue texts: checked before they count, kept where a test breaks, journaled and capped",
   "6.10.javascript":
     "the same bugs are put into JavaScript and TypeScript; what shows them is hidden, and no issue holds its patch",
   "6.9.cures":

@@ -3,12 +3,15 @@
 import { HindcastError, toHindcastError } from "@hindcast/shared";
 import {
   createLogger,
+  modelVariables,
   readConfig,
   SweBenchRequest,
   type VerificationEvent,
   workerVariables,
 } from "@hindcast/shared/node";
+import { authorModel } from "./environment/swe-bench/author-model.ts";
 import { makeTaskFolder } from "./environment/swe-bench/make-task-folder.ts";
+import { TaskAuthor } from "./environment/swe-bench/task-author.ts";
 import { runVerification } from "./environment/swe-bench/verification.ts";
 import { createBubblewrap, defaultGuestPath } from "./sandbox/bubblewrap.ts";
 import { findNodePrefix } from "./sandbox/find-node-prefix.ts";
@@ -34,7 +37,11 @@ try {
   }
   const common = { sandboxes, searchPath, onEvent: say };
   if (request.verb === "verify") await runVerification({ ...common, request }, stop.signal);
-  else await makeTaskFolder({ ...common, request }, stop.signal);
+  else {
+    const { author: named, cache } = request;
+    const author = named === null ? null : new TaskAuthor(authorModel(named, cache, readConfig(modelVariables)));
+    await makeTaskFolder({ ...common, request, author }, stop.signal);
+  }
 } catch (error) {
   const { code, message } = toHindcastError(error, "environment");
   say({ event: "error", code, message });

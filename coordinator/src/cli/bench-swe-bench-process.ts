@@ -12,14 +12,19 @@ const complaintCharsMax = 2_000;
 export interface SweBenchRun {
   request: SweBenchRequest;
   env: ProcessEnvironment;
+  /** Keys and endpoints of models, for a request that names one. */
+  models?: Readonly<Record<string, string>>;
   onEvent: (event: VerificationEvent) => void;
 }
 
 /** Runs the agent's program to its end; its error becomes ours. An abort ends it, its sandboxes with it. */
-export async function runSweBench({ request, env, onEvent }: SweBenchRun, signal: AbortSignal): Promise<void> {
+export async function runSweBench(
+  { request, env, models = {}, onEvent }: SweBenchRun,
+  signal: AbortSignal,
+): Promise<void> {
   const child = spawn(process.execPath, ["--conditions=source", program, JSON.stringify(request)], {
     stdio: ["ignore", "pipe", "pipe"],
-    env: passed(env),
+    env: { ...passed(env), ...models },
   });
   const onAbort = (): void => void child.kill("SIGTERM");
   signal.addEventListener("abort", onAbort, { once: true });

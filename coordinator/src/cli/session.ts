@@ -136,7 +136,7 @@ function readPassword(path: string): string {
 }
 
 /** Keys as the user gave them, endpoints as the configuration has them. */
-function modelEnvironment({ loaded }: CommandContext): Record<string, string> {
+export function modelEnvironment({ loaded }: Pick<CommandContext, "loaded">): Record<string, string> {
   const { anthropicBaseUrl, geminiBaseUrl, geminiDriver, openaiBaseUrl, pricesFile } = loaded.config.models;
   const settings: Record<string, string | null> = {
     [modelVariables.anthropicApiKey.name]: loaded.keys.anthropicApiKey,

@@ -35,6 +35,8 @@ export const Purpose = z.enum([
   "rewrite-reason",
   "judge",
   "evaluation-task",
+  /** Bugs and issue texts of tasks that are made from projects; no campaign asks for them. */
+  "make-task",
 ]);
 export type Purpose = z.infer<typeof Purpose>;
 

@@ -13,6 +13,7 @@ const words: Record<Purpose, string> = {
   "new-task-instruction": "Write one reasonable task instruction",
   "rewrite-reason": "For every step write the reason",
   judge: "You decide whether a trajectory",
+  "make-task": "exercises in mending programs",
 };
 
 const offline = createModel("offline:rules", ModelSettings.parse({}));

@@ -35,17 +35,29 @@ export async function findMutations(
 }
 
 async function pythonMutations(testbed: Testbed, signal: AbortSignal): Promise<Mutation[]> {
-  const script = `(cd /testbed && cat > /tmp/mutate.py && git ls-files -z '*.py' | grep -zvE '(^|/)(tests?|testing|docs?|examples?)/|(^|/)(test_[^/]*|conftest|setup)\\.py$|_test\\.py$' | xargs -0r python /tmp/mutate.py)`;
-  const text = await outputOf(testbed, { script, stdin: Buffer.from(mutatePython) }, signal);
-  return z.array(Mutation).parse(JSON.parse(text === "" ? "[]" : text));
+  return z.array(Mutation).parse(await onPythonSources(testbed, mutatePython, signal));
+}
+
+/** What a program of Python's prints as JSON of the project's sources, its tests left out. */
+export async function onPythonSources(testbed: Testbed, program: string, signal: AbortSignal): Promise<unknown> {
+  const script = `(cd /testbed && cat > /tmp/sources.py && git ls-files -z '*.py' | grep -zvE '(^|/)(tests?|testing|docs?|examples?)/|(^|/)(test_[^/]*|conftest|setup)\\.py$|_test\\.py$' | xargs -0r python /tmp/sources.py)`;
+  const text = await outputOf(testbed, { script, stdin: Buffer.from(program) }, signal);
+  return JSON.parse(text === "" ? "[]" : text);
 }
 
 async function scriptMutations(testbed: Testbed, signal: AbortSignal): Promise<Mutation[]> {
+  return await onScriptSources(testbed, mutateJavaScript, signal);
+}
+
+/** What is found in the project's scripts, its tests and tools left out. */
+export async function onScriptSources<T>(
+  testbed: Testbed,
+  find: (file: string, source: string) => readonly T[],
+  signal: AbortSignal,
+): Promise<T[]> {
   const files = (await scriptsIn(testbed, signal)).filter((file) => !isTestOrTool(file)).slice(0, sourceFilesMax);
-  const found: Mutation[] = [];
-  for (const file of files) {
-    found.push(...mutateJavaScript(file, await textOf(testbed, file)));
-  }
+  const found: T[] = [];
+  for (const file of files) found.push(...find(file, await textOf(testbed, file)));
   return found;
 }
 

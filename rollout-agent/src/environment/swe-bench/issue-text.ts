@@ -22,6 +22,17 @@ export function holdsPatch(text: string, patch: string): boolean {
     .some((line) => line.length >= telltaleCharsMin && plain.includes(line));
 }
 
+/** A log without what differs from run to run: equal bugs are asked about in equal words, and bought once. */
+export function steadyLog(log: string): string {
+  return log.replace(/\b\d+(?:\.\d+)?\s?(?:ms|s|sec|seconds?)\b/g, "some time").replace(/\b0x[\da-f]{6,}\b/g, "0x…");
+}
+
+/** Whether a report says what its writer could only know from the patch or the tests. */
+export function tellsTooMuch(issue: string, { failToPass, fix }: Shown): boolean {
+  const names = failToPass.flatMap((test) => test.match(/\btest_\w+/g) ?? []);
+  return holdsPatch(issue, fix) || names.some((name) => issue.includes(name));
+}
+
 /** What a user would see: where, and how it shows; never what was changed. */
 export function issueOf({ file, scope }: Mutation, { failToPass, log, fix }: Shown): string {
   const shown = log

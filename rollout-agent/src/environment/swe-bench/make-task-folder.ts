@@ -4,17 +4,20 @@ import type { MakeTasksRequest, VerificationEvent } from "@hindcast/shared/node"
 import type { SandboxProvider } from "../../sandbox/sandbox.ts";
 import { makeTasks } from "./make-tasks.ts";
 import { openSources } from "./sources.ts";
+import type { TaskAuthor } from "./task-author.ts";
 
 export interface TaskMaking {
   request: MakeTasksRequest;
   sandboxes: SandboxProvider;
   searchPath: string;
+  /** Null: no model is asked. */
+  author: TaskAuthor | null;
   onEvent: (event: VerificationEvent) => void;
 }
 
 /** Writes what `hindcast bench swe-bench verify` reads: the instances, their pins and the repository with the bugs. */
 export async function makeTaskFolder(
-  { request, sandboxes, searchPath, onEvent }: TaskMaking,
+  { request, sandboxes, searchPath, author, onEvent }: TaskMaking,
   signal: AbortSignal,
 ): Promise<void> {
   const { out, repository, memoryBytesMax, diskBytesMax, processesMax } = request;
@@ -24,6 +27,7 @@ export async function makeTaskFolder(
   const instances = await makeTasks(
     {
       ...request,
+      author,
       limits: { memoryBytesMax, diskBytesMax, processesMax },
       outputRepository: join(repositories, `${repository.replace("/", "__")}.git`),
       onTask: ({ instance_id: instanceId, FAIL_TO_PASS: failToPass, PASS_TO_PASS: passToPass }) =>
@@ -37,6 +41,7 @@ export async function makeTaskFolder(
   const lines = (rows: readonly object[]): string => rows.map((row) => `${JSON.stringify(row)}\n`).join("");
   writeFileSync(file, lines(instances));
   writeFileSync(join(out, "pins.jsonl"), lines(instances.flatMap(({ instance_id }) => pinsOf(instance_id, request))));
+  if (author !== null) onEvent({ event: "asked", ...author.costs });
   onEvent({ event: "made", tasks: instances.length, file, repositories });
 }
 

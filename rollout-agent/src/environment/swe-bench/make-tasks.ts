@@ -2,11 +2,13 @@
 // tell whether it was mended, and the instance has SWE-bench's format. The base commit holds the bug and lacks the test
 // files that show it; the test patch brings them back.
 import { HindcastError, messageOf, type PinnedNode, type PinnedPython } from "@hindcast/shared";
-import { readEvalLog, assembleLog, sha256Hex, type SweBenchInstance } from "@hindcast/shared/node";
+import { type BugKind, readEvalLog, assembleLog, sha256Hex, type SweBenchInstance } from "@hindcast/shared/node";
 import { type BugCommit, BugRepository } from "./bug-repository.ts";
-import { findMutations, type Language, sourceBytesMax } from "./find-mutations.ts";
-import { issueOf } from "./issue-text.ts";
+import { findBugs } from "./find-bugs.ts";
+import { type Language, sourceBytesMax } from "./find-mutations.ts";
+import { issueOf, type Shown, steadyLog, tellsTooMuch } from "./issue-text.ts";
 import type { Mutation } from "./mutation.ts";
+import type { TaskAuthor } from "./task-author.ts";
 import { evalScriptOf } from "./task-script.ts";
 import { type FilesOfTest, findTestFiles } from "./test-files.ts";
 import { openTestbed, type Testbed, type TestbedSources } from "./testbed.ts";
@@ -21,6 +23,9 @@ export interface MakeTasksOptions {
   /** Runs all tests, e.g. `python -m pytest -rA -q`. */
   testCommand: string;
   logParser: string;
+  kinds: readonly BugKind[];
+  /** Writes issue texts, and bugs of all kinds but `operators`; null: the texts are a template's. */
+  author: TaskAuthor | null;
   /** Tasks wanted; candidates are tried in an order that the commit decides until there are as many. */
   count: number;
   /** Candidates tried at most. */
@@ -55,13 +60,16 @@ export async function makeTasks(
   const before = await passing(testbed, options, signal);
   const filesOf = await findTestFiles(testbed, options.language, signal);
   const made: SweBenchInstance[] = [];
-  for (const mutation of (await findMutations(testbed, options, signal)).slice(0, options.triesMax)) {
-    if (made.length >= options.count) break;
-    const broken = await brokenBy(mutation, { testbed, before, options }, signal);
-    const instance = broken === null ? null : await instanceOf(mutation, broken, { target, options, filesOf }, signal);
+  let tries = 0;
+  for await (const mutation of findBugs(testbed, options, signal)) {
+    if (tries++ >= options.triesMax) break;
+    const broken = mutation === null ? null : await brokenBy(mutation, { testbed, before, options }, signal);
+    if (mutation === null || broken === null) continue;
+    const instance = await instanceOf(mutation, broken, { target, options, filesOf }, signal);
     if (instance === null || made.some(({ instance_id: other }) => other === instance.instance_id)) continue;
     made.push(instance);
     options.onTask(instance);
+    if (made.length >= options.count) break;
   }
   return made;
 }
@@ -145,7 +153,7 @@ async function instanceOf(
     base_commit: bug.commit,
     patch: bug.fix,
     test_patch: bug.tests,
-    problem_statement: issueOf(mutation, { failToPass, log, fix: bug.fix }),
+    problem_statement: await issueBy(options.author, mutation, { failToPass, log, fix: bug.fix }, signal),
     version: "1.0",
     FAIL_TO_PASS: failToPass,
     // Tests of hidden files are gone before the test patch, and come back with it.
@@ -154,6 +162,21 @@ async function instanceOf(
     log_parser: options.logParser,
     eval_type: "pass_and_fail",
   };
+}
+
+/** The model's words where there are any that tell no more than a user knows; else the template's. */
+// oxlint-disable-next-line max-params -- who writes of what to whom
+async function issueBy(
+  author: TaskAuthor | null,
+  mutation: Mutation,
+  shown: Shown,
+  signal: AbortSignal,
+): Promise<string> {
+  const { file, scope } = mutation;
+  const issue = (await author?.writeIssue({ file, scope, fix: shown.fix, log: steadyLog(shown.log) }, signal)) ?? null;
+  if (issue !== null && !tellsTooMuch(issue, shown)) return issue;
+  if (issue !== null) author?.reject();
+  return issueOf(mutation, shown);
 }
 
 function failed(message: string): HindcastError {

@@ -24,7 +24,7 @@ const comparisons: Record<string, string> = {
 };
 const arithmetic: Record<string, string> = { "+": "-", "-": "+", "*": "+", "/": "*", "%": "*", "**": "*" };
 const boolean: Record<string, string> = { "&&": "||", "||": "&&", "??": "&&" };
-const functions = ["FunctionDeclaration", "FunctionExpression", "ArrowFunctionExpression"];
+export const functions = ["FunctionDeclaration", "FunctionExpression", "ArrowFunctionExpression"];
 /** Syntax of types runs nowhere; these hold code all the same. */
 const typesWithCode = /^TS(As|NonNull|Satisfies|TypeAssertion|Instantiation|Enum|Module|ExportAssignment)/;
 
@@ -160,13 +160,14 @@ function nameOf(node: SyntaxNode): string | null {
   return type === "FunctionDeclaration" || type.startsWith("Class") ? identifier(id) : null;
 }
 
-function identifier(node: unknown): string | null {
+export function identifier(node: unknown): string | null {
   if (!isNode(node)) return null;
   const { name, value } = node;
   return typeof name === "string" ? name : typeof value === "string" ? value : null;
 }
 
-function byteOffsets(source: string): (offset: number) => number {
+/** Offsets in UTF-16 units as offsets in bytes. */
+export function byteOffsets(source: string): (offset: number) => number {
   const isAscii = Buffer.byteLength(source) === source.length;
   return (offset) => (isAscii ? offset : Buffer.byteLength(source.slice(0, offset)));
 }

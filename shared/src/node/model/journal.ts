@@ -34,7 +34,7 @@ export const JournaledCompletion = z.strictObject({
 export type JournaledCompletion = z.infer<typeof JournaledCompletion>;
 
 export interface JournalStore {
-  records: RecordStore<JournaledCompletion>;
+  records: Pick<RecordStore<JournaledCompletion>, "get" | "create">;
   blobs: BlobStore;
 }
 

@@ -17,6 +17,7 @@ export const roleOf: Record<Purpose, Role> = {
   "rewrite-reason": "generator",
   judge: "judge",
   "evaluation-task": "generator",
+  "make-task": "generator",
 };
 
 export class ModelMetrics {

@@ -9,7 +9,9 @@ export { type Prediction, readPredictions, writePredictions } from "./prediction
 export { readSweBenchInstances } from "./read-instances.ts";
 export { type InstanceRequirements, instanceRequirements, sweBenchSpec } from "./requirements.ts";
 export {
+  BugKind,
   InstanceAdmission,
+  type MakingCosts,
   MakeTasksRequest,
   PatchVerdict,
   SweBenchRequest,

@@ -73,6 +73,34 @@ export const VerificationRequest = z.strictObject({
 });
 export type VerificationRequest = z.infer<typeof VerificationRequest>;
 
+/** How bugs come about: by operators on the syntax tree, or by a model that writes a function anew or breaks one. */
+export const BugKind = z.enum(["operators", "rewrite", "modify"]);
+export type BugKind = z.infer<typeof BugKind>;
+
+/** The model that writes bugs and issue texts. Its keys and endpoint stand in the program's environment. */
+const Author = z.strictObject({
+  /** `provider:model`. */
+  model: z.string().min(1),
+  /** Never exceeded. */
+  usdMax: z.number().positive(),
+  allowUnknownPrices: z.boolean(),
+});
+
+/** What a model was asked while tasks were made. */
+export const MakingCosts = z.strictObject({
+  model: z.string(),
+  calls: z.int().nonnegative(),
+  /** Of them, answered by the journal. */
+  journaled: z.int().nonnegative(),
+  /** Null: unknown. */
+  costUsd: z.number().nonnegative().nullable(),
+  /** Answers that could not be used. */
+  unusable: z.int().nonnegative(),
+  /** The budget did not reach: the rest was made without a model. */
+  isSpent: z.boolean(),
+});
+export type MakingCosts = z.infer<typeof MakingCosts>;
+
 /** Tasks are made from a project whose tests pass. */
 export const MakeTasksRequest = z.strictObject({
   ...places,
@@ -87,6 +115,9 @@ export const MakeTasksRequest = z.strictObject({
   /** Runs all tests. */
   testCommand: z.string().min(1),
   logParser: z.string().min(1),
+  kinds: z.array(BugKind).min(1).default(["operators"]),
+  /** Null: no model is asked. */
+  author: Author.nullable().default(null),
   count: z.int().positive(),
   triesMax: z.int().positive(),
   /** Gets `tasks.jsonl`, `pins.jsonl` and the repository with the bugs. */
@@ -110,6 +141,7 @@ export const VerificationEvent = z.discriminatedUnion("event", [
     problem: z.string().nullable(),
   }),
   z.strictObject({ event: z.literal("task"), instanceId: z.string(), failToPass: z.int(), passToPass: z.int() }),
+  z.strictObject({ event: z.literal("asked"), ...MakingCosts.shape }),
   z.strictObject({ event: z.literal("made"), tasks: z.int(), file: z.string(), repositories: z.string() }),
   z.strictObject({ event: z.literal("error"), code: z.string(), message: z.string() }),
 ]);

@@ -93,5 +93,11 @@ function answer(request: CompletionRequest, isStrict: boolean): string {
       return JSON.stringify(rewriteReasonsOffline(sections));
     case "judge":
       return JSON.stringify(judgeOffline(sections, isStrict));
+    case "make-task":
+      throw new HindcastError({
+        code: "MODEL_REQUEST_INVALID",
+        boundary: "model",
+        message: "offline rules write no programs; name a language model as provider:model",
+      });
   }
 }

@@ -271,6 +271,8 @@ export const requirements = {
   "6.9.loader":
     "SWE-bench's official files (JSONL, gzipped, Parquet; lists or JSON strings of lists) are read; errors name file, line and field",
   "6.9.predictions": "prediction files are read and written as SWE-bench's own harness has them",
+  "6.9.submitted":
+    "the patch that an episode ended with is kept, and a campaign's patches are a prediction file that is judged",
   "6.9.parsers":
     "logs of all 26 parsers of Verified, Lite and Multilingual are read as SWE-bench 5.0.2 reads them, without throwing, in linear time",
   "6.9.grading":

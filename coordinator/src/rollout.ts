@@ -1,10 +1,12 @@
 // Instructions → episodes: publishes a rollout task and gives back what really happened.
 import { environmentKind, HindcastError, isUsableEnd } from "@hindcast/shared";
 import type {
+  CampaignId,
   CampaignSettings,
   EnvironmentSpec,
   EpisodeEnded,
   EpisodeId,
+  Instruction,
   RolloutTask,
   Scene,
   TaskId,
@@ -32,12 +34,10 @@ export type RolloutVariant = Pick<RolloutTask, "instruction" | "use" | "retrieva
 
 export function rolloutTask(context: CampaignContext, variant: RolloutVariant): RolloutTask {
   const { id, settings } = context;
-  const parts = [id, variant.instruction.id, variant.use, variant.arm];
   return {
     v: 1,
     kind: "rollout",
-    taskId: deriveId("task", ...parts) as TaskId,
-    episodeId: deriveId("ep", ...parts) as EpisodeId,
+    ...rolloutIds(id, variant.instruction, variant),
     campaignId: id,
     pool: environmentKind(settings.environment),
     environment: reaching(variant.environment, settings.network),
@@ -53,6 +53,16 @@ export function rolloutTask(context: CampaignContext, variant: RolloutVariant): 
     // Left out where there is none: agents of earlier versions know no such field.
     ...(variant.benchmark === null ? {} : { benchmark: variant.benchmark }),
   };
+}
+
+/** The same for whoever asks, so that the results of a campaign can be found again. */
+export function rolloutIds(
+  campaign: CampaignId,
+  instruction: Pick<Instruction, "id">,
+  { use, arm }: Pick<RolloutVariant, "use" | "arm">,
+): Pick<RolloutTask, "taskId" | "episodeId"> {
+  const parts = [campaign, instruction.id, use, arm];
+  return { taskId: deriveId("task", ...parts) as TaskId, episodeId: deriveId("ep", ...parts) as EpisodeId };
 }
 
 /** Rolls an instruction out. @returns null when it ended in a way that shows nothing of the application. */

@@ -1,7 +1,10 @@
 // Campaigns on web pages and on code over the real bus: what is learned there helps where nothing was learned from, and a
 // killed agent changes nothing of it. Browsers resume by doing again what was recorded, repositories by their image.
-// Requirements: 6.15.web, 6.15.code, 6.15.resume
+// Requirements: 6.15.web, 6.15.code, 6.15.resume, 6.9.submitted
+import { writePredictions } from "@hindcast/shared/node";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { type CampaignPredictions, sweBenchPredictions } from "../../coordinator/src/export/swe-bench-predictions.ts";
 import { miniWobWorld } from "../../coordinator/src/worlds/miniwob-world.ts";
 import { sweBenchWorld } from "../../coordinator/src/worlds/swe-bench-world.ts";
 import type { WorldSource } from "../../coordinator/src/worlds/world-source.ts";
@@ -10,6 +13,7 @@ import { miniWobFolder, noChromium } from "../support/browser.ts";
 import { someSettings } from "../support/campaign-context.ts";
 import { codeWorld } from "../support/code-world.ts";
 import type { Emulator } from "../support/emulators/emulator.ts";
+import { hindcast } from "../support/hindcast.ts";
 import { aNatsServer } from "../support/nats-server.ts";
 import { rawNats, shortenAckWait } from "../support/raw-nats.ts";
 import { aReplica } from "../support/replica.ts";
@@ -25,6 +29,10 @@ const leaseTtlMs = 6_000;
 const timeoutMs = 180_000;
 
 type Kind = "browser" | "swe-bench";
+/** The patches of both arms. */
+interface Predicted {
+  predicted: Record<"on" | "off", CampaignPredictions>;
+}
 type AgentOptions = Parameters<typeof startAgent>[2];
 
 /** The same campaign twice on servers of their own: in peace with evaluation, and with an agent that dies in mid-episode. */
@@ -32,7 +40,7 @@ async function inPeaceAndDisturbed(
   kind: Kind,
   source: WorldSource,
   { agent, deadlyWord }: { agent: AgentOptions; deadlyWord: string },
-): Promise<{ calm: WorldCampaign; disturbed: WorldCampaign; exit: NodeJS.Signals | number | null }> {
+): Promise<{ calm: WorldCampaign & Predicted; disturbed: WorldCampaign; exit: NodeJS.Signals | number | null }> {
   const common = {
     id: "c-0001",
     tasksPerDocument: 2,
@@ -41,13 +49,16 @@ async function inPeaceAndDisturbed(
     // All windows of an episode may be shown: which two of them were would be a matter of ties.
     retrieval: { ...someSettings.retrieval, perTrajectoryMax: 6 },
   };
-  const calmly = async (): Promise<WorldCampaign> => {
+  const calmly = async (): Promise<WorldCampaign & Predicted> => {
     await using nats = await aNatsServer(undefined, [kind]);
     const bus = await nats.coordinator();
     await using _replica = await aReplica(nats);
     await using _agent = await startAgent(nats, nobody, { ...agent, pool: kind, slots: 2, leaseTtlMs });
     const evaluation = { documentDisjointPercent: 0, tasksPerKindMax: 1 };
-    return await runInWorld(bus, kind, source, { ...common, verifyByReplay: true, evaluation });
+    const campaign = await runInWorld(bus, kind, source, { ...common, verifyByReplay: true, evaluation });
+    const predicted = async (arm: "on" | "off"): Promise<CampaignPredictions> =>
+      await sweBenchPredictions(bus, campaign.record, arm);
+    return { ...campaign, predicted: { on: await predicted("on"), off: await predicted("off") } };
   };
   const disturbedly = async (): Promise<{ campaign: WorldCampaign; exit: NodeJS.Signals | number | null }> => {
     await using nats = await aNatsServer(undefined, [kind]);
@@ -134,6 +145,19 @@ describe.skipIf(fixturePython === null)("a campaign on code", () => {
         off: { successes: 0, decided: 1 },
         on: { successes: 1, decided: 1 },
       });
+      const { on, off } = calm.predicted;
+      const [solved] = on.predictions;
+      expect(solved).toMatchObject({ model_name_or_path: "hindcast+offline:rules+retrieval-on" });
+      expect(solved?.model_patch).toMatch(/^diff --git a\/shapes\/\w+\.py b\/shapes\/\w+\.py\n/);
+      // The one that was held back and not tried.
+      expect(on.missing).toHaveLength(1);
+      expect(off.predictions).toMatchObject([{ instance_id: solved?.instance_id, model_patch: "" }]);
+      const file = join(instances, "predictions.jsonl");
+      await writePredictions(file, on.predictions);
+      const places = ["--repos", ...repositories, "--cache", cache, "--memory-gib", "2"];
+      const tasks = ["--tasks", join(instances, "tasks.jsonl"), "--predictions", file];
+      const judged = await hindcast(["bench", "swe-bench", "evaluate", ...tasks, ...places], { cwd: instances });
+      expect(judged).toMatchObject({ code: 0, stdout: expect.stringMatching(/1 predictions +1 resolved/) as string });
       expect(exit).toBe("SIGKILL");
       expect(learned(disturbed)).toEqual(learned(calm));
     },

@@ -2,6 +2,7 @@
 import type {
   CampaignEnvironment,
   CampaignId,
+  CampaignRecord,
   CampaignReport,
   CampaignSettings,
   Demonstration,
@@ -21,6 +22,7 @@ export interface WorldCampaign {
   report: CampaignReport;
   /** Of this campaign, by id. */
   demonstrations: Demonstration[];
+  record: Pick<CampaignRecord, "id" | "settings">;
 }
 
 /** @param settings what differs from small ones without evaluation */
@@ -59,7 +61,7 @@ export async function runInWorld(
   await using _stages = startStages(deps);
   const { report, failure } = await runCampaign(record, deps, never);
   if (failure !== null) throw failure;
-  return { report, demonstrations: await demonstrationsOf(bus, id) };
+  return { report, demonstrations: await demonstrationsOf(bus, id), record };
 }
 
 async function demonstrationsOf(bus: Bus, campaign: string): Promise<Demonstration[]> {

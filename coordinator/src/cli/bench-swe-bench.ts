@@ -10,6 +10,7 @@ import { defaults } from "../config/defaults.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { Interrupted } from "./interruption.ts";
 import { sweBenchMakeCommand } from "./bench-swe-bench-make.ts";
+import { sweBenchPredictionsCommand } from "./bench-swe-bench-predictions.ts";
 import { type PlaceOptions, placesOf, positive, withPlaces } from "./bench-swe-bench-places.ts";
 import { runSweBench } from "./bench-swe-bench-process.ts";
 import { admissionTable, evaluationTable, type EvaluationEvent, type AdmissionEvent } from "./bench-swe-bench-table.ts";
@@ -42,6 +43,7 @@ export function sweBenchCommand(): Command {
       .requiredOption("--predictions <file>", "JSONL of instance_id, model_name_or_path, model_patch")
       .action(run),
   );
+  command.addCommand(sweBenchPredictionsCommand());
   command.addCommand(sweBenchMakeCommand());
   return command;
 }

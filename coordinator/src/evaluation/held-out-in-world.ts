@@ -1,7 +1,7 @@
 // Held-out tasks of a world that has references of its own: a benchmark's tasks, or bugs with their tests. They were held
 // back before the campaign began; what came close to them while it learned is dropped here.
 import { isDeepStrictEqual } from "node:util";
-import type { CampaignWorld, HeldOutScene, InstructionId } from "@hindcast/shared";
+import type { CampaignId, CampaignWorld, HeldOutScene, InstructionId } from "@hindcast/shared";
 import { deriveId } from "@hindcast/shared/node";
 import type { CampaignContext } from "../campaign-context.ts";
 import type { InstructionDeduplicator } from "../similarity/instruction-deduplicator.ts";
@@ -27,7 +27,7 @@ export function heldOutInWorld(
       .map((scene) => ({
         kind,
         instruction: {
-          id: deriveId("ins", id, "evaluation", kind, scene.id) as InstructionId,
+          id: heldOutInstructionId(id, scene),
           kind: "evaluation",
           text: scene.instruction,
           asksForAnswer: scene.asksForAnswer,
@@ -40,6 +40,13 @@ export function heldOutInWorld(
         benchmark: scene.benchmark,
       })),
   );
+}
+
+export function heldOutInstructionId(
+  campaign: CampaignId,
+  { kind, id }: Pick<HeldOutScene, "kind" | "id">,
+): InstructionId {
+  return deriveId("ins", campaign, "evaluation", kind, id) as InstructionId;
 }
 
 /**

@@ -8,12 +8,19 @@ import type {
   Trajectory,
 } from "@hindcast/shared";
 
+/** A file that an episode stores as a blob. */
+export interface WorldFile {
+  name: string;
+  mediaType: string;
+  bytes: Uint8Array;
+}
+
 /** What an episode asks of a world. Snapshots are bytes here; the episode stores them as blobs. */
 export interface EnvironmentState extends Omit<Observed, "snapshot" | "artifacts"> {
   /** Takes the image of this state when called; null where it is too large or cannot be taken. */
   snapshot: (signal: AbortSignal) => Promise<Uint8Array | null>;
   /** Files that belong to the observation (a screenshot, a network log), stored as blobs beside it. */
-  artifacts?: readonly { name: string; mediaType: string; bytes: Uint8Array }[];
+  artifacts?: readonly WorldFile[];
 }
 
 /** What an evaluator judges. */
@@ -52,6 +59,8 @@ export interface Environment extends AsyncDisposable {
   readonly description?: string;
   /** Judges the present state. @returns `unknown` for a reference of another world's kind */
   evaluate(request: EvaluationRequest, signal: AbortSignal): Promise<Evaluation>;
+  /** What `evaluate` judged, once it was called, where that is a file; stored with what it found. */
+  readonly submission?: WorldFile | null;
   close(): Promise<void>;
 }
 

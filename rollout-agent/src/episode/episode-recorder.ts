@@ -12,7 +12,7 @@ import type {
   WorkerId,
 } from "@hindcast/shared";
 import { type Bus, trajectoryDigest } from "@hindcast/shared/node";
-import type { EnvironmentState } from "../environment/environment.ts";
+import type { EnvironmentState, WorldFile } from "../environment/environment.ts";
 import { fitEffects } from "./fit-effects.ts";
 import { putImage } from "./snapshot-images.ts";
 
@@ -73,8 +73,8 @@ export class EpisodeRecorder {
   async observed(state: EnvironmentState, index: number, signal: AbortSignal): Promise<Observed> {
     const { observation, stateHash, effects, effectsOmitted } = state;
     const { snapshotEverySteps } = this.#options.task.limits;
-    const snapshot = index % snapshotEverySteps === 0 ? await this.#stored(await state.snapshot(signal)) : null;
-    const artifacts = await this.#artifacts(state.artifacts ?? []);
+    const snapshot = index % snapshotEverySteps === 0 ? await this.#storedImage(await state.snapshot(signal)) : null;
+    const artifacts = await this.stored(state.artifacts ?? []);
     return {
       observation,
       stateHash,
@@ -85,14 +85,15 @@ export class EpisodeRecorder {
     };
   }
 
-  async #artifacts(files: NonNullable<EnvironmentState["artifacts"]>): Promise<Artifact[]> {
+  /** Files of the world as records name them. */
+  async stored(files: readonly WorldFile[]): Promise<Artifact[]> {
     const { blobs } = this.#options.bus;
     return await Promise.all(
       files.map(async ({ name, mediaType, bytes }) => ({ name, mediaType, blob: await blobs.put(bytes) })),
     );
   }
 
-  async #stored(image: Uint8Array | null): Promise<BlobRef | null> {
+  async #storedImage(image: Uint8Array | null): Promise<BlobRef | null> {
     const { bus, task } = this.#options;
     return image === null || image.length > task.limits.snapshotBytesMax ? null : await putImage(bus.blobs, image);
   }

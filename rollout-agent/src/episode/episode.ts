@@ -113,14 +113,16 @@ async function takeStep(
 
 /** An evaluator that breaks leaves the episode's success unknown; it never makes it a failure. */
 async function evaluate(
-  { task, environment, trajectory }: EpisodeContext,
+  { task, environment, trajectory, recorder }: EpisodeContext,
   closing: Turn | null,
   signal: AbortSignal,
 ): Promise<Evaluation | null> {
   if (task.reference === null) return null;
   try {
     const answer = closing?.action.kind === "stop" ? closing.action.answer : null;
-    return await environment.evaluate({ reference: task.reference, answer, trajectory }, signal);
+    const evaluation = await environment.evaluate({ reference: task.reference, answer, trajectory }, signal);
+    const { submission = null } = environment;
+    return submission === null ? evaluation : { ...evaluation, artifacts: await recorder.stored([submission]) };
   } catch (error) {
     signal.throwIfAborted();
     return {

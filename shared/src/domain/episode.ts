@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { Artifact } from "./observation.ts";
 
 /**
  * Why an episode ended: a closed set, one per terminal record, and the sum over the set is the number of tasks.
@@ -37,6 +38,8 @@ export const Evaluation = z.strictObject({
     )
     .max(100)
     .optional(),
+  /** What was judged, where that is a file (a patch); absent where it is not, and in records of earlier versions. */
+  artifacts: z.array(Artifact).max(20).optional(),
 });
 export type Evaluation = z.infer<typeof Evaluation>;
 

@@ -9,7 +9,7 @@ import {
   type SweBenchReference,
   type SweBenchSpec,
 } from "@hindcast/shared";
-import { judgedByReference, type PatchVerdict } from "@hindcast/shared/node";
+import { judgedByReference, modelPatchName, type PatchVerdict } from "@hindcast/shared/node";
 import type { ExecResult } from "../../sandbox/sandbox.ts";
 import type {
   Environment,
@@ -18,6 +18,7 @@ import type {
   EnvironmentState,
   EnvironmentStep,
   EvaluationRequest,
+  WorldFile,
 } from "../environment.ts";
 import { terminalText } from "../terminal-text.ts";
 import { edit } from "./editor.ts";
@@ -59,6 +60,7 @@ class SweBenchEnvironment implements Environment {
   readonly #options: EnvironmentOptions & { spec: SweBenchSpec };
   readonly #sources: TestbedSources;
   #testbed: Testbed | null = null;
+  #submission: WorldFile | null = null;
   #bytesPrinted = 0;
   #closing: Promise<void> | null = null;
 
@@ -118,6 +120,11 @@ class SweBenchEnvironment implements Environment {
     return { observation: shellObservation(result, this.#options.limits), outputBytes: result.outputBytes };
   }
 
+  /** The patch as predictions have it. */
+  get submission(): WorldFile | null {
+    return this.#submission;
+  }
+
   async evaluate({ reference }: EvaluationRequest, signal: AbortSignal): Promise<Evaluation> {
     const unknown = (detail: string): Evaluation => ({ verdict: "unknown", evaluator, detail });
     if (reference === null) return unknown("the task has no tests to be judged by");
@@ -126,6 +133,7 @@ class SweBenchEnvironment implements Environment {
     }
     const patch = await this.#patch(signal);
     if (typeof patch !== "string") return unknown(patch.problem);
+    this.#submission = { name: modelPatchName, mediaType: "text/x-diff", bytes: Buffer.from(patch) };
     const { spec, id } = this.#options;
     const { verdict } = await evaluatePatch(
       {

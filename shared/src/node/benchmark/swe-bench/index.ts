@@ -5,7 +5,7 @@ export { assembleLog, fitEvalScript } from "./eval-script.ts";
 export { gradeInstance } from "./grade.ts";
 export { type InfraFailure, infraFailureOf } from "./infra-failure.ts";
 export { SweBenchInstance } from "./instance.ts";
-export { type Prediction, readPredictions, writePredictions } from "./predictions.ts";
+export { modelPatchName, type Prediction, readPredictions, writePredictions } from "./predictions.ts";
 export { readSweBenchInstances } from "./read-instances.ts";
 export { type InstanceRequirements, instanceRequirements, sweBenchSpec } from "./requirements.ts";
 export {

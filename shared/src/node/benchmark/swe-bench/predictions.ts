@@ -3,6 +3,9 @@ import { writeFile } from "node:fs/promises";
 import { z } from "zod";
 import { checkedRow, readEntries, readRows, unreadable } from "./data-file.ts";
 
+/** Under which an episode's evaluation stores the patch that was judged. */
+export const modelPatchName = "model.patch";
+
 export const Prediction = z.object({
   instance_id: z.string().min(1),
   model_name_or_path: z.string().min(1),

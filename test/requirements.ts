@@ -321,6 +321,10 @@ export const requirements = {
   "7.1.accounts": "NATS's users in Kubernetes have the permissions that the code gives their roles",
   "7.1.drain": "every pod has longer to end than its program takes to drain",
   "7.1.tls": "a process that is given an authority talks TLS to the server, or not at all",
+  "7.10.preflight-nats":
+    "preflight names what keeps a NATS server from serving: version, JetStream, certificate, password, rights by role, a full stream",
+  "7.10.preflight-kubernetes":
+    "preflight names what a cluster lacks for an overlay, before and after it is applied, and how to mend it",
   "7.9.schema": "every overlay renders and is valid for the API server, offline",
   "7.9.policies":
     "no root, no token, no latest tag, limits everywhere, policies that cover each pod, selectors that select something",

@@ -16,6 +16,7 @@ describe("hindcast", () => {
     for (const verb of [
       "init",
       "doctor",
+      "preflight",
       "config",
       "plan",
       "run",

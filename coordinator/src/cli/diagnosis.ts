@@ -12,18 +12,12 @@ import { natsBinaryOptions } from "../local/binary-options.ts";
 import { makeDataFolder } from "../local/data-folder.ts";
 import { runningCluster } from "../local/local-cluster.ts";
 import { findNatsServer } from "../local/nats-binary.ts";
+import type { Finding } from "../report/finding.ts";
 import { formatBytes } from "../report/format.ts";
 import { placesOf } from "../worlds/world-of.ts";
 import { redactedKeys } from "./config.ts";
 import type { CommandContext } from "./command-context.ts";
 import { sandboxEnvironment } from "./session.ts";
-
-export interface Finding {
-  what: string;
-  /** `missing` keeps Hindcast from running; `advice` only narrows what it can do. */
-  state: "good" | "advice" | "missing";
-  detail: string;
-}
 
 const run = promisify(execFile);
 const root = resolve(import.meta.dirname, "../../..");

@@ -17,6 +17,7 @@ import { initCommand } from "./init.ts";
 import { Interrupted } from "./interruption.ts";
 import { lanesCommand } from "./lanes.ts";
 import { planCommand } from "./plan.ts";
+import { preflightCommand } from "./preflight.ts";
 import { runCommand } from "./run.ts";
 import { searchCommand } from "./search.ts";
 import { showCommand } from "./show.ts";
@@ -41,6 +42,7 @@ const program = new Command("hindcast")
 for (const create of [
   initCommand,
   doctorCommand,
+  preflightCommand,
   configCommand,
   planCommand,
   runCommand,

@@ -123,7 +123,7 @@ async function connect(
   });
 }
 
-function readPassword(path: string): string {
+export function readPassword(path: string): string {
   try {
     return readFileSync(path, "utf8").trim();
   } catch (error) {

@@ -31,6 +31,7 @@ export * from "./benchmark/browser/tree-text.ts";
 export * from "./benchmark/browser/webarena-actions.ts";
 export * from "./benchmark/miniwob/miniwob.ts";
 export * from "./bus/bus.ts";
+export * from "./bus/examine.ts";
 export * from "./config.ts";
 export * from "./derive-id.ts";
 export * from "./environment-variables.ts";

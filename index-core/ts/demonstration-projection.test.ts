@@ -1,5 +1,7 @@
 // The projection against a scripted log; against a real stream in test/integration/retrieval-service.test.ts.
 // Requirements: 3.8.rebuild, 4.6.shipping, 4.7.partitions
+import { PassThrough } from "node:stream";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Demonstration, type DemonstrationId, HindcastError, limits, partitionOf } from "@hindcast/shared";
 import { type DemonstrationEntry, type DemonstrationLog, silentLogger } from "@hindcast/shared/node";
 import { afterEach, expect, onTestFinished, test, vi } from "vitest";
@@ -157,6 +159,42 @@ async function follow(
 
 const several = (count: number): DemonstrationEntry[] =>
   Array.from({ length: count }, (_, n) => entry(n + 1, aDemonstrationOf(n)));
+
+test("entries that come one by one are applied together, unless somebody waits for one or the batch is full", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+  const stream = new PassThrough({ objectMode: true });
+  const index = aNotingIndex();
+  const batches: number[] = [];
+  const upsert = async (demonstrations: readonly Demonstration[]): Promise<void> => {
+    batches.push(demonstrations.length);
+    await index.upsert(demonstrations);
+  };
+  const log: Options["log"] = {
+    lastSequence: async () => await Promise.resolve(0),
+    follow: (_, signal) => {
+      signal.addEventListener("abort", () => stream.end(), { once: true });
+      return stream[Symbol.asyncIterator]() as AsyncGenerator<DemonstrationEntry>;
+    },
+  };
+  const { projection } = await follow({ log, index: { ...index, upsert } });
+  let sequence = 0;
+  const come = async (count: number): Promise<void> => {
+    for (let n = 0; n < count; n += 1) stream.write(entry((sequence += 1), aDemonstrationOf(sequence)));
+    for (let turn = 0; turn < 50; turn += 1) await nextTurn();
+  };
+  await come(1);
+  expect(batches).toEqual([1]);
+  await come(1);
+  await come(2);
+  expect([batches, projection.appliedSequence]).toEqual([[1], 1]);
+  vi.advanceTimersByTime(limits.projectionGatherMs);
+  await come(1);
+  expect([batches, projection.appliedSequence]).toEqual([[1, 3], 4]);
+  await projection.reached(5, new AbortController().signal);
+  expect(batches).toEqual([1, 3, 1]);
+  await come(limits.projectionBatchMax + 1);
+  expect(batches).toEqual([1, 3, 1, limits.projectionBatchMax]);
+});
 
 test("an index that was opened from a checkpoint is told only what came after it", async () => {
   const index = aNotingIndex(3);

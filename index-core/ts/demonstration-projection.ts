@@ -62,6 +62,9 @@ export class DemonstrationProjection {
   #signal: AbortSignal = this.#stop.signal;
   #pending: DemonstrationEntry[] = [];
   #applying: Promise<void> | null = null;
+  #batchBeganAt = Number.NEGATIVE_INFINITY;
+  /** Ends the wait for more entries. */
+  #hurry: (() => void) | null = null;
   #appliedSequence: number;
   #checkpoint: { sequence: number; at: number };
 
@@ -92,8 +95,12 @@ export class DemonstrationProjection {
         await pieces.rest();
         this.#pending.push(entry);
         this.#applying ??= this.#applyPending();
-        if (this.#pending.length >= limits.projectionBatchMax) await this.#applying;
+        if (this.#pending.length >= limits.projectionBatchMax) {
+          this.#hurry?.();
+          await this.#applying;
+        }
       }
+      this.#hurry?.();
       await this.#applying;
       if (!this.#stop.signal.aborted) await this.#writeCheckpoint();
     } finally {
@@ -117,6 +124,7 @@ export class DemonstrationProjection {
     const waiter = { sequence, reached: resolve };
     const onAbort = (): void => reject(signal.reason);
     this.#waiters.add(waiter);
+    this.#hurry?.();
     signal.addEventListener("abort", onAbort, { once: true });
     try {
       await promise;
@@ -134,6 +142,7 @@ export class DemonstrationProjection {
   async #applyPending(): Promise<void> {
     try {
       while (this.#pending.length > 0) {
+        await this.#gather();
         const from = this.#pending[0]?.sequence ?? 0;
         const entries = this.#pending.splice(0, this.#guard.batchMax(from));
         await this.#applyGuarded(entries.filter(({ id }) => this.#isOwn(id)));
@@ -145,6 +154,22 @@ export class DemonstrationProjection {
     } finally {
       this.#applying = null;
     }
+  }
+
+  /** Lets entries come together. One that comes alone after a pause does not wait. */
+  async #gather(): Promise<void> {
+    const waitMs = this.#batchBeganAt + limits.projectionGatherMs - performance.now();
+    const isAwaited =
+      this.#waiters.size > 0 || this.#signal.aborted || this.#pending.length >= limits.projectionBatchMax;
+    if (waitMs > 0 && !isAwaited) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const timer = setTimeout(resolve, waitMs);
+      this.#hurry = resolve;
+      await promise;
+      this.#hurry = null;
+      clearTimeout(timer);
+    }
+    this.#batchBeganAt = performance.now();
   }
 
   async #applyGuarded(entries: DemonstrationEntry[]): Promise<void> {

@@ -138,6 +138,11 @@ export const limits = {
   snapshotOtherVersionMs: 7 * 86_400_000,
   /** Demonstrations read ahead of the index; bounds what a replica holds twice while it catches up. */
   projectionBatchMax: 256,
+  /**
+   * Batches of demonstrations begin at least so far apart, unless somebody waits for one or it is full: a batch of few
+   * costs the index more than twice as much a row as one of many, on cores that searches need.
+   */
+  projectionGatherMs: 20,
   /** Times that one message may end the process that applies it before it is passed over, and how many are remembered. */
   crashesMax: 3,
   crashSkipsMax: 1_000,

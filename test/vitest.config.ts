@@ -15,6 +15,8 @@ const suitesOfDrivers = {
   container: everySuite,
   gvisor: isEverything ? everySuite : "contract",
   vm: isEverything ? everySuite : "contract,egress,orphans",
+  // In the cluster of KUBECONFIG, by `npm run test:pods`; else skipped, which says why.
+  kubernetes: process.env.HINDCAST_TEST_KUBERNETES === "1" ? `${everySuite},pods` : "pods",
 };
 
 // Unit tests run beside each other; the others start servers, browsers or sandboxes and share two cores.

@@ -13,6 +13,7 @@ const kinds = [
   "v1.PersistentVolumeClaim",
   "v1.Secret",
   "v1.Pod",
+  "v1.ResourceQuota",
 ]
   .map((name) => `io.k8s.api.core.${name}`)
   .concat(["v1.Deployment", "v1.StatefulSet"].map((name) => `io.k8s.api.apps.${name}`))
@@ -23,6 +24,10 @@ const kinds = [
       "policy.v1.PodDisruptionBudget",
       "networking.v1.NetworkPolicy",
       "node.v1.RuntimeClass",
+      "rbac.v1.Role",
+      "rbac.v1.RoleBinding",
+      "rbac.v1.ClusterRole",
+      "rbac.v1.ClusterRoleBinding",
     ].map((name) => `io.k8s.api.${name}`),
   );
 

@@ -7,8 +7,9 @@ import { imageFolder, defaultRecipe, imagesOfMachine, readRecipe } from "./image
 import { createBubblewrap, defaultGuestPath } from "./sandbox/bubblewrap.ts";
 import { containersMissing } from "./sandbox/container/container-driver.ts";
 import { ControlGroups, describeControlGroups } from "./sandbox/control-groups.ts";
-import { createSandboxes, sandboxSettings, type SandboxSettings } from "./sandbox/create-sandboxes.ts";
+import { createSandboxes, podOptions, sandboxSettings, type SandboxSettings } from "./sandbox/create-sandboxes.ts";
 import { findNodePrefix } from "./sandbox/find-node-prefix.ts";
+import { podsMissing } from "./sandbox/kubernetes/kubernetes-driver.ts";
 import { machinesMissing } from "./sandbox/machine/machine-driver.ts";
 
 const settings = readConfig(sandboxSettings);
@@ -22,6 +23,7 @@ const lacks = {
   container: () =>
     containersMissing({ guestPath, runtime: settings.sandboxRuntime, socketPath: settings.sandboxDockerSocket }),
   vm: () => machinesMissing({ guestPath, folder: imageFolder(settings) }),
+  kubernetes: async () => await podsMissing(await podOptions(settings)),
 } as const;
 
 const others = await Promise.all(
@@ -34,6 +36,7 @@ const bounds = {
   bubblewrap: async () => describeControlGroups(await ControlGroups.find()),
   container: () => Promise.resolve("limits by the daemon's control groups, and by the guest"),
   vm: () => Promise.resolve("limits by the machine's own size, and by the guest"),
+  kubernetes: () => Promise.resolve("limits by the pod's memory, the node's podPidsLimit, and by the guest"),
 } as const;
 const report = {
   driver,
@@ -58,7 +61,7 @@ async function problemsOf(chosen: SandboxSettings): Promise<string[]> {
 
 /** Building takes minutes, so it is not for a check to do. */
 async function unbuiltImage(chosen: SandboxSettings): Promise<string | null> {
-  if (driver === "bubblewrap" && chosen.sandboxRecipe === null) return null;
+  if (driver === "kubernetes" || (driver === "bubblewrap" && chosen.sandboxRecipe === null)) return null;
   const recipe = chosen.sandboxRecipe === null ? defaultRecipe : await readRecipe(chosen.sandboxRecipe);
   if (await imagesOfMachine(chosen, { guestPath, log }).has(recipe)) return null;
   return `the image "${recipe.name}" is not built: run "hindcast image build" (a rollout agent builds it at its start, too)`;

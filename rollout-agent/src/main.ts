@@ -17,8 +17,7 @@ import {
 } from "@hindcast/shared/node";
 import { environmentsOf } from "./environment/environments-of.ts";
 import { AgentMetrics } from "./metrics.ts";
-import { findContainers } from "./sandbox/container/container-driver.ts";
-import { createSandboxes, sandboxSettings } from "./sandbox/create-sandboxes.ts";
+import { createSandboxes, findRemoteSandboxes, sandboxSettings } from "./sandbox/create-sandboxes.ts";
 import { clusterOf } from "./sandbox/sandbox-name.ts";
 import { SandboxMetrics } from "./sandbox/measured-sandboxes.ts";
 import type { SandboxProvider } from "./sandbox/sandbox.ts";
@@ -67,7 +66,7 @@ await runService("rollout-agent", { ...workerVariables, ...sandboxSettings, ...m
       isOver: (campaign) => cancellations.signalFor(campaign).aborted,
       logger,
       onReaped: () => sandboxMetrics.reaped(),
-      containers: () => (config.sandboxDriver === "container" ? findContainers(config.sandboxDockerSocket) : []),
+      containers: () => findRemoteSandboxes(config, cluster),
     },
     draining,
   );

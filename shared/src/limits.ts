@@ -298,6 +298,21 @@ export const limits = {
   /** A daemon's answer, a machine's boot: beyond this the driver is not there. */
   containerAnswerMs: 30_000,
   machineBootMs: 60_000,
+  /** An API server's answer; a pod until it runs, images pulled and nodes grown; and until nothing of it is left. */
+  clusterAnswerMs: 30_000,
+  podStartMs: 180_000,
+  podEndMs: 30_000,
+  /** A watch that was closed is opened again after this. */
+  podWatchPauseMs: 250,
+  /** A pod's standard streams are asked for again this often where the node does not know the pod yet. */
+  podAttachTriesMax: 5,
+  podAttachPauseMs: 500,
+  /** Silence on a pod's connection before it is asked whether it is still there; twice that, and it is not. */
+  podPingMs: 20_000,
+  /** No pod outlives this, whoever forgets it. */
+  podSecondsMax: 24 * 60 * 60,
+  /** Pods that one look of the reaper takes in. */
+  podsFoundMax: 5_000,
   /** Whether KVM runs anything: hardware boots a machine in a second. */
   machineProbeMs: 10_000,
   /** First file systems of virtual machines, one for each build of the guest. */

@@ -15,6 +15,7 @@ import { imageFolder, imagesOfMachine } from "../../rollout-agent/src/image/imag
 import { defaultGuestPath } from "../../rollout-agent/src/sandbox/bubblewrap.ts";
 import { fetchKernel, findKernel } from "../../rollout-agent/src/sandbox/machine/machine-kernel.ts";
 import type { GivenSandboxes } from "./given-sandboxes.ts";
+import { preparePods } from "./pod-setup.ts";
 
 const run = promisify(execFile);
 const never = new AbortController().signal;
@@ -45,12 +46,15 @@ const recipe = ImageRecipe.parse({
 const packages = {
   container: { needed: "/usr/sbin/dockerd", names: ["docker.io"] },
   gvisor: { needed: "/usr/sbin/dockerd", names: ["docker.io"] },
+  kubernetes: { needed: "/usr/bin/kubectl", names: ["kubectl"] },
   vm: { needed: "/usr/bin/qemu-system-x86_64", names: ["qemu-system-x86", "e2fsprogs", "kmod"] },
 } as const;
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const wanted = project.config.env["HINDCAST_TEST_SANDBOX"];
-  const { given, teardown } = await prepareSandboxes(wanted === "vm" || wanted === "gvisor" ? wanted : "container");
+  const { given, teardown } = await prepareSandboxes(
+    wanted === "vm" || wanted === "gvisor" || wanted === "kubernetes" ? wanted : "container",
+  );
   project.provide("sandboxes", given);
   return teardown;
 }
@@ -72,6 +76,7 @@ export async function prepareSandboxes(
     npmFolder: "",
   };
   try {
+    if (driver === "kubernetes") assertClusterIsMeant();
     const { needed, names } = packages[driver];
     if (!existsSync(needed)) await install(needed, names);
     const runsc = driver === "gvisor" ? await findRunsc() : null;
@@ -84,6 +89,11 @@ export async function prepareSandboxes(
     const held = await images.acquire(recipe, never);
     cleanups.push(async () => held[Symbol.asyncDispose]());
     given.image = held.ref;
+    if (driver === "kubernetes") {
+      const { pods, remove } = await preparePods(given);
+      cleanups.push(remove);
+      given.pods = pods;
+    }
     if (driver === "vm" && (await findKernel(given.folder)) === null) await fetchKernel(given.folder, never);
     if (runsc !== null || (driver === "container" && !existsSync(given.socketPath))) {
       const daemon = await startDaemon(runsc);
@@ -94,6 +104,12 @@ export async function prepareSandboxes(
     given.reason = String(error).replaceAll(/\s+/g, " ").slice(0, 300);
   }
   return { given, teardown };
+}
+
+/** Not any cluster that happens to be somebody's current one. @throws Error with what to do */
+function assertClusterIsMeant(): void {
+  if (process.env["HINDCAST_TEST_KUBERNETES"] !== "1") throw new Error("on request: npm run test:pods");
+  if (process.env["KUBECONFIG"] === undefined) throw new Error("KUBECONFIG is not set");
 }
 
 async function install(what: string, names: readonly string[]): Promise<void> {

@@ -19,7 +19,7 @@ interface ListedImage {
 }
 
 export function imageCommand(): Command {
-  const command = new Command("image").description("build, list and evict the images that sandboxes are opened from");
+  const command = new Command("image").description("build, pack, list and evict the images that sandboxes are opened from");
   command
     .command("build")
     .description(
@@ -30,6 +30,17 @@ export function imageCommand(): Command {
       const context = commandContext(self);
       const built = await ask<{ name: string; hash: string; path: string }>(context, ["build", ...paths(recipe)]);
       context.terminal.result({ event: "image", ...built }, () => `${built.name} ${built.hash} is in ${built.path}`);
+    });
+  command
+    .command("pack")
+    .description("write the image with the sandbox's guest to a file that docker load, ctr and skopeo read: for pods")
+    .argument("[recipe]", "file; without it, sandbox.recipe or a small Debian")
+    .option("--output <file>", "where to", "image.tar")
+    .action(async (recipe: string | undefined, { output }: { output: string }, self: Command) => {
+      const context = commandContext(self);
+      const args = ["pack", resolve(output), ...paths(recipe)];
+      const packed = await ask<{ reference: string; output: string }>(context, args);
+      context.terminal.result({ event: "image", ...packed }, () => `${packed.reference} is in ${packed.output}`);
     });
   command
     .command("list")

@@ -153,13 +153,20 @@ export function modelEnvironment({ loaded }: Pick<CommandContext, "loaded">): Re
 
 /** What isolates commands, for the agents. */
 export function sandboxEnvironment({ loaded }: Pick<CommandContext, "loaded">): Record<string, string> {
-  const { driver, recipe, imageFolder, runtime, dockerSocket, warm } = loaded.config.sandbox;
+  const { driver, recipe, imageFolder, runtime, dockerSocket, kubeconfig, volumes, warm, ...pods } =
+    loaded.config.sandbox;
   return withoutNulls({
     [sandboxVariables.sandboxDriver.name]: driver,
     [sandboxVariables.sandboxRecipe.name]: recipe === null ? null : resolve(recipe),
     [sandboxVariables.sandboxImageFolder.name]: imageFolder === null ? null : resolve(imageFolder),
     [sandboxVariables.sandboxRuntime.name]: runtime,
     [sandboxVariables.sandboxDockerSocket.name]: dockerSocket,
+    [sandboxVariables.sandboxKubeconfig.name]: kubeconfig === null ? null : resolve(kubeconfig),
+    [sandboxVariables.sandboxNamespace.name]: pods.namespace,
+    [sandboxVariables.sandboxRepository.name]: pods.repository,
+    [sandboxVariables.sandboxWarmPool.name]: pods.warmPool,
+    [sandboxVariables.sandboxSeccompProfile.name]: pods.seccompProfile,
+    [sandboxVariables.sandboxVolumes.name]: volumes.join(","),
     [sandboxVariables.sandboxWarm.name]: String(warm),
   });
 }

@@ -8,7 +8,7 @@ import {
   RetrievalSettings,
   limits as caps,
 } from "@hindcast/shared";
-import { EmbeddingDimensions, IndexEmbedder, LaneRule, LogLevel } from "@hindcast/shared/node";
+import { EmbeddingDimensions, IndexEmbedder, LaneRule, LogLevel, SandboxVolume } from "@hindcast/shared/node";
 import { z } from "zod";
 
 /** `provider:model`. */
@@ -70,15 +70,26 @@ const IndexConfig = z.strictObject({
 });
 
 const SandboxConfig = z.strictObject({
-  driver: z.enum(["bubblewrap", "container", "vm"]).describe("Isolates commands: namespaces, Docker's API or QEMU."),
+  driver: z
+    .enum(["bubblewrap", "container", "vm", "kubernetes"])
+    .describe("Isolates commands: namespaces, Docker's API, QEMU or pods of a cluster."),
   recipe: z
     .string()
     .min(1)
     .nullable()
     .describe("JSON file of the sandboxes' image; none: this machine's system (bubblewrap) or a small Debian."),
   imageFolder: z.string().min(1).nullable().describe("Folder of built images; none: a cache of this machine."),
-  runtime: z.string().min(1).nullable().describe("Runtime of containers: runc, runsc, kata; none: the daemon's own."),
+  runtime: z.string().min(1).nullable().describe("Runtime of containers (runc, runsc, kata) or RuntimeClass of pods; none: the default."),
   dockerSocket: z.string().min(1).describe("Socket of the daemon that runs containers."),
+  kubeconfig: z.string().min(1).nullable().describe("How the cluster of pods is reached; none: what kubectl takes."),
+  namespace: z.string().min(1).describe("Namespace of pods."),
+  repository: z.string().min(1).describe("Repository of pods' images, which `hindcast image pack` makes."),
+  warmPool: z.string().min(1).nullable().describe("SandboxWarmPool (agent-sandbox) that pods are claimed from."),
+  seccompProfile: z.string().min(1).describe("System call filter of pods, a file of each node; unconfined: none."),
+  volumes: z
+    .array(SandboxVolume)
+    .max(64)
+    .describe("Folders of the agent that pods see, with the claims that hold them: FOLDER=CLAIM."),
   warm: z.int().min(0).max(64).describe("Sandboxes that each agent keeps open ahead of their episodes."),
 });
 

@@ -10,8 +10,19 @@ use crate::{devices, sys};
 pub const AGENT: u32 = 1000;
 
 pub fn enter() -> io::Result<()> {
+    enter_apart(0)
+}
+
+/// The same in a pod, which has an address in its cluster: commands get a network of their own instead, with nothing but
+/// the loopback device.
+pub fn enter_pod() -> io::Result<()> {
+    enter_apart(libc::CLONE_NEWNET)?;
+    sys::raise_loopback()
+}
+
+fn enter_apart(more: libc::c_int) -> io::Result<()> {
     let (user, group) = sys::ids();
-    sys::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS)?;
+    sys::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS | more)?;
     fs::write("/proc/self/setgroups", "deny")?;
     fs::write("/proc/self/uid_map", format!("{AGENT} {user} 1"))?;
     fs::write("/proc/self/gid_map", format!("{AGENT} {group} 1"))?;

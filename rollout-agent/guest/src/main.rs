@@ -64,6 +64,10 @@ fn serve() -> Result<(), Fault> {
             container::enter().map_err(|error| Fault::at("entering the container", &error))?;
             serve_standard_streams(World::Container)
         }
+        Some("--pod") => {
+            container::enter_pod().map_err(|error| Fault::at("entering the pod", &error))?;
+            serve_standard_streams(World::Container)
+        }
         Some("--user-space-kernel") => {
             container::enter_user_space_kernel()
                 .map_err(|error| Fault::at("entering the container", &error))?;

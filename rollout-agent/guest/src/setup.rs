@@ -163,14 +163,19 @@ fn write(world: World, path: &str, content: &str) -> io::Result<()> {
         return Ok(());
     }
     match write_anew(path, content) {
-        Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => {
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied
+            ) =>
+        {
             cover(world, path, content)
         }
         result => result,
     }
 }
 
-/// A container's runtime puts some files of its own into a root that takes none of ours.
+/// A container's runtime puts some files of its own, or of its user's, into a root that takes none of ours.
 fn cover(world: World, path: &str, content: &str) -> io::Result<()> {
     let made = format!("{WORKSPACE}/file");
     fs::create_dir_all(WORKSPACE)?;

@@ -2,9 +2,12 @@
 import { type ConfigOf, sandboxVariables, workerVariables } from "@hindcast/shared/node";
 import type { HeldImage } from "../image/image-cache.ts";
 import { defaultRecipe, imageFolder, imagesOfMachine, readRecipe } from "../image/images-of-machine.ts";
+import { recipeHash } from "../image/recipe.ts";
 import { createBubblewrap, defaultGuestPath } from "./bubblewrap.ts";
-import { createContainers } from "./container/container-driver.ts";
+import { createContainers, findContainers, type FoundContainer } from "./container/container-driver.ts";
 import { findNodePrefix } from "./find-node-prefix.ts";
+import { findPods } from "./kubernetes/find-pods.ts";
+import { createPods, type KubernetesDriverOptions } from "./kubernetes/kubernetes-driver.ts";
 import { createMachines } from "./machine/machine-driver.ts";
 import type { SandboxMetrics } from "./measured-sandboxes.ts";
 import { SandboxPool } from "./sandbox-pool.ts";
@@ -43,7 +46,10 @@ export async function createSandboxes(
   signal: AbortSignal,
 ): Promise<Sandboxes> {
   const image = await heldImage(settings, options, signal);
-  const provider = createProvider(settings, image, options);
+  const provider =
+    settings.sandboxDriver === "kubernetes"
+      ? createPods({ ...(await podOptions(settings)), ...commonOptions(settings, options) })
+      : createProvider(settings, image, options);
   const { owner, metrics, log } = options;
   const pool = new SandboxPool({ sandboxes: provider, owner, warm: settings.sandboxWarm, log });
   metrics?.observe(pool);
@@ -62,7 +68,8 @@ async function heldImage(
   signal: AbortSignal,
 ): Promise<HeldImage | null> {
   const { sandboxDriver, sandboxRecipe, guestPath } = settings;
-  if (sandboxDriver === "bubblewrap" && sandboxRecipe === null) return null;
+  // Nodes have the images of pods, or pull them.
+  if (sandboxDriver === "kubernetes" || (sandboxDriver === "bubblewrap" && sandboxRecipe === null)) return null;
   const recipe = sandboxRecipe === null ? defaultRecipe : await readRecipe(sandboxRecipe);
   return await imagesOfMachine(settings, { guestPath: guestPath ?? defaultGuestPath, log }).acquire(recipe, signal);
 }
@@ -70,11 +77,9 @@ async function heldImage(
 function createProvider(
   settings: SandboxSettings,
   held: HeldImage | null,
-  { cluster, log }: SandboxesOptions,
+  options: SandboxesOptions,
 ): SandboxProvider {
-  const guestPath = settings.guestPath ?? defaultGuestPath;
-  const egressSecrets = new Map(Object.entries(settings.egressSecrets ?? {}));
-  const common = { guestPath, egressSecrets, log, ...(cluster === undefined ? {} : { cluster }) };
+  const common = commonOptions(settings, options);
   if (held === null || settings.sandboxDriver === "bubblewrap") {
     const nodePrefix = findNodePrefix(settings.searchPath);
     return createBubblewrap({ ...common, nodePrefix, ...(held === null ? {} : { image: held.ref }) });
@@ -84,4 +89,42 @@ function createProvider(
   }
   const { sandboxDockerSocket: socketPath, sandboxRuntime: runtime } = settings;
   return createContainers({ ...common, image: held.ref, socketPath, runtime });
+}
+
+interface CommonOptions {
+  guestPath: string;
+  egressSecrets: ReadonlyMap<string, string>;
+  cluster?: string;
+  log: SandboxesOptions["log"];
+}
+
+function commonOptions(settings: SandboxSettings, { cluster, log }: SandboxesOptions): CommonOptions {
+  const egressSecrets = new Map(Object.entries(settings.egressSecrets ?? {}));
+  const guestPath = settings.guestPath ?? defaultGuestPath;
+  return { guestPath, egressSecrets, log, ...(cluster === undefined ? {} : { cluster }) };
+}
+
+/** What settings say about pods. */
+export async function podOptions(settings: SandboxSettings): Promise<Omit<KubernetesDriverOptions, "log">> {
+  const { sandboxRecipe, sandboxSeccompProfile, guestPath } = settings;
+  const recipe = sandboxRecipe === null ? defaultRecipe : await readRecipe(sandboxRecipe);
+  return {
+    kubeconfig: settings.sandboxKubeconfig,
+    namespace: settings.sandboxNamespace,
+    repository: settings.sandboxRepository,
+    imageHash: recipeHash(recipe),
+    guestPath: guestPath ?? defaultGuestPath,
+    runtime: settings.sandboxRuntime,
+    warmPool: settings.sandboxWarmPool,
+    seccompProfile: sandboxSeccompProfile === "unconfined" ? null : sandboxSeccompProfile,
+    volumes: settings.sandboxVolumes,
+  };
+}
+
+/** Sandboxes that no process on this machine shows: a daemon's or a Kubernetes cluster's. */
+export async function findRemoteSandboxes(settings: SandboxSettings, cluster: string): Promise<FoundContainer[]> {
+  if (settings.sandboxDriver === "container") return await findContainers(settings.sandboxDockerSocket);
+  if (settings.sandboxDriver !== "kubernetes") return [];
+  const { sandboxKubeconfig: kubeconfig, sandboxNamespace: namespace, sandboxWarmPool: warmPool } = settings;
+  return await findPods({ kubeconfig, namespace, warmPool, cluster });
 }

@@ -1,6 +1,8 @@
 // Opens sandboxes with any driver: starts a guest, builds its world, and remembers which ids are open.
+import { hostname } from "node:os";
 import type { Duplex } from "node:stream";
 import { HindcastError, messageOf } from "@hindcast/shared";
+import { deriveId } from "@hindcast/shared/node";
 import { egressEnvironment, egressPort } from "../egress/egress-environment.ts";
 import { EgressProxy } from "../egress/egress-proxy.ts";
 import { GuestChannel } from "./guest-channel.ts";
@@ -42,7 +44,9 @@ export class GuestProvider implements SandboxProvider {
     if (missing.length > 0) return missing;
     const never = new AbortController().signal;
     try {
-      await using sandbox = await this.#start({ id: `probe-${process.pid}`, limits: probeLimits }, never);
+      // In pods every agent has the same process id.
+      const id = deriveId("probe", hostname(), process.pid);
+      await using sandbox = await this.#start({ id, limits: probeLimits }, never);
       await sandbox.state(never);
       return [];
     } catch (error) {

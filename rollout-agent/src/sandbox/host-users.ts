@@ -3,7 +3,7 @@
 // take from another.
 
 /** Far from any numbers that people, services and containers are given. */
-const firstUser = 2_113_929_216;
+export const firstHostUser = 2_113_929_216;
 const usersPerProcess = 256;
 const processesMax = 65_536;
 
@@ -12,5 +12,5 @@ let opened = 0;
 /** A number that no other sandbox of this machine has, unless this process has 256 of them at once. */
 export function nextHostUser(): number {
   opened = (opened + 1) % usersPerProcess;
-  return firstUser + (process.pid % processesMax) * usersPerProcess + opened;
+  return firstHostUser + (process.pid % processesMax) * usersPerProcess + opened;
 }

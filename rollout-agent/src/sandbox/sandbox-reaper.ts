@@ -19,7 +19,7 @@ export interface ReaperOptions {
   isOver: (campaign: CampaignId) => boolean;
   logger: Logger;
   onReaped: () => void;
-  /** Sandboxes that a daemon runs, which need not be ours to signal. @default none */
+  /** Sandboxes that a daemon or a Kubernetes cluster runs, which need not be ours to signal. @default none */
   containers?: () => Promise<FoundContainer[]> | FoundContainer[];
   /** @default limits.sandboxReapEveryMs */
   everyMs?: number;

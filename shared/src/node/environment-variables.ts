@@ -168,12 +168,31 @@ export const workerVariables = {
   searchPath: variable("PATH", z.string().default(""), "Where a Node outside /usr is found that sandboxes shall have."),
 } as const;
 
+/** Of an object in a Kubernetes cluster. */
+const objectName = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+
+/** `FOLDER=CLAIM`. */
+export const SandboxVolume = z
+  .string()
+  .regex(/^\/[^=,]*=[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, "expected FOLDER=CLAIM with an absolute folder");
+
+function volumesOf(text: string, context: z.RefinementCtx): ReadonlyMap<string, string> {
+  const entries = text.split(",").map((entry) => entry.trim());
+  const volumes = new Map<string, string>();
+  for (const entry of entries.filter((each) => each !== "")) {
+    if (!SandboxVolume.safeParse(entry).success) context.addIssue(`"${entry}" is no FOLDER=CLAIM`);
+    const [folder = "", claim = ""] = entry.split("=");
+    volumes.set(folder, claim);
+  }
+  return volumes;
+}
+
 /** What isolates the commands of a rollout agent. */
 export const sandboxVariables = {
   sandboxDriver: variable(
     "HINDCAST_SANDBOX_DRIVER",
-    z.enum(["bubblewrap", "container", "vm"]).default("bubblewrap"),
-    "What isolates commands: bubblewrap, container (Docker API) or vm (QEMU).",
+    z.enum(["bubblewrap", "container", "vm", "kubernetes"]).default("bubblewrap"),
+    "What isolates commands: bubblewrap, container (Docker API), vm (QEMU) or kubernetes (pods).",
   ),
   sandboxRecipe: variable(
     "HINDCAST_SANDBOX_RECIPE",
@@ -188,12 +207,42 @@ export const sandboxVariables = {
   sandboxRuntime: variable(
     "HINDCAST_SANDBOX_RUNTIME",
     z.string().min(1).nullable().default(null),
-    "Runtime of containers, as the daemon names it: runc, runsc (gVisor), kata; unset: the daemon's own.",
+    "Runtime of containers, as the daemon names it: runc, runsc (gVisor), kata; of pods a RuntimeClass; unset: the default.",
   ),
   sandboxDockerSocket: variable(
     "HINDCAST_SANDBOX_DOCKER_SOCKET",
     z.string().min(1).default("/var/run/docker.sock"),
     "Socket of the daemon that runs containers.",
+  ),
+  sandboxKubeconfig: variable(
+    "HINDCAST_SANDBOX_KUBECONFIG",
+    z.string().min(1).nullable().default(null),
+    "How the cluster of pods is reached; unset: the account of the agent's own pod, or what kubectl takes.",
+  ),
+  sandboxNamespace: variable(
+    "HINDCAST_SANDBOX_NAMESPACE",
+    z.string().regex(objectName, "expected a namespace's name").default("hindcast-sandboxes"),
+    "Namespace of pods.",
+  ),
+  sandboxRepository: variable(
+    "HINDCAST_SANDBOX_REPOSITORY",
+    z.string().min(1).default("hindcast/sandbox"),
+    "Repository of pods' images, which `hindcast image pack` makes.",
+  ),
+  sandboxWarmPool: variable(
+    "HINDCAST_SANDBOX_WARM_POOL",
+    z.string().regex(objectName, "expected a SandboxWarmPool's name").nullable().default(null),
+    "SandboxWarmPool (kubernetes-sigs/agent-sandbox) that pods are claimed from; unset: pods are made.",
+  ),
+  sandboxSeccompProfile: variable(
+    "HINDCAST_SANDBOX_SECCOMP_PROFILE",
+    z.string().min(1).default("hindcast/sandbox.json"),
+    "System call filter of pods, a file in the folder of profiles of each node; unconfined: none.",
+  ),
+  sandboxVolumes: variable(
+    "HINDCAST_SANDBOX_VOLUMES",
+    z.string().default("").transform(volumesOf),
+    "Folders of the agent that pods see, and the claims that hold them: FOLDER=CLAIM, separated by commas.",
   ),
   sandboxWarm: variable(
     "HINDCAST_SANDBOX_WARM",

@@ -25,10 +25,10 @@ export interface ContainerOptions {
  * What the guest builds its world with where the kernel is gVisor's and serves this sandbox alone; commands have none of
  * it. The guest asks the kernel whose it is before it does anything.
  */
-const capabilitiesToBuild = ["CHOWN", "DAC_OVERRIDE", "SETGID", "SETPCAP", "SETUID", "SYS_ADMIN"];
+export const capabilitiesToBuild = ["CHOWN", "DAC_OVERRIDE", "SETGID", "SETPCAP", "SETUID", "SYS_ADMIN"];
 
 /** For the guest, its session's folder and the kernel's share, beside what commands may use. */
-const overheadBytes = 96 * 1024 * 1024;
+export const overheadBytes = 96 * 1024 * 1024;
 const overheadProcesses = 16;
 /** gVisor's own threads, and those in which it runs each process: a process inside is several outside. */
 const userSpaceKernelProcesses = { own: 256, each: 4 };
@@ -43,6 +43,16 @@ const refusedCalls = [
   ["ptrace", "process_vm_readv", "process_vm_writev", "settimeofday", "clock_settime", "acct", "quotactl", "syslog"],
 ].flat();
 
+export const containerFilter = {
+  defaultAction: "SCMP_ACT_ALLOW",
+  // A call of a table that is not named here would end the process before the guest's filter could refuse it.
+  archMap: [
+    { architecture: "SCMP_ARCH_X86_64", subArchitectures: ["SCMP_ARCH_X86", "SCMP_ARCH_X32"] },
+    { architecture: "SCMP_ARCH_AARCH64", subArchitectures: ["SCMP_ARCH_ARM"] },
+  ],
+  syscalls: [{ names: refusedCalls, action: "SCMP_ACT_ERRNO" }],
+};
+
 export function containerName(name: string): string {
   return deriveId("hindcast", name);
 }
@@ -51,15 +61,6 @@ export function containerName(name: string): string {
 export function containerSettings(options: ContainerOptions): object {
   const { name, image, guestPath, limits, mounts, runtime, hasAppArmor, isUserSpaceKernel } = options;
   const memory = limits.memoryBytesMax + limits.diskBytesMax + overheadBytes;
-  const filter = {
-    defaultAction: "SCMP_ACT_ALLOW",
-    // A call of a table that is not named here would end the process before the guest's filter could refuse it.
-    archMap: [
-      { architecture: "SCMP_ARCH_X86_64", subArchitectures: ["SCMP_ARCH_X86", "SCMP_ARCH_X32"] },
-      { architecture: "SCMP_ARCH_AARCH64", subArchitectures: ["SCMP_ARCH_ARM"] },
-    ],
-    syscalls: [{ names: refusedCalls, action: "SCMP_ACT_ERRNO" }],
-  };
   // Of the host; inside it is 1000, by the guest's own user namespace. gVisor's root is no user of the host.
   const user = isUserSpaceKernel ? 0 : nextHostUser();
   return {
@@ -86,7 +87,7 @@ export function containerSettings(options: ContainerOptions): object {
       ...(isUserSpaceKernel ? { CapAdd: capabilitiesToBuild } : {}),
       SecurityOpt: [
         "no-new-privileges:true",
-        `seccomp=${JSON.stringify(filter)}`,
+        `seccomp=${JSON.stringify(containerFilter)}`,
         // Docker's profile forbids every mount, also those inside a namespace of one's own.
         ...(hasAppArmor ? ["apparmor=unconfined"] : []),
       ],

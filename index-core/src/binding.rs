@@ -11,6 +11,7 @@
 pub mod answers;
 pub mod collection;
 pub mod demonstrations;
+pub mod graphs;
 mod pool;
 pub mod queries;
 mod rows;

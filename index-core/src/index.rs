@@ -1,11 +1,13 @@
 //! Segments, shards and what is asked of them.
 
+mod begun;
 mod checkpoint;
 mod collection;
 mod columns;
 mod demonstration;
 mod demonstration_index;
 mod demonstration_search;
+mod demonstration_writes;
 mod embedder;
 mod exact_table;
 mod explain;
@@ -28,6 +30,7 @@ mod upkeep;
 pub(crate) mod vector_query;
 mod vector_search;
 
+pub use begun::{GraphNews, GraphSchedule, ShownGraph};
 pub use checkpoint::Checkpoint;
 pub use collection::{Collection, CollectionOptions, CollectionRow};
 pub use demonstration::Demonstration;
@@ -35,6 +38,7 @@ pub use demonstration_index::{DemonstrationIndex, IndexOptions, SearchCounts, VE
 pub use embedder::Embedder;
 pub use explain::{Explanation, PartExplanation, StageTimes, Strategy};
 pub use query::{Answer, Dropped, Exclusions, Hit, Query, Ranking, Retriever, Window};
+pub use ranges::GraphOrder;
 pub use recall::Recall;
 pub use shard::ShardOptions;
 pub use stats::IndexStats;

@@ -70,9 +70,10 @@ pub use error::IndexError;
 pub use filter::{Filter, RowColumns, Schema};
 pub use index::{
     Answer, Checkpoint, Collection, CollectionOptions, CollectionRow, Demonstration,
-    DemonstrationIndex, Dropped, Embedder, Exclusions, Explanation, Hit, IndexOptions, IndexStats,
-    PartExplanation, Query, Ranking, Recall, Retriever, SearchCounts, SearchMode, ShardOptions,
-    StageTimes, Strategy, VERSION, VectorAnswer, VectorQuery, Window,
+    DemonstrationIndex, Dropped, Embedder, Exclusions, Explanation, GraphNews, GraphOrder,
+    GraphSchedule, Hit, IndexOptions, IndexStats, PartExplanation, Query, Ranking, Recall,
+    Retriever, SearchCounts, SearchMode, ShardOptions, ShownGraph, StageTimes, Strategy, VERSION,
+    VectorAnswer, VectorQuery, Window,
 };
 pub use row_set::{Passing, RowSet};
 pub use vector_storage::VectorStorage;

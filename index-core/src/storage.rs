@@ -29,7 +29,8 @@ pub use folder::{discard, manifest_entry, next_free_number, segment_name};
 pub use garbage::collect_garbage;
 pub use lock::DirectoryLock;
 pub use manifest::{
-    CollectionIdentity, FileEntry, Manifest, RangeManifest, SegmentManifest, ShardManifest,
+    BegunManifest, CollectionIdentity, FileEntry, Manifest, RangeManifest, SegmentManifest,
+    ShardManifest,
 };
 pub use manifest_file::MANIFEST_VERSION;
 pub use names::SEGMENT_SUFFIX;

@@ -27,6 +27,8 @@ export interface DemonstrationIndexOptions {
   embedder?: string | Readonly<{ name: string; dimensions: number }> | undefined;
   /** How rows are kept, as in `Collection`; `version` names it unless it is f32. @default "f32" */
   storage?: VectorStorage | undefined;
+  /** Whether entries of the log say when graphs begin and are searched, instead of the index itself. @default false */
+  graphsFollowLog?: boolean | undefined;
 }
 
 export interface DemonstrationVectorSearch {
@@ -113,7 +115,7 @@ export class DemonstrationIndex implements AsyncDisposable {
    * that cannot be read (`discard` empties it); INDEX_NOT_READY when the native library is not built.
    */
   static async open(options: DemonstrationIndexOptions = {}): Promise<DemonstrationIndex> {
-    const { folder, graphRowsMin, embedder: given = "hash-v1", storage } = options;
+    const { folder, graphRowsMin, embedder: given = "hash-v1", storage, graphsFollowLog = false } = options;
     // An embedder may be more than its name.
     const { name, dimensions } = typeof given === "string" ? { name: given, dimensions: 0 } : given;
     const embedder = typeof given === "string" ? given : { name, dimensions };
@@ -122,6 +124,7 @@ export class DemonstrationIndex implements AsyncDisposable {
       const native = await loadNative().openIndex({
         folder: folder ?? null,
         graphRowsMin: graphRowsMin ?? defaultGraphRowsMin,
+        graphsFollowLog,
         embedder: name,
         dimensions,
         storage: storage ?? "f32",
@@ -195,7 +198,7 @@ export class DemonstrationIndex implements AsyncDisposable {
 
   /** Resolves when no merge and no build is pending. */
   async settle(): Promise<void> {
-    await this.trusting.call((native) => native.settle());
+    await this.trusting.settle();
   }
 
   /**

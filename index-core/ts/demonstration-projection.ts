@@ -9,8 +9,9 @@ import {
   messageOf,
   partitionOf,
 } from "@hindcast/shared";
-import type { DemonstrationEntry, DemonstrationLog, Logger } from "@hindcast/shared/node";
+import type { DemonstrationEntry, DemonstrationLog, GraphLogEntry, Logger, LogEntry } from "@hindcast/shared/node";
 import { CrashGuard } from "./crash-guard.ts";
+import type { GraphLog } from "./graph-log.ts";
 import { Pieces } from "./pieces.ts";
 import type { TextEmbedder } from "./retrieval-index.ts";
 import type { RejectionReason } from "./retrieval-metrics.ts";
@@ -30,6 +31,8 @@ export interface ProjectionOptions {
   embedder?: TextEmbedder | null;
   /** Part of a divided corpus: other partitions' demonstrations are passed over. */
   partition?: { index: number; of: number };
+  /** Where graphs follow the log. */
+  graphs?: Pick<GraphLog, "apply" | "settle">;
   /** Remembers what ends the process. @default one that forgets */
   guard?: CrashGuard;
   /** Keeps a copy of a message that is passed over because it ended the process too often. */
@@ -44,7 +47,12 @@ export interface ProjectionOptions {
 export interface ProjectedIndex {
   /** Of the checkpoint that it was opened from; 0 if none. */
   readonly sequence: number;
-  upsert(demonstrations: readonly Demonstration[], vectors?: Float32Array): Promise<void>;
+  /** `sequences`: of each in the stream. */
+  upsert(
+    demonstrations: readonly Demonstration[],
+    vectors?: Float32Array,
+    sequences?: readonly number[],
+  ): Promise<void>;
   remove(ids: readonly DemonstrationId[]): Promise<number>;
 }
 
@@ -60,13 +68,15 @@ export class DemonstrationProjection {
   readonly #stop = new AbortController();
   /** Of the run: when it aborts, what is being applied is given up and comes again at the next start. */
   #signal: AbortSignal = this.#stop.signal;
-  #pending: DemonstrationEntry[] = [];
+  #pending: LogEntry[] = [];
   #applying: Promise<void> | null = null;
   #batchBeganAt = Number.NEGATIVE_INFINITY;
   /** Ends the wait for more entries. */
   #hurry: (() => void) | null = null;
   #appliedSequence: number;
   #checkpoint: { sequence: number; at: number };
+  /** Up to here nobody is answered yet. */
+  #catchingUpTo = 0;
 
   constructor(options: ProjectionOptions) {
     this.#options = options;
@@ -113,7 +123,9 @@ export class DemonstrationProjection {
   async catchUp(signal: AbortSignal): Promise<void> {
     const end = await endOfStream(this.#options.log, signal);
     if (end < this.#appliedSequence) throw replaced(end, this.#appliedSequence);
+    this.#catchingUpTo = end;
     await this.reached(end, AbortSignal.any([signal, this.#stop.signal]));
+    await this.#options.graphs?.settle();
   }
 
   /** Resolves once `sequence` is applied. @throws the signal's reason when that comes first. */
@@ -145,7 +157,7 @@ export class DemonstrationProjection {
         await this.#gather();
         const from = this.#pending[0]?.sequence ?? 0;
         const entries = this.#pending.splice(0, this.#guard.batchMax(from));
-        await this.#applyGuarded(entries.filter(({ id }) => this.#isOwn(id)));
+        for (const part of partsOf(entries)) await this.#applyPart(part);
         this.#advance(entries.at(-1)?.sequence ?? 0);
         if (this.#isCheckpointDue()) await this.#writeCheckpoint();
       }
@@ -170,6 +182,13 @@ export class DemonstrationProjection {
       clearTimeout(timer);
     }
     this.#batchBeganAt = performance.now();
+  }
+
+  async #applyPart(part: GraphLogEntry | DemonstrationEntry[]): Promise<void> {
+    if (Array.isArray(part)) return await this.#applyGuarded(part.filter(({ id }) => this.#isOwn(id)));
+    const { sequence, graph, problem } = part;
+    if (graph === null) this.#options.logger.warn({ event: "graph.unreadable", sequence, problem: problem ?? "" });
+    else await this.#options.graphs?.apply(graph, sequence, sequence > this.#catchingUpTo);
   }
 
   async #applyGuarded(entries: DemonstrationEntry[]): Promise<void> {
@@ -212,7 +231,7 @@ export class DemonstrationProjection {
 
   async #applyUpserts(entries: DemonstrationEntry[], demonstrations: Demonstration[]): Promise<void> {
     try {
-      await this.#upsert(demonstrations);
+      await this.#upsert(demonstrations, sequencesOf(entries));
     } catch (error) {
       if (!isRefusal(error)) throw error;
       await this.#applyOneByOne(entries);
@@ -224,7 +243,7 @@ export class DemonstrationProjection {
     for (const { id, sequence, demonstration } of entries) {
       if (demonstration === null) continue;
       try {
-        await this.#upsert([demonstration]);
+        await this.#upsert([demonstration], [sequence]);
       } catch (error) {
         if (!isRefusal(error)) throw error;
         this.#reject(id, sequence, { problem: error.message, reason: "refused" });
@@ -233,10 +252,10 @@ export class DemonstrationProjection {
     }
   }
 
-  async #upsert(demonstrations: Demonstration[]): Promise<void> {
+  async #upsert(demonstrations: Demonstration[], sequences: number[]): Promise<void> {
     const { index, embedder = null } = this.#options;
-    if (embedder === null) return await index.upsert(demonstrations);
-    await index.upsert(demonstrations, await this.#embed(embedder, demonstrations));
+    const vectors = embedder === null ? undefined : await this.#embed(embedder, demonstrations);
+    await index.upsert(demonstrations, vectors, sequences);
   }
 
   /** An embedder that is away delays the index; its vectors cannot be left out. */
@@ -321,6 +340,21 @@ export class DemonstrationProjection {
     );
   }
 }
+
+/** Stretches of demonstrations, and what stands between them. */
+function partsOf(entries: readonly LogEntry[]): (GraphLogEntry | DemonstrationEntry[])[] {
+  const parts: (GraphLogEntry | DemonstrationEntry[])[] = [];
+  for (const entry of entries) {
+    const part = parts.at(-1);
+    if ("graph" in entry) parts.push(entry);
+    else if (Array.isArray(part)) part.push(entry);
+    else parts.push([entry]);
+  }
+  return parts;
+}
+
+const sequencesOf = (entries: readonly DemonstrationEntry[]): number[] =>
+  entries.flatMap(({ sequence, demonstration }) => (demonstration === null ? [] : [sequence]));
 
 /** Stretches of entries that are all demonstrations or all none. */
 function runsOf(entries: readonly DemonstrationEntry[]): DemonstrationEntry[][] {

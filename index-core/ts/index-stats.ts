@@ -16,6 +16,8 @@ export interface IndexStats {
   pendingBuilds: number;
   /** Rows that a graph did not reach and that were linked again. */
   repaired: number;
+  /** Graphs here that are not those of the replica that announced them: this one has not seen some of their rows. */
+  diverged: number;
   residentBytes: number;
   mappedBytes: number;
   /** How rows are kept, and what they take of these bytes; the rest are codes and links. */
@@ -59,6 +61,7 @@ export function toStats(native: NativeStats): IndexStats {
     deadRows: native.deadRows,
     pendingBuilds: native.pendingJobs,
     repaired: native.repaired,
+    diverged: native.diverged,
     residentBytes: native.residentBytes,
     mappedBytes: native.mappedBytes,
     storage: native.storage,

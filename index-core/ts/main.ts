@@ -7,6 +7,7 @@ import { admittedEmbedder } from "./admitted-embedder.ts";
 import { CrashGuard } from "./crash-guard.ts";
 import type { DemonstrationIndex } from "./demonstration-index.ts";
 import { DemonstrationProjection, endOfStream } from "./demonstration-projection.ts";
+import { GraphLog, groupOf } from "./graph-log.ts";
 import { openIndex } from "./open-index.ts";
 import { RetrievalMetrics } from "./retrieval-metrics.ts";
 import { RetrievalService } from "./retrieval-service.ts";
@@ -29,7 +30,12 @@ await runService("index-core", variables, async (process) => {
 
   // Null where the index embeds by itself.
   const embedder = admittedEmbedder(process, (event) => metrics.embedded(event));
-  const options = { folder: folder ?? undefined, embedder: embedder ?? config.indexEmbedder, storage };
+  const options = {
+    folder: folder ?? undefined,
+    embedder: embedder ?? config.indexEmbedder,
+    storage,
+    graphsFollowLog: true,
+  };
   const open = (): Promise<DemonstrationIndex> => openIndex(options, logger);
   let index = await open();
   const exchange =
@@ -52,9 +58,17 @@ await runService("index-core", variables, async (process) => {
   shutdown.defer("guard", () => Promise.resolve(guard[Symbol.dispose]()));
   shutdown.defer("index", () => index.close());
 
+  const graphs = new GraphLog({
+    index: index.trusting,
+    log: bus.demonstrations,
+    group: groupOf(index.version, partition),
+    logger,
+    onWaited: (seconds) => metrics.waitedForGraph(seconds),
+  });
   const projection = new DemonstrationProjection({
     log: bus.demonstrations,
     index: index.trusting,
+    graphs,
     logger,
     embedder,
     partition,
@@ -88,4 +102,6 @@ await runService("index-core", variables, async (process) => {
     }).describe(),
   );
   shutdown.defer("service", () => service[Symbol.asyncDispose]());
+  const telling = graphs.tellNews(() => projection.appliedSequence, draining);
+  shutdown.defer("graphs", () => telling);
 });

@@ -34,9 +34,9 @@ export declare class NativeIndex {
   get dimensions(): number
   /**
    * `rows`: JSON, arrays of `NativeDemonstration` of `native-values.ts`. `vectors`: of all rows, where the embedder is
-   * outside of the index; otherwise none.
+   * outside of the index; otherwise none. `sequences`: of all rows in the log; none where there is no log.
    */
-  upsert(rows: Array<string>, vectors: Float32Array): Promise<void>
+  upsert(rows: Array<string>, vectors: Float32Array, sequences: Array<number>): Promise<void>
   remove(ids: Array<string>): Promise<number>
   search(queries: Array<NativeQuery>): Promise<NativeAnswer[]>
   searchVectors(environment: string, vectors: Float32Array, query: NativeVectorQuery): Promise<NativeVectorAnswer>
@@ -46,6 +46,15 @@ export declare class NativeIndex {
    */
   searchVectorsHere(environment: string, vectors: Float32Array, query: NativeVectorQuery, scores: Float32Array, counts: Uint32Array): NativeFoundIds
   get(ids: Array<string>): Promise<(string | null)[]>
+  /** What the log should be told of graphs. */
+  graphNews(): Promise<NativeGraphNews[]>
+  /**
+   * For an entry of the log. `at` is its sequence, `after` that which its writer had applied. `false`: another was first,
+   * or nothing is there.
+   */
+  beginGraph(order: NativeGraphOrder, at: number): Promise<boolean>
+  /** `unknown`; `awaited`, where it is not built yet; or `searched`. */
+  showGraph(environment: string, begunAt: number, fingerprint: string): Promise<'unknown' | 'awaited' | 'searched'>
   /** Until no background work is left. */
   settle(): Promise<number>
   /** One segment and one graph per environment. */
@@ -123,6 +132,24 @@ export interface NativeFoundIds {
   epoch: string
 }
 
+/** A range of the log that should have another graph (`begunAt` null), or a graph that is built. */
+export interface NativeGraphNews {
+  environment: string
+  from: number
+  to: number
+  hasGraph: boolean
+  begunAt: number | null
+  fingerprint: string
+}
+
+export interface NativeGraphOrder {
+  environment: string
+  from: number
+  to: number
+  hasGraph: boolean
+  after: number
+}
+
 export interface NativeHit {
   id: string
   /** -1 where the demonstration as a whole matched. */
@@ -141,6 +168,8 @@ export interface NativeIndexOptions {
   /** Null: in memory. */
   folder: string | null
   graphRowsMin: number
+  /** Whether `beginGraph` and `showGraph` decide which graphs there are, instead of the index itself. */
+  graphsFollowLog: boolean
   /** `hash-v1`; `model2vec:<folder>`; anything else names an embedder outside of the index. */
   embedder: string
   /** Of an embedder outside of the index. */
@@ -197,6 +226,7 @@ export interface NativeStats {
   deadRows: number
   pendingJobs: number
   repaired: number
+  diverged: number
   residentBytes: number
   mappedBytes: number
   storage: 'f32' | 'bf16'

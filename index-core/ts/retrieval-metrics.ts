@@ -37,6 +37,7 @@ export class RetrievalMetrics {
   readonly #passing: HistogramMetric<"hindcast_retrieval_passing_rows">;
   readonly #joined: HistogramMetric<"hindcast_retrieval_batch_requests">;
   readonly #rejected: CounterMetric<"hindcast_retrieval_rejected_total">;
+  readonly #graphWaits: CounterMetric<"hindcast_retrieval_graph_wait_seconds_total">;
   readonly #inFlight: GaugeMetric<"hindcast_retrieval_requests_in_flight">;
   readonly #embeddings: CounterMetric<"hindcast_embedding_requests_total">;
   readonly #embeddedTokens: CounterMetric<"hindcast_embedding_tokens_total">;
@@ -51,6 +52,7 @@ export class RetrievalMetrics {
     this.#passing = new HistogramMetric(registry, "hindcast_retrieval_passing_rows");
     this.#joined = new HistogramMetric(registry, "hindcast_retrieval_batch_requests");
     this.#rejected = new CounterMetric(registry, "hindcast_retrieval_rejected_total");
+    this.#graphWaits = new CounterMetric(registry, "hindcast_retrieval_graph_wait_seconds_total");
     this.#inFlight = new GaugeMetric(registry, "hindcast_retrieval_requests_in_flight");
     this.#embeddings = new CounterMetric(registry, "hindcast_embedding_requests_total");
     this.#embeddedTokens = new CounterMetric(registry, "hindcast_embedding_tokens_total");
@@ -76,10 +78,12 @@ export class RetrievalMetrics {
     ofIndex("resident_bytes", (read) => read.residentBytes);
     ofIndex("mapped_bytes", (read) => read.mappedBytes);
     ofIndex("recall", (read) => (read.recall.wanted === 0 ? 1 : read.recall.found / read.recall.wanted));
-    const counted = (name: "recall_sampled" | "repaired_links", of: (read: DemonstrationIndexStats) => number): void =>
+    type Counted = "recall_sampled" | "repaired_links" | "diverged_graphs";
+    const counted = (name: Counted, of: (read: DemonstrationIndexStats) => number): void =>
       this.#counter(`hindcast_retrieval_${name}_total`, async (counter) => counter.add(of(await stats()), {}));
     counted("recall_sampled", (read) => read.recall.sampled);
     counted("repaired_links", (read) => read.repaired);
+    counted("diverged_graphs", (read) => read.diverged);
     this.#counter("hindcast_retrieval_searches_total", async (counter) => {
       for (const [strategy, value] of Object.entries((await stats()).searches)) {
         counter.add(value, { strategy: strategy as Strategy });
@@ -99,6 +103,11 @@ export class RetrievalMetrics {
 
   rejectedFor(reason: RejectionReason): void {
     this.#rejected.inc({ reason });
+  }
+
+  /** The log went on only when a graph that it shows was built here. */
+  waitedForGraph(elapsedSeconds: number): void {
+    this.#graphWaits.add(elapsedSeconds, {});
   }
 
   /** Searches that are being worked on or wait for their sequence: one more, one less. */

@@ -69,26 +69,34 @@ test("rows that are none of ours are refused, and none of their text is kept", a
     embedder: "hash-v1",
     dimensions: 0,
     storage: "f32",
+    graphsFollowLog: false,
   });
   onTestFinished(async () => await native.close());
   const none = new Float32Array();
   const row = toNativeDemonstration(aDemonstrationOf(1));
   for (const text of ["", "{}", "[1]", '[{"id":"a"}]', JSON.stringify([{ ...row, more: 1 }])]) {
-    await expect(native.upsert([JSON.stringify([row]), text], none)).rejects.toThrow(
+    await expect(native.upsert([JSON.stringify([row]), text], none, [])).rejects.toThrow(
       /INDEX_INVALID: a row is malformed/,
     );
   }
-  await expect(native.upsert([JSON.stringify([row])], new Float32Array(5))).rejects.toThrow(
+  await expect(native.upsert([JSON.stringify([row])], new Float32Array(5), [])).rejects.toThrow(
     /5 numbers are not 1 vectors/,
   );
   expect((await native.stats()).rows).toBe(0);
-  await native.upsert([], none);
-  await native.upsert([JSON.stringify([row])], none);
+  await native.upsert([], none, []);
+  await native.upsert([JSON.stringify([row])], none, []);
   expect((await native.stats()).rows).toBe(1);
 });
 
 test("the native index writes into no arrays but those that fit", async () => {
-  const options = { folder: null, graphRowsMin: 1_000, embedder: "hash-v1", dimensions: 0, storage: "f32" as const };
+  const options = {
+    folder: null,
+    graphRowsMin: 1_000,
+    embedder: "hash-v1",
+    dimensions: 0,
+    graphsFollowLog: false,
+    storage: "f32" as const,
+  };
   const native = await loadNative().openIndex(options);
   onTestFinished(async () => await native.close());
   const { environment, vectors, k } = await aRequest();

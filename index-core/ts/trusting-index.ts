@@ -10,14 +10,22 @@ import type {
 } from "@hindcast/shared";
 import { checkArray } from "./checked-arrays.ts";
 import { demonstrationWindow } from "./demonstration-window.ts";
+import type { LedIndex } from "./graph-log.ts";
 import { indexError } from "./index-error.ts";
 import { type DemonstrationIndexStats, toStats } from "./index-stats.ts";
-import type { NativeAnswer, NativeHit, NativeIndex, NativeVectorQuery } from "./native.d.ts";
+import type {
+  NativeAnswer,
+  NativeGraphNews,
+  NativeGraphOrder,
+  NativeHit,
+  NativeIndex,
+  NativeVectorQuery,
+} from "./native.d.ts";
 import { fromNativeError, toNativeDemonstration, toNativeFilter, toNativeQuery } from "./native-values.ts";
 import { Pieces } from "./pieces.ts";
 import type { EmbedderIdentity, RetrievalIndex, VectorsAnswer, VectorsRequest } from "./retrieval-index.ts";
 
-export class TrustingIndex implements RetrievalIndex {
+export class TrustingIndex implements RetrievalIndex, LedIndex {
   readonly #native: NativeIndex;
   readonly version: string;
   readonly embedder: EmbedderIdentity;
@@ -34,14 +42,18 @@ export class TrustingIndex implements RetrievalIndex {
   }
 
   /** One call at a time: the loop does other work in between, so a second one could overtake the first. */
-  async upsert(demonstrations: readonly Demonstration[], vectors?: Float32Array): Promise<void> {
+  async upsert(
+    demonstrations: readonly Demonstration[],
+    vectors?: Float32Array,
+    sequences?: readonly number[],
+  ): Promise<void> {
     const pieces = new Pieces();
     const rows: string[] = [];
     for (const demonstration of demonstrations) {
       rows.push(rowsOf([demonstration]));
       await pieces.rest();
     }
-    await this.#upsertRows(rows, vectors);
+    await this.#upsertRows(rows, vectors, sequences);
   }
 
   /** Holds the loop up for as long as it takes to hand all of them over; calls are applied in their order. */
@@ -49,8 +61,12 @@ export class TrustingIndex implements RetrievalIndex {
     await this.#upsertRows([rowsOf(demonstrations)], vectors);
   }
 
-  async #upsertRows(rows: string[], vectors: Float32Array = new Float32Array()): Promise<void> {
-    await this.call((native) => native.upsert(rows, vectors));
+  async #upsertRows(
+    rows: string[],
+    vectors: Float32Array = new Float32Array(),
+    sequences: readonly number[] = [],
+  ): Promise<void> {
+    await this.call((native) => native.upsert(rows, vectors, [...sequences]));
   }
 
   async remove(ids: readonly DemonstrationId[]): Promise<number> {
@@ -98,6 +114,26 @@ export class TrustingIndex implements RetrievalIndex {
   async get(ids: readonly DemonstrationId[]): Promise<(Demonstration | null)[]> {
     const payloads = await this.call((native) => native.get([...ids]));
     return payloads.map((payload) => (payload === null ? null : fromPayload(payload)));
+  }
+
+  async graphNews(): Promise<NativeGraphNews[]> {
+    return await this.call((native) => native.graphNews());
+  }
+
+  async beginGraph(order: NativeGraphOrder, at: number): Promise<boolean> {
+    return await this.call((native) => native.beginGraph(order, at));
+  }
+
+  async showGraph(
+    environment: string,
+    begunAt: number,
+    fingerprint: string,
+  ): Promise<"unknown" | "awaited" | "searched"> {
+    return await this.call((native) => native.showGraph(environment, begunAt, fingerprint));
+  }
+
+  async settle(): Promise<void> {
+    await this.call((native) => native.settle());
   }
 
   async stats(): Promise<DemonstrationIndexStats> {

@@ -24,6 +24,7 @@ export * from "./protocol/admission.ts";
 export * from "./protocol/audit.ts";
 export * from "./protocol/control.ts";
 export * from "./protocol/envelope.ts";
+export * from "./protocol/graph-entry.ts";
 export * from "./protocol/lease.ts";
 export * from "./protocol/partition.ts";
 export * from "./protocol/result.ts";

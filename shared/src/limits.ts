@@ -143,6 +143,9 @@ export const limits = {
    * costs the index more than twice as much a row as one of many, on cores that searches need.
    */
   projectionGatherMs: 20,
+  /** How often a replica looks for what it should tell of its graphs, and after how long it tells the same again. */
+  graphNewsEveryMs: 1_000,
+  graphNewsRepeatMs: 60_000,
   /** Times that one message may end the process that applies it before it is passed over, and how many are remembered. */
   crashesMax: 3,
   crashSkipsMax: 1_000,

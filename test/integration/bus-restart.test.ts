@@ -118,7 +118,9 @@ describe("the bus across kill -9 and restart of the server", () => {
     const notes = coordinator.records("CAMPAIGNS", Note);
     const following = Promise.all([
       (async () => {
-        for await (const entry of index.demonstrations.follow(1, stop.signal)) seen.demonstrations.push(entry.id);
+        for await (const entry of index.demonstrations.follow(1, stop.signal)) {
+          if ("id" in entry) seen.demonstrations.push(entry.id);
+        }
       })(),
       (async () => {
         const of = "c-follow" as CampaignId;

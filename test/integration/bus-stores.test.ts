@@ -167,7 +167,7 @@ describe("records, blobs and demonstrations", () => {
       const last = await coordinator.demonstrations.put(aDemonstration(3));
       const entries: DemonstrationEntry[] = [];
       for await (const entry of index.demonstrations.follow(first, AbortSignal.timeout(5_000))) {
-        entries.push(entry);
+        if ("id" in entry) entries.push(entry);
         if (entry.sequence === last) break;
       }
       expect(entries.map(({ id, demonstration }) => [id, demonstration?.score ?? null])).toEqual([
@@ -179,6 +179,26 @@ describe("records, blobs and demonstrations", () => {
       expect(entries.map(({ problem }) => problem === null)).toEqual([true, true, false, true]);
       expect(await index.demonstrations.lastSequence()).toBe(last);
       expect((await raw.manager.streams.info(streams.demonstrations)).state.messages).toBe(4);
+    });
+
+    it("stores what is told of a graph by one only, and only by who has seen what was told before", async () => {
+      const [one, other] = [await nats.connect("index-core"), await nats.connect("index-core")];
+      const range = { v: 1, group: "1-0-abc", environment: "shell", from: 0, to: 64 } as const;
+      const begin = { ...range, kind: "graph.begin", hasGraph: true, after: 0 } as const;
+      const applied = await one.demonstrations.lastSequence();
+      const told = await Promise.all([one, other].map(async (bus) => await bus.demonstrations.tell(begin, applied)));
+      expect(told.toSorted()).toEqual([false, true]);
+      const sequence = applied + 1;
+      const ready = { ...range, kind: "graph.ready", begunAt: sequence, fingerprint: "0".repeat(16) } as const;
+      expect(await one.demonstrations.tell(ready, sequence)).toBe(true);
+      expect(await other.demonstrations.tell(begin, applied)).toBe(false);
+      expect(await other.demonstrations.tell(begin, sequence)).toBe(true);
+      const graphs: unknown[] = [];
+      for await (const entry of other.demonstrations.follow(sequence, AbortSignal.timeout(5_000))) {
+        if ("graph" in entry) graphs.push(entry.graph);
+        if (entry.sequence === sequence + 2) break;
+      }
+      expect(graphs, "the first begin was replaced").toEqual([ready, begin]);
     });
 
     it("refuses an environment that cannot be part of a subject", async () => {

@@ -16,6 +16,7 @@ export const emptyStats: DemonstrationIndexStats = {
   rowBytes: 1_500,
   epoch: "e1",
   repaired: 4,
+  diverged: 0,
   searches: { exact: 5, graph: 6, fallback: 7 },
   recall: { sampled: 10, found: 97, wanted: 100 },
   problem: null,

@@ -3,7 +3,8 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use hindcast_index_core::storage::{
-    RangeManifest, SegmentReader, SegmentWriter, Verify, publish_manifest, read_manifest,
+    BegunManifest, RangeManifest, SegmentReader, SegmentWriter, Verify, publish_manifest,
+    read_manifest,
 };
 use hindcast_index_core::{IndexError, VectorStorage};
 
@@ -125,12 +126,28 @@ fn reseal(path: &Path, input: &mut Input<'_>) -> Result<(), IndexError> {
                 to: number(),
                 rows: number(),
                 dead: number(),
+                at: u64::from(number()),
             }];
         }
         2 => shard.segments.reverse(),
         3 => {
             let twice = shard.segments[0].clone();
             shard.segments.push(twice);
+        }
+        4 => {
+            let mut number = || u32::try_from(input.count() & 0xffff_ffff).unwrap();
+            let (from, to, at) = (number(), number(), u64::from(number()));
+            let mut segments = shard.segments.clone();
+            segments.rotate_left(input.byte() % shard.segments.len());
+            shard.begun = vec![BegunManifest {
+                at,
+                from,
+                to,
+                has_graph: input.byte().is_multiple_of(2),
+                is_shown: input.byte().is_multiple_of(2),
+                expected: Some(at),
+                segments,
+            }];
         }
         _ => {
             let segment = input.byte() % shard.segments.len();

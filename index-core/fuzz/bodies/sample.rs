@@ -21,6 +21,7 @@ pub(super) fn open(
             dimensions: DIMENSIONS,
         },
         storage,
+        ..IndexOptions::default()
     };
     DemonstrationIndex::open(folder, options)
 }

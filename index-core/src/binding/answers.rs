@@ -101,6 +101,7 @@ pub struct NativeStats {
     pub dead_rows: u32,
     pub pending_jobs: u32,
     pub repaired: u32,
+    pub diverged: u32,
     pub resident_bytes: f64,
     pub mapped_bytes: f64,
     #[napi(ts_type = "'f32' | 'bf16'")]
@@ -288,6 +289,7 @@ pub(crate) fn native_stats(
         dead_rows: count(stats.dead_rows),
         pending_jobs: count(stats.pending_jobs),
         repaired: u32::try_from(stats.repaired).unwrap_or(u32::MAX),
+        diverged: u32::try_from(stats.diverged).unwrap_or(u32::MAX),
         resident_bytes: number(stats.resident_bytes as u64),
         mapped_bytes: number(stats.mapped_bytes as u64),
         storage: stats.storage.name().to_owned(),

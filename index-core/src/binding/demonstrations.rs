@@ -11,6 +11,7 @@ use napi_derive::napi;
 use super::answers::{
     NativeAnswer, NativeCheckpoint, NativeFoundIds, count, found_ids, native_stats, vector_answer,
 };
+use super::graphs::{NativeGraphNews, NativeGraphOrder, fingerprint_of, shown_text};
 use super::pool::{Lane, maintain, promise, promise_all, to_js};
 use super::queries::{
     NativeExclusions, NativeQuery, NativeVectorQuery, filter_of, mode_of, sequence_of, storage_of,
@@ -19,7 +20,8 @@ use super::rows::demonstrations_of;
 use crate::index::vector_query::VECTORS_MAX;
 use crate::text::Model2Vec;
 use crate::{
-    DemonstrationIndex, Embedder, IndexError, IndexOptions, Query, ShardOptions, VectorQuery,
+    DemonstrationIndex, Embedder, GraphOrder, GraphSchedule, IndexError, IndexOptions, Query,
+    ShardOptions, VectorQuery,
 };
 
 #[napi(object, object_to_js = false, use_nullable = true)]
@@ -27,6 +29,8 @@ pub struct NativeIndexOptions {
     /// Null: in memory.
     pub folder: Option<String>,
     pub graph_rows_min: u32,
+    /// Whether `beginGraph` and `showGraph` decide which graphs there are, instead of the index itself.
+    pub graphs_follow_log: bool,
     /// `hash-v1`; `model2vec:<folder>`; anything else names an embedder outside of the index.
     pub embedder: String,
     /// Of an embedder outside of the index.
@@ -59,6 +63,11 @@ pub fn open_index(env: &Env, options: NativeIndexOptions) -> Result<Object<'_>> 
             },
             embedder,
             storage: storage_of(&options.storage)?,
+            graphs: if options.graphs_follow_log {
+                GraphSchedule::Log
+            } else {
+                GraphSchedule::Own
+            },
         };
         let folder = options.folder.as_deref().map(Path::new);
         let index = Arc::new(DemonstrationIndex::open(folder, index_options)?);
@@ -106,20 +115,29 @@ impl NativeIndex {
     }
 
     /// `rows`: JSON, arrays of `NativeDemonstration` of `native-values.ts`. `vectors`: of all rows, where the embedder is
-    /// outside of the index; otherwise none.
+    /// outside of the index; otherwise none. `sequences`: of all rows in the log; none where there is no log.
     #[napi(catch_unwind, ts_return_type = "Promise<void>")]
     pub fn upsert<'env>(
         &self,
         env: &'env Env,
         rows: Vec<String>,
         vectors: Float32ArraySlice<'_>,
+        sequences: Vec<f64>,
     ) -> Result<Object<'env>> {
         let index = self.index.clone();
         // A copy: the caller may change the array while the work waits.
         let vectors = vectors.to_vec();
         promise(env, Lane::Write, move || {
             let dimensions = index.embedder().dimensions();
-            index.upsert(demonstrations_of(&rows, &vectors, dimensions)?)
+            let demonstrations = demonstrations_of(&rows, &vectors, dimensions)?;
+            if sequences.is_empty() {
+                return index.upsert(demonstrations);
+            }
+            let sequences = sequences.into_iter().map(sequence_of);
+            index.upsert_at(
+                demonstrations,
+                &sequences.collect::<std::result::Result<Vec<_>, _>>()?,
+            )
         })
     }
 
@@ -207,6 +225,58 @@ impl NativeIndex {
     pub fn get<'env>(&self, env: &'env Env, ids: Vec<String>) -> Result<Object<'env>> {
         let index = self.index.clone();
         promise(env, Lane::Query, move || index.get(&ids))
+    }
+
+    /// What the log should be told of graphs.
+    #[napi(catch_unwind, ts_return_type = "Promise<NativeGraphNews[]>")]
+    pub fn graph_news<'env>(&self, env: &'env Env) -> Result<Object<'env>> {
+        let index = self.index.clone();
+        promise(env, Lane::Query, move || {
+            let news = index.graph_news()?.into_iter();
+            Ok(news.map(NativeGraphNews::from).collect::<Vec<_>>())
+        })
+    }
+
+    /// For an entry of the log. `at` is its sequence, `after` that which its writer had applied. `false`: another was first,
+    /// or nothing is there.
+    #[napi(catch_unwind, ts_return_type = "Promise<boolean>")]
+    pub fn begin_graph<'env>(
+        &self,
+        env: &'env Env,
+        order: NativeGraphOrder,
+        at: f64,
+    ) -> Result<Object<'env>> {
+        let index = self.index.clone();
+        promise(env, Lane::Write, move || {
+            let after = sequence_of(order.after)?;
+            let graph = GraphOrder {
+                from: order.from,
+                to: order.to,
+                has_graph: order.has_graph,
+                after,
+            };
+            index.begin_graph(&order.environment, &graph, sequence_of(at)?)
+        })
+    }
+
+    /// `unknown`; `awaited`, where it is not built yet; or `searched`.
+    #[napi(
+        catch_unwind,
+        ts_return_type = "Promise<'unknown' | 'awaited' | 'searched'>"
+    )]
+    pub fn show_graph<'env>(
+        &self,
+        env: &'env Env,
+        environment: String,
+        begun_at: f64,
+        fingerprint: String,
+    ) -> Result<Object<'env>> {
+        let index = self.index.clone();
+        promise(env, Lane::Write, move || {
+            let expected = fingerprint_of(&fingerprint)?;
+            let shown = index.show_graph(&environment, sequence_of(begun_at)?, Some(expected))?;
+            Ok(shown_text(shown).to_owned())
+        })
     }
 
     /// Until no background work is left.

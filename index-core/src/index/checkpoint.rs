@@ -6,15 +6,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use crate::error::IndexError;
-use crate::index::ranges::Range;
+use crate::index::begun::Begun;
+use crate::index::ranges::{GraphRequest, Range, parts_of};
 use crate::index::segment::{Layout, Segment};
-use crate::index::shard::{Shard, ShardOptions};
+use crate::index::shard::{Shard, ShardRules, ShardState};
 use crate::index::snapshot::{Part, Snapshot};
 use crate::row_set::RowSet;
 use crate::storage::{
-    CollectionIdentity, DirectoryLock, FileEntry, Manifest, RangeManifest, SegmentManifest,
-    ShardManifest, Verify, collect_garbage, manifest_entry, next_free_number, publish_manifest,
-    read_manifest, read_previous_manifest, segment_name,
+    BegunManifest, CollectionIdentity, DirectoryLock, FileEntry, Manifest, RangeManifest,
+    SegmentManifest, ShardManifest, Verify, collect_garbage, manifest_entry, next_free_number,
+    publish_manifest, read_manifest, read_previous_manifest, segment_name,
 };
 
 /// Writes this many segments' names apart from one another: the name of a file is its number.
@@ -56,7 +57,7 @@ impl Folder {
         index_version: &str,
         identity: CollectionIdentity,
         layout: &Arc<Layout>,
-        options: ShardOptions,
+        rules: ShardRules,
     ) -> Result<Restored, IndexError> {
         let lock = DirectoryLock::acquire(path)?;
         let mut state = State {
@@ -67,7 +68,7 @@ impl Folder {
         let mut sequence = 0;
         if let Some(opened) = read_manifest(path)? {
             check_identity(path, &opened.manifest, index_version, &identity)?;
-            let read = read_whole(path, layout, options, &opened.manifest)?;
+            let read = read_whole(path, layout, rules, &opened.manifest)?;
             (sequence, state, shards) = read;
         }
         let folder = Self {
@@ -96,8 +97,12 @@ impl Folder {
             .iter()
             .map(|(environment, shard)| {
                 let writer = shard.lock();
-                let ranges = writer.ranges.ranges.clone();
-                (environment, writer.next_ordinal, ranges, shard.snapshot())
+                let state = ShardState {
+                    next_ordinal: writer.next_ordinal,
+                    ranges: writer.ranges.ranges.clone(),
+                    begun: writer.begun.clone(),
+                };
+                (environment, state, shard.snapshot())
             })
             .collect();
         let mut manifest = Manifest {
@@ -107,17 +112,26 @@ impl Folder {
             identity: self.identity.clone(),
             shards: Vec::new(),
         };
-        for (environment, next_ordinal, ranges, snapshot) in taken {
-            let segments = snapshot
-                .parts
-                .iter()
-                .map(|part| self.write_part(&mut state, part))
-                .collect::<Result<Vec<_>, _>>()?;
+        for (environment, of_shard, snapshot) in taken {
+            let segments = self.write_parts(&mut state, &snapshot.parts)?;
+            let begun = of_shard.begun.iter().map(|begun| {
+                Ok(BegunManifest {
+                    at: begun.at,
+                    from: begun.request.from,
+                    to: begun.request.to,
+                    has_graph: begun.request.has_graph,
+                    is_shown: begun.is_shown,
+                    expected: begun.expected,
+                    segments: self.write_parts(&mut state, &begun.request.parts)?,
+                })
+            });
+            let begun = begun.collect::<Result<_, IndexError>>()?;
             manifest.shards.push(ShardManifest {
                 environment: environment.to_string(),
-                next_ordinal,
-                ranges: ranges.iter().map(range_manifest).collect(),
+                next_ordinal: of_shard.next_ordinal,
+                ranges: of_shard.ranges.iter().map(range_manifest).collect(),
                 segments,
+                begun,
             });
         }
         manifest.next_file = state.next_file;
@@ -134,6 +148,15 @@ impl Folder {
             sequence,
             files: files.collect(),
         })
+    }
+
+    fn write_parts(
+        &self,
+        state: &mut State,
+        parts: &[Part],
+    ) -> Result<Vec<SegmentManifest>, IndexError> {
+        let written = parts.iter().map(|part| self.write_part(state, part));
+        written.collect()
     }
 
     fn write_part(&self, state: &mut State, part: &Part) -> Result<SegmentManifest, IndexError> {
@@ -168,13 +191,13 @@ type Read = (u64, State, Vec<(String, Shard)>);
 fn read_whole(
     path: &Path,
     layout: &Arc<Layout>,
-    options: ShardOptions,
+    rules: ShardRules,
     manifest: &Manifest,
 ) -> Result<Read, IndexError> {
-    match read_shards(path, layout, options, manifest) {
+    match read_shards(path, layout, rules, manifest) {
         Err(damage @ IndexError::Damaged { .. }) => match read_previous_manifest(path) {
             Ok(Some(previous)) if previous != *manifest => {
-                read_shards(path, layout, options, &previous).map_err(|_| damage)
+                read_shards(path, layout, rules, &previous).map_err(|_| damage)
             }
             _ => Err(damage),
         },
@@ -185,7 +208,7 @@ fn read_whole(
 fn read_shards(
     path: &Path,
     layout: &Arc<Layout>,
-    options: ShardOptions,
+    rules: ShardRules,
     manifest: &Manifest,
 ) -> Result<Read, IndexError> {
     let mut state = State {
@@ -195,7 +218,7 @@ fn read_shards(
     };
     let mut shards = Vec::new();
     for shard in &manifest.shards {
-        let restored = read_shard(path, layout, options, shard, &mut state)?;
+        let restored = read_shard(path, layout, rules, shard, &mut state)?;
         shards.push((shard.environment.clone(), restored));
     }
     collect_garbage(path, manifest)?;
@@ -205,30 +228,88 @@ fn read_shards(
 fn read_shard(
     path: &Path,
     layout: &Arc<Layout>,
-    options: ShardOptions,
+    rules: ShardRules,
     manifest: &ShardManifest,
     state: &mut State,
 ) -> Result<Shard, IndexError> {
     let mut snapshot = Snapshot::default();
     for segment in &manifest.segments {
-        let read = Arc::new(Segment::read(layout, path, &segment.file, Verify::All)?);
-        state
-            .written
-            .push((Arc::downgrade(&read), segment.file.clone()));
-        let mut live = RowSet::full(read.len());
-        live.remove_all(&segment.dead);
-        snapshot.push(Part::with_live(read, live));
+        snapshot.push(read_part(path, layout, segment, state)?);
     }
+    let begun = manifest.begun.iter();
+    let begun = begun
+        .map(|begun| read_begun(path, layout, (&manifest.environment, begun), state))
+        .collect::<Result<_, _>>()?;
     snapshot.check_order(&manifest.environment)?;
     snapshot.recount_retired();
     let ranges: BTreeMap<u32, Range> = manifest.ranges.iter().map(range_of).collect();
     Ok(Shard::restored(
         layout.clone(),
-        options,
+        rules,
         snapshot,
-        manifest.next_ordinal,
-        ranges,
+        ShardState {
+            next_ordinal: manifest.next_ordinal,
+            ranges,
+            begun,
+        },
     ))
+}
+
+fn read_begun(
+    path: &Path,
+    layout: &Arc<Layout>,
+    (environment, manifest): (&str, &BegunManifest),
+    state: &mut State,
+) -> Result<Begun, IndexError> {
+    let mut alive = Snapshot::default();
+    for segment in &manifest.segments {
+        alive.push(read_part(path, layout, segment, state)?);
+    }
+    alive.check_order(environment)?;
+    let bounds = (manifest.from, manifest.to);
+    if manifest.from >= manifest.to || parts_of(&alive, bounds).len() < alive.parts.len() {
+        return Err(IndexError::Corrupt(format!(
+            "a graph of {environment:?} was begun of rows that are not in its range"
+        )));
+    }
+    let request = GraphRequest {
+        from: manifest.from,
+        to: manifest.to,
+        has_graph: manifest.has_graph,
+        parts: alive.parts,
+    };
+    Ok(Begun {
+        request,
+        at: manifest.at,
+        is_shown: manifest.is_shown,
+        built: None,
+        expected: manifest.expected,
+    })
+}
+
+/// A file that is named twice, for what is searched and for what a graph is built of, is read once.
+fn read_part(
+    path: &Path,
+    layout: &Arc<Layout>,
+    manifest: &SegmentManifest,
+    state: &mut State,
+) -> Result<Part, IndexError> {
+    let known = state
+        .written
+        .iter()
+        .find(|(_, file)| *file == manifest.file);
+    let segment = if let Some(segment) = known.and_then(|(segment, _)| segment.upgrade()) {
+        segment
+    } else {
+        let read = Arc::new(Segment::read(layout, path, &manifest.file, Verify::All)?);
+        state
+            .written
+            .push((Arc::downgrade(&read), manifest.file.clone()));
+        read
+    };
+    let mut live = RowSet::full(segment.len());
+    live.remove_all(&manifest.dead);
+    Ok(Part::with_live(segment, live))
 }
 
 fn check_identity(
@@ -269,6 +350,7 @@ fn range_manifest((from, range): (&u32, &Range)) -> RangeManifest {
         to: range.to,
         rows: range.rows,
         dead: range.dead,
+        at: range.at,
     }
 }
 
@@ -277,6 +359,7 @@ fn range_of(manifest: &RangeManifest) -> (u32, Range) {
         to: manifest.to,
         rows: manifest.rows,
         dead: manifest.dead,
+        at: manifest.at,
     };
     (manifest.from, range)
 }

@@ -3,13 +3,14 @@ use std::sync::Arc;
 
 use crate::error::IndexError;
 use crate::filter::{RowColumns, Schema};
+use crate::index::begun::GraphSchedule;
 use crate::index::checkpoint::Checkpoint;
 use crate::index::demonstration_index::{SearchCounters, SearchCounts};
 use crate::index::passing::{Conditions, passing_parts};
 use crate::index::prepared::{PreparedRow, check_dimensions, check_row, unit_vector};
 use crate::index::query::{EXPANSION_MAX, RESULTS_MAX};
 use crate::index::segment::Layout;
-use crate::index::shard::{Shard, ShardOptions};
+use crate::index::shard::{Shard, ShardOptions, ShardRules};
 use crate::index::shards::{Home, Shards};
 use crate::index::stats::{IndexStats, stats_of};
 use crate::index::vector_query::{VectorAnswer, VectorQuery};
@@ -83,7 +84,11 @@ impl Collection {
                 storage,
             },
         };
-        let shards = Shards::open(layout, ShardOptions { graph_rows_min }, home)?;
+        let rules = ShardRules {
+            options: ShardOptions { graph_rows_min },
+            graphs: GraphSchedule::Own,
+        };
+        let shards = Shards::open(layout, rules, home)?;
         Ok(Self {
             shard: shards.get_or_add(ENVIRONMENT)?,
             shards,
@@ -128,7 +133,7 @@ impl Collection {
                 Ok(row)
             })
             .collect::<Result<Vec<_>, IndexError>>()?;
-        self.shard.upsert(&prepared)?;
+        self.shard.upsert(&prepared, None)?;
         self.shards.ring();
         Ok(())
     }

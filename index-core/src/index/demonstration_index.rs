@@ -1,18 +1,18 @@
-use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::IndexError;
+use crate::index::begun::{GraphNews, GraphSchedule, ShownGraph};
 use crate::index::checkpoint::Checkpoint;
 use crate::index::columns::demonstration_schema;
-use crate::index::demonstration::Demonstration;
 use crate::index::demonstration_search;
 use crate::index::embedder::Embedder;
 use crate::index::explain::Strategy;
-use crate::index::prepared::{PreparedRow, check_dimensions};
+use crate::index::prepared::check_dimensions;
 use crate::index::query::{Answer, Query};
+use crate::index::ranges::GraphOrder;
 use crate::index::segment::Layout;
-use crate::index::shard::ShardOptions;
+use crate::index::shard::{ShardOptions, ShardRules};
 use crate::index::shards::{Home, Shards};
 use crate::index::stats::{IndexStats, stats_of};
 use crate::index::vector_query::{VectorAnswer, VectorQuery};
@@ -27,6 +27,7 @@ pub struct IndexOptions {
     pub shard: ShardOptions,
     pub embedder: Embedder,
     pub storage: VectorStorage,
+    pub graphs: GraphSchedule,
 }
 
 impl Default for IndexOptions {
@@ -35,14 +36,15 @@ impl Default for IndexOptions {
             shard: ShardOptions::default(),
             embedder: Embedder::HashV1,
             storage: VectorStorage::F32,
+            graphs: GraphSchedule::Own,
         }
     }
 }
 
 /// Demonstrations, searchable. Readers take no lock; writers of one environment wait for each other.
 pub struct DemonstrationIndex {
-    shards: Shards,
-    embedder: Embedder,
+    pub(super) shards: Shards,
+    pub(super) embedder: Embedder,
     version: String,
     counters: SearchCounters,
 }
@@ -73,12 +75,17 @@ impl DemonstrationIndex {
             shard,
             embedder,
             storage,
+            graphs,
         } = options;
         check_dimensions(embedder.dimensions())?;
         let mut version = format!("{VERSION}+{}/{}", embedder.name(), embedder.dimensions());
         // Rounding changes scores. Indexes of before have no such ending, and are f32.
         if storage != VectorStorage::F32 {
             version = format!("{version}+{storage}");
+        }
+        // Rows are numbered otherwise, and other graphs come of it.
+        if graphs == GraphSchedule::Log {
+            version.push_str("+graphs-v1");
         }
         let layout = Layout {
             schema: demonstration_schema(),
@@ -97,7 +104,14 @@ impl DemonstrationIndex {
             },
         };
         Ok(Self {
-            shards: Shards::open(layout, shard, home)?,
+            shards: Shards::open(
+                layout,
+                ShardRules {
+                    options: shard,
+                    graphs,
+                },
+                home,
+            )?,
             embedder,
             version,
             counters: SearchCounters::default(),
@@ -125,73 +139,6 @@ impl DemonstrationIndex {
     #[must_use]
     pub fn storage(&self) -> VectorStorage {
         self.shards.layout.storage
-    }
-
-    /// Adds demonstrations; one whose id is known replaces the one before, and of equal ids the last wins.
-    ///
-    /// # Errors
-    /// `INDEX_INVALID` naming the first demonstration that breaks a rule: then none of them is added.
-    pub fn upsert(&self, demonstrations: Vec<Demonstration>) -> Result<(), IndexError> {
-        self.shards.all()?;
-        let mut rows = Vec::with_capacity(demonstrations.len());
-        for demonstration in demonstrations {
-            let environment = demonstration.environment.clone();
-            let row = demonstration.prepare(&self.shards.layout.schema, &self.embedder)?;
-            rows.push((environment, row));
-        }
-        let mut piece = Piece::default();
-        for (environment, row) in rows {
-            if piece.has_elsewhere(&row.id, &environment)
-                || self.lives_elsewhere(&row.id, &environment)?
-            {
-                self.write(std::mem::take(&mut piece))?;
-                self.move_row(&environment, row)?;
-            } else {
-                piece.push(environment, row);
-            }
-        }
-        self.write(piece)?;
-        self.shards.ring();
-        Ok(())
-    }
-
-    fn lives_elsewhere(&self, id: &str, environment: &str) -> Result<bool, IndexError> {
-        let shards = self.shards.all()?;
-        let mut others = shards.iter().filter(|(other, _)| ***other != *environment);
-        Ok(others.any(|(_, shard)| shard.snapshot().find(id).is_some()))
-    }
-
-    fn write(&self, piece: Piece) -> Result<(), IndexError> {
-        for (environment, rows) in piece.by_environment {
-            self.shards.get_or_add(&environment)?.upsert(&rows)?;
-        }
-        Ok(())
-    }
-
-    /// An id lives in one environment at a time.
-    fn move_row(&self, environment: &str, row: PreparedRow) -> Result<(), IndexError> {
-        let id = std::slice::from_ref(&row.id);
-        for (other, shard) in self.shards.all()?.iter() {
-            if **other != *environment {
-                shard.remove(id);
-            }
-        }
-        self.shards.get_or_add(environment)?.upsert(&[row])
-    }
-
-    /// Removes demonstrations; unknown ids are ignored. Returns how many there were.
-    ///
-    /// # Errors
-    /// `INDEX_CLOSED`.
-    pub fn remove(&self, ids: &[String]) -> Result<usize, IndexError> {
-        let removed = self
-            .shards
-            .all()?
-            .values()
-            .map(|shard| shard.remove(ids))
-            .sum();
-        self.shards.ring();
-        Ok(removed)
     }
 
     /// Answers one query.
@@ -281,6 +228,56 @@ impl DemonstrationIndex {
         self.shards.tend()
     }
 
+    /// What the log should be told of graphs, by environment: for whoever writes entries that `begin_graph` and
+    /// `show_graph` are then called for, in every replica.
+    ///
+    /// # Errors
+    /// `INDEX_CLOSED`.
+    pub fn graph_news(&self) -> Result<Vec<(String, GraphNews)>, IndexError> {
+        let mut all = Vec::new();
+        for (environment, shard) in self.shards.all()?.iter() {
+            let news = shard.news().into_iter();
+            all.extend(news.map(|one| (environment.to_string(), one)));
+        }
+        Ok(all)
+    }
+
+    /// The entry `at` of the log begins a graph of the rows that are alive in a range now. `false`: it changes nothing,
+    /// because none is, or another entry was first.
+    ///
+    /// # Errors
+    /// `INDEX_CLOSED`.
+    pub fn begin_graph(
+        &self,
+        environment: &str,
+        order: &GraphOrder,
+        at: u64,
+    ) -> Result<bool, IndexError> {
+        let shard = self.shards.get(environment)?;
+        let has_begun = shard.is_some_and(|shard| shard.begin_graph(order, at));
+        self.shards.ring();
+        Ok(has_begun)
+    }
+
+    /// From now on the graph that the entry `begun_at` began is searched; at the latest when it is built, which `settle`
+    /// waits for. One whose fingerprint is not the expected one is counted as diverged.
+    ///
+    /// # Errors
+    /// `INDEX_CLOSED`.
+    pub fn show_graph(
+        &self,
+        environment: &str,
+        begun_at: u64,
+        expected: Option<u64>,
+    ) -> Result<ShownGraph, IndexError> {
+        let shard = self.shards.get(environment)?;
+        let shown = shard.map_or(ShownGraph::Unknown, |shard| {
+            shard.show_graph(begun_at, expected)
+        });
+        self.shards.ring();
+        Ok(shown)
+    }
+
     /// One segment and one graph per environment, whatever its size: for a corpus that is loaded once.
     ///
     /// # Errors
@@ -318,31 +315,6 @@ impl DemonstrationIndex {
     /// Frees everything; every later call fails with `INDEX_CLOSED`. Closing twice is fine.
     pub fn close(&self) {
         self.shards.close();
-    }
-}
-
-/// Rows that may be written one environment after the other, because none of them touches another's: so the order of
-/// environments decides nothing, and a shard sees its writes in the order of the log however they are put into batches.
-#[derive(Default)]
-struct Piece {
-    by_environment: BTreeMap<String, Vec<PreparedRow>>,
-    environments: HashMap<String, String>,
-}
-
-impl Piece {
-    fn has_elsewhere(&self, id: &str, environment: &str) -> bool {
-        self.environments
-            .get(id)
-            .is_some_and(|other| other != environment)
-    }
-
-    fn push(&mut self, environment: String, row: PreparedRow) {
-        self.environments
-            .insert(row.id.clone(), environment.clone());
-        self.by_environment
-            .entry(environment)
-            .or_default()
-            .push(row);
     }
 }
 

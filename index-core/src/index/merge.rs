@@ -83,6 +83,8 @@ fn merged(layout: &Layout, parts: &[Part]) -> Result<Segment, IndexError> {
 pub(crate) enum Job {
     Flat(Vec<Part>),
     Graph(GraphRequest),
+    /// For the log's entry with this sequence.
+    Begun(u64, GraphRequest),
 }
 
 /// When a graph that was asked for is built.
@@ -101,6 +103,10 @@ impl Shard {
         let mut writer = self.lock();
         if let Some(parts) = next_flat(&self.snapshot(), &mut writer) {
             return Some(Job::Flat(parts));
+        }
+        let next = writer.begun.iter().find(|begun| begun.built.is_none());
+        if let Some(begun) = next {
+            return Some(Job::Begun(begun.at, begun.request.clone()));
         }
         // A later request for the same rows makes an earlier one useless; those that are left have no row in common.
         let mut at = 0;
@@ -142,7 +148,8 @@ impl Shard {
     pub(crate) fn pending_jobs(&self) -> usize {
         let writer = self.lock();
         let has_flat = flat_work(&self.snapshot(), &writer).is_some();
-        writer.requests.len() + usize::from(has_flat)
+        let unbuilt = writer.begun.iter().filter(|begun| begun.built.is_none());
+        writer.requests.len() + unbuilt.count() + usize::from(has_flat)
     }
 
     /// Does the work and publishes it. `false` when `keep_going` ended it.
@@ -158,14 +165,36 @@ impl Shard {
                 Ok(true)
             }
             Job::Graph(request) => {
-                let mut segment = merged(&self.layout, &request.parts)?;
-                if request.has_graph && !self.add_graphs(&mut segment, keep_going)? {
+                let Some(segment) = self.build(&request, keep_going)? else {
                     return Ok(false);
-                }
-                self.publish_range(&request, segment);
+                };
+                let _writer = self.lock();
+                self.replace_range(&request, Arc::new(segment));
+                Ok(true)
+            }
+            Job::Begun(at, request) => {
+                let Some(segment) = self.build(&request, keep_going)? else {
+                    return Ok(false);
+                };
+                self.built(at, segment);
                 Ok(true)
             }
         }
+    }
+
+    /// `None` when `keep_going` ended it.
+    fn build(
+        &self,
+        request: &GraphRequest,
+        keep_going: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Option<Segment>, IndexError> {
+        let mut segment = merged(&self.layout, &request.parts)?;
+        if request.has_graph && !self.add_graphs(&mut segment, keep_going)? {
+            return Ok(None);
+        }
+        // Here, where nobody waits for it.
+        segment.fingerprint();
+        Ok(Some(segment))
     }
 
     fn add_graphs(
@@ -207,14 +236,14 @@ impl Shard {
         if !are_there {
             return;
         }
-        let part = with_live_rows(segment, &next.parts[from..to]);
+        let part = with_live_rows(Arc::new(segment), &next.parts[from..to]);
         next.replace(from, to, Some(part));
         next.drop_empty();
         self.publish(next);
     }
 
-    fn publish_range(&self, request: &GraphRequest, segment: Segment) {
-        let _writer = self.lock();
+    /// Only for who holds the lock.
+    pub(crate) fn replace_range(&self, request: &GraphRequest, segment: Arc<Segment>) {
         let mut next = (*self.snapshot()).clone();
         let from = next.parts.partition_point(|part| {
             part.segment
@@ -238,7 +267,7 @@ impl Shard {
 
 /// The new segment with those rows alive that are alive in the parts whose place it takes. Both sides are ascending in
 /// their ordinals.
-fn with_live_rows(segment: Segment, parts: &[Part]) -> Part {
+fn with_live_rows(segment: Arc<Segment>, parts: &[Part]) -> Part {
     let mut live = parts
         .iter()
         .flat_map(|part| {
@@ -255,7 +284,7 @@ fn with_live_rows(segment: Segment, parts: &[Part]) -> Part {
         }
     }
     let live = RowSet::from_rows(segment.len(), alive);
-    Part::with_live(Arc::new(segment), live)
+    Part::with_live(segment, live)
 }
 
 /// Takes what `flat_work` finds; the writer leaves it alone from now on.

@@ -1,7 +1,10 @@
 //! An immutable set of rows. Rows stand in the order of their insertion.
 
+use std::hash::Hasher;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+
+use twox_hash::XxHash3_64;
 
 use crate::error::IndexError;
 use crate::filter::{ColumnTable, Filter, FilterCache, Schema};
@@ -33,16 +36,17 @@ pub(crate) struct Segment {
     id_rows: Pods<u32>,
     pub(crate) columns: ColumnTable,
     filters: FilterCache,
+    fingerprint: OnceLock<u64>,
     /// Per field.
     pub(crate) vectors: Vec<VectorBlock>,
     pub(crate) text: Option<TextPart>,
 }
 
 impl Segment {
-    /// Rows that were inserted one after the other, the first as number `first_ordinal`.
+    /// Rows with their numbers, which ascend.
     pub(crate) fn from_rows(
         layout: &Layout,
-        first_ordinal: u32,
+        ordinals: &[u32],
         rows: &[&PreparedRow],
     ) -> Result<Self, IndexError> {
         let columns: Vec<_> = rows.iter().map(|row| &row.columns).collect();
@@ -57,12 +61,13 @@ impl Segment {
         let texts: Option<Vec<_>> = rows.iter().map(|row| row.text.as_ref()).collect();
         let (id_hashes, id_rows) = id_table(rows.iter().map(|row| row.id.as_str()));
         Ok(Self {
-            ordinals: Pods::from_vec((first_ordinal..).take(rows.len()).collect()),
+            ordinals: Pods::from_vec(ordinals.to_vec()),
             ids: Jagged::from_rows(rows.iter().map(|row| row.id.as_bytes())),
             id_hashes,
             id_rows,
             columns: ColumnTable::from_rows(&layout.schema, &columns),
             filters: FilterCache::default(),
+            fingerprint: OnceLock::new(),
             vectors: vectors
                 .map(|(field, dimensions)| block(field, *dimensions))
                 .collect::<Result<_, _>>()?,
@@ -107,6 +112,7 @@ impl Segment {
             id_rows,
             columns: ColumnTable::concat(&layout.schema, &columns),
             filters: FilterCache::default(),
+            fingerprint: OnceLock::new(),
             vectors: (0..)
                 .zip(&layout.dimensions)
                 .map(|(field, dimensions)| block(field, *dimensions))
@@ -144,6 +150,19 @@ impl Segment {
     /// Ordinals of the first row and the last; `None` without rows.
     pub(crate) fn span(&self) -> Option<(u32, u32)> {
         Some((*self.ordinals.first()?, *self.ordinals.last()?))
+    }
+
+    /// Of its rows and graphs: equal where two segments, also of different processes, are searched alike.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        *self.fingerprint.get_or_init(|| {
+            let mut hasher = XxHash3_64::new();
+            hasher.write(bytemuck::cast_slice(&self.ordinals));
+            hasher.write(bytemuck::cast_slice(&self.id_hashes));
+            for graph in self.vectors.iter().filter_map(VectorBlock::graph) {
+                hasher.write(graph.links());
+            }
+            hasher.finish()
+        })
     }
 
     pub(crate) fn has_graph(&self) -> bool {
@@ -208,6 +227,7 @@ impl Segment {
             id_rows: Pods::read(&reader, "ids.rows", Some(len))?,
             columns: ColumnTable::read(&layout.schema, &reader, len)?,
             filters: FilterCache::default(),
+            fingerprint: OnceLock::new(),
             vectors: layout
                 .dimensions
                 .iter()

@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 
 use crate::error::IndexError;
+use crate::index::begun::{Begun, GraphSchedule, Rests, Strays};
 use crate::index::merge::merge_small;
 use crate::index::prepared::PreparedRow;
-use crate::index::ranges::{GraphRequest, Range, Ranges};
+use crate::index::ranges::{Bounds, GraphRequest, Range, Ranges, live_rows, parts_of};
 use crate::index::segment::{Layout, Segment};
-use crate::index::snapshot::{Part, Snapshot};
+use crate::index::snapshot::{Part, Place, Snapshot};
 
 #[derive(Debug, Clone, Copy)]
 pub struct ShardOptions {
@@ -29,12 +30,29 @@ impl Default for ShardOptions {
     }
 }
 
+/// What decides where a shard's graphs begin, and when.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ShardRules {
+    pub(crate) options: ShardOptions,
+    pub(crate) graphs: GraphSchedule,
+}
+
+/// What a shard knows of its rows beside the snapshot.
+pub(crate) struct ShardState {
+    pub(crate) next_ordinal: u32,
+    pub(crate) ranges: BTreeMap<u32, Range>,
+    pub(crate) begun: Vec<Begun>,
+}
+
 pub(crate) struct Shard {
     pub(crate) layout: Arc<Layout>,
+    graphs: GraphSchedule,
     snapshot: ArcSwap<Snapshot>,
     writer: Mutex<Writer>,
     /// Unreachable rows that graph builds linked again.
     pub(crate) repaired: AtomicU64,
+    /// Graphs that were not what the log expected.
+    pub(crate) diverged: AtomicU64,
 }
 
 pub(crate) struct Writer {
@@ -42,6 +60,10 @@ pub(crate) struct Writer {
     pub(crate) ranges: Ranges,
     /// Graphs that were asked for and not yet built, oldest first.
     pub(crate) requests: VecDeque<Waiting>,
+    /// Graphs that the log has begun, oldest first.
+    pub(crate) begun: Vec<Begun>,
+    pub(crate) rests: Rests,
+    pub(crate) strays: Strays,
     /// Segments that the background is merging.
     pub(crate) merging: Vec<Arc<Segment>>,
 }
@@ -64,11 +86,14 @@ impl Waiting {
     }
 
     fn until_rested(request: GraphRequest) -> Self {
-        let rows: usize = request.parts.iter().map(|part| part.live.len()).sum();
-        let rows = u32::try_from(rows).unwrap_or(u32::MAX);
-        let due = Instant::now() + BUILD_PER_ROW * rows;
+        let due = Instant::now() + rest_of(live_rows(&request.parts));
         Self { request, due }
     }
+}
+
+/// About what building a graph of so many rows takes, and so the time for which they are to stand unchanged before.
+pub(crate) fn rest_of(rows: u32) -> Duration {
+    BUILD_PER_ROW * rows
 }
 
 /// Segments without a graph lie within blocks of so many ordinals.
@@ -85,41 +110,69 @@ impl Writer {
         (first / self.block(), first >= self.ranges.end())
     }
 
-    /// Rows up to the next border.
-    fn room(&self) -> u32 {
-        self.block() - self.next_ordinal % self.block()
+    fn check_ordinals(&self, rows: usize, ordinals: &[u32]) -> Result<(), IndexError> {
+        if ordinals.len() != rows || ordinals.last() == Some(&u32::MAX) {
+            return Err(IndexError::invalid(
+                "a shard takes 2³² insertions in its life; rebuild the index from its log",
+            ));
+        }
+        let is_known = |first: &u32| *first < self.next_ordinal;
+        if ordinals.first().is_some_and(is_known) || !ordinals.is_sorted_by(|a, b| a < b) {
+            return Err(IndexError::invalid(format!(
+                "rows must be numbered in ascending order from {} on",
+                self.next_ordinal
+            )));
+        }
+        Ok(())
     }
 }
 
 impl Shard {
-    pub(crate) fn new(layout: Arc<Layout>, options: ShardOptions) -> Self {
-        Self::restored(layout, options, Snapshot::default(), 0, BTreeMap::new())
+    pub(crate) fn new(layout: Arc<Layout>, rules: ShardRules) -> Self {
+        let state = ShardState {
+            next_ordinal: 0,
+            ranges: BTreeMap::new(),
+            begun: Vec::new(),
+        };
+        Self::restored(layout, rules, Snapshot::default(), state)
     }
 
-    /// As it was when its snapshot was taken. Graphs that were asked for and not yet built are asked for again.
+    /// As it was when its snapshot was taken. Graphs that were asked for or begun and not yet built are built again.
     pub(crate) fn restored(
         layout: Arc<Layout>,
-        options: ShardOptions,
+        rules: ShardRules,
         snapshot: Snapshot,
-        next_ordinal: u32,
-        ranges: BTreeMap<u32, Range>,
+        state: ShardState,
     ) -> Self {
-        let requests = ranges
-            .iter()
-            .filter_map(|(from, range)| unbuilt(&snapshot, *from, *range))
-            .chain(outgrown(&snapshot, &ranges))
-            .map(Waiting::at_once)
-            .collect();
+        let ShardState {
+            next_ordinal,
+            ranges,
+            begun,
+        } = state;
+        let requests = match rules.graphs {
+            GraphSchedule::Log => VecDeque::new(),
+            GraphSchedule::Own => ranges
+                .iter()
+                .filter_map(|(from, range)| unbuilt(&snapshot, *from, *range))
+                .chain(outgrown(&snapshot, &ranges))
+                .map(Waiting::at_once)
+                .collect(),
+        };
         Self {
             layout,
+            graphs: rules.graphs,
             snapshot: ArcSwap::from_pointee(snapshot),
             writer: Mutex::new(Writer {
                 next_ordinal,
-                ranges: Ranges::new(options.graph_rows_min, ranges),
+                ranges: Ranges::new(rules.options.graph_rows_min, ranges),
                 requests,
+                begun,
+                rests: Rests::new(),
+                strays: Strays::new(),
                 merging: Vec::new(),
             }),
             repaired: AtomicU64::new(0),
+            diverged: AtomicU64::new(0),
         }
     }
 
@@ -137,27 +190,38 @@ impl Shard {
         self.snapshot.store(Arc::new(snapshot));
     }
 
-    /// Adds rows; one whose id is known replaces the one before, and of equal ids the last wins.
+    /// Adds rows; one whose id is known replaces the one before, and of equal ids the last wins. `ordinals`: their numbers,
+    /// ascending and beyond all before; `None`: one after the other.
     ///
     /// # Errors
     /// `INDEX_INVALID`: then none is added.
-    pub(crate) fn upsert(&self, rows: &[PreparedRow]) -> Result<(), IndexError> {
+    pub(crate) fn upsert(
+        &self,
+        rows: &[PreparedRow],
+        ordinals: Option<&[u32]>,
+    ) -> Result<(), IndexError> {
         let mut writer = self.lock();
-        let count = u32::try_from(rows.len()).ok();
-        if count
-            .and_then(|count| writer.next_ordinal.checked_add(count))
-            .is_none()
-        {
-            return Err(IndexError::invalid(
-                "a shard takes 2³² insertions in its life; rebuild the index from its log",
-            ));
-        }
+        let ordinals = match ordinals {
+            Some(given) => given.to_vec(),
+            None if self.graphs == GraphSchedule::Log => {
+                return Err(IndexError::invalid(
+                    "the graphs of this index follow its log; give each row its sequence there",
+                ));
+            }
+            None => (writer.next_ordinal..u32::MAX).take(rows.len()).collect(),
+        };
+        writer.check_ordinals(rows.len(), &ordinals)?;
         let mut next = (*self.snapshot()).clone();
-        let mut rest = rows;
-        while !rest.is_empty() {
-            let (piece, later) = rest.split_at(rest.len().min(writer.room() as usize));
-            self.append(&mut writer, &mut next, piece)?;
-            rest = later;
+        let mut rest = (rows, ordinals.as_slice());
+        while let Some(first) = rest.1.first() {
+            let block = first / writer.block();
+            let end = rest.1.partition_point(|one| one / writer.block() == block);
+            let (piece, later) = (rest.0.split_at(end), rest.1.split_at(end));
+            for bounds in writer.ranges.passed(writer.next_ordinal, *first) {
+                self.ask(&mut writer, bounds, &next);
+            }
+            self.append(&mut writer, &mut next, piece.0, later.0)?;
+            rest = (piece.1, later.1);
         }
         merge_small(&self.layout, &mut next, &writer)?;
         next.drop_empty();
@@ -172,32 +236,43 @@ impl Shard {
         writer: &mut Writer,
         next: &mut Snapshot,
         rows: &[PreparedRow],
+        ordinals: &[u32],
     ) -> Result<(), IndexError> {
-        let segment = Segment::from_rows(
-            &self.layout,
-            writer.next_ordinal,
-            &rows.iter().collect::<Vec<_>>(),
-        )?;
+        let segment = Segment::from_rows(&self.layout, ordinals, &rows.iter().collect::<Vec<_>>())?;
         let mut live_from = std::collections::HashMap::new();
         let mut superseded = Vec::new();
         for (row, prepared) in (0_u32..).zip(rows) {
             if let Some(before) = live_from.insert(prepared.id.as_str(), row) {
                 superseded.push(before);
             } else if let Some(place) = next.find(&prepared.id) {
-                let ordinal = next.kill(place);
-                let request = writer.ranges.died(ordinal, next);
-                writer.requests.extend(request.map(Waiting::until_rested));
+                self.kill(writer, next, place);
             }
         }
         let at = next.parts.len();
         next.push(Part::new(segment));
         for row in superseded {
-            next.kill(crate::index::snapshot::Place { part: at, row });
+            next.kill(Place { part: at, row });
         }
-        writer.next_ordinal += u32::try_from(rows.len()).unwrap_or_default();
-        let request = writer.ranges.completed(writer.next_ordinal, next);
-        writer.requests.extend(request.map(Waiting::until_rested));
+        writer.next_ordinal = ordinals.last().map_or(writer.next_ordinal, |last| last + 1);
+        if let Some(bounds) = writer.ranges.completed(writer.next_ordinal) {
+            self.ask(writer, bounds, next);
+        }
         Ok(())
+    }
+
+    fn kill(&self, writer: &mut Writer, next: &mut Snapshot, place: Place) {
+        let ordinal = next.kill(place);
+        if let Some(bounds) = writer.ranges.died(ordinal) {
+            self.ask(writer, bounds, next);
+        }
+    }
+
+    /// Asks for the graph of a range, where no log does.
+    fn ask(&self, writer: &mut Writer, bounds: Bounds, snapshot: &Snapshot) {
+        if self.graphs == GraphSchedule::Own {
+            let request = writer.ranges.request(bounds, snapshot);
+            writer.requests.extend(request.map(Waiting::until_rested));
+        }
     }
 
     /// Unknown ids are ignored. Returns how many there were.
@@ -209,9 +284,7 @@ impl Shard {
             let Some(place) = next.find(id) else {
                 continue;
             };
-            let ordinal = next.kill(place);
-            let request = writer.ranges.died(ordinal, &next);
-            writer.requests.extend(request.map(Waiting::until_rested));
+            self.kill(&mut writer, &mut next, place);
             removed += 1;
         }
         if removed > 0 {
@@ -222,12 +295,21 @@ impl Shard {
     }
 
     /// Asks for one graph over all rows.
-    pub(crate) fn request_all(&self) {
+    ///
+    /// # Errors
+    /// `INDEX_INVALID` where the log asks.
+    pub(crate) fn request_all(&self) -> Result<(), IndexError> {
+        if self.graphs == GraphSchedule::Log {
+            return Err(IndexError::invalid(
+                "the graphs of this index follow its log; open it without one to optimise it",
+            ));
+        }
         let mut writer = self.lock();
         let (next, snapshot) = (writer.next_ordinal, self.snapshot());
         let request = writer.ranges.all(next, &snapshot);
         writer.requests.clear();
         writer.requests.extend(request.map(Waiting::at_once));
+        Ok(())
     }
 
     pub(crate) fn note_repaired(&self, rows: usize) {
@@ -236,16 +318,7 @@ impl Shard {
 }
 
 fn unbuilt(snapshot: &Snapshot, from: u32, range: Range) -> Option<GraphRequest> {
-    let parts: Vec<Part> = snapshot
-        .parts
-        .iter()
-        .filter(|part| {
-            part.segment
-                .span()
-                .is_some_and(|(first, last)| first >= from && last < range.to)
-        })
-        .cloned()
-        .collect();
+    let parts = parts_of(snapshot, (from, range.to));
     // A graph of more rows is the one before, of which too many have died.
     let is_built = parts.len() == 1
         && parts[0].segment.has_graph()

@@ -13,7 +13,7 @@ use crate::index::explain::PartExplanation;
 use crate::index::passing::Conditions;
 use crate::index::recall::{Recall, RecallProbe};
 use crate::index::segment::Layout;
-use crate::index::shard::{Shard, ShardOptions};
+use crate::index::shard::{Shard, ShardRules};
 use crate::index::snapshot::Snapshot;
 use crate::index::upkeep::Bell;
 use crate::index::vector_search::Found;
@@ -25,7 +25,7 @@ type ByEnvironment = BTreeMap<Arc<str>, Arc<Shard>>;
 
 pub(crate) struct Shards {
     pub(crate) layout: Arc<Layout>,
-    options: ShardOptions,
+    rules: ShardRules,
     by_environment: ArcSwap<ByEnvironment>,
     /// Held while a shard is added.
     adding: Mutex<()>,
@@ -52,13 +52,13 @@ pub(crate) struct Home<'a> {
 impl Shards {
     pub(crate) fn open(
         layout: Layout,
-        options: ShardOptions,
+        rules: ShardRules,
         home: Home<'_>,
     ) -> Result<Self, IndexError> {
         let layout = Arc::new(layout);
         let restored = home
             .folder
-            .map(|path| Folder::open(path, home.index_version, home.identity, &layout, options))
+            .map(|path| Folder::open(path, home.index_version, home.identity, &layout, rules))
             .transpose()?;
         let (folder, sequence, shards) = match restored {
             None => (None, 0, Vec::new()),
@@ -70,7 +70,7 @@ impl Shards {
             .collect();
         Ok(Self {
             layout,
-            options,
+            rules,
             by_environment: ArcSwap::from_pointee(shards),
             adding: Mutex::new(()),
             folder: ArcSwapOption::from_pointee(folder),
@@ -101,7 +101,7 @@ impl Shards {
         if let Some(shard) = self.get(environment)? {
             return Ok(shard);
         }
-        let shard = Arc::new(Shard::new(self.layout.clone(), self.options));
+        let shard = Arc::new(Shard::new(self.layout.clone(), self.rules));
         let mut shards = (**self.by_environment.load()).clone();
         shards.insert(environment.into(), shard.clone());
         self.by_environment.store(Arc::new(shards));
@@ -139,7 +139,7 @@ impl Shards {
     /// Asks every shard for one graph over all of its rows; `settle` builds them.
     pub(crate) fn optimise(&self) -> Result<(), IndexError> {
         for shard in self.all()?.values() {
-            shard.request_all();
+            shard.request_all()?;
         }
         Ok(())
     }

@@ -181,7 +181,8 @@ impl Snapshot {
             hash = hash
                 .write(&first.to_le_bytes())
                 .write(&last.to_le_bytes())
-                .write(&(part.segment.len() as u64).to_le_bytes());
+                .write(&(part.segment.len() as u64).to_le_bytes())
+                .write(&part.segment.fingerprint().to_le_bytes());
         }
         hash.finish()
     }

@@ -22,6 +22,9 @@ pub struct IndexStats {
     pub pending_jobs: usize,
     /// Rows that a graph did not reach and that were linked again, since the index was opened.
     pub repaired: u64,
+    /// Graphs that are searched here and are not those of the replica that announced them, since the index was opened: it
+    /// had rows in them that were replaced before this one saw them.
+    pub diverged: u64,
     /// Of the vectors: memory of the process, and files that are mapped.
     pub resident_bytes: usize,
     pub mapped_bytes: usize,
@@ -51,6 +54,7 @@ pub(crate) fn stats_of(shards: &Shards) -> Result<IndexStats, IndexError> {
         }
         stats.segments += snapshot.parts.len();
         stats.repaired += shard.repaired.load(Ordering::Relaxed);
+        stats.diverged += shard.diverged.load(Ordering::Relaxed);
         stats.epoch ^= snapshot.epoch();
         for part in &snapshot.parts {
             stats.dead_rows += part.dead_rows();

@@ -1,4 +1,4 @@
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -30,6 +30,28 @@ pub struct ShardManifest {
     pub next_ordinal: u32,
     pub ranges: Vec<RangeManifest>,
     pub segments: Vec<SegmentManifest>,
+    /// Since version 3, and left out where there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub begun: Vec<BegunManifest>,
+}
+
+/// A graph that an entry of the log has begun and that is not searched yet: the rows that it is built of are not all
+/// alive any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BegunManifest {
+    /// Sequence of the entry.
+    pub at: u64,
+    pub from: u32,
+    pub to: u32,
+    pub has_graph: bool,
+    /// It is to be searched as soon as it is built.
+    pub is_shown: bool,
+    /// Fingerprint of the graph of who announced it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<u64>,
+    /// With the rows that were dead there.
+    pub segments: Vec<SegmentManifest>,
 }
 
 /// A range of insertion ordinals that has a graph of its own, or is to have one.
@@ -41,6 +63,9 @@ pub struct RangeManifest {
     /// Live rows when its graph was asked for, and how many of them died since.
     pub rows: u32,
     pub dead: u32,
+    /// Sequence of the log's entry that asked for it. Since version 3; 0 where no log does, and left out.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub at: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,12 +100,8 @@ pub struct CollectionIdentity {
     pub storage: VectorStorage,
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes a reference"
-)]
-fn is_default(storage: &VectorStorage) -> bool {
-    *storage == VectorStorage::default()
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl fmt::Display for CollectionIdentity {
@@ -107,18 +128,30 @@ impl FileEntry {
 }
 
 impl Manifest {
-    /// Every file that is named, in order.
+    /// Every file that is named, in order, each once.
     pub fn files(&self) -> impl Iterator<Item = &FileEntry> {
+        let mut names = HashSet::new();
         let segments = self.shards.iter().flat_map(|shard| &shard.segments);
-        segments.map(|segment| &segment.file)
+        segments
+            .chain(self.shards.iter().flat_map(ShardManifest::begun_segments))
+            .map(|segment| &segment.file)
+            .filter(move |file| names.insert(&file.name))
     }
 
     /// What readers rely on: names of our pattern, each once; environments once; dead rows in order.
     pub(super) fn check(&self) -> Result<(), IndexError> {
-        let mut names = HashSet::new();
-        for file in self.files() {
+        let mut named: HashMap<&str, &FileEntry> = HashMap::new();
+        for SegmentManifest { file, .. } in self.shards.iter().flat_map(|shard| &shard.segments) {
             check_segment_name(&file.name)?;
-            if !names.insert(&file.name) {
+            if named.insert(&file.name, file).is_some() {
+                return Err(invalid("file", &file.name));
+            }
+        }
+        for SegmentManifest { file, .. } in
+            self.shards.iter().flat_map(ShardManifest::begun_segments)
+        {
+            check_segment_name(&file.name)?;
+            if *named.entry(&file.name).or_insert(file) != file {
                 return Err(invalid("file", &file.name));
             }
         }
@@ -127,7 +160,7 @@ impl Manifest {
             if !environments.insert(&shard.environment) {
                 return Err(invalid("shard", &shard.environment));
             }
-            for segment in &shard.segments {
+            for segment in shard.segments.iter().chain(shard.begun_segments()) {
                 if !segment.dead.is_sorted_by(|a, b| a < b) {
                     return Err(IndexError::invalid(format!(
                         "the dead rows of {} do not ascend",
@@ -137,6 +170,17 @@ impl Manifest {
             }
         }
         Ok(())
+    }
+}
+
+impl ShardManifest {
+    /// Whether a log has begun a graph of it.
+    pub(super) fn follows_log(&self) -> bool {
+        !self.begun.is_empty() || self.ranges.iter().any(|range| range.at > 0)
+    }
+
+    fn begun_segments(&self) -> impl Iterator<Item = &SegmentManifest> {
+        self.begun.iter().flat_map(|begun| &begun.segments)
     }
 }
 

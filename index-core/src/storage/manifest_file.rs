@@ -6,13 +6,13 @@ use std::path::Path;
 
 use twox_hash::XxHash3_64;
 
-use super::manifest::Manifest;
+use super::manifest::{Manifest, ShardManifest};
 use crate::error::IndexError;
 use crate::vector_storage::VectorStorage;
 
-/// The newest version that is read. Version 2 is written for rows that are not f32, which version 1 could not say: a
-/// process of before leaves such a folder alone.
-pub const MANIFEST_VERSION: u32 = 2;
+/// The newest version that is read. Version 2 is written for rows that are not f32, and version 3 for graphs that a log has
+/// begun, neither of which earlier versions could say: a process of before leaves such a folder alone.
+pub const MANIFEST_VERSION: u32 = 3;
 const KIND: &str = "HINDCAST-MANIFEST";
 /// Kind, two numbers of at most 10 and 20 digits, 16 digits, three spaces and the end of the line.
 const LINE_BYTES_MAX: usize = KIND.len() + 10 + 20 + 16 + 4;
@@ -76,6 +76,9 @@ impl Manifest {
     }
 
     fn version(&self) -> u32 {
+        if self.shards.iter().any(ShardManifest::follows_log) {
+            return 3;
+        }
         match self.identity.storage {
             VectorStorage::F32 => 1,
             VectorStorage::Bf16 => 2,

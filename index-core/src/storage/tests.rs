@@ -44,6 +44,7 @@ fn manifest(sequence: u64, files: &[FileEntry]) -> Manifest {
                     dead: vec![1, 5],
                 })
                 .collect(),
+            begun: Vec::new(),
         }],
         next_file: 7,
         identity: CollectionIdentity {

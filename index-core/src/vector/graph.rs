@@ -90,6 +90,11 @@ impl Graph {
         self.level0.bytes().len() + upper * size_of::<u32>()
     }
 
+    /// Bytes of the links of level 0, which those above come of.
+    pub(crate) fn links(&self) -> &[u8] {
+        self.level0.bytes()
+    }
+
     /// Whether every link, on every level, leads to one of `present`, so that a walk of a block of `rows` rows is safe.
     pub(super) fn is_of(&self, present: &RowSet, rows: usize) -> bool {
         let is_end = |row: &u32| *row == NONE || present.contains(*row);

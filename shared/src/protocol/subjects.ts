@@ -52,6 +52,10 @@ export const subjects = {
   results: "hindcast.result.>",
   demonstration: (environment: string, id: DemonstrationId): string => `hindcast.demonstration.${environment}.${id}`,
   demonstrations: "hindcast.demonstration.>",
+  /** In the same stream: what replicas of an index tell each other. `range` is `<from>-<to>`, `phase` is the last part of the entry's kind. */
+  graph: (group: string, environment: string, range: string, phase: "begin" | "ready"): string =>
+    `hindcast.graph.${group}.${environment}.${range}.${phase}`,
+  graphs: "hindcast.graph.>",
   deadLetter: (stream: string, sequence: number): string => `hindcast.dead.${stream}.${sequence}`,
   deadLetters: "hindcast.dead.>",
   retrievalSearch: "hindcast.retrieval.search",

@@ -42,10 +42,10 @@ export async function runRetrieval(bus: Bus, drain: AbortSignal): Promise<void> 
       indexVersion: version,
     }),
   });
-  for await (const { sequence, id, demonstration } of bus.demonstrations.follow(1, drain)) {
-    if (demonstration === null) known.delete(id);
-    else known.set(id, demonstration);
-    indexSequence = sequence;
+  for await (const entry of bus.demonstrations.follow(1, drain)) {
+    if (entry.demonstration !== null) known.set(entry.demonstration.id, entry.demonstration);
+    else if ("id" in entry) known.delete(entry.id);
+    indexSequence = entry.sequence;
   }
 }
 

@@ -170,7 +170,7 @@ fn files_of_a_later_version_are_told_from_damaged_ones_and_left_alone() {
     assert!(
         error
             .to_string()
-            .contains("has format version 3, this version reads up to 2"),
+            .contains("has format version 4, this version reads up to 3"),
         "{error}"
     );
     assert_eq!(

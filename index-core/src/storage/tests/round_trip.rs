@@ -3,6 +3,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 
+use super::super::manifest_file::line;
 use super::super::*;
 use super::{folder, manifest, segment};
 use crate::vector_storage::VectorStorage;
@@ -13,11 +14,13 @@ fn name() -> impl Strategy<Value = String> {
 
 fn any_manifest() -> impl Strategy<Value = Manifest> {
     let segment = (any::<u64>(), any::<u64>(), any::<BTreeSet<u32>>());
-    let range = (any::<u32>(), any::<u32>(), any::<u32>(), any::<u32>());
+    let of_log = prop_oneof![Just(0), any::<u64>()];
+    let range = (any::<u32>(), any::<u32>(), any::<u32>(), of_log);
     let shard = (
         any::<u32>(),
         prop::collection::vec(range, 0..3),
         prop::collection::btree_map(name(), segment, 0..4),
+        prop::collection::vec((any::<u64>(), any::<u32>(), any::<bool>()), 0..2),
     );
     let shards = prop::collection::btree_map(any::<String>(), shard, 0..4);
     let storage = prop_oneof![Just(VectorStorage::F32), Just(VectorStorage::Bf16)];
@@ -39,29 +42,44 @@ fn any_manifest() -> impl Strategy<Value = Manifest> {
                     .into_iter()
                     .enumerate()
                     .map(
-                        |(number, (environment, (next_ordinal, ranges, segments)))| ShardManifest {
-                            environment,
-                            next_ordinal,
-                            ranges: ranges
-                                .into_iter()
-                                .map(|(from, to, rows, dead)| RangeManifest {
-                                    from,
-                                    to,
-                                    rows,
-                                    dead,
-                                })
-                                .collect(),
-                            segments: segments
-                                .into_iter()
-                                .map(|(name, (bytes, checksum, dead))| SegmentManifest {
-                                    file: FileEntry {
-                                        name: format!("{number}-{name}"),
-                                        bytes,
-                                        checksum,
-                                    },
-                                    dead: dead.into_iter().collect(),
-                                })
-                                .collect(),
+                        |(number, (environment, (next_ordinal, ranges, segments, begun)))| {
+                            ShardManifest {
+                                environment,
+                                next_ordinal,
+                                ranges: ranges
+                                    .into_iter()
+                                    .map(|(from, to, rows, at)| RangeManifest {
+                                        from,
+                                        to,
+                                        rows,
+                                        dead: rows / 7,
+                                        at,
+                                    })
+                                    .collect(),
+                                segments: segments
+                                    .into_iter()
+                                    .map(|(name, (bytes, checksum, dead))| SegmentManifest {
+                                        file: FileEntry {
+                                            name: format!("{number}-{name}"),
+                                            bytes,
+                                            checksum,
+                                        },
+                                        dead: dead.into_iter().collect(),
+                                    })
+                                    .collect(),
+                                begun: begun
+                                    .into_iter()
+                                    .map(|(at, from, flag)| BegunManifest {
+                                        at,
+                                        from,
+                                        to: from / 2,
+                                        has_graph: flag,
+                                        is_shown: !flag,
+                                        expected: flag.then_some(at / 3),
+                                        segments: Vec::new(),
+                                    })
+                                    .collect(),
+                            }
                         },
                     )
                     .collect(),
@@ -223,4 +241,42 @@ fn manifests_that_contradict_themselves_are_refused() {
         read_manifest(folder.path()).unwrap().unwrap().manifest,
         good
     );
+}
+
+#[test]
+fn a_manifest_is_of_the_earliest_version_that_can_say_what_it_says() {
+    let version_and_text = |manifest: &Manifest| {
+        let bytes = manifest.encode().unwrap();
+        assert_eq!(
+            Manifest::decode(Path::new("MANIFEST"), &bytes).unwrap(),
+            *manifest
+        );
+        let text = String::from_utf8(bytes).unwrap();
+        (text.split(' ').nth(1).unwrap().to_owned(), text)
+    };
+    let mut manifest = manifest(1, &[]);
+    manifest.shards[0].ranges = vec![RangeManifest {
+        from: 0,
+        to: 64,
+        rows: 60,
+        dead: 0,
+        at: 0,
+    }];
+    let (version, text) = version_and_text(&manifest);
+    assert_eq!(version, "1");
+    assert!(
+        !text.contains("begun") && !text.contains("\"at\""),
+        "{text}"
+    );
+    manifest.identity.storage = VectorStorage::Bf16;
+    assert_eq!(version_and_text(&manifest).0, "2");
+    manifest.shards[0].ranges[0].at = 65;
+    assert_eq!(version_and_text(&manifest).0, "3");
+    manifest.identity.storage = VectorStorage::F32;
+    assert_eq!(version_and_text(&manifest).0, "3");
+    let (_, text) = version_and_text(&manifest);
+    let body = text.split_once('\n').unwrap().1;
+    let mislabelled = line(1, body.as_bytes()) + body;
+    let refused = Manifest::decode(Path::new("MANIFEST"), mislabelled.as_bytes()).unwrap_err();
+    assert_eq!(refused.code(), "INDEX_CORRUPT");
 }

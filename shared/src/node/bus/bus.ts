@@ -5,6 +5,7 @@ import type { CampaignId, DemonstrationId, EpisodeId, TaskId, WorkerId } from ".
 import type { BlobRef } from "../../domain/ids.ts";
 import type { Demonstration } from "../../domain/demonstration.ts";
 import type { AuditRecord } from "../../protocol/audit.ts";
+import type { GraphEntry } from "../../protocol/graph-entry.ts";
 import type { LeaseName, Pool } from "../../protocol/subjects.ts";
 import type { Task } from "../../protocol/task.ts";
 import type { TaskResult } from "../../protocol/result.ts";
@@ -184,7 +185,12 @@ export interface DemonstrationLog {
   /** Retires a demonstration: an empty message under its subject. */
   retire(environment: string, id: DemonstrationId): Promise<number>;
   /** Replays from `fromSequence`, then follows; `demonstration` is null for a retirement. Ordered, recreated on gaps. */
-  follow(fromSequence: number, signal: AbortSignal): AsyncIterable<DemonstrationEntry>;
+  follow(fromSequence: number, signal: AbortSignal): AsyncIterable<LogEntry>;
+  /**
+   * Tells the other replicas of an index of a graph; the entry replaces what was told of the same range before.
+   * @returns false, and stores nothing, when something was that is newer than `applied`.
+   */
+  tell(entry: GraphEntry, applied: number): Promise<boolean>;
   lastSequence(): Promise<number>;
   /** Names of the demonstrations that are not retired, without reading any of them. */
   names(signal: AbortSignal): AsyncIterable<DemonstrationName>;
@@ -205,6 +211,17 @@ export interface DemonstrationEntry {
   /** Set when the stored message could not be read (unknown version, damage): counted and skipped, never fatal. */
   problem: string | null;
 }
+
+/** What replicas of an index tell each other, in its place among the demonstrations. */
+export interface GraphLogEntry {
+  sequence: number;
+  demonstration: null;
+  /** Null when it could not be read. */
+  graph: GraphEntry | null;
+  problem: string | null;
+}
+
+export type LogEntry = DemonstrationEntry | GraphLogEntry;
 
 export interface BlobStore {
   /**

@@ -4,13 +4,18 @@ import type { DemonstrationId } from "../../domain/ids.ts";
 import { Demonstration } from "../../domain/demonstration.ts";
 import { HindcastError, messageOf } from "../../errors.ts";
 import { decode, encode } from "../../protocol/envelope.ts";
+import { GraphEntry } from "../../protocol/graph-entry.ts";
 import { streams, subjects } from "../../protocol/subjects.ts";
-import type { DemonstrationEntry, DemonstrationLog, DemonstrationName } from "./bus.ts";
+import type { DemonstrationEntry, DemonstrationLog, DemonstrationName, GraphLogEntry, LogEntry } from "./bus.ts";
+import { isBusCode } from "./bus-errors.ts";
 import type { Connection } from "./connection.ts";
 import { follow, type FollowedMessage } from "./follower.ts";
 import { patiently } from "./patience.ts";
 import { store } from "./store.ts";
 import { lastMessage, newestMessage } from "./stored.ts";
+
+/** All that `subjects.graphs` covers begins so. */
+const graphPrefix = subjects.graphs.replace(">", "");
 
 export class JetStreamDemonstrationLog implements DemonstrationLog {
   readonly #connection: Connection;
@@ -27,9 +32,28 @@ export class JetStreamDemonstrationLog implements DemonstrationLog {
     return await this.#store(environment, id, new Uint8Array());
   }
 
-  async *follow(fromSequence: number, signal: AbortSignal): AsyncGenerator<DemonstrationEntry> {
-    const source = { stream: streams.demonstrations, filter: subjects.demonstrations, fromSequence };
-    for await (const message of follow(this.#connection, source, signal)) yield toEntry(message);
+  async *follow(fromSequence: number, signal: AbortSignal): AsyncGenerator<LogEntry> {
+    const source = { stream: streams.demonstrations, fromSequence };
+    for await (const message of follow(this.#connection, source, signal)) {
+      yield message.subject.startsWith(graphPrefix) ? toGraphEntry(message) : toEntry(message);
+    }
+  }
+
+  async tell(entry: GraphEntry, applied: number): Promise<boolean> {
+    const { group, environment, from, to, kind } = entry;
+    const phase = kind === "graph.begin" ? "begin" : "ready";
+    const [stream, subject] = [streams.demonstrations, subjects.graph(group, environment, `${from}-${to}`, phase)];
+    const bytes = encode(GraphEntry, entry);
+    const last = await lastMessage(this.#connection, stream, subject);
+    const expectedSequence = last?.sequence ?? 0;
+    if (expectedSequence > applied) return false;
+    try {
+      await store(this.#connection, { stream, subject, bytes, expectedSequence });
+      return true;
+    } catch (error) {
+      if (isBusCode(error, "BUS_CONFLICT")) return false;
+      throw error;
+    }
   }
 
   async *names(signal: AbortSignal): AsyncGenerator<DemonstrationName> {
@@ -72,6 +96,14 @@ export class JetStreamDemonstrationLog implements DemonstrationLog {
 function nameOf(subject: string): DemonstrationName {
   const [environment = "", id = ""] = subject.split(".").slice(2);
   return { id: id as DemonstrationId, environment };
+}
+
+function toGraphEntry({ sequence, bytes }: FollowedMessage): GraphLogEntry {
+  try {
+    return { sequence, demonstration: null, graph: decode(GraphEntry, bytes), problem: null };
+  } catch (error) {
+    return { sequence, demonstration: null, graph: null, problem: messageOf(error) };
+  }
 }
 
 function toEntry(message: FollowedMessage): DemonstrationEntry {

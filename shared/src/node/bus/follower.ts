@@ -19,7 +19,8 @@ export interface FollowedMessage {
 
 export interface FollowedSource {
   stream: string;
-  filter: string;
+  /** A subject; left out: all of the stream. */
+  filter?: string;
   fromSequence: number;
   /** Messages come without their bytes; the header `Nats-Msg-Size` says how many there are. */
   headersOnly?: boolean;
@@ -62,7 +63,7 @@ async function createConsumer(connection: Connection, source: FollowedSource, si
   const name = `follow-${randomUUID()}`;
   const config = {
     name,
-    filter_subject: source.filter,
+    ...(source.filter !== undefined && { filter_subject: source.filter }),
     deliver_policy: DeliverPolicy.StartSequence,
     opt_start_seq: source.fromSequence,
     ack_policy: AckPolicy.None,
@@ -72,7 +73,7 @@ async function createConsumer(connection: Connection, source: FollowedSource, si
     inactive_threshold: nanos(inactiveMs),
   };
   const create = (): Promise<unknown> => connection.manager.consumers.add(source.stream, config);
-  await patiently(connection, `follow ${source.filter} in ${source.stream}`, create, signal);
+  await patiently(connection, `follow ${source.filter ?? "all"} in ${source.stream}`, create, signal);
   return name;
 }
 

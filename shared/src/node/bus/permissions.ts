@@ -96,6 +96,7 @@ function indexCore(inbox: string): Permissions {
       `$JS.API.STREAM.INFO.${streams.demonstrations}`,
       ...readRange(streams.demonstrations),
       ...followStream(streams.demonstrations),
+      subjects.graphs,
       subjects.retrievalPartitions,
       // Snapshots for new replicas: pointers, files, and the removal of outdated files.
       `$KV.${buckets.indexes}.>`,

@@ -74,7 +74,7 @@ export function streamDefinitions(options: TopologyOptions): StreamDefinition[] 
     {
       ...base,
       name: streams.demonstrations,
-      subjects: [subjects.demonstrations],
+      subjects: [subjects.demonstrations, subjects.graphs],
       max_msgs_per_subject: 1,
       compression: StoreCompression.S2,
     },

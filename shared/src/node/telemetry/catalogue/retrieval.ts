@@ -51,6 +51,8 @@ export const retrievalCatalogue = {
   ),
   hindcast_retrieval_recall_sampled_total: counter("Searches of graphs that were searched again exactly."),
   hindcast_retrieval_repaired_links_total: counter("Links that the check of a built graph had to add."),
+  hindcast_retrieval_diverged_graphs_total: counter("Graphs that are not those of the replica that announced them."),
+  hindcast_retrieval_graph_wait_seconds_total: counter("Time that the log waited for a graph to be built."),
   hindcast_retrieval_searches_total: counter("Searches of a segment's vectors, by strategy.", { strategy }),
   hindcast_retrieval_sequence: gauge("Sequence of the stream that is applied."),
   hindcast_retrieval_lag: gauge("Messages of the stream not yet applied."),

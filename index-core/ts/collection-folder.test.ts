@@ -202,9 +202,9 @@ describe("a folder of a later version, or damaged", () => {
     const path = join(folder, "MANIFEST");
     const ours = readFileSync(path);
     // `<kind> <version> <bytes of the body> <xxh3 of the line before it and the body>`, as a later version writes it.
-    writeFileSync(path, "HINDCAST-MANIFEST 3 3 f44b6fe052eda0c4\n{}\n");
+    writeFileSync(path, "HINDCAST-MANIFEST 4 3 86083244bedfdfca\n{}\n");
     const files = readdirSync(folder).toSorted();
-    await expect(Collection.open({ ...options, folder })).rejects.toMatchObject(refused("INDEX_NEWER", path, "3", "2"));
+    await expect(Collection.open({ ...options, folder })).rejects.toMatchObject(refused("INDEX_NEWER", path, "4", "3"));
     expect(readdirSync(folder).toSorted()).toEqual(files);
     writeFileSync(path, ours);
     await expectIntact(folder);

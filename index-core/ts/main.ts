@@ -2,7 +2,7 @@
 // demonstrations stream, joins the queue group, and follows.
 import { join } from "node:path";
 import { HindcastError, limits, streams } from "@hindcast/shared";
-import { indexVariables, modelVariables, runService } from "@hindcast/shared/node";
+import { type Bus, indexVariables, type Logger, modelVariables, runService } from "@hindcast/shared/node";
 import { admittedEmbedder } from "./admitted-embedder.ts";
 import { CrashGuard } from "./crash-guard.ts";
 import type { DemonstrationIndex } from "./demonstration-index.ts";
@@ -11,7 +11,13 @@ import { GraphLog, groupOf } from "./graph-log.ts";
 import { openIndex } from "./open-index.ts";
 import { RetrievalMetrics } from "./retrieval-metrics.ts";
 import { RetrievalService } from "./retrieval-service.ts";
-import { SnapshotExchange, SnapshotPointer } from "./snapshot-exchange.ts";
+import { SnapshotExchange, type SnapshotExchangeOptions, SnapshotPointer } from "./snapshot-exchange.ts";
+
+/** What of a process its parts need. */
+interface OnBus {
+  bus: Bus;
+  logger: Logger;
+}
 
 const variables = { ...indexVariables, ...modelVariables };
 
@@ -38,17 +44,7 @@ await runService("index-core", variables, async (process) => {
   };
   const open = (): Promise<DemonstrationIndex> => openIndex(options, logger);
   let index = await open();
-  const exchange =
-    folder === null
-      ? null
-      : new SnapshotExchange({
-          pointers: bus.records("INDEXES", SnapshotPointer),
-          blobs: bus.indexBlobs,
-          folder,
-          partition,
-          indexVersion: index.version,
-          logger,
-        });
+  const exchange = folder === null ? null : exchangeOf(process, { folder, partition, indexVersion: index.version });
   if (exchange !== null) {
     const streamEnd = await endOfStream(bus.demonstrations, draining);
     index = await exchange.openNewest(index, open, { streamEnd, signal: draining });
@@ -58,13 +54,7 @@ await runService("index-core", variables, async (process) => {
   shutdown.defer("guard", () => Promise.resolve(guard[Symbol.dispose]()));
   shutdown.defer("index", () => index.close());
 
-  const graphs = new GraphLog({
-    index: index.trusting,
-    log: bus.demonstrations,
-    group: groupOf(index.version, partition),
-    logger,
-    onWaited: (seconds) => metrics.waitedForGraph(seconds),
-  });
+  const graphs = graphsOf(index, process, { partition, metrics });
   const projection = new DemonstrationProjection({
     log: bus.demonstrations,
     index: index.trusting,
@@ -105,3 +95,29 @@ await runService("index-core", variables, async (process) => {
   const telling = graphs.tellNews(() => projection.appliedSequence, draining);
   shutdown.defer("graphs", () => telling);
 });
+
+function exchangeOf(
+  { bus, logger }: OnBus,
+  own: Pick<SnapshotExchangeOptions, "folder" | "partition" | "indexVersion">,
+): SnapshotExchange {
+  return new SnapshotExchange({
+    pointers: bus.records("INDEXES", SnapshotPointer),
+    blobs: bus.indexBlobs,
+    logger,
+    ...own,
+  });
+}
+
+function graphsOf(
+  index: DemonstrationIndex,
+  { bus, logger }: OnBus,
+  { partition, metrics }: { partition: { index: number; of: number }; metrics: RetrievalMetrics },
+): GraphLog {
+  return new GraphLog({
+    index: index.trusting,
+    log: bus.demonstrations,
+    group: groupOf(index.version, partition),
+    logger,
+    onWaited: (seconds) => metrics.waitedForGraph(seconds),
+  });
+}

@@ -187,7 +187,7 @@ describe("records, blobs and demonstrations", () => {
       const begin = { ...range, kind: "graph.begin", hasGraph: true, after: 0 } as const;
       const applied = await one.demonstrations.lastSequence();
       const told = await Promise.all([one, other].map(async (bus) => await bus.demonstrations.tell(begin, applied)));
-      expect(told.toSorted()).toEqual([false, true]);
+      expect(told.filter((stored) => stored)).toHaveLength(1);
       const sequence = applied + 1;
       const ready = { ...range, kind: "graph.ready", begunAt: sequence, fingerprint: "0".repeat(16) } as const;
       expect(await one.demonstrations.tell(ready, sequence)).toBe(true);

@@ -325,6 +325,8 @@ export const requirements = {
     "preflight names what keeps a NATS server from serving: version, JetStream, certificate, password, rights by role, a full stream",
   "7.10.preflight-kubernetes":
     "preflight names what a cluster lacks for an overlay, before and after it is applied, and how to mend it",
+  "7.3.compose":
+    "compose.yaml is valid, no root, bounded, reachable from its machine only, with secrets by file, and in step with the code",
   "7.9.schema": "every overlay renders and is valid for the API server, offline",
   "7.9.policies":
     "no root, no token, no latest tag, limits everywhere, policies that cover each pod, selectors that select something",

@@ -10,6 +10,7 @@ RUN for image in coordinator rollout-agent index-core; do \
       node_modules/.bin/node deploy/images/assemble.mjs "$image" "/out/$image" || exit 1; \
     done
 RUN GOBIN=/out/nats/app CGO_ENABLED=0 go install -trimpath github.com/nats-io/nats-server/v2@v${NATS_VERSION}
+RUN mkdir /out/empty
 
 FROM scratch
 COPY --from=build /out /

@@ -2,12 +2,12 @@
 // `npm run build` left here. Where images can be pulled, docker-bake.hcl builds the same Dockerfiles for both platforms.
 //   node deploy/images/build.mjs [--tag dev] [--base IMAGE] [--agent-base IMAGE]
 import { execFileSync, spawnSync } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { childEnvironment, nodePath } from "../local/processes.mjs";
+import { childEnvironment, findOnPath, nodePath } from "../local/processes.mjs";
 import { assemble } from "./assemble.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -19,6 +19,10 @@ const libraries = ["base-files", "base-passwd", "ca-certificates", "libstdc++6",
 const tools = ["bash", "bubblewrap", "coreutils", "dash", "diffutils", "file", "findutils", "gawk", "git", "grep"];
 const moreTools = ["gzip", "hostname", "less", "procps", "sed", "tar", "util-linux"];
 const bases = { base: libraries, "agent-base": [...libraries, ...tools, ...moreTools] };
+
+/** Of this machine, for compose.yaml where prom/prometheus cannot be pulled. */
+const prometheus = ["prometheus", "promtool"];
+const hasPrometheus = prometheus.every((name) => findOnPath(name) !== null);
 
 const { values } = parseArgs({
   options: { tag: { type: "string", default: "dev" }, base: { type: "string" }, "agent-base": { type: "string" } },
@@ -62,6 +66,11 @@ try {
   const find = ["--conditions=source", "deploy/images/nats-server-path.mjs"];
   const natsServer = execFileSync(nodePath(), find, { cwd: root, env: childEnvironment(), encoding: "utf8" }).trim();
   copyFileSync(natsServer, join(folder, "nats/app/nats-server"));
+  mkdirSync(join(folder, "empty"));
+  if (hasPrometheus) {
+    mkdirSync(join(folder, "prometheus/app"), { recursive: true });
+    for (const name of prometheus) copyFileSync(realpathSync(findOnPath(name)), join(folder, "prometheus/app", name));
+  }
   importImage(
     "tar",
     ["-C", folder, "--owner=0", "--group=0", "--mtime=@1767225600", "--sort=name", "-cf", "-", "."],
@@ -71,7 +80,7 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 const revision = execFileSync("git", ["rev-parse", "HEAD"], { cwd: root, encoding: "utf8" }).trim();
-for (const name of [...own, "nats"]) {
+for (const name of [...own, "nats", ...(hasPrometheus ? ["prometheus"] : [])]) {
   const base = baseImage(name === "rollout-agent" ? "agent-base" : "base");
   const settings = { BUILD: `hindcast/build:${tag}`, BASE: base, VERSION: tag, REVISION: revision };
   const args = Object.entries(settings).flatMap(([key, value]) => ["--build-arg", `${key}=${value}`]);

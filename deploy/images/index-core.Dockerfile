@@ -14,6 +14,8 @@ LABEL org.opencontainers.image.title="hindcast/index-core" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=build /index-core/app /app
+# A volume of Docker's takes its owner over from here.
+COPY --chown=10001:10001 --from=build /empty /index
 ENV NODE_ENV=production HOME=/tmp HINDCAST_METRICS_HOST=0.0.0.0 HINDCAST_METRICS_PORT=9464
 USER 10001:10001
 WORKDIR /tmp

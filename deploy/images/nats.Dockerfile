@@ -14,6 +14,8 @@ LABEL org.opencontainers.image.title="hindcast/nats" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=build /nats/app /app
+# A volume of Docker's takes its owner over from here.
+COPY --chown=10001:10001 --from=build /empty /data
 ENV PATH=/app
 USER 10001:10001
 STOPSIGNAL SIGTERM

@@ -3,7 +3,12 @@
 #   deploy/kubernetes/credentials.sh | kubectl apply -f -
 # Run it again to rotate, then restart NATS's pods one by one and after them the programs (deploy/README.md). Where
 # External Secrets or cert-manager keep your secrets, let them make Secrets of the same names and keys instead.
+#   deploy/kubernetes/credentials.sh --folder deploy/compose/secrets
+# writes the same as files for compose.yaml, which its containers' users can read and nobody else who may not enter it.
 set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+folder=''
+[ "${1:-}" != --folder ] || { mkdir -p -m 700 "$2"; folder=$(cd "$2" && pwd); }
 days=${CERTIFICATE_DAYS:-365}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -27,6 +32,16 @@ secret() { # name, namespace, then key=file
 users=(coordinator index-core client backup rollout-agent-shell)
 # A letter first: nats-server would read some of the others as numbers.
 for user in "${users[@]}"; do printf 'p%s' "$(openssl rand -hex 24)" > "$user"; done
+if [ -n "$folder" ]; then
+  cp "$here/bases/nats/accounts.conf" accounts.conf
+  for user in "${users[@]}"; do
+    variable=PASSWORD_$(tr a-z- A-Z_ <<< "$user")
+    sed -i "s/password: \$$variable\$/password: \"$(cat "$user")\"/" accounts.conf
+  done
+  openssl rand -hex 24 > grafana
+  install -m 444 tls.crt tls.key ca.crt accounts.conf grafana "${users[@]}" "$folder"
+  exit
+fi
 for namespace in hindcast hindcast-agents; do
   printf -- '---\napiVersion: v1\nkind: Namespace\nmetadata: { name: %s }\n' "$namespace"
 done

@@ -328,6 +328,8 @@ export const requirements = {
   "7.3.compose":
     "compose.yaml is valid, no root, bounded, reachable from its machine only, with secrets by file, and in step with the code",
   "7.9.schema": "every overlay renders and is valid for the API server, offline",
+  "7.2.pods": "sandboxes as pods hold the contract of every driver, and a cluster's refusal says what to do",
+  "7.2.claims": "pods are claimed from warm pools of agent-sandbox, whose types are honoured without its controller",
   "7.9.policies":
     "no root, no token, no latest tag, limits everywhere, policies that cover each pod, selectors that select something",
   "7.9.names": "manifests name streams, consumers, users and variables that the code has",

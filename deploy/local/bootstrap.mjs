@@ -59,6 +59,13 @@ const verbs = {
     await prepare({ native: false, broker: false, sandbox: false });
     return runInForeground(["test/kubernetes/main.ts", ...rest]);
   },
+  /** The contract of sandboxes, and what is a pod's own, in the cluster that KUBECONFIG names; arguments go to vitest. */
+  pods: async () => {
+    await prepare({ native: true, broker: false, sandbox: false });
+    process.env.HINDCAST_TEST_KUBERNETES = "1";
+    const config = ["run", "--config", "test/vitest.config.ts", "--project", "sandboxes-kubernetes"];
+    return runInForeground(["node_modules/vitest/vitest.mjs", ...config, ...rest]);
+  },
   /** Hostile probes against the sandboxes of every driver; the options are the program's own. */
   security: async () => {
     await prepare({ native: true, broker: true, sandbox: true });

@@ -55,7 +55,9 @@ async function answer(verb: string | undefined, path?: string, more?: string): P
 }
 
 try {
-  process.stdout.write(`${JSON.stringify(await answer(...(process.argv.slice(2, 5) as [string?, string?, string?])))}\n`);
+  process.stdout.write(
+    `${JSON.stringify(await answer(...(process.argv.slice(2, 5) as [string?, string?, string?])))}\n`,
+  );
 } catch (error) {
   process.stderr.write(`${messageOf(error)}\n`);
   process.exitCode = 1;

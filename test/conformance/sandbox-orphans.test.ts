@@ -10,8 +10,7 @@ import { createSandboxProvider, type GivenSandboxes } from "../support/given-san
 import { describeSandbox, never, processesOf, provider } from "./sandbox-fixture.ts";
 
 const given: GivenSandboxes | undefined = inject("sandboxes");
-const daemon =
-  given === undefined || given.driver === "vm" || given.driver === "kubernetes" ? null : given.socketPath;
+const daemon = given === undefined || given.driver === "vm" || given.driver === "kubernetes" ? null : given.socketPath;
 const program = new URL("../support/sandbox-host-process.ts", import.meta.url).pathname;
 const limits = { memoryBytesMax: 2 ** 28, diskBytesMax: 2 ** 22, processesMax: 32 };
 const hosts: ChildProcess[] = [];

@@ -59,7 +59,12 @@ describeSandbox("a pod", () => {
   });
 
   it("that the quota has no room for says so", async () => {
-    const quota = { apiVersion: "v1", kind: "ResourceQuota", metadata: { name: "none", namespace }, spec: { hard: { pods: "0" } } };
+    const quota = {
+      apiVersion: "v1",
+      kind: "ResourceQuota",
+      metadata: { name: "none", namespace },
+      spec: { hard: { pods: "0" } },
+    };
     await kubectl(["apply", "-f", "-"], JSON.stringify(quota));
     try {
       await expect.poll(() => get("resourcequota", "none", "-o", "jsonpath={.status.hard.pods}")).toBe("0");

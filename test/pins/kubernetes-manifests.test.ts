@@ -2,12 +2,12 @@
 // in step with what the code reads, creates and allows.
 // Requirements: 7.9.schema, 7.9.policies, 7.9.names, 7.1.drain
 import { readFileSync } from "node:fs";
-import { Ajv } from "ajv";
 import { limits, stagePool, streams, taskConsumer } from "@hindcast/shared";
 import { accountName, environmentVariables, namesOf } from "@hindcast/shared/node";
 import { beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { streamDefinitions, consumerDefinition } from "../../shared/src/node/bus/topology.ts";
+import { complaintsOf } from "../support/kubernetes-schemas.ts";
 import {
   kubectlMissing,
   kubernetesFolder,
@@ -33,36 +33,6 @@ const Service = z.looseObject({
     ports: z.array(z.looseObject({ targetPort: z.string() })),
   }),
 });
-const Schemas = z.object({
-  version: z.string(),
-  definitions: z.record(
-    z.string(),
-    z.looseObject({
-      kinds: z.array(z.object({ group: z.string(), kind: z.string(), version: z.string() })).optional(),
-    }),
-  ),
-});
-
-const schemas = Schemas.parse(JSON.parse(readFileSync(`${kubernetesFolder}schemas/kubernetes.json`, "utf8")));
-const ajv = new Ajv({ strict: false, allErrors: true });
-ajv.addSchema({ $id: "kubernetes", ...schemas });
-
-/** Null: a kind that the API server learns from somebody's CRD. */
-function complaintsOf(manifest: Manifest): string[] | null {
-  const [version = "", group = ""] = manifest.apiVersion.split("/").toReversed();
-  const isIt = (each: { group: string; kind: string; version: string }): boolean =>
-    each.group === group && each.version === version && each.kind === manifest.kind;
-  const name = Object.keys(schemas.definitions).find((key) => schemas.definitions[key]?.kinds?.some(isIt));
-  if (name === undefined) return null;
-  const validate = ajv.getSchema(`kubernetes#/definitions/${name}`);
-  if (validate === undefined) throw new Error(`there is no schema ${name}`);
-  return validate(manifest)
-    ? []
-    : (validate.errors ?? []).map(
-        (error) => `${error.instancePath} ${error.message ?? ""} ${JSON.stringify(error.params)}`,
-      );
-}
-
 const missing = kubectlMissing();
 const nameOf = ({ kind, metadata }: Manifest): string => `${kind} ${metadata.namespace ?? ""}/${metadata.name}`;
 
@@ -83,7 +53,7 @@ describe.skipIf(missing !== null).each(overlays)(
       const checked = manifests.map((manifest) => [nameOf(manifest), complaintsOf(manifest)] as const);
       expect(checked.filter(([, complaints]) => complaints !== null && complaints.length > 0)).toEqual([]);
       const unknown = new Set(manifests.filter((manifest) => complaintsOf(manifest) === null).map(({ kind }) => kind));
-      expect([...unknown].sort()).toEqual(overlay === "production" ? ["PodMonitor", "ScaledObject"] : []);
+      expect([...unknown].sort()).toEqual(overlay === "local" ? [] : ["PodMonitor", "ScaledObject"]);
       const misspelt = { apiVersion: "v1", kind: "Namespace", metadata: { name: "n", lables: {} } };
       expect(complaintsOf(misspelt)).toHaveLength(1);
     });
@@ -108,7 +78,8 @@ describe.skipIf(missing !== null).each(overlays)(
             capabilities: { drop: ["ALL"] },
           };
           // The exceptions, word for word: see bases/rollout-agent and the overlay `local`.
-          if (!isAgent(workload)) expect(securityContext, name).toEqual(restricted);
+          // With sandboxes in pods of their own there is none.
+          if (!isAgent(workload) || overlay === "pods") expect(securityContext, name).toEqual(restricted);
           else if (overlay === "production")
             expect(securityContext, name).toEqual({
               ...restricted,
@@ -171,7 +142,7 @@ describe.skipIf(missing !== null).each(overlays)(
 
     it("scales by streams and consumers that the code creates", () => {
       const scaled = ofKind("ScaledObject");
-      expect(scaled).toHaveLength(overlay === "production" ? 1 : 0);
+      expect(scaled).toHaveLength(overlay === "local" ? 0 : 1);
       const created = streamDefinitions({ pools: ["shell"], replicas: 3, tasksBytesMax: 1 }).map(({ name }) => name);
       for (const manifest of scaled) {
         const { scaleTargetRef, triggers } = ScaledObject.parse(manifest).spec;

@@ -1,7 +1,10 @@
 // Makes the provider of the driver that a test project is about.
 import { createBubblewrap, defaultGuestPath } from "../../rollout-agent/src/sandbox/bubblewrap.ts";
 import { createContainers } from "../../rollout-agent/src/sandbox/container/container-driver.ts";
-import { createPods, type KubernetesDriverOptions } from "../../rollout-agent/src/sandbox/kubernetes/kubernetes-driver.ts";
+import {
+  createPods,
+  type KubernetesDriverOptions,
+} from "../../rollout-agent/src/sandbox/kubernetes/kubernetes-driver.ts";
 import { createMachines } from "../../rollout-agent/src/sandbox/machine/machine-driver.ts";
 import type { ImageRef, SandboxProvider } from "../../rollout-agent/src/sandbox/sandbox.ts";
 

@@ -6,7 +6,7 @@ import { parseAllDocuments } from "yaml";
 import { z } from "zod";
 
 export const kubernetesFolder = fileURLToPath(new URL("../../deploy/kubernetes/", import.meta.url));
-export const overlays = ["local", "production"] as const;
+export const overlays = ["local", "production", "pods"] as const;
 
 const Labels = z.record(z.string(), z.string());
 export const Manifest = z.looseObject({

@@ -19,7 +19,9 @@ interface ListedImage {
 }
 
 export function imageCommand(): Command {
-  const command = new Command("image").description("build, pack, list and evict the images that sandboxes are opened from");
+  const command = new Command("image").description(
+    "build, pack, list and evict the images that sandboxes are opened from",
+  );
   command
     .command("build")
     .description(

@@ -79,7 +79,11 @@ const SandboxConfig = z.strictObject({
     .nullable()
     .describe("JSON file of the sandboxes' image; none: this machine's system (bubblewrap) or a small Debian."),
   imageFolder: z.string().min(1).nullable().describe("Folder of built images; none: a cache of this machine."),
-  runtime: z.string().min(1).nullable().describe("Runtime of containers (runc, runsc, kata) or RuntimeClass of pods; none: the default."),
+  runtime: z
+    .string()
+    .min(1)
+    .nullable()
+    .describe("Runtime of containers (runc, runsc, kata) or RuntimeClass of pods; none: the default."),
   dockerSocket: z.string().min(1).describe("Socket of the daemon that runs containers."),
   kubeconfig: z.string().min(1).nullable().describe("How the cluster of pods is reached; none: what kubectl takes."),
   namespace: z.string().min(1).describe("Namespace of pods."),

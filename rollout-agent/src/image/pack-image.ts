@@ -25,7 +25,10 @@ export interface PackedImage {
 const architectures: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
 
 /** @throws ENVIRONMENT_SETUP_FAILED with what tar says */
-export async function packImage({ root, guestPath, reference, output }: PackedImage, signal: AbortSignal): Promise<void> {
+export async function packImage(
+  { root, guestPath, reference, output }: PackedImage,
+  signal: AbortSignal,
+): Promise<void> {
   // Beside its result, which is then one rename away.
   const folder = await mkdtemp(join(dirname(output), ".image-"));
   try {

@@ -74,11 +74,7 @@ async function heldImage(
   return await imagesOfMachine(settings, { guestPath: guestPath ?? defaultGuestPath, log }).acquire(recipe, signal);
 }
 
-function createProvider(
-  settings: SandboxSettings,
-  held: HeldImage | null,
-  options: SandboxesOptions,
-): SandboxProvider {
+function createProvider(settings: SandboxSettings, held: HeldImage | null, options: SandboxesOptions): SandboxProvider {
   const common = commonOptions(settings, options);
   if (held === null || settings.sandboxDriver === "bubblewrap") {
     const nodePrefix = findNodePrefix(settings.searchPath);

@@ -141,7 +141,9 @@ class KubernetesDriver implements GuestDriver {
     const { namespace, warmPool = null, runtime = null, seccompProfile, volumes = new Map() } = this.#options;
     const { id, limits: sandboxLimits, mounts = [] } = options;
     if (warmPool !== null && mounts.length > 0) {
-      throw unavailable("a pod of a warm pool takes no mounts: put them into the image, or leave sandbox.warmPool unset");
+      throw unavailable(
+        "a pod of a warm pool takes no mounts: put them into the image, or leave sandbox.warmPool unset",
+      );
     }
     const collection = warmPool === null ? this.#pods : claimsPath(namespace);
     const body =
@@ -195,12 +197,7 @@ class KubernetesDriver implements GuestDriver {
   }
 
   /** A node may hear of a pod's container a moment after the API server. */
-  async #attached(
-    api: KubernetesApi,
-    path: string,
-    complaint: Complaint,
-    signal: AbortSignal,
-  ): Promise<PodStreams> {
+  async #attached(api: KubernetesApi, path: string, complaint: Complaint, signal: AbortSignal): Promise<PodStreams> {
     for (let tries = 1; ; tries++) {
       try {
         return await api.attach(path, (chunk) => complaint.add(chunk), signal);
@@ -252,11 +249,21 @@ function assertFits({ metadata, spec }: Pod, image: string, wanted: SandboxLimit
   }
   const memory = bytesOf(container.resources.limits["memory"] ?? "0");
   if (memory < memoryOf(wanted)) {
-    throw unavailable(`the warm pool's pods have ${memory} bytes of memory, not ${memoryOf(wanted)}: change its template`);
+    throw unavailable(
+      `the warm pool's pods have ${memory} bytes of memory, not ${memoryOf(wanted)}: change its template`,
+    );
   }
 }
 
-const units: Readonly<Record<string, number>> = { "": 1, k: 1e3, M: 1e6, G: 1e9, Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30 };
+const units: Readonly<Record<string, number>> = {
+  "": 1,
+  k: 1e3,
+  M: 1e6,
+  G: 1e9,
+  Ki: 2 ** 10,
+  Mi: 2 ** 20,
+  Gi: 2 ** 30,
+};
 
 function bytesOf(quantity: string): number {
   const [, amount = "0", unit = ""] = /^(\d+)(\w*)$/.exec(quantity) ?? [];

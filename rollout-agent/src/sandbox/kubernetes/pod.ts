@@ -46,11 +46,13 @@ export const Pod = z.looseObject({
 export type Pod = z.infer<typeof Pod>;
 
 /** Of a container that does not come to run by itself. */
-const hopeless = /^(ErrImage|ImagePull|InvalidImage|ImageInspect|RegistryUnavailable|CreateContainer|RunContainer|StartError)/;
+const hopeless =
+  /^(ErrImage|ImagePull|InvalidImage|ImageInspect|RegistryUnavailable|CreateContainer|RunContainer|StartError)/;
 
 /** True once its container runs. @throws SANDBOX_UNAVAILABLE for a pod that never will */
 export function isRunning(pod: Pod | null): boolean {
-  if (pod === null || pod.metadata.deletionTimestamp !== undefined) throw unavailable("it was deleted while it started");
+  if (pod === null || pod.metadata.deletionTimestamp !== undefined)
+    throw unavailable("it was deleted while it started");
   const how = endOf(pod);
   if (how !== null) throw unavailable(how);
   const { waiting, running } = stateOf(pod);

@@ -38,7 +38,8 @@ const Sandbox = z.looseObject({
 });
 
 /** Of a claim that no waiting will help: the controller has read it and says no. */
-const hopeless = /^(WarmPoolNotFound|TemplateNotFound|InvalidMetadata|.*Rejected|.*Invalid.*|ClaimExpired|SandboxExpired)$/;
+const hopeless =
+  /^(WarmPoolNotFound|TemplateNotFound|InvalidMetadata|.*Rejected|.*Invalid.*|ClaimExpired|SandboxExpired)$/;
 
 export const claimsPath = (namespace: string): string => `/apis/${claimVersion}/namespaces/${namespace}/sandboxclaims`;
 export const warmPoolPath = (namespace: string, pool: string): string =>
@@ -86,7 +87,8 @@ export async function claimedPod(
         return found === null ? refuse(claim, "it was deleted") : sandboxOf(found);
       },
       timeoutMs: limits.podStartMs,
-      explain: () => `no pod of the warm pool is ready (${conditionsOf(last)}); is the agent-sandbox controller running?`,
+      explain: () =>
+        `no pod of the warm pool is ready (${conditionsOf(last)}); is the agent-sandbox controller running?`,
     },
     signal,
   );

@@ -1,6 +1,7 @@
 // A retrieval replica: opens its index, or a newer one that another replica has published, catches up with the
 // demonstrations stream, joins the queue group, and follows.
 import { join } from "node:path";
+import { setFlagsFromString } from "node:v8";
 import { HindcastError, limits, streams } from "@hindcast/shared";
 import { type Bus, indexVariables, type Logger, modelVariables, runService } from "@hindcast/shared/node";
 import { admittedEmbedder } from "./admitted-embedder.ts";
@@ -18,6 +19,10 @@ interface OnBus {
   bus: Bus;
   logger: Logger;
 }
+
+// What a request leaves behind is small and dead, so helpers save nothing. But the event loop stands still until each of
+// them has had a core, which on cores that others keep busy takes many times as long as collecting alone.
+setFlagsFromString("--no-parallel-scavenge");
 
 const variables = { ...indexVariables, ...modelVariables };
 

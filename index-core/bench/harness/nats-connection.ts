@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { BusOptions } from "@hindcast/shared/node";
 import type { TestNats } from "../../../test/support/nats-server.ts";
+import type { LongTurns, ProbeRequest, Setting } from "./loop-probe.ts";
 import { benchFolder, crateFolder, root } from "./places.ts";
 
 const variable = "HINDCAST_BENCH_CONNECTION";
@@ -45,8 +46,8 @@ export class NatsChild implements AsyncDisposable {
     );
   }
 
-  /** The retrieval service as it runs in a cluster. */
-  static async service(nats: TestNats): Promise<NatsChild> {
+  /** The retrieval service as it runs in a cluster; probed: with what `beginProbe` talks to. */
+  static async service(nats: TestNats, { isProbed = false } = {}): Promise<NatsChild> {
     const { servers, credentials } = nats.options("index-core");
     const passwordFile = join(nats.directory, "index-core.password");
     await writeFile(passwordFile, credentials.password, { mode: 0o600 });
@@ -57,12 +58,27 @@ export class NatsChild implements AsyncDisposable {
       HINDCAST_NATS_PASSWORD_FILE: passwordFile,
       HINDCAST_METRICS_PORT: "0",
     };
-    const args = ["--conditions=source", "--no-warnings", "index-core/ts/main.ts"];
-    return new NatsChild(spawn(process.execPath, args, { cwd: root, env, stdio: ["ignore", "pipe", "inherit"] }));
+    const probe = isProbed ? ["--import", join(benchFolder, "harness", "loop-probe.ts")] : [];
+    const args = ["--conditions=source", "--no-warnings", ...probe, "index-core/ts/main.ts"];
+    const channel = isProbed ? (["ipc"] as const) : [];
+    return new NatsChild(
+      spawn(process.execPath, args, { cwd: root, env, stdio: ["ignore", "pipe", "inherit", ...channel] }),
+    );
   }
 
   get processId(): number {
     return this.#child.pid ?? 0;
+  }
+
+  beginProbe(setting: Setting): void {
+    this.#child.send({ ask: "begin", setting } satisfies ProbeRequest);
+  }
+
+  async endProbe(): Promise<LongTurns> {
+    const answered = once(this.#child, "message");
+    this.#child.send({ ask: "end" } satisfies ProbeRequest);
+    const [answer] = (await answered) as [LongTurns];
+    return answer;
   }
 
   /** The first line that contains the text. @throws when the process ends before */

@@ -6,6 +6,8 @@ import { quantile, type Spread, spreadOf } from "./statistics.ts";
 export interface Latency {
   p50: number;
   p99: number;
+  /** How late they were sent: what of it the client's own event loop is to blame for. */
+  sentLateP99: number;
   /** Answered ones, and those refused because too many were under way. */
   requests: number;
   refused: number;
@@ -62,16 +64,19 @@ export async function openLoop(
   const uncounted = Math.round(perSecond * warmUpSeconds);
   const total = uncounted + Math.round(perSecond * seconds);
   const micros: number[] = [];
+  const sentLate: number[] = [];
   const asked: Promise<void>[] = [];
   let refused = 0;
   while (asked.length < total) {
     const isCounted = asked.length >= uncounted;
     const due = startedAt + (asked.length * 1_000) / perSecond;
-    if (performance.now() < due) {
+    const now = performance.now();
+    if (now < due) {
       // Late by up to a millisecond, which counts; spinning would take a core from the service.
       await new Promise((resolve) => setTimeout(resolve, 1));
       continue;
     }
+    if (isCounted) sentLate.push((now - due) * 1_000);
     asked.push(
       ask(asked.length).then(
         () => {
@@ -85,7 +90,13 @@ export async function openLoop(
     );
   }
   await Promise.all(asked);
-  return { p50: quantile(micros, 0.5), p99: quantile(micros, 0.99), requests: micros.length, refused };
+  return {
+    p50: quantile(micros, 0.5),
+    p99: quantile(micros, 0.99),
+    sentLateP99: quantile(sentLate, 0.99),
+    requests: micros.length,
+    refused,
+  };
 }
 
 const isRefusal = (error: unknown): boolean =>

@@ -1,9 +1,10 @@
 // The retrieval service over a real nats-server, each in its own process: `nats.ts --rows 20000 --rounds 8 --seconds 5`.
 // One round: the hop alone, the same searches in this process, and the service, by turns.
-import { encodeVectorQuestion, RetrievalQuery, RetrievalReply, RetrievalRequest, subjects } from "@hindcast/shared";
+import { RetrievalQuery, RetrievalReply, RetrievalRequest, subjects } from "@hindcast/shared";
 import { aNatsServer } from "../../../test/support/nats-server.ts";
-import { embed, DemonstrationIndex } from "../../ts/index.ts";
+import { DemonstrationIndex } from "../../ts/index.ts";
 import { corpusOf, textOf } from "../data/corpus.ts";
+import { fillStream, filterOf, nearest, noExclusions, VectorQuestions } from "../data/vector-questions.ts";
 import { argumentsOf } from "../harness/arguments.ts";
 import { NatsChild } from "../harness/nats-connection.ts";
 import { ProcessorShares } from "../harness/processor-shares.ts";
@@ -12,28 +13,19 @@ import { inFlight, type Latency, openLoop, rounds } from "../harness/request-loo
 const values = argumentsOf({ rows: "20000", queries: "300", rounds: "8", seconds: "5" });
 const rows = Number(values.rows);
 const seconds = Number(values.seconds);
-const k = 10;
 /** 400 KB of vectors. */
 const queriesPerMessage = Math.min(100, Number(values.queries));
-const dimensions = 1024;
-const exclude = { demonstrations: [], tasks: [], documents: [], episodes: [] };
-const filterOf = (n: number): { eq: ["document", string] } => ({ eq: ["document", `doc-${n % 100}`] });
 
 await using nats = await aNatsServer();
 const coordinator = await nats.coordinator();
-for (let from = 0; from < rows; from += 64)
-  await Promise.all(corpusOf(from, Math.min(rows, from + 64)).map((one) => coordinator.demonstrations.put(one)));
+await fillStream(coordinator, rows);
 await using service = await NatsChild.service(nats);
 await using echo = NatsChild.program(nats, "index-core", "nats-echo", []);
 await Promise.all([service.line("index.rebuilt"), echo.line("ready")]);
 await using own = await DemonstrationIndex.open();
 for (let from = 0; from < rows; from += 1_000) await own.upsert(corpusOf(from, Math.min(rows, from + 1_000)));
 const client = await nats.connect("client");
-const vectors = await embed(Array.from({ length: Number(values.queries) }, (_, n) => textOf(n * 7, 12)));
-const vectorOf = (n: number, count = 1): Float32Array => {
-  const from = n % (Number(values.queries) - count + 1);
-  return vectors.subarray(from * dimensions, (from + count) * dimensions);
-};
+const questions = await VectorQuestions.of(Number(values.queries));
 
 const text = (n: number): RetrievalQuery =>
   RetrievalQuery.parse({
@@ -41,19 +33,13 @@ const text = (n: number): RetrievalQuery =>
     observation: null,
     query: textOf(n * 7, 12),
     observationBased: 0,
-    modelBased: k,
+    modelBased: nearest,
     filter: filterOf(n),
-    exclude,
+    exclude: noExclusions,
     perTrajectoryMax: 50,
     tokenBudget: 1_000_000,
   });
-const frame = (n: number, count = 1): Uint8Array =>
-  encodeVectorQuestion({
-    dimensions,
-    k,
-    vectors: vectorOf(n, count),
-    search: { environment: "shell", embedder: "hash-v1", filter: filterOf(n), exclude },
-  });
+const frame = (n: number, count = 1): Uint8Array => questions.frame(n, count);
 const ask = (subject: string, payload: Uint8Array): Promise<Uint8Array> => client.ask({ subject, payload });
 const asJson = (n: number): Promise<unknown> =>
   client.request({
@@ -67,10 +53,10 @@ const inProcess = (n: number): Promise<unknown> =>
   own.searchVectors({
     environment: "shell",
     embedder: "hash-v1",
-    vectors: vectorOf(n),
-    k,
+    vectors: questions.vectors(n),
+    k: nearest,
     filter: filterOf(n),
-    exclude,
+    exclude: noExclusions,
   });
 
 const latency = await rounds(Number(values.rounds), Number(values.queries), {

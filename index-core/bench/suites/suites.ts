@@ -8,6 +8,7 @@ import { graph, graphSynthetic } from "./graph.ts";
 import { kill } from "./kill.ts";
 import { embed, lexical } from "./native.ts";
 import { nats } from "./nats.ts";
+import { natsLate } from "./nats-late.ts";
 import { open } from "./open.ts";
 import { recallLive } from "./recall-live.ts";
 
@@ -26,6 +27,7 @@ export const suites: Record<string, Suite<never>> = Object.fromEntries(
     embed,
     demonstrations,
     nats,
+    natsLate,
     kill,
   ].map((suite) => [suite.name, suite as unknown as Suite<never>]),
 );

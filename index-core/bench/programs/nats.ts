@@ -1,8 +1,18 @@
 // The retrieval service over a real nats-server, each in its own process: `nats.ts --rows 20000 --rounds 8 --seconds 5`.
 // One round: the hop alone, the same searches in this process, and the service, by turns.
-import { RetrievalQuery, RetrievalReply, RetrievalRequest, subjects } from "@hindcast/shared";
+import {
+  decodeVectorQuestion,
+  encodeVectorAnswer,
+  RetrievalQuery,
+  RetrievalReply,
+  RetrievalRequest,
+  subjects,
+} from "@hindcast/shared";
+import { Registry } from "prom-client";
 import { aNatsServer } from "../../../test/support/nats-server.ts";
 import { DemonstrationIndex } from "../../ts/index.ts";
+import { RetrievalMetrics } from "../../ts/retrieval-metrics.ts";
+import { RetrievalService } from "../../ts/retrieval-service.ts";
 import { corpusOf, textOf } from "../data/corpus.ts";
 import { fillStream, filterOf, nearest, noExclusions, VectorQuestions } from "../data/vector-questions.ts";
 import { argumentsOf } from "../harness/arguments.ts";
@@ -59,10 +69,28 @@ const inProcess = (n: number): Promise<unknown> =>
     exclude: noExclusions,
   });
 
+/** The parts of a frame's way through the service, without the hop. */
+const projection = { appliedSequence: rows, reached: () => Promise.resolve(), lag: () => Promise.resolve(0) };
+const metrics = new RetrievalMetrics(new Registry());
+const endpoint = new RetrievalService({ index: own.trusting, projection, metrics })
+  .describe()
+  .endpoints.find(({ name }) => name === "vectors")!;
+const { signal } = new AbortController();
+const asked = frame(0);
+const question = decodeVectorQuestion(asked);
+const here = own.trusting.searchVectorsHere({ ...question.search, vectors: question.vectors, k: nearest });
+const answer = { ...here, indexSequence: rows, indexVersion: own.version };
+
 const latency = await rounds(Number(values.rounds), Number(values.queries), {
   "echo, 16 bytes": () => ask("hindcast.retrieval.echo", new Uint8Array(16)),
   "echo, a frame's bytes": (n) => ask("hindcast.retrieval.echo", frame(n)),
   "in process, vector": inProcess,
+  "in process, vector, on the event loop": (n) =>
+    Promise.resolve(own.trusting.searchVectorsHere({ ...question.search, vectors: questions.vectors(n), k: nearest })),
+  "in process, frame to frame": (n) => endpoint.handle(frame(n), signal),
+  "of that, a question made": (n) => Promise.resolve(frame(n)),
+  "of that, a question read": () => Promise.resolve(decodeVectorQuestion(asked)),
+  "of that, an answer made": () => Promise.resolve(encodeVectorAnswer(answer)),
   "in process, text to demonstrations": (n) => own.search([text(n)]),
   "service, binary frame": asFrame,
   "service, JSON, text to demonstrations": asJson,

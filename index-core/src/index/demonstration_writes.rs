@@ -37,13 +37,13 @@ impl DemonstrationIndex {
                 demonstrations.len()
             )));
         };
-        self.put(demonstrations, Some(ordinals))
+        self.put(demonstrations, Some(&ordinals))
     }
 
     fn put(
         &self,
         demonstrations: Vec<Demonstration>,
-        ordinals: Option<Vec<u32>>,
+        ordinals: Option<&[u32]>,
     ) -> Result<(), IndexError> {
         self.shards.all()?;
         let mut rows = Vec::with_capacity(demonstrations.len());
@@ -54,7 +54,7 @@ impl DemonstrationIndex {
         }
         let mut piece = Piece::default();
         for (at, (environment, row)) in rows.into_iter().enumerate() {
-            let ordinal = ordinals.as_ref().map(|all| all[at]);
+            let ordinal = ordinals.map(|all| all[at]);
             if piece.has_elsewhere(&row.id, &environment)
                 || self.lives_elsewhere(&row.id, &environment)?
             {

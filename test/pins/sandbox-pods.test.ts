@@ -27,7 +27,7 @@ describe("a sandbox's pod", () => {
   it("is valid for the API server, and restricted", () => {
     const pod = typed(podManifest(name, ofPod));
     expect(complaintsOf(pod)).toEqual([]);
-    expect(complaintsOf({ ...pod, ...{ spec: { ...(pod["spec"] as object), hostNet: true } } })).toHaveLength(1);
+    expect(complaintsOf(typed({ ...pod, spec: { ...(pod["spec"] as object), hostNet: true } }))).toHaveLength(1);
     expect(pod["spec"]).toMatchObject({
       runtimeClassName: "kata",
       automountServiceAccountToken: false,
@@ -138,7 +138,7 @@ describe.skipIf(missing !== null)(`the overlay pods${missing === null ? "" : ` (
       sandboxes: ["get"],
       runtimeclasses: ["get"],
     });
-    const bound = manifests.filter(({ kind }) => /Binding$/.test(kind));
+    const bound = manifests.filter(({ kind }) => kind.endsWith("Binding"));
     const account = { kind: "ServiceAccount", name: "rollout-agent", namespace: "hindcast-agents" };
     expect(bound.map((each) => each["subjects"])).toEqual([[account], [account]]);
   });

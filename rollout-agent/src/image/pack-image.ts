@@ -37,8 +37,11 @@ export async function packImage(
     await copyFile(guestPath, join(guestRoot, basename(guestFile)));
     const owner = ["--owner=0", "--group=0", "--mode=0755"];
     const layers = [
-      { name: "root.tar", digest: await tar(root, [], ["."], join(folder, "root.tar"), signal) },
-      { name: "guest.tar", digest: await tar(guestRoot, owner, ["."], join(folder, "guest.tar"), signal) },
+      { name: "root.tar", digest: await tar(join(folder, "root.tar"), ["-C", root, "-c", "."], signal) },
+      {
+        name: "guest.tar",
+        digest: await tar(join(folder, "guest.tar"), [...owner, "-C", guestRoot, "-c", "."], signal),
+      },
     ];
     const configuration = {
       architecture: architectures[arch()] ?? arch(),
@@ -50,7 +53,7 @@ export async function packImage(
     await writeFile(join(folder, "config.json"), JSON.stringify(configuration));
     await writeFile(join(folder, "manifest.json"), JSON.stringify(manifest));
     const names = ["manifest.json", "config.json", ...layers.map(({ name }) => name)];
-    await tar(folder, [], names, join(folder, "image.tar"), signal);
+    await tar(join(folder, "image.tar"), ["-C", folder, "-c", ...names], signal);
     await rename(join(folder, "image.tar"), output);
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -58,16 +61,10 @@ export async function packImage(
 }
 
 /** @returns the archive's SHA-256 */
-async function tar(
-  folder: string,
-  options: readonly string[],
-  names: readonly string[],
-  path: string,
-  signal: AbortSignal,
-): Promise<string> {
+async function tar(path: string, what: readonly string[], signal: AbortSignal): Promise<string> {
   const hash = createHash("sha256");
   const common = ["--numeric-owner", "--one-file-system", "--sort=name"];
-  const child = spawn("tar", [...common, ...options, "-C", folder, "-c", ...names], {
+  const child = spawn("tar", [...common, ...what], {
     stdio: ["ignore", "pipe", "pipe"],
     signal,
   });
@@ -83,6 +80,6 @@ async function tar(
   await pipeline(child.stdout, hashed, createWriteStream(path));
   const [code] = (await ended) as [number | null];
   if (code === 0) return hash.digest("hex");
-  const message = `${folder} cannot be packed: ${said.trim()}`;
+  const message = `${path} cannot be packed: ${said.trim()}`;
   throw new HindcastError({ code: "ENVIRONMENT_SETUP_FAILED", boundary: "environment", message });
 }

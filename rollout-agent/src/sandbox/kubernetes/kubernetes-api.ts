@@ -1,5 +1,5 @@
 // The few requests to the API server that sandboxes need.
-import { type ClientRequest, type IncomingMessage, request as requestPlain } from "node:http";
+import { type ClientRequest, type IncomingMessage, type OutgoingHttpHeaders, request as requestPlain } from "node:http";
 import { request as requestSecure } from "node:https";
 import { createInterface } from "node:readline";
 import { HindcastError, limits, messageOf } from "@hindcast/shared";
@@ -103,7 +103,7 @@ export class KubernetesApi {
         ...options,
         method,
         headers: {
-          ...options.headers,
+          ...(options.headers as OutgoingHttpHeaders | undefined),
           accept: "application/json",
           ...(content === undefined ? {} : { "content-type": "application/json" }),
         },

@@ -66,6 +66,11 @@ const verbs = {
     const config = ["run", "--config", "test/vitest.config.ts", "--project", "sandboxes-kubernetes"];
     return runInForeground(["node_modules/vitest/vitest.mjs", ...config, ...rest]);
   },
+  /** The built images under a Docker engine: NATS alone, then all of compose.yaml, worked with, killed and judged. */
+  containers: async () => {
+    await prepare({ native: false, broker: false, sandbox: false });
+    return runInForeground(["test/containers/main.ts", ...rest]);
+  },
   /** Hostile probes against the sandboxes of every driver; the options are the program's own. */
   security: async () => {
     await prepare({ native: true, broker: true, sandbox: true });

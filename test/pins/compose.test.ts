@@ -13,7 +13,7 @@ import { composeDocument, composeFile, composeFolder, type Service } from "../su
 
 const file = composeFile();
 const services = Object.entries(file.services);
-const ours = services.filter(([, { image, restart }]) => /^hindcast\//.test(image) && restart !== "on-failure");
+const ours = services.filter(([, { image, restart }]) => image.startsWith("hindcast/") && restart !== "on-failure");
 const programs = ours.filter(([name]) => name !== "nats");
 
 it("is valid by the Compose specification, whose schema refuses a misspelt field", () => {

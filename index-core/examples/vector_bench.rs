@@ -159,21 +159,24 @@ fn time(
     search: impl Fn(&QueryVector) -> (Vec<Scored>, Visited),
 ) -> Vec<Vec<Scored>> {
     let mut times = Vec::new();
-    let (mut answers, mut visited) = (Vec::new(), 0);
+    let (mut answers, mut visited) = (Vec::new(), Visited::default());
     for query in queries.iter().take(20).chain(queries) {
         let started = Instant::now();
         let (scored, looked_at) = search(query);
         times.push(started.elapsed());
-        visited += looked_at.rows;
+        visited.rows += looked_at.rows;
+        visited.again += looked_at.again;
+        visited.scored += looked_at.scored;
         answers.push(scored);
     }
     times.drain(..20);
     answers.drain(..20);
     times.sort();
     let (p50, p99) = (times[times.len() / 2], times[times.len() * 99 / 100]);
+    let [rows, again, scored] =
+        [visited.rows, visited.again, visited.scored].map(|rows| rows / (queries.len() + 20));
     println!(
-        "{label}: p50 {p50:.1?}, p99 {p99:.1?}, {} rows",
-        visited / (queries.len() + 20)
+        "{label}: p50 {p50:.1?}, p99 {p99:.1?}; {rows} rows, {again} in 8 bits as well, {scored} scored"
     );
     answers
 }

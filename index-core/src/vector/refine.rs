@@ -20,6 +20,10 @@ pub struct Scored {
 pub struct Visited {
     /// Rows whose codes were read.
     pub rows: usize,
+    /// Rows of these whose 8-bit codes were read as well, because the 4-bit ones could not rule them out.
+    pub again: usize,
+    /// Rows whose stored numbers were read.
+    pub scored: usize,
 }
 
 /// A row that may be among the best: its score is at most `upper`.
@@ -75,12 +79,14 @@ fn value_of(bits: u64) -> f64 {
     })
 }
 
-/// The candidates whose score is at least that of the k-th best and at least `floor`; best first, equal ones by row.
+/// The candidates whose score is at least that of the k-th best and at least `floor`; best first, equal ones by row. Adds
+/// those that it scored to `visited`.
 pub(super) fn refine(
     block: &VectorBlock,
     query: &QueryVector,
     (k, floor): (usize, Option<f64>),
     candidates: &mut [Candidate],
+    visited: &mut Visited,
 ) -> Vec<Scored> {
     candidates.sort_unstable_by(|left, right| {
         right
@@ -100,6 +106,7 @@ pub(super) fn refine(
             block.prefetch(next.row);
         }
         let score = block.score(query, candidate.row);
+        visited.scored += 1;
         if score >= needed {
             largest.push(score);
             scored.push(Scored {

@@ -85,7 +85,10 @@ impl VectorBlock {
                 &both
             }
         };
-        let visited = Visited { rows: rows.len() };
+        let mut visited = Visited {
+            rows: rows.len(),
+            ..Visited::default()
+        };
         if rows.is_empty() {
             return (Vec::new(), visited);
         }
@@ -98,12 +101,11 @@ impl VectorBlock {
                 });
                 scratch.candidates.extend(all);
             } else {
-                self.survivors(query, (k, floor), rows, scratch);
+                self.survivors(query, (k, floor), rows, scratch, &mut visited);
             }
-            (
-                refine(self, query, (k, floor), &mut scratch.candidates),
-                visited,
-            )
+            let candidates = &mut scratch.candidates;
+            let best = refine(self, query, (k, floor), candidates, &mut visited);
+            (best, visited)
         })
     }
 
@@ -114,6 +116,7 @@ impl VectorBlock {
         (k, floor): (usize, Option<f64>),
         rows: &RowSet,
         scratch: &mut Scratch,
+        visited: &mut Visited,
     ) {
         let Scratch {
             rows: listed,
@@ -148,6 +151,7 @@ impl VectorBlock {
         for (_, at) in scan.best.take() {
             let row = if is_dense { at } else { listed[at as usize] };
             reached.push(self.score(query, row));
+            visited.scored += 1;
         }
         let reached = reached.threshold().unwrap_or(f64::NEG_INFINITY);
         #[expect(clippy::cast_possible_truncation, reason = "SLACK covers the rounding")]
@@ -174,6 +178,7 @@ impl VectorBlock {
         if reads_codes4 {
             listed.clear();
             listed.extend(candidates.iter().map(|candidate| candidate.row));
+            visited.again = listed.len();
             candidates.clear();
             estimates.clear();
             scan.listed(false, listed, estimates);

@@ -113,13 +113,20 @@ impl VectorBlock {
                 wide: wide.min(self.len()),
             };
             let is_done = walk.level0(breadth, passing, scratch);
-            let visited = Visited { rows: walk.visits };
+            let mut visited = Visited {
+                rows: walk.visits,
+                ..Visited::default()
+            };
             let answer = (is_done && scratch.found.len() >= wanted).then(|| {
                 walk.bound(scratch);
-                (
-                    refine(self, query, (k, None), &mut scratch.candidates),
-                    visited,
-                )
+                let best = refine(
+                    self,
+                    query,
+                    (k, None),
+                    &mut scratch.candidates,
+                    &mut visited,
+                );
+                (best, visited)
             });
             scratch.clear();
             answer

@@ -209,6 +209,7 @@ export const requirements = {
   "6.12.cli": "`hindcast bench webarena` lists tasks and scores recorded runs offline, as tables and as JSON",
   "6.15.web": "a campaign on web pages runs from documents to demonstrations and a measured gain, judged by the pages",
   "6.15.code": "a campaign on repositories with bugs does the same, judged by hidden tests",
+  "6.15.shipped": "a whole campaign on code runs with what is shipped: no network, no data, no key",
   "6.15.resume": "an agent killed in mid-episode changes nothing of what a campaign on pages or on code has learned",
   "6.15.worlds": "a world comes down to scenes and held-out tasks before anything is spent, or says what is missing",
   "6.15.guard": "what is held back of a world is never learned from, and what came close to it is left out",

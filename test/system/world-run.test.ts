@@ -1,5 +1,9 @@
-// Requirements: 6.15.web, 6.15.worlds
+// Requirements: 6.15.web, 6.15.worlds, 6.15.shipped, 6.9.submitted
+import { chmodSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { CampaignReport } from "@hindcast/shared";
+import { readPredictions } from "@hindcast/shared/node";
 import { describe, expect, it } from "vitest";
 import { miniWobFolder, noChromium } from "../support/browser.ts";
 import { aFolder, hindcast, processesOf } from "../support/hindcast.ts";
@@ -23,6 +27,32 @@ describe("hindcast run in a world", () => {
       stderr: expect.stringContaining("nowhere, which is not there") as string,
     });
   });
+
+  it(
+    "learns to mend the package that is shipped, measures the gain by hidden tests and gives the patches away",
+    async () => {
+      using work = aFolder();
+      // Sandboxes of root run as nobody.
+      chmodSync(work.path, 0o755);
+      const small = ["campaign.tasksPerDocument=1", "campaign.evaluation.tasksPerKindMax=1"];
+      const few = [...small, "campaign.retrieval.perTrajectoryMax=6"].flatMap((each) => ["--set", each]);
+      const manual = fileURLToPath(new URL("../../coordinator/worlds/code-demo/docs/sums.md", import.meta.url));
+      const args = ["--json", "run", "--world", "code", "--docs", manual, "--slots", "2", "--agents", "1"];
+      const run = await hindcast([...args, ...few], { cwd: work.path });
+      expect(run).toMatchObject({ code: 0, stderr: "" });
+      const last = JSON.parse(run.stdout.trim().split("\n").at(-1) ?? "") as { event: string; report: unknown };
+      const report = CampaignReport.parse(last.report);
+      expect(report.funnel.find(({ name }) => name === "demonstrations")?.counts["indexed"]).toBeGreaterThan(0);
+      expect(report.gain[0]).toMatchObject({ tasks: 1, off: { successes: 0 }, on: { successes: 1 } });
+      const out = join(work.path, "predictions.jsonl");
+      const bench = ["--json", "bench", "swe-bench", "predictions", "--campaign", "c-0001", "--out", out];
+      expect(await hindcast(bench, { cwd: work.path })).toMatchObject({ code: 0, stderr: "" });
+      const [prediction] = await readPredictions(out);
+      expect(prediction).toMatchObject({ model_patch: expect.stringMatching(/^diff --git a\/src\/\w+\.js/) as string });
+      expect(processesOf(work.path)).toEqual([]);
+    },
+    timeoutMs,
+  );
 
   it.skipIf(folder === null)(
     `learns from web pages in a cluster of its own and measures the gain${"reason" in pages ? ` (${pages.reason})` : ""}`,

@@ -48,8 +48,15 @@ export function repeatable(item: string, items: string[] | undefined): string[] 
   return [...(items ?? []), item];
 }
 
-/** @throws CONFIG_INVALID, CONFIG_UNKNOWN_KEY */
-export function commandContext(command: Command, settings: readonly SettingFlag[] = []): CommandContext {
+/**
+ * @param first settings that those of flags are put over
+ * @throws CONFIG_INVALID, CONFIG_UNKNOWN_KEY
+ */
+export function commandContext(
+  command: Command,
+  settings: readonly SettingFlag[] = [],
+  first: readonly FlagValue[] = [],
+): CommandContext {
   const options = command.optsWithGlobals<GlobalOptions>();
   const interruption = new Interruption();
   interruption.listen();
@@ -58,7 +65,7 @@ export function commandContext(command: Command, settings: readonly SettingFlag[
     workingDirectory,
     env: process.env,
     ...(options.config === undefined ? {} : { file: options.config }),
-    flags: [...dataFlag(options), ...settingFlags(command, settings), ...options.set.map(setFlag)],
+    flags: [...first, ...dataFlag(options), ...settingFlags(command, settings), ...options.set.map(setFlag)],
   });
   return {
     workingDirectory,
@@ -74,7 +81,8 @@ export function terminalOf(command: Command): Terminal {
   return new Terminal({ isJson: command.optsWithGlobals<GlobalOptions>().json === true, env: process.env });
 }
 
-type FlagValue = { path: string; value: unknown; flag: string };
+/** A setting and what set it. */
+export type FlagValue = { path: string; value: unknown; flag: string };
 
 function dataFlag({ data }: GlobalOptions): FlagValue[] {
   return data === undefined ? [] : [{ path: "cluster.dataDirectory", value: data, flag: "--data" }];

@@ -13,7 +13,7 @@ import {
   type Document,
 } from "@hindcast/shared";
 import type { Bus } from "@hindcast/shared/node";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { packDocuments } from "../campaign-run.ts";
 import { campaignSettings } from "../config/campaign-settings.ts";
 import { selectModels } from "../config/select-models.ts";
@@ -26,6 +26,7 @@ import { exitCodes } from "./exit-codes.ts";
 import { followCampaign } from "./follow-campaign.ts";
 import { readDocuments } from "./read-documents.ts";
 import { type Session, withSession } from "./session.ts";
+import { shippedWorldFlags, shippedWorlds, withShippedWorld } from "./shipped-world.ts";
 import { startOrContinue } from "./start-campaign.ts";
 import { assertAgents, environmentOf } from "./start-world.ts";
 import { whoAsks } from "./who-asks.ts";
@@ -33,9 +34,16 @@ import { whoAsks } from "./who-asks.ts";
 export function runCommand(): Command {
   return addSettingFlags(new Command("run"), campaignFlags)
     .description("learn from documents: run a campaign and print what came of it")
+    .addOption(
+      new Option(
+        "--world <name>",
+        "one that needs no data: code (a package with bugs), web (pages of MiniWoB)",
+      ).choices(shippedWorlds),
+    )
     .option("--name <text>", "name of the campaign", "default")
-    .action(async ({ name }: { name: string }, command: Command) => {
-      process.exitCode = await run(commandContext(command, campaignFlags), name);
+    .action(async ({ name, world }: { name: string; world?: (typeof shippedWorlds)[number] }, command: Command) => {
+      const context = commandContext(command, campaignFlags, shippedWorldFlags(world));
+      process.exitCode = await run(withShippedWorld(context), name);
     });
 }
 

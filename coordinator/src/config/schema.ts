@@ -178,7 +178,7 @@ const WorldConfig = z.strictObject({
     .string()
     .min(1)
     .nullable()
-    .describe("For swe-bench: file of instances, or the folder that `bench swe-bench make` wrote."),
+    .describe("For swe-bench: file of instances, the folder that `bench swe-bench make` wrote, or `shipped:code`."),
   plugIn: z
     .string()
     .regex(/^[a-z0-9][a-z0-9-]{0,62}$/)

@@ -71,6 +71,17 @@ const verbs = {
     await prepare({ native: false, broker: false, sandbox: false });
     return runInForeground(["test/containers/main.ts", ...rest]);
   },
+  /** Self-hosted sites: built, every task tried, and the tests that play them; arguments are names of sites. */
+  sites: async () => {
+    await prepare({ native: true, broker: true, sandbox: true });
+    const cli = ["coordinator/src/cli/main.ts", "sites"];
+    const tests = ["node_modules/vitest/vitest.mjs", "run", "--config", "test/vitest.config.ts", "integration/sites"];
+    for (const step of [[...cli, "build", ...rest], [...cli, "verify", ...rest], tests]) {
+      const exit = await runInForeground(step);
+      if (exit !== 0) return exit;
+    }
+    return 0;
+  },
   /** Hostile probes against the sandboxes of every driver; the options are the program's own. */
   security: async () => {
     await prepare({ native: true, broker: true, sandbox: true });

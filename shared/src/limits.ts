@@ -359,6 +359,17 @@ export const limits = {
   harborRewardBytesMax: 64 * KiB,
   /** A snapshot of a sandbox's writable files, compressed. Above it the step has none and resume goes further back. */
   snapshotBytesMax: 32 * MiB,
+  /** Self-hosted sites, built once: three programs of some 300 MiB, and as much for recipes that have changed. */
+  sitesBytesMax: 4 * 1024 * MiB,
+  /** Building one: packages from a registry, a compiler at work, on a busy machine. */
+  siteBuildMsMax: 3_600_000,
+  /** A copy starts within seconds; on a busy machine it takes its time. */
+  siteReadyMsMax: 120_000,
+  siteStopMsMax: 5_000,
+  /** A visit that was left for so long may end where another one wants to begin: longer than a model thinks. */
+  siteIdleMsMin: 300_000,
+  /** Copies of one site: each is a process of 100 to 200 MiB. */
+  siteCopiesMax: 64,
   /** A task file of WebArena or its kin: the largest published one has 0.9 MB. */
   webArenaFileBytesMax: 50 * MiB,
   webArenaTasksMax: 100_000,

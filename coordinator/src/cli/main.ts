@@ -21,6 +21,7 @@ import { preflightCommand } from "./preflight.ts";
 import { runCommand } from "./run.ts";
 import { searchCommand } from "./search.ts";
 import { showCommand } from "./show.ts";
+import { sitesCommand } from "./sites.ts";
 import { statusCommand } from "./status.ts";
 import { upCommand } from "./up.ts";
 
@@ -54,6 +55,7 @@ for (const create of [
   searchCommand,
   exportCommand,
   benchCommand,
+  sitesCommand,
   deadLettersCommand,
   ctlCommand,
   gcCommand,

@@ -16,6 +16,7 @@ export * from "./benchmark/harbor/export-task.ts";
 export * from "./benchmark/harbor/import-task.ts";
 export * from "./benchmark/harbor/reward.ts";
 export * from "./benchmark/harbor/task-folder.ts";
+export * from "./benchmark/sites/index.ts";
 export * from "./benchmark/swe-bench/index.ts";
 export * from "./commit.ts";
 export * from "./benchmark/browser/accessibility-tree.ts";

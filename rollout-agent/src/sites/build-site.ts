@@ -1,0 +1,59 @@
+// Builds sites once per machine and recipe: programs and the seed, the state that every copy begins with.
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { HindcastError, limits } from "@hindcast/shared";
+import { type CacheEntry, CacheFolder } from "../environment/swe-bench/cache-folder.ts";
+import { runProgram } from "../environment/swe-bench/host-program.ts";
+import type { SiteRecipe } from "./site-recipe.ts";
+
+/** Holds `program` and `seed`. */
+export interface BuiltSite {
+  recipe: SiteRecipe;
+  folder: string;
+  seed: string;
+  database: string;
+}
+
+/** The site where it is built already; null where it is not. */
+export function builtSite(recipe: SiteRecipe, root: string): BuiltSite | null {
+  const key = keyOf(recipe);
+  const isThere = existsSync(join(root, "complete", `${key}.json`));
+  return isThere ? siteIn(recipe, join(root, "entries", key)) : null;
+}
+
+/**
+ * Builds a site where it is not there; the entry is to be disposed of when the site is no longer used.
+ * @throws ENVIRONMENT_SETUP_FAILED with what the build script said
+ */
+export async function buildSite(
+  recipe: SiteRecipe,
+  root: string,
+  signal: AbortSignal,
+): Promise<{ site: BuiltSite; entry: CacheEntry }> {
+  const cache = new CacheFolder(root, limits.sitesBytesMax);
+  const entry = await cache.open(keyOf(recipe), (folder) => build(recipe, folder, signal), signal);
+  return { site: siteIn(recipe, entry.path), entry };
+}
+
+async function build(recipe: SiteRecipe, folder: string, signal: AbortSignal): Promise<string> {
+  const { exitCode, output } = await runProgram(
+    ["sh", join(recipe.folder, "build.sh")],
+    { timeoutMs: limits.siteBuildMsMax, environment: { SITE_FOLDER: folder } },
+    signal,
+  );
+  if (exitCode === 0) return recipe.name;
+  throw new HindcastError({
+    code: "ENVIRONMENT_SETUP_FAILED",
+    boundary: "environment",
+    message: `the site "${recipe.name}" was not built: build.sh ended with ${exitCode}: ${output.trim().slice(-2_000)}`,
+  });
+}
+
+function keyOf({ name, hash }: SiteRecipe): string {
+  return `${name}-${hash}`;
+}
+
+function siteIn(recipe: SiteRecipe, folder: string): BuiltSite {
+  const seed = join(folder, "seed");
+  return { recipe, folder, seed, database: join(seed, recipe.database) };
+}

@@ -1,0 +1,1 @@
+export { SitesEvent, SitesRequest, type TaskVerdict } from "./sites-messages.ts";

@@ -1,12 +1,13 @@
 // Requirements: 6.9.cures
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { silentLogger } from "@hindcast/shared/node";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { openBaseRepository } from "../../rollout-agent/src/environment/swe-bench/base-repository.ts";
 import { CacheFolder } from "../../rollout-agent/src/environment/swe-bench/cache-folder.ts";
+import { openTestbed } from "../../rollout-agent/src/environment/swe-bench/testbed.ts";
 import { createBubblewrap, defaultGuestPath } from "../../rollout-agent/src/sandbox/bubblewrap.ts";
 
 const never = new AbortController().signal;
@@ -87,5 +88,39 @@ describe.skipIf(problems.length > 0)(`a sandbox's network${problems.length > 0 ?
     const script = "timeout 0.3 bash -c 'exec 3<>/dev/tcp/10.255.255.1/80'";
     const command = { script, timeoutMs: 60_000, outputBytesMax: 1_000, outputBytesKill: 10_000 };
     expect((await sandbox.exec(command, never)).exitCode).toBe(exitCode);
+  });
+});
+
+describe.skipIf(problems.length > 0)("the build of a project that would fetch libraries", () => {
+  it("is told in its session to take the system's, and the repository knows nothing of it", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "hindcast-cures-"));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    chmodSync(folder, 0o755);
+    const clone = join(folder, "repositories", "matplotlib__matplotlib");
+    mkdirSync(clone, { recursive: true });
+    const git = (...args: string[]): string => {
+      const settings = ["-c", "user.name=A", "-c", "user.email=a@example.invalid", "-c", "init.defaultBranch=main"];
+      return execFileSync("git", [...settings, ...args], { cwd: clone, encoding: "utf8" }).trim();
+    };
+    git("init", "--quiet");
+    git("commit", "--quiet", "--allow-empty", "-m", "empty");
+    await using testbed = await openTestbed(
+      {
+        id: `settings-${process.pid}`,
+        repository: "matplotlib/matplotlib",
+        commit: git("rev-parse", "HEAD"),
+        environment: null,
+        limits: { memoryBytesMax: 2 ** 28, diskBytesMax: 2 ** 22, processesMax: 32 },
+      },
+      {
+        sandboxes,
+        cache: new CacheFolder(join(folder, "cache"), 1e9),
+        repositories: [join(folder, "repositories")],
+        pythons: { pyenvRoots: [], searchPath: "" },
+      },
+      never,
+    );
+    const { output } = await testbed.run('cat "$MPLSETUPCFG"; cd /testbed && git status --short', {}, never);
+    expect(Buffer.from(output).toString()).toBe("[libs]\nsystem_freetype = True\nsystem_qhull = True\n");
   });
 });

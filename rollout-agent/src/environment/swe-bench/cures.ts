@@ -20,6 +20,8 @@ export interface Cures {
   /** Some tests want a connection that times out, where a sandbox without a network refuses it at once. */
   isNetworkSilent: boolean;
   services: readonly Service[];
+  /** For a build that would fetch libraries: a file of settings, and the variable that names it. */
+  buildSettings: { variable: string; text: string } | null;
 }
 
 const httpbin: Service = {
@@ -48,8 +50,12 @@ const httpbin: Service = {
   environment: { HTTPBIN_URL: "http://127.0.0.1:8087/" },
 };
 
-const none: Cures = { isNetworkSilent: false, services: [] };
+const none: Cures = { isNetworkSilent: false, services: [], buildSettings: null };
 const cures: Readonly<Record<string, Partial<Cures>>> = {
+  // The system's libraries (Debian's libfreetype-dev and libqhull-dev) instead of those that it would download.
+  "matplotlib/matplotlib": {
+    buildSettings: { variable: "MPLSETUPCFG", text: "[libs]\nsystem_freetype = True\nsystem_qhull = True\n" },
+  },
   "psf/requests": { isNetworkSilent: true, services: [httpbin] },
 };
 

@@ -30,6 +30,7 @@ const inside = {
   npm: "/opt/testbed/npm",
   services: "/opt/testbed/services",
   layer: "/home/agent/.environment",
+  settings: "/home/agent/.build-settings",
 } as const;
 
 export interface TestbedSources {
@@ -86,7 +87,7 @@ export async function openTestbed(
   await using used = new AsyncDisposableStack();
   const base = used.use(await openBaseRepository({ repository, commit }, { places, cache }, signal));
   const mounts: SandboxMount[] = [{ source: base.path, target: inside.repository }];
-  const { isNetworkSilent, services } = curesOf(repository);
+  const { isNetworkSilent, services, buildSettings } = curesOf(repository);
   const python = environment === null ? null : findPython(environment.python, sources.pythons);
   if (environment !== null && python !== null) {
     const interpreter = await openInterpreter(python, cache, signal);
@@ -118,6 +119,11 @@ export async function openTestbed(
       const script = startService(service, { executable, version: python.version });
       await mustSucceed(sandbox, script, `${service.name} could not be started`, signal);
     }
+  }
+  if (buildSettings !== null) {
+    const { variable, text } = buildSettings;
+    const script = `cat > ${inside.settings} <<'EOF' && export ${variable}=${inside.settings}\n${text}EOF`;
+    await mustSucceed(sandbox, script, "the build's settings could not be laid", signal);
   }
   return new Testbed(sandbox, used.move());
 }

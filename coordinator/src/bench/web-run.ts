@@ -16,6 +16,7 @@ import {
   renderSites,
   requirementsOf,
   startPlaces,
+  verifiedInstruction,
   verifiedReference,
   webArenaReference,
 } from "@hindcast/shared/node";
@@ -100,7 +101,7 @@ export function webRolloutTask(
     instruction: {
       id: deriveId("ins", ...parts) as InstructionId,
       kind: "evaluation",
-      text: "start_urls" in task ? `${task.intent}\n\n${responseForm}` : task.intent,
+      text: "start_urls" in task ? verifiedInstruction(task) : task.intent,
       asksForAnswer: true,
       expectedResult: null,
       guidance: [],
@@ -114,10 +115,6 @@ export function webRolloutTask(
     seed: 0,
   };
 }
-
-/** What WebArena-Verified asks its agents to stop with. */
-const responseForm =
-  'When you are done, stop with one line of JSON: {"task_type": "RETRIEVE" | "MUTATE" | "NAVIGATE", "status": "SUCCESS" | "NOT_FOUND_ERROR" | "ACTION_NOT_ALLOWED_ERROR" | "PERMISSION_DENIED_ERROR" | "DATA_VALIDATION_ERROR" | "UNKNOWN_ERROR", "retrieved_data": a list of what was asked for, or null, "error_details": null or a sentence}';
 
 function worldOf(task: WebTask, { urls, logins }: WebSites): BrowserSpec {
   const needed = requirementsOf(task).sites;

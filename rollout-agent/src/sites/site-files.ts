@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { StorageState } from "@hindcast/shared";
-import { renderSites, type SiteUrls, startPages, verifiedReference } from "@hindcast/shared/node";
+import { type SiteUrls, startPages, verifiedInstruction, verifiedReference } from "@hindcast/shared/node";
 import { placesOf, type SiteRecipe } from "./site-recipe.ts";
 import type { MadeTask } from "./tasks/template.ts";
 
@@ -63,7 +63,7 @@ function campaignSites({ recipe, origin, tasks }: ServedSite, urls: SiteUrls): o
         .filter(({ task }) => task.sites.includes(role))
         .map(({ task }) => ({
           id: String(task.task_id),
-          instruction: renderSites(task.intent, urls),
+          instruction: verifiedInstruction(task),
           asksForAnswer: true,
           startUrls: task.start_urls.flatMap((url) => startPages(url, urls)),
           reference: verifiedReference(task),

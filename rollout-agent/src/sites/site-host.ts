@@ -113,15 +113,18 @@ export class SiteHost implements AsyncDisposable {
   }
 
   async #beginVisit(): Promise<Held | null> {
-    await this.#spare;
     this.#forgetDead();
-    const held = this.#copies.find(({ visit }) => visit === null) ?? (await this.#another());
+    const held = this.#free() ?? (await this.#spare, this.#free()) ?? (await this.#another());
     if (held === null) return null;
     this.#visits += 1;
     held.visit = deriveId("visit", this.origin, String(this.#startedAt), String(this.#visits));
     held.lastAsked = performance.now();
     this.#keepSpare();
     return held;
+  }
+
+  #free(): Held | undefined {
+    return this.#copies.find(({ visit, copy }) => visit === null && copy.isRunning);
   }
 
   async #another(): Promise<Held | null> {
@@ -152,12 +155,11 @@ export class SiteHost implements AsyncDisposable {
   }
 
   #keepSpare(): void {
-    if (this.#copies.length >= this.#options.copiesMax || this.#stop.signal.aborted) return;
+    const isWanted = this.#spare === null && this.#free() === undefined;
+    if (!isWanted || this.#copies.length >= this.#options.copiesMax || this.#stop.signal.aborted) return;
+    const started = (): void => void (this.#spare = null);
     // One that does not start is started again, and complained about, when it is wanted.
-    this.#spare = this.#startCopy().then(
-      () => undefined,
-      () => undefined,
-    );
+    this.#spare = this.#startCopy().then(started, started);
   }
 
   async #startCopy(): Promise<Held> {

@@ -45,3 +45,12 @@ export function verifiedReference(task: VerifiedTask): WebArenaVerifiedReference
     eval: task.eval,
   };
 }
+
+/** What WebArena-Verified asks its agents to stop with. */
+const responseForm =
+  'When you are done, stop with one line of JSON: {"task_type": "RETRIEVE" | "MUTATE" | "NAVIGATE", "status": "SUCCESS" | "NOT_FOUND_ERROR" | "ACTION_NOT_ALLOWED_ERROR" | "PERMISSION_DENIED_ERROR" | "DATA_VALIDATION_ERROR" | "UNKNOWN_ERROR", "retrieved_data": a list of what was asked for, or null, "error_details": null or a sentence}';
+
+/** What the agent is asked, and in which form to answer. */
+export function verifiedInstruction({ intent }: Pick<VerifiedTask, "intent">): string {
+  return `${intent}\n\n${responseForm}`;
+}

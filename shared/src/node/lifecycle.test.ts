@@ -40,6 +40,16 @@ describe("Shutdown", () => {
     expect(lines.map((line) => (JSON.parse(line) as { event: string }).event)).toEqual(["process.ready"]);
   });
 
+  it("calls what starting stumbled over a failure, unless it was told to stop meanwhile", async () => {
+    const failing = aShutdown().shutdown;
+    failing.startFailed(new Error("no server"));
+    expect(await failing.finished).toBe(1);
+    const stopped = aShutdown().shutdown;
+    stopped.request("SIGTERM");
+    stopped.startFailed(new Error("connection draining"));
+    expect(await stopped.finished).toBe(0);
+  });
+
   it("closes the rest when one closer fails, and exits non-zero", async () => {
     const { shutdown, order, closes } = aShutdown();
     closes("bus");

@@ -78,6 +78,12 @@ export class Shutdown {
     if (this.#state === "starting" || this.#state === "running") void this.#drain("failure");
   }
 
+  /** What starting stumbled over. Told to stop meanwhile, it finds closed what it needs, and that is no failure. */
+  startFailed(error: unknown): void {
+    if (!this.draining.aborted) return this.fail(error);
+    this.#logger.info({ event: "start.interrupted", err: error }, messageOf(error));
+  }
+
   abort(reason: string): void {
     if (this.#aborted.signal.aborted) return;
     this.#exitCode = 1;
@@ -156,7 +162,7 @@ export async function runProcess(
     await start(shutdown);
     shutdown.running();
   } catch (error) {
-    shutdown.fail(error);
+    shutdown.startFailed(error);
   }
   process.exit(await shutdown.finished);
 }

@@ -37,26 +37,29 @@ export async function accessFindings(
       wanted.set(JSON.stringify(each), each);
     }
   }
-  const refused: Wanted[] = [];
-  let untold: string | null = null;
-  await pMap(
+  const asked = await pMap(
     wanted.values(),
-    async (each) => {
-      const { namespace, ...rest } = each;
+    async (right) => {
+      const { namespace, ...rest } = right;
       const attributes = namespace === null ? rest : { ...rest, namespace };
       const body = {
         apiVersion: "authorization.k8s.io/v1",
         kind: "SelfSubjectAccessReview",
         spec: { resourceAttributes: attributes },
       };
-      const answer = await api.post(path, body, Review);
-      if (answer.kind !== "found") untold = answer.kind === "absent" ? "no such API" : answer.why;
-      else if (!answer.value.status.allowed) refused.push(each);
+      return { right, answer: await api.post(path, body, Review) };
     },
     { concurrency: reviewsAtOnce },
   );
+  const untold = asked.flatMap(({ answer }) => {
+    if (answer.kind === "found") return [];
+    return [answer.kind === "absent" ? "no such API" : answer.why];
+  });
+  const refused = asked.flatMap(({ right, answer }) =>
+    answer.kind === "found" && !answer.value.status.allowed ? [right] : [],
+  );
   const what = "permission to apply";
-  if (untold !== null) return [{ what, state: "advice", detail: `not looked at: ${String(untold)}` }];
+  if (untold[0] !== undefined) return [{ what, state: "advice", detail: `not looked at: ${untold[0]}` }];
   if (refused.length === 0) return [{ what, state: "good", detail: `${wanted.size} rights, all given` }];
   const byPlace = Map.groupBy(refused, ({ namespace }) => namespace ?? "the whole cluster");
   return [...byPlace].map(([place, rights]) => {

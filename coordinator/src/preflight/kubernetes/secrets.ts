@@ -72,7 +72,9 @@ function absent(what: string, { isOptional, usedBy }: NeededSecret): Finding {
 function disagreements(read: ReadonlyMap<string, Data>): Finding[] {
   const server = read.get(passwords);
   if (server === undefined) return [];
-  return [...read].flatMap(([name, data]): Finding[] => {
+  // They were read at once, and came in any order.
+  const byName = [...read].toSorted(([one], [other]) => one.localeCompare(other));
+  return byName.flatMap(([name, data]): Finding[] => {
     if (!name.startsWith(busPrefix)) return [];
     const user = name.slice(busPrefix.length);
     const found: Finding[] = [];

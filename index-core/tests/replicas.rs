@@ -235,6 +235,15 @@ fn order(from: u32, to: u32, after: u64) -> GraphOrder {
     }
 }
 
+/// Until the first 64 sequences are said to have rested.
+fn await_due(index: &DemonstrationIndex, has_graph: bool) {
+    let bounds = (0, 64);
+    let due = GraphNews::Due { bounds, has_graph };
+    while index.graph_news().unwrap() != [("shell".to_owned(), due)] {
+        std::thread::yield_now();
+    }
+}
+
 /// What the stream no longer has is missing in its graphs only as long as they are older than it is.
 #[test]
 fn a_replica_of_the_compacted_log_has_the_graphs_that_are_begun_after_it_came() {
@@ -279,13 +288,7 @@ fn a_replica_whose_graph_is_not_the_others_asks_for_one_that_is() {
     assert_eq!((diverged(&steady), diverged(&late)), (0, 1));
     assert_ne!(all_answers(&steady), all_answers(&late));
     assert_eq!(steady.graph_news().unwrap(), []);
-    let due = GraphNews::Due {
-        bounds: (0, 64),
-        has_graph: true,
-    };
-    while late.graph_news().unwrap() != [("shell".to_owned(), due)] {
-        std::thread::yield_now();
-    }
+    await_due(&late, true);
     for index in [&steady, &late] {
         assert!(index.begin_graph("shell", &order(0, 64, 68), 69).unwrap());
         index.settle().unwrap();
@@ -340,18 +343,7 @@ fn news_are_told_when_rows_have_rested_and_until_they_are_in_the_log() {
     let log: Vec<Entry> = (0..70).map(put).collect();
     apply(&index, &log, 0..70, 70, true);
     assert_eq!(index.graph_news().unwrap(), [], "they have only just come");
-    let due = |bounds| {
-        (
-            "shell".to_owned(),
-            GraphNews::Due {
-                bounds,
-                has_graph: true,
-            },
-        )
-    };
-    while index.graph_news().unwrap() != [due((0, 64))] {
-        std::thread::yield_now();
-    }
+    await_due(&index, true);
     assert!(index.begin_graph("shell", &order(0, 64, 70), 71).unwrap());
     assert_eq!(index.graph_news().unwrap(), []);
     index.settle().unwrap();
@@ -377,13 +369,7 @@ fn news_are_told_when_rows_have_rested_and_until_they_are_in_the_log() {
     // Most of the rows go, and the rest is to be scanned.
     let retired: Vec<String> = (0..60).map(|id| format!("demo-{id}")).collect();
     index.remove(&retired).unwrap();
-    let scan = GraphNews::Due {
-        bounds: (0, 64),
-        has_graph: false,
-    };
-    while index.graph_news().unwrap() != [("shell".to_owned(), scan)] {
-        std::thread::yield_now();
-    }
+    await_due(&index, false);
     assert!(index.optimise().is_err(), "its log decides");
 }
 

@@ -318,6 +318,10 @@ export const requirements = {
     "every metric stands in one catalogue, which is what processes expose and what the documentation shows",
   "7.5.cluster":
     "queues, streams and campaigns are read when scraped; without NATS they are absent and the rest still comes",
+  "7.5.traces": "a document is followed to its demonstrations by OTLP; off, and free, unless a collector is named",
+  "7.5.redaction": "spans hold names, numbers and ids, never a word of a prompt, an answer, an observation or an error",
+  "7.5.collector":
+    "a collector that is away or slow breaks no work and delays no end beyond a deadline; what it missed is counted",
   "7.6.dashboards": "dashboards are typed code whose JSON is committed, and name only metrics that exist",
   "7.6.runbook": "every alert has a runbook entry: what it means, what to look at, what to do",
   "7.6.queries": "every query of every dashboard and alert has data in a Prometheus that scrapes a real cluster",

@@ -2,6 +2,7 @@
 // window of what happened, the instruction that it accomplishes; of those, the ones that the filter keeps. The leader of
 // the campaign walks through it; rollouts and replays are the agents' work, the other stages any coordinator's.
 import type { Document } from "@hindcast/shared";
+import { inTraceOf } from "@hindcast/shared/node";
 import pMap, { pMapSkip } from "p-map";
 import type { CampaignContext } from "./campaign-context.ts";
 import { storeDemonstration } from "./demonstration-store.ts";
@@ -26,7 +27,10 @@ export async function synthesise(
   const instructions = proposeInstructions(context, documents, known);
   return await pMap(
     instructions,
-    async (proposed) => ((await learnFrom(context, proposed)) > 0 ? proposed : pMapSkip),
+    async (proposed) => {
+      const learned = await inTraceOf(context.id, proposed.document.id, () => learnFrom(context, proposed));
+      return learned > 0 ? proposed : pMapSkip;
+    },
     { concurrency: episodesInFlightMax },
   );
 }

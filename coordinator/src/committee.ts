@@ -3,7 +3,7 @@
 // asked again in a later round and never counts as a no.
 import { HindcastError, messageOf } from "@hindcast/shared";
 import type { Ruling, Verdict } from "@hindcast/shared";
-import { judge as judgePrompt, type Model } from "@hindcast/shared/node";
+import { inSpan, judge as judgePrompt, type Model, type OpenSpan } from "@hindcast/shared/node";
 import type { Candidate } from "./backward-construction.ts";
 import { askFor, type StageContext } from "./campaign-context.ts";
 
@@ -19,7 +19,12 @@ export async function rule(
   const verdicts: Verdict[] = [];
   for (const model of context.judges) {
     const stands = earlier.find(({ judge, answer }) => judge === model.id && answer !== "abstain");
-    const verdict = stands ?? (await vote(context, model, candidate, round));
+    const asked = async (span: OpenSpan): Promise<Verdict> => {
+      const given = await vote(context, model, candidate, round);
+      span.set({ "hindcast.vote": given.answer });
+      return given;
+    };
+    const verdict = stands ?? (await inSpan("vote", { attributes: { "hindcast.judge": model.id } }, asked));
     verdicts.push(verdict);
     if (verdict.answer === "no") return { outcome: "rejected", rule: null, verdicts };
   }

@@ -10,11 +10,13 @@ import {
   actIn,
   actionLanguage,
   deriveId,
+  inSpan,
   judge,
   newTask,
   rewriteReasons,
   selfInstruct,
   selfInstructIn,
+  type SpanOptions,
   summariseTransition,
 } from "@hindcast/shared/node";
 import type { CampaignContext } from "./campaign-context.ts";
@@ -32,7 +34,9 @@ export async function storeDemonstration(
 ): Promise<boolean> {
   const demonstration = toDemonstration(context, accepted, replay);
   try {
-    await context.bus.demonstrations.put(demonstration);
+    await inSpan("demonstration", traceOf(demonstration, accepted), () =>
+      context.bus.demonstrations.put(demonstration),
+    );
   } catch (error) {
     if (!(error instanceof HindcastError && error.code === "PROTOCOL_TOO_LARGE")) throw error;
     context.funnel.count("demonstrations", "too large for a message");
@@ -42,6 +46,19 @@ export async function storeDemonstration(
   context.funnel.count("demonstrations", "indexed");
   context.metrics?.demonstrationStored();
   return true;
+}
+
+/** A child of the document, that the episode and the construction led to. */
+function traceOf({ id, replay }: Demonstration, { episode, constructedBy }: JudgedCandidate): SpanOptions {
+  const { taskId, episodeId, fencingToken } = episode.ended;
+  return {
+    attributes: {
+      "hindcast.demonstration.id": id,
+      "hindcast.demonstration.replay": replay,
+      "hindcast.episode.id": episodeId,
+    },
+    causes: [{ taskId, fencingToken }, ...(constructedBy === null ? [] : [constructedBy])],
+  };
 }
 
 function toDemonstration(context: CampaignContext, accepted: JudgedCandidate, replay: ReplayVerdict): Demonstration {

@@ -5,6 +5,7 @@ import {
   actionLanguage,
   deriveId,
   environmentDescription,
+  inDocumentSpan,
   type ProposedTask,
   selfInstruct,
   selfInstructIn,
@@ -43,7 +44,7 @@ export async function* proposeInstructions(
     documents.map((document) => ({ document, scenes: world === null ? null : scenesFor(world, document, offered) })),
     async ({ document, scenes }) => ({
       document,
-      tasks: (await runStage(context, proposeTask(context, document, scenes))) ?? [],
+      tasks: (await proposalsFor(context, document, scenes)) ?? [],
     }),
     { concurrency: callsAtOnce(context, "self-instruct", documentsInFlightMax) },
   );
@@ -71,6 +72,16 @@ export async function* proposeInstructions(
       yield { instruction: toInstruction(id, document, proposal), document, proposal, scene };
     }
   }
+}
+
+/** The first span of the document's trace; whatever comes of the proposals continues it. */
+async function proposalsFor(
+  context: CampaignContext,
+  document: Document,
+  scenes: readonly Scene[] | null,
+): Promise<ProposedTask[] | null> {
+  const task = proposeTask(context, document, scenes);
+  return await inDocumentSpan(context.id, document.id, () => runStage(context, task));
 }
 
 function proposeTask(

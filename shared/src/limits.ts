@@ -390,6 +390,15 @@ export const limits = {
   labelCombinationsMax: 100,
   /** A scrape that has to ask NATS: shorter than Prometheus's own ten seconds, so that the other metrics still come. */
   scrapeReadMs: 2_000,
+  /** Spans that wait for the collector, and how many go to it at once; what is more is dropped and counted. */
+  spansQueuedMax: 2_048,
+  spansPerExportMax: 512,
+  /** Of one span. */
+  spanAttributesMax: 32,
+  spanAttributeCharsMax: 256,
+  spanLinksMax: 8,
+  /** What a process that ends gives its collector for the last spans; a part of `drainMs`. */
+  spanFlushMs: 3_000,
   /** A benchmark's data file, packed and unpacked: SWE-bench Verified has 9 MB; text of half a GiB is more than one string holds. */
   benchmarkFileBytesMax: 384 * MiB,
 } as const;

@@ -3,7 +3,7 @@
 // Requirements: 7.9.schema, 7.9.policies, 7.9.names, 7.1.drain
 import { readFileSync } from "node:fs";
 import { limits, stagePool, streams, taskConsumer } from "@hindcast/shared";
-import { accountName, environmentVariables, namesOf } from "@hindcast/shared/node";
+import { accountName, environmentVariables, namesOf, readConfig, tracingVariables } from "@hindcast/shared/node";
 import { beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { streamDefinitions, consumerDefinition } from "../../shared/src/node/bus/topology.ts";
@@ -14,6 +14,7 @@ import {
   type Manifest,
   overlays,
   render,
+  renderWith,
   selects,
   type Workload,
   workloadsOf,
@@ -208,6 +209,27 @@ describe.skipIf(missing !== null).each(overlays)(
       );
       const connected = workloads.flatMap((workload) => envOf(workload, "HINDCAST_NATS_USER") ?? []);
       expect(users.map(({ user }) => user)).toEqual(expect.arrayContaining(connected));
+    });
+
+    it("sends traces, where that is taken in, by variables that the programs read and to where policies let them", async () => {
+      const manifests = await renderWith(overlay, "tracing");
+      const names = namesOf(tracingVariables);
+      const traced = workloadsOf(manifests).filter(({ labels }) => labels["hindcast.dev/bus"] === "client");
+      for (const workload of traced.filter(({ name }) => name !== "backup")) {
+        const set = workload.pod.containers.flatMap(({ env }) => env).filter(({ name }) => name.startsWith("OTEL_"));
+        expect(names).toEqual(expect.arrayContaining(set.map(({ name }) => name)));
+        const config = readConfig(tracingVariables, Object.fromEntries(set.map(({ name, value }) => [name, value])));
+        expect(config, workload.name).toMatchObject({ samplerRatio: 0.1 });
+        const { hostname, port } = new URL(config.endpoint ?? "");
+        const way = { namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": hostname.split(".")[1] } } };
+        expect(manifests).toContainEqual(
+          expect.objectContaining({
+            kind: "NetworkPolicy",
+            metadata: { name: "traces", namespace: workload.namespace },
+            spec: expect.objectContaining({ egress: [{ to: [way], ports: [{ port: Number(port) }] }] }) as unknown,
+          }),
+        );
+      }
     });
   },
 );

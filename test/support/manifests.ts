@@ -1,5 +1,8 @@
 // Kubernetes manifests as `kubectl kustomize` renders them, and the questions that policies ask of them.
 import { execFile, execFileSync } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { parseAllDocuments } from "yaml";
@@ -55,9 +58,26 @@ export function kubectlMissing(): string | null {
 }
 
 export async function render(overlay: string): Promise<Manifest[]> {
-  const folder = `${kubernetesFolder}overlays/${overlay}`;
+  return await renderFolder(`${kubernetesFolder}overlays/${overlay}`);
+}
+
+async function renderFolder(folder: string): Promise<Manifest[]> {
   const { stdout } = await promisify(execFile)("kubectl", ["kustomize", folder], { maxBuffer: 16 * 1024 * 1024 });
   return parseAllDocuments(stdout).map((document) => Manifest.parse(document.toJS()));
+}
+
+/** The overlay with a component that it does not take by itself. */
+export async function renderWith(overlay: string, component: string): Promise<Manifest[]> {
+  const folder = await mkdtemp(join(tmpdir(), "hindcast-overlay-"));
+  try {
+    const place = (path: string): string => relative(folder, `${kubernetesFolder}${path}`);
+    const kind = { apiVersion: "kustomize.config.k8s.io/v1beta1", kind: "Kustomization" };
+    const taken = { resources: [place(`overlays/${overlay}`)], components: [place(`components/${component}`)] };
+    await writeFile(join(folder, "kustomization.yaml"), JSON.stringify({ ...kind, ...taken }));
+    return await renderFolder(folder);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 }
 
 export function workloadsOf(manifests: readonly Manifest[]): Workload[] {

@@ -121,8 +121,9 @@ function inherited(environment: ProcessEnvironment): Record<string, string> {
     "NODE_EXTRA_CA_CERTS",
     "SSL_CERT_FILE",
   ];
+  const ofTelemetry = Object.keys(environment).filter((name) => name.startsWith("OTEL_"));
   return Object.fromEntries(
-    names.flatMap((name) => {
+    [...names, ...ofTelemetry].flatMap((name) => {
       const value = environment[name];
       return value === undefined ? [] : [[name, value]];
     }),

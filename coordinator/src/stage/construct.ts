@@ -1,7 +1,7 @@
 // The inner loops of Algorithm 1 for one episode: for each window of what happened, the instruction that it
 // accomplishes; of those, the ones that the committee accepts, with their reasons in the new instruction's words.
 import type { ConstructTask, TaskId, Trajectory } from "@hindcast/shared";
-import { deriveId } from "@hindcast/shared/node";
+import { type Attempt, deriveId, inSpan } from "@hindcast/shared/node";
 import pMap from "p-map";
 import { type Candidate, constructBackward, rewriteReasonTexts, summarise } from "../backward-construction.ts";
 import { callsAtOnce, type CampaignContext, type StageContext } from "../campaign-context.ts";
@@ -19,11 +19,15 @@ import { runStage } from "./stage-runner.ts";
 const purposes = ["summarise-transition", "new-task-instruction", "judge", "rewrite-reason"] as const;
 
 /** A candidate that every judge accepted. */
-export interface JudgedCandidate extends EpisodeCandidate, Pick<ConstructedPair, "ruling" | "reasons"> {}
+export interface JudgedCandidate extends EpisodeCandidate, Pick<ConstructedPair, "ruling" | "reasons"> {
+  /** Which attempt at the stage it is of. */
+  constructedBy: Attempt | null;
+}
 
 /** What the committee accepted of an episode, whichever coordinator asked it. */
 export async function construct(context: CampaignContext, episode: Episode): Promise<JudgedCandidate[]> {
-  const product = await runStage(context, constructTask(context, episode));
+  let constructedBy: Attempt | null = null;
+  const product = await runStage(context, constructTask(context, episode), (ended) => (constructedBy = ended));
   if (product === null) return [];
   const trajectory = withoutDuplicateStates(episode.trajectory);
   return product.accepted.map(({ from, to, instruction, answer, ruling, reasons }) => {
@@ -31,6 +35,7 @@ export async function construct(context: CampaignContext, episode: Episode): Pro
     const summaries = product.summaries.slice(from, to);
     return {
       episode,
+      constructedBy,
       window,
       trajectory: subTrajectory(trajectory, window),
       summaries,
@@ -69,10 +74,17 @@ export async function constructFrom(
   const summaries = windows.length === 0 ? [] : await summarise(context, trajectory);
 
   const wanted = windows.flatMap((window) => context.settings.instructionKinds.map((kind) => ({ window, kind })));
-  const constructed = await pMap(wanted, (each) => constructBackward(context, { task, trajectory, summaries }, each), {
+  const constructed = (each: (typeof wanted)[number]): Promise<Candidate | null> => {
+    const { window, kind } = each;
+    const attributes = { "hindcast.window.from": window.from, "hindcast.window.to": window.to, "hindcast.kind": kind };
+    return inSpan("construct backward", { attributes }, () =>
+      constructBackward(context, { task, trajectory, summaries }, each),
+    );
+  };
+  const constructions = await pMap(wanted, (each) => constructed(each), {
     concurrency: callsAtOnce(context, "new-task-instruction", 1),
   });
-  const candidates = constructed.filter((candidate): candidate is Candidate => candidate !== null);
+  const candidates = constructions.filter((candidate): candidate is Candidate => candidate !== null);
   context.funnel.count("candidates", "no usable instruction", wanted.length - candidates.length);
 
   const accepted: ConstructedPair[] = await pMap(

@@ -17,6 +17,7 @@ import {
   type Cancellations,
   commit,
   type Handled,
+  inSpan,
   type Lease,
   type LeasedTask,
   type Logger,
@@ -90,7 +91,8 @@ export class StageHandler implements TaskHandler {
     if (opening.kind !== "open") return { kind: opening.kind === "done" ? "done" : "left" };
     const { lease } = opening;
     try {
-      return await work({ lease, fencingToken: lease.token });
+      const attempt = { taskId: task.taskId, fencingToken: lease.token };
+      return await inSpan(task.kind, { attempt }, () => work({ lease, fencingToken: lease.token }));
     } finally {
       // A lease that cannot be given up runs out by itself; that must not undo what was done under it.
       await lease.release().catch((error: unknown) => {

@@ -4,17 +4,33 @@ import { type ConstructTask, HindcastError, type ProposeTask, type StageEnded, t
 import type { CampaignContext } from "../campaign-context.ts";
 import { type ConstructOutput, type ProposeOutput, readOutput, type StageOutput } from "./stage-output.ts";
 
+type Heard = (ended: StageEnded) => void;
+
 /**
  * What a stage made, from a new or an earlier run of its task.
+ * @param heard is told the terminal record
  * @returns null where it failed, with a warning
  * @throws CAMPAIGN_BUDGET_EXHAUSTED, or the model's error where no other item would fare better
  */
-export async function runStage(context: CampaignContext, task: ProposeTask): Promise<ProposeOutput["product"]>;
-export async function runStage(context: CampaignContext, task: ConstructTask): Promise<ConstructOutput["product"]>;
-export async function runStage(context: CampaignContext, task: StageTask): Promise<StageOutput["product"]> {
+export async function runStage(
+  context: CampaignContext,
+  task: ProposeTask,
+  heard?: Heard,
+): Promise<ProposeOutput["product"]>;
+export async function runStage(
+  context: CampaignContext,
+  task: ConstructTask,
+  heard?: Heard,
+): Promise<ConstructOutput["product"]>;
+export async function runStage(
+  context: CampaignContext,
+  task: StageTask,
+  heard: Heard = () => undefined,
+): Promise<StageOutput["product"]> {
   const { bus, funnel, ledger, warnings } = context;
   const ended = await runFitting(context, task);
   if (ended === null) return null;
+  heard(ended);
   const output = ended.output === null ? null : await readOutput(bus, ended.output);
   if (output !== null) {
     funnel.merge(output.account.counts);

@@ -2,6 +2,7 @@
 // long-running system adds: limits, a place to hand back, and a record that is acknowledged before the next step.
 import { isUsableEnd, messageOf } from "@hindcast/shared";
 import type { EndReason, Evaluation, RolloutTask, Step, Trajectory, Turn } from "@hindcast/shared";
+import { inSpan } from "@hindcast/shared/node";
 import type { Environment } from "../environment/environment.ts";
 import type { AgentMetrics } from "../metrics.ts";
 import type { Policy } from "../policy/policy.ts";
@@ -50,7 +51,11 @@ export async function runEpisode(context: EpisodeContext, signal: AbortSignal): 
   while (stop === null) {
     if (drain.aborted) return { kind: "handed-back", stepsDone: trajectory.steps.length };
     const hit = governor.check(trajectory);
-    stop = hit === null ? await takeStep(context, governor, deadline) : { ...hit, closing: null };
+    const attributes = { "hindcast.step.index": trajectory.steps.length + 1 };
+    stop =
+      hit === null
+        ? await inSpan("step", { attributes }, () => takeStep(context, governor, deadline))
+        : { ...hit, closing: null };
   }
   const evaluation = isUsableEnd(stop.reason) ? await evaluate(context, stop.closing, signal) : null;
   return { kind: "ended", ...stop, evaluation, trajectory, governor };
@@ -86,7 +91,10 @@ async function takeStep(
     if (turn.action.kind === "stop") return { reason: "submitted", detail: "", closing: turn };
     const actedAt = now();
 
-    const state = await environment.step(turn.action, signal);
+    const tool = { "gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": turn.action.kind };
+    const state = await inSpan(`execute_tool ${turn.action.kind}`, { attributes: tool }, () =>
+      environment.step(turn.action, signal),
+    );
     governor.outputBytes += state.outputBytes;
     const index = trajectory.steps.length + 1;
     const observed = await recorder.observed(state, index, signal);

@@ -1,6 +1,6 @@
 import { observationText, observedAt, RetrievalReply, RetrievalRequest, subjects } from "@hindcast/shared";
 import type { Filter, ModelCall, RolloutTask, Trajectory } from "@hindcast/shared";
-import { ask, type Bus, type Model, retrievalQuery } from "@hindcast/shared/node";
+import { ask, type Bus, inSpan, type Model, retrievalQuery } from "@hindcast/shared/node";
 import type { Retrieval, Retriever } from "./retriever.ts";
 
 /** Longest wait for an answer; retrieval is on the path of every step. */
@@ -23,37 +23,40 @@ export class BusRetriever implements Retriever {
     const { query, calls } =
       settings.modelBased > 0 ? await this.#writeQuery(task, trajectory, signal) : { query: null, calls: [] };
     const observation = observationText(observedAt(trajectory, trajectory.steps.length).observation);
-    const reply = await this.#bus.request({
-      subject: subjects.retrievalSearch,
-      request: RetrievalRequest,
-      reply: RetrievalReply,
-      value: {
-        v: 1,
-        kind: "retrieval.search",
-        minSequence: null,
-        deadlineMs,
-        queries: [
-          {
-            environment: task.environment.kind,
-            observation: settings.observationBased > 0 ? observation : null,
-            query,
-            observationBased: settings.observationBased,
-            modelBased: settings.modelBased,
-            filter: filterFor(task),
-            exclude: {
-              demonstrations: [],
-              tasks: task.excludeFromRetrieval.taskIds,
-              documents: task.excludeFromRetrieval.documentIds,
-              episodes: [task.episodeId],
+    const attributes = { "gen_ai.operation.name": "retrieval", "gen_ai.data_source.id": "hindcast-retrieval" };
+    const search = (): Promise<RetrievalReply> =>
+      this.#bus.request({
+        subject: subjects.retrievalSearch,
+        request: RetrievalRequest,
+        reply: RetrievalReply,
+        value: {
+          v: 1,
+          kind: "retrieval.search",
+          minSequence: null,
+          deadlineMs,
+          queries: [
+            {
+              environment: task.environment.kind,
+              observation: settings.observationBased > 0 ? observation : null,
+              query,
+              observationBased: settings.observationBased,
+              modelBased: settings.modelBased,
+              filter: filterFor(task),
+              exclude: {
+                demonstrations: [],
+                tasks: task.excludeFromRetrieval.taskIds,
+                documents: task.excludeFromRetrieval.documentIds,
+                episodes: [task.episodeId],
+              },
+              perTrajectoryMax: settings.perTrajectoryMax,
+              tokenBudget: settings.tokenBudget,
             },
-            perTrajectoryMax: settings.perTrajectoryMax,
-            tokenBudget: settings.tokenBudget,
-          },
-        ],
-      },
-      timeoutMs: deadlineMs,
-      signal,
-    });
+          ],
+        },
+        timeoutMs: deadlineMs,
+        signal,
+      });
+    const reply = await inSpan("retrieval hindcast-retrieval", { kind: "client", attributes }, search);
     const hits = reply.answers[0]?.hits ?? [];
     return { demonstrations: hits.map(({ demonstration, reference }) => ({ demonstration, reference })), calls };
   }

@@ -5,9 +5,11 @@ import {
   type Cancellations,
   commit,
   type Handled,
+  inSpan,
   type Lease,
   type LeasedTask,
   type Opening,
+  type OpenSpan,
   openTask,
   trajectoryDigest,
 } from "@hindcast/shared/node";
@@ -103,7 +105,15 @@ export class RolloutHandler {
       if (await isParked()) return "parked";
       const isFenced = this.#deps.weakened?.fencing !== "off";
       const inner = AbortSignal.any([signal, cancelled, ...(isFenced ? [lease.lost] : [])]);
-      const end = await runAttempt({ ...this.#deps, drain: this.#yielding(paused) }, hold, inner);
+      const attempt = async (span: OpenSpan): Promise<EpisodeEnd | "handed-back"> => {
+        const ended = await runAttempt({ ...this.#deps, drain: this.#yielding(paused) }, hold, inner);
+        if (ended === "handed-back") span.set({ "hindcast.episode.outcome": ended });
+        else span.set({ "hindcast.episode.outcome": ended.reason, "hindcast.episode.steps": ended.steps });
+        return ended;
+      };
+      const { fencingToken } = hold;
+      const span = { attributes: agentAttributes(task), attempt: { taskId: task.taskId, fencingToken } };
+      const end = await inSpan("invoke_agent rollout-agent", span, attempt);
       return end === "handed-back" && (await isParked()) ? "parked" : end;
     } catch (error) {
       if (lease.lost.aborted) {
@@ -174,6 +184,16 @@ export class RolloutHandler {
     );
     return written;
   }
+}
+
+function agentAttributes({ episodeId, model, environment }: RolloutTask): Record<string, string> {
+  return {
+    "gen_ai.operation.name": "invoke_agent",
+    "gen_ai.agent.name": "rollout-agent",
+    "gen_ai.conversation.id": episodeId,
+    "gen_ai.request.model": model,
+    "hindcast.environment": environment.kind,
+  };
 }
 
 function endWithout(reason: EndReason, attempt: number, error: HindcastError | null): EpisodeEnd {

@@ -100,6 +100,51 @@ export const busVariables = {
   ),
 } as const;
 
+const CollectorUrl = z
+  .url({ protocol: /^https?$/, error: "expected an http or https URL" })
+  .nullable()
+  .default(null);
+
+/** OpenTelemetry's own names: https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/ */
+export const tracingVariables = {
+  endpoint: variable(
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    CollectorUrl,
+    "URL of an OTLP/HTTP collector, to whose /v1/traces traces are sent; unset: no traces.",
+  ),
+  tracesEndpoint: variable(
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    CollectorUrl,
+    "Whole URL that traces are sent to, where it is another.",
+  ),
+  exporter: variable("OTEL_TRACES_EXPORTER", z.enum(["otlp", "none"]).default("otlp"), "none: no traces."),
+  isDisabled: variable("OTEL_SDK_DISABLED", Flag.default(false), "true: no traces."),
+  sampler: variable(
+    "OTEL_TRACES_SAMPLER",
+    z
+      .enum([
+        "always_on",
+        "always_off",
+        "traceidratio",
+        "parentbased_always_on",
+        "parentbased_always_off",
+        "parentbased_traceidratio",
+      ])
+      .default("parentbased_always_on"),
+    "Which documents are traced; the parentbased ones mean the same as the others.",
+  ),
+  samplerRatio: variable(
+    "OTEL_TRACES_SAMPLER_ARG",
+    z
+      .string()
+      .regex(/^\d*\.?\d+$/, "expected a number from 0 to 1")
+      .transform(Number)
+      .pipe(z.number().max(1))
+      .default(1),
+    "The share of documents that traceidratio keeps, from 0 to 1.",
+  ),
+} as const;
+
 export const workerVariables = {
   workerId: variable(
     "HINDCAST_WORKER_ID",
@@ -437,6 +482,7 @@ export const localVariables = {
 export const environmentVariables: EnvironmentVariables = {
   ...processVariables,
   ...busVariables,
+  ...tracingVariables,
   ...workerVariables,
   ...sandboxVariables,
   ...indexVariables,

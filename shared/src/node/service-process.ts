@@ -6,14 +6,20 @@ import { startAdminServer } from "./admin-server.ts";
 import type { Bus } from "./bus/bus.ts";
 import { connectBus } from "./bus/connect.ts";
 import { type ConfigOf, readConfig } from "./config.ts";
-import { busVariables, type EnvironmentVariables, processVariables } from "./environment-variables.ts";
+import {
+  busVariables,
+  type EnvironmentVariables,
+  processVariables,
+  tracingVariables,
+} from "./environment-variables.ts";
 import { runProcess, type Shutdown } from "./lifecycle.ts";
 import { createLogger, type Logger } from "./logger.ts";
 import { LeaseMetrics } from "./telemetry/lease-metrics.ts";
 import type { ProcessName } from "./telemetry/metric-definition.ts";
 import { ProcessMetrics } from "./telemetry/process-metrics.ts";
+import { startTracing } from "./telemetry/tracing.ts";
 
-const commonVariables = { ...processVariables, ...busVariables };
+const commonVariables = { ...processVariables, ...busVariables, ...tracingVariables };
 
 export interface Service<V extends EnvironmentVariables> {
   config: ConfigOf<V & typeof commonVariables>;
@@ -40,6 +46,10 @@ export async function runService<V extends EnvironmentVariables>(
   const logger = createLogger({ name, level: logLevel });
   return runProcess({ logger, exitWithParent }, async (shutdown) => {
     const registry = new Registry();
+    // Deferred first, hence closed last: what the others do while they close is sent too.
+    const common = config as ConfigOf<typeof commonVariables>;
+    const tracing = await startTracing({ name, config: common, registry, logger });
+    if (tracing !== null) shutdown.defer("tracing", () => tracing.close());
     const metrics = new ProcessMetrics(registry, name, () => shutdown.state);
     const leaseMetrics = name === "index-core" ? null : new LeaseMetrics(registry);
     if (metricsPort !== null) {

@@ -13,7 +13,7 @@ const head = {
   taskId: TaskId,
   campaignId: CampaignId,
   pool: z.string().regex(/^[a-z][a-z0-9-]{0,30}$/),
-  /** W3C trace context of the campaign, so that one trace leads from document to demonstration. */
+  /** W3C trace context, where the sender has no other place for it; ours put it in the message's header. */
   traceparent: z.string().nullable(),
 };
 

@@ -102,6 +102,8 @@ export interface LeasedTask {
   /** 1 on first delivery. */
   readonly deliveryCount: number;
   readonly streamSequence: number;
+  /** W3C traceparent of its message; null or absent: nobody traced who sent it. */
+  readonly traceparent?: string | null;
   /** Extends the lease by ack_wait. */
   working(): void;
   /** Removes the task, confirmed by the server; false when the confirmation did not come (redelivery will find the result). */

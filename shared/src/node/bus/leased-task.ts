@@ -73,6 +73,7 @@ class Delivery implements LeasedTask {
   readonly task: Task;
   readonly deliveryCount: number;
   readonly streamSequence: number;
+  readonly traceparent: string | null;
   readonly #connection: Connection;
   readonly #message: Msg;
 
@@ -81,6 +82,7 @@ class Delivery implements LeasedTask {
     this.task = task;
     this.deliveryCount = delivery.deliveryCount;
     this.streamSequence = delivery.streamSequence;
+    this.traceparent = message.headers?.get("traceparent") || null;
     this.#connection = connection;
     this.#message = message;
   }

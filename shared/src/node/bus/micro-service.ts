@@ -8,6 +8,7 @@ import type { MicroEndpoint, MicroService } from "./bus.ts";
 import type { Connection } from "./connection.ts";
 import { errorNumber, respondError, Responder } from "./request-reply.ts";
 import { headerText } from "./store.ts";
+import { inSpan } from "../telemetry/span.ts";
 
 const queueGroup = "q";
 const typeOf = (verb: string): string => `io.nats.micro.v1.${verb}_response`;
@@ -100,7 +101,10 @@ class ServedEndpoint implements AsyncDisposable {
   async #answer(message: Msg, signal: AbortSignal): Promise<void> {
     const startedAt = performance.now();
     try {
-      const reply = await this.#endpoint.handle(message.data, signal);
+      const parent = message.headers?.get("traceparent") || null;
+      const reply = await inSpan(`answer ${this.#endpoint.name}`, { kind: "server", parent }, () =>
+        this.#endpoint.handle(message.data, signal),
+      );
       if (reply.length > limits.replyBytesMax) throw tooLarge(message.subject, reply.length);
       message.respond(reply);
     } catch (error) {

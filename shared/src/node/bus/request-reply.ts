@@ -1,6 +1,6 @@
 // Typed request/reply and lossy publish/subscribe on core NATS. An error is answered as `WireError` JSON under the
 // ADR-32 headers, so that any NATS client sees that it is one.
-import { headers, type Msg, type Subscription } from "@nats-io/transport-node";
+import { headers, type Msg, type MsgHdrs, type Subscription } from "@nats-io/transport-node";
 import type { z } from "zod";
 import { type ErrorCode, HindcastError, messageOf, toHindcastError, WireError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
@@ -9,6 +9,7 @@ import { isNobodyThere, toBusError } from "./bus-errors.ts";
 import type { Endpoint, Exchange, Question } from "./bus.ts";
 import { type Connection, untilAborted } from "./connection.ts";
 import { headerText } from "./store.ts";
+import { traceHeaders } from "../telemetry/span.ts";
 
 export const errorHeader = "Nats-Service-Error";
 export const errorCodeHeader = "Nats-Service-Error-Code";
@@ -47,7 +48,7 @@ export async function ask(
   await connection.whenUp(signal);
   let reply: Msg;
   try {
-    const answer = connection.attempt(() => connection.nats.request(subject, payload, { timeout }));
+    const answer = connection.attempt(() => connection.nats.request(subject, payload, { timeout, ...traced() }));
     reply = await (signal === undefined ? answer : untilAborted(answer, signal));
   } catch (error) {
     if (signal?.aborted === true) throw error;
@@ -56,6 +57,15 @@ export async function ask(
   const refusal = reply.headers?.get(errorHeader) ?? "";
   if (refusal !== "") throw peerError(subject, reply, refusal);
   return reply.data;
+}
+
+/** So that the answering process continues the trace. */
+function traced(): { headers?: MsgHdrs } {
+  const fields = Object.entries(traceHeaders());
+  if (fields.length === 0) return {};
+  const carried = headers();
+  for (const [name, value] of fields) carried.set(name, value);
+  return { headers: carried };
 }
 
 function nobodyAnswers(subject: string, cause: unknown): HindcastError {

@@ -15,6 +15,7 @@ import { ConversationRefused, converse } from "./conversation.ts";
 import { handBack, leasedTask } from "./leased-task.ts";
 import { patiently, retryDelayMs } from "./patience.ts";
 import { store } from "./store.ts";
+import { traceHeaders } from "../telemetry/span.ts";
 import { readAll } from "./stored.ts";
 
 const heartbeatMs = 5_000;
@@ -31,6 +32,8 @@ export class JetStreamTaskQueue implements TaskQueue {
       stream: streams.tasks,
       subject: subjects.task(task.pool, task.campaignId, task.taskId),
       bytes: encode(Task, task),
+      // In the header alone: the task itself is the same whether it is traced or not.
+      headers: traceHeaders(),
       signal,
     };
     for (let attempt = 1; ; attempt += 1) {

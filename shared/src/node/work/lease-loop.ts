@@ -2,8 +2,10 @@
 // happens to its message. What a task *is* lives in the handlers; nothing here knows of episodes.
 import { type HindcastError, toHindcastError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
+import { streams } from "../../protocol/subjects.ts";
 import type { Bus, LeasedTask } from "../bus/bus.ts";
 import type { Logger } from "../logger.ts";
+import { inSpan, type SpanOptions } from "../telemetry/span.ts";
 import { firstOf, pause } from "./wait.ts";
 
 /** Longest wait of one pull; a draining worker stops waiting at once. */
@@ -123,7 +125,7 @@ async function workOn(leased: LeasedTask, options: LeaseLoopOptions): Promise<vo
   const log = logger.child({ taskId: leased.task.taskId, delivery: leased.deliveryCount });
   const heartbeat = setInterval(() => leased.working(), workingEveryMs);
   try {
-    const handled = await handler.handle(leased, abort);
+    const handled = await inSpan(`task ${leased.task.kind}`, spanOf(leased), () => handler.handle(leased, abort));
     if (handled.kind === "done" || handled.kind === "parked") await leased.done();
     else if (handled.kind === "handed-back") leased.handBack(Math.min(handled.delayMs, limits.nakDelayMsMax));
     observer?.handled(handled.kind);
@@ -139,6 +141,22 @@ async function workOn(leased: LeasedTask, options: LeaseLoopOptions): Promise<vo
   } finally {
     clearInterval(heartbeat);
   }
+}
+
+function spanOf({ task, traceparent, deliveryCount }: LeasedTask): SpanOptions {
+  return {
+    kind: "consumer",
+    parent: traceparent ?? task.traceparent,
+    attributes: {
+      "messaging.system": "nats",
+      "messaging.operation.type": "process",
+      "messaging.destination.name": streams.tasks,
+      "hindcast.pool": task.pool,
+      "hindcast.campaign.id": task.campaignId,
+      "hindcast.task.id": task.taskId,
+      "hindcast.task.delivery": deliveryCount,
+    },
+  };
 }
 
 async function settleFailure(

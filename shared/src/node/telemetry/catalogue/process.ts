@@ -41,6 +41,10 @@ export const processCatalogue = {
       what: unreadableKinds,
     },
   ),
+  hindcast_trace_spans_total: counter(
+    "Spans by what became of them: the collector took them, did not, or there were too many at once.",
+    { outcome: ["sent", "failed", "dropped"] },
+  ),
 } as const;
 
 const waitSeconds = [0.001, 0.002, 0.005, 0.01, 0.05, 0.25, 1, 5, 20, 60, 300, 1_800];

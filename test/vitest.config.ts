@@ -16,7 +16,7 @@ const suitesOfDrivers = {
   gvisor: isEverything ? everySuite : "contract",
   vm: isEverything ? everySuite : "contract,egress,orphans",
   // In the cluster of KUBECONFIG, by `npm run test:pods`; else skipped, which says why.
-  kubernetes: process.env.HINDCAST_TEST_KUBERNETES === "1" ? `${everySuite},pods` : "pods",
+  kubernetes: process.env.HINDCAST_TEST_KUBERNETES === "1" ? `${everySuite},pods` : "pods,orphans",
 };
 
 // Unit tests run beside each other; the others start servers, browsers or sandboxes and share two cores.
@@ -37,7 +37,9 @@ export default defineConfig({
         ],
         20_000,
       ),
-      project("conformance", ["test/conformance/**/*.test.ts"], 60_000),
+      project("conformance", ["test/conformance/**/*.test.ts"], 60_000, {
+        exclude: ["test/conformance/sandbox-pods.test.ts"],
+      }),
       // The same contract for every driver of sandboxes that this machine can start. Without KVM a machine's processor is
       // emulated: there the whole suite takes a quarter of an hour, and is run on request.
       ...Object.entries(suitesOfDrivers).map(([driver, suites]) =>

@@ -1,7 +1,7 @@
 // Agents of a simulated cluster, all slots busy: real agent and bus code, in virtual time, without a network, a sandbox
 // or a model in the way.
 import type { EpisodeId, TaskId, WorkerId } from "@hindcast/shared";
-import { SimulatedCluster } from "../simulation/cluster.ts";
+import type { SimulatedCluster } from "../simulation/cluster.ts";
 import { runAgent } from "../simulation/world/agent.ts";
 import { simulatedWorlds } from "../simulation/world/environment.ts";
 import { SimulatedProvider } from "../simulation/world/provider.ts";

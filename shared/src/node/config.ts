@@ -4,7 +4,8 @@
 import { readFileSync } from "node:fs";
 import type { z } from "zod";
 import { HindcastError, messageOf } from "../errors.ts";
-import { type EnvironmentVariable, type EnvironmentVariables, environmentVariables } from "./environment-variables.ts";
+import type { EnvironmentVariable, EnvironmentVariables } from "./environment-variable.ts";
+import { environmentVariables } from "./environment-variables.ts";
 import { nearestName } from "./nearest-name.ts";
 
 export type ProcessEnvironment = Readonly<Record<string, string | undefined>>;

@@ -1,7 +1,7 @@
 // Structured logs: one JSON object per line. Events are named `noun.verb` in the field `event`; ids are bound once with
 // `logger.child({ campaignId, … })`. Prompts and observations appear at debug only.
 import { destination, pino, stdTimeFunctions, type Logger as PinoLogger } from "pino";
-import type { LogLevel } from "./environment-variables.ts";
+import type { LogLevel } from "./environment-variable.ts";
 
 export type Logger = PinoLogger;
 

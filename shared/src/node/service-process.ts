@@ -6,12 +6,8 @@ import { startAdminServer } from "./admin-server.ts";
 import type { Bus } from "./bus/bus.ts";
 import { connectBus } from "./bus/connect.ts";
 import { type ConfigOf, readConfig } from "./config.ts";
-import {
-  busVariables,
-  type EnvironmentVariables,
-  processVariables,
-  tracingVariables,
-} from "./environment-variables.ts";
+import type { EnvironmentVariables } from "./environment-variable.ts";
+import { busVariables, processVariables, tracingVariables } from "./environment-variables.ts";
 import { runProcess, type Shutdown } from "./lifecycle.ts";
 import { createLogger, type Logger } from "./logger.ts";
 import { LeaseMetrics } from "./telemetry/lease-metrics.ts";

@@ -25,7 +25,7 @@ function scripted(): { graphs: GraphLog; calls: string[]; told: GraphEntry[]; ne
     },
     showGraph: (_environment, begunAt, fingerprint) => {
       calls.push(`show ${begunAt} ${fingerprint}`);
-      return Promise.resolve(begunAt === 71 ? "awaited" : "unknown");
+      return Promise.resolve(begunAt === 71 ? "awaited" : "absent");
     },
     settle: () => {
       calls.push("settle");

@@ -10,7 +10,7 @@ import type { NativeGraphNews, NativeGraphOrder } from "./native.d.ts";
 export interface LedIndex {
   graphNews(): Promise<NativeGraphNews[]>;
   beginGraph(order: NativeGraphOrder, at: number): Promise<boolean>;
-  showGraph(environment: string, begunAt: number, fingerprint: string): Promise<"unknown" | "awaited" | "searched">;
+  showGraph(environment: string, begunAt: number, fingerprint: string): Promise<"absent" | "awaited" | "searched">;
   /** Resolves when everything that was begun is built. */
   settle(): Promise<void>;
 }
@@ -58,7 +58,7 @@ export class GraphLog {
       logger.info({ event: "graph.awaited", environment, from, to, seconds });
       onWaited?.(seconds);
     }
-    if (shown !== "unknown") logger.info({ event: "graph.shown", environment, from, to, sequence });
+    if (shown !== "absent") logger.info({ event: "graph.shown", environment, from, to, sequence });
   }
 
   /** Resolves when all graphs that the log has shown are searched. */

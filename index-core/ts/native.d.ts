@@ -53,8 +53,8 @@ export declare class NativeIndex {
    * or nothing is there.
    */
   beginGraph(order: NativeGraphOrder, at: number): Promise<boolean>
-  /** `unknown`; `awaited`, where it is not built yet; or `searched`. */
-  showGraph(environment: string, begunAt: number, fingerprint: string): Promise<'unknown' | 'awaited' | 'searched'>
+  /** `absent`; `awaited`, where it is not built yet; or `searched`. */
+  showGraph(environment: string, begunAt: number, fingerprint: string): Promise<'absent' | 'awaited' | 'searched'>
   /** Until no background work is left. */
   settle(): Promise<number>
   /** One segment and one graph per environment. */

@@ -128,7 +128,7 @@ export class TrustingIndex implements RetrievalIndex, LedIndex {
     environment: string,
     begunAt: number,
     fingerprint: string,
-  ): Promise<"unknown" | "awaited" | "searched"> {
+  ): Promise<"absent" | "awaited" | "searched"> {
     return await this.call((native) => native.showGraph(environment, begunAt, fingerprint));
   }
 

@@ -259,10 +259,10 @@ impl NativeIndex {
         })
     }
 
-    /// `unknown`; `awaited`, where it is not built yet; or `searched`.
+    /// `absent`; `awaited`, where it is not built yet; or `searched`.
     #[napi(
         catch_unwind,
-        ts_return_type = "Promise<'unknown' | 'awaited' | 'searched'>"
+        ts_return_type = "Promise<'absent' | 'awaited' | 'searched'>"
     )]
     pub fn show_graph<'env>(
         &self,

@@ -67,7 +67,7 @@ pub(super) fn fingerprint_of(text: &str) -> Result<u64, IndexError> {
 
 pub(super) fn shown_text(shown: ShownGraph) -> &'static str {
     match shown {
-        ShownGraph::Unknown => "unknown",
+        ShownGraph::Unknown => "absent",
         ShownGraph::Awaited => "awaited",
         ShownGraph::Searched => "searched",
     }

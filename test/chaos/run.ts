@@ -7,7 +7,7 @@ import { type Bus, connectBus } from "@hindcast/shared/node";
 import { workerIds } from "../../coordinator/src/local/broker.ts";
 import { seededRandom } from "../../coordinator/src/sampling.ts";
 import { clusterOf } from "../../rollout-agent/src/sandbox/sandbox-name.ts";
-import { machine } from "../load/statistics.ts";
+import { machine, quantile } from "../load/statistics.ts";
 import { judge, type Verdict } from "./checker.ts";
 import { startFleet } from "./fleet.ts";
 import { countConsumers, type History, readHistory, type ServerAccess } from "./history.ts";
@@ -45,12 +45,15 @@ export interface Report extends Verdict {
   tasksPerMinute: number;
   purchases: number;
   recovery: Recovery;
+  /** Of all processes while they work: the median of each quarter of the run. What leaks rises from one to the next. */
+  memoryMiBByQuarter: number[];
   /** At the beginning and at the end, when nothing is worked on. */
   levels: { before: Levels & { consumers: number }; after: Levels & { consumers: number } };
 }
 
 /** What a lease and a redelivery may still take after the last fault. */
 const quietMsMax = 90_000;
+const memoryEveryMs = 5_000;
 
 export async function runChaos(options: RunOptions): Promise<Report> {
   const { folder, coordinators, agents, slots, show } = options;
@@ -72,7 +75,9 @@ export async function runChaos(options: RunOptions): Promise<Report> {
     });
     const before = await levels();
     const startedAt = Date.now();
-    const { campaigns, faults } = await workAndHarm(bus, { ...options, fleet });
+    const memory: number[] = [];
+    const sampling = setInterval(() => memory.push(levelsOf(fleet.members, cluster).memoryMiB), memoryEveryMs);
+    const { campaigns, faults } = await workAndHarm(bus, { ...options, fleet }).finally(() => clearInterval(sampling));
     const workedMs = Date.now() - startedAt;
     show("waiting until everything is at rest");
     const history = await untilAtRest(access);
@@ -90,6 +95,7 @@ export async function runChaos(options: RunOptions): Promise<Report> {
       purchases: policy.purchases.length,
       ...verdict,
       recovery: recoveryOf(history, faults, workerOf(agents)),
+      memoryMiBByQuarter: mediansByQuarter(memory),
       levels: { before, after: await levels() },
     };
   } finally {
@@ -156,6 +162,13 @@ function accessOf({ url, credentialsDirectory }: Servers): ServerAccess {
 
 function connect({ servers, user, password, inboxPrefix }: ServerAccess): Promise<Bus> {
   return connectBus({ servers, credentials: { user, password }, name: "chaos", inboxPrefix });
+}
+
+function mediansByQuarter(samples: readonly number[]): number[] {
+  return [0, 1, 2, 3].map((quarter) => {
+    const within = samples.slice((quarter * samples.length) / 4, ((quarter + 1) * samples.length) / 4);
+    return quantile(within, 0.5);
+  });
 }
 
 const countsOf = (faults: Fault[]): Record<string, number> =>

@@ -303,3 +303,34 @@ describe("where nobody admits", () => {
     expect((await budgetOf(coordinator, limited))?.settledUsd).toBeGreaterThan(0);
   });
 });
+
+describe("a process whose turn it is to admit", () => {
+  it("leaves nothing of a service that it could open by half only, and opens all of it at its next turn", async () => {
+    const endpoints = 9;
+    let [calls, open] = [0, 0];
+    const serve: Bus["serve"] = async (endpoint) => {
+      calls += 1;
+      if (calls === 6)
+        throw new HindcastError({ code: "BUS_UNAVAILABLE", boundary: "bus", message: "the server is away" });
+      const served = await coordinator.serve(endpoint);
+      open += 1;
+      return {
+        [Symbol.asyncDispose]: async () => {
+          open -= 1;
+          await served[Symbol.asyncDispose]();
+        },
+      };
+    };
+    const failing = new Proxy(coordinator, {
+      get: (bus, key) => {
+        if (key === "serve") return serve;
+        const value = bus[key as keyof Bus] as unknown;
+        return typeof value === "function" ? (value.bind(bus) as unknown) : value;
+      },
+    });
+    await using _admitter = await anAdmitter(failing);
+    await expect.poll(() => calls).toBe(6 + endpoints);
+    await untilAdmitting(coordinator);
+    expect(open).toBe(endpoints);
+  });
+});

@@ -118,14 +118,22 @@ async function openService(
     }
   };
   const keeping = keep().catch((error: unknown) => onFenced(error));
-  const endpoints = [...(await serveAccounts(bus, accounts)), ...(await serveDesk(bus, desk, save))];
-  return {
-    [Symbol.asyncDispose]: async () => {
-      desk.close();
-      await Promise.all(endpoints.map((endpoint) => endpoint[Symbol.asyncDispose]()));
-      await keeping;
-    },
+  const endpoints = new AsyncDisposableStack();
+  const close = async (): Promise<void> => {
+    desk.close();
+    await endpoints.disposeAsync();
+    await keeping;
   };
+  try {
+    await serveAccounts(bus, accounts, endpoints);
+    await serveDesk(bus, desk, { save, endpoints });
+  } catch (error) {
+    // What was opened of it would take settlements from whoever admits next, and change nothing by them.
+    onFenced(error);
+    await close();
+    throw error;
+  }
+  return { [Symbol.asyncDispose]: close };
 }
 
 /** Every request is answered by the one process that holds the lease; the queue is for the moment of a change. */
@@ -136,8 +144,8 @@ const at = (verb: AdmissionVerb): { subject: string; queue: string; inFlightMax:
 });
 const done = { v: 1, kind: "admission.done" } as const;
 
-async function serveAccounts(bus: Bus, accounts: BatchAccounts): Promise<AsyncDisposable[]> {
-  return [
+async function serveAccounts(bus: Bus, accounts: BatchAccounts, endpoints: AsyncDisposableStack): Promise<void> {
+  endpoints.use(
     await bus.serve({
       ...at("room"),
       request: AdmissionRoom,
@@ -148,6 +156,8 @@ async function serveAccounts(bus: Bus, accounts: BatchAccounts): Promise<AsyncDi
         ...(await accounts.room(request)),
       }),
     }),
+  );
+  endpoints.use(
     await bus.serve({
       ...at("hold"),
       request: AdmissionHold,
@@ -158,6 +168,8 @@ async function serveAccounts(bus: Bus, accounts: BatchAccounts): Promise<AsyncDi
         isHeld: await accounts.hold(request),
       }),
     }),
+  );
+  endpoints.use(
     await bus.serve({
       ...at("pay"),
       request: AdmissionPay,
@@ -167,11 +179,15 @@ async function serveAccounts(bus: Bus, accounts: BatchAccounts): Promise<AsyncDi
         return done;
       },
     }),
-  ];
+  );
 }
 
-async function serveDesk(bus: Bus, desk: Desk, save: () => Promise<void>): Promise<AsyncDisposable[]> {
-  return [
+async function serveDesk(
+  bus: Bus,
+  desk: Desk,
+  { save, endpoints }: { save: () => Promise<void>; endpoints: AsyncDisposableStack },
+): Promise<void> {
+  endpoints.use(
     await bus.serve({
       ...at("settle"),
       request: AdmissionSettle,
@@ -182,24 +198,32 @@ async function serveDesk(bus: Bus, desk: Desk, save: () => Promise<void>): Promi
         isKnown: await desk.settle(request),
       }),
     }),
+  );
+  endpoints.use(
     await bus.serve({
       ...at("renew"),
       request: AdmissionRenew,
       reply: AdmissionDone,
       handle: async ({ holder }) => (desk.saw(holder), done),
     }),
+  );
+  endpoints.use(
     await bus.serve({
       ...at("status"),
       request: AdmissionStatusRequest,
       reply: AdmissionStatus,
       handle: async () => ({ v: 1 as const, kind: "admission.status" as const, ...desk.status() }),
     }),
+  );
+  endpoints.use(
     await bus.serve({
       ...at("resume"),
       request: AdmissionResume,
       reply: AdmissionDone,
       handle: async ({ lane }) => (desk.resume(lane), done),
     }),
+  );
+  endpoints.use(
     await bus.serve({
       ...at("tune"),
       request: AdmissionTune,
@@ -210,11 +234,13 @@ async function serveDesk(bus: Bus, desk: Desk, save: () => Promise<void>): Promi
         return { v: 1 as const, kind: "admission.tuned" as const, ...rates };
       },
     }),
+  );
+  endpoints.use(
     await bus.serve({
       ...at("reserve"),
       request: AdmissionReserve,
       reply: AdmissionReply,
       handle: (request) => desk.reserve(request),
     }),
-  ];
+  );
 }

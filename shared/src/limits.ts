@@ -45,10 +45,7 @@ export const limits = {
   batchedStageSlotsMax: 512,
   /** Attempts at an episode, one after the other, that add no step and do not end in order, before it goes to the dead letters. */
   fruitlessAttemptsMax: 7,
-  /**
-   * Deliveries of one task before it goes to the dead letters. Above the former, because an episode whose agents are killed
-   * from outside gains steps between; a task that leaves no record of its attempts has this bound only.
-   */
+  /** Deliveries of a task before it goes there: above the former, because a kill from outside costs one; without records the only bound. */
   deliveriesMax: 20,
   /** The same for a stage that waits for batches: every restart of its coordinator within that day or two counts as one. */
   batchedStageDeliveriesMax: 50,
@@ -138,10 +135,7 @@ export const limits = {
   snapshotOtherVersionMs: 7 * 86_400_000,
   /** Demonstrations read ahead of the index; bounds what a replica holds twice while it catches up. */
   projectionBatchMax: 256,
-  /**
-   * Batches of demonstrations begin at least so far apart, unless somebody waits for one or it is full: a batch of few
-   * costs the index more than twice as much a row as one of many, on cores that searches need.
-   */
+  /** Between the beginnings of batches, unless one is awaited or full: small ones cost more than twice as much a row. */
   projectionGatherMs: 20,
   /** How often a replica looks for what it should tell of its graphs, and after how long it tells the same again. */
   graphNewsEveryMs: 1_000,

@@ -37,7 +37,7 @@ function tablesOf(command: string, report: Report): string {
       `${seconds(recovery.p50Ms)} / ${seconds(recovery.p99Ms)} / ${seconds(recovery.maxMs)} (${recovery.episodes} episodes)`,
     ],
     ["memory of all processes before / after", `${levels.before.memoryMiB} / ${levels.after.memoryMiB} MiB`],
-    ["memory while working, median of each quarter of the run", `${report.memoryMiBByQuarter.join(" / ")} MiB`],
+    ["memory while working, median of each quarter of the run", `${report.memoryMiBByQuarter.join(" / ") || "–"} MiB`],
     ["open files before / after", `${levels.before.openFiles} / ${levels.after.openFiles}`],
     ["consumers of all streams before / after", `${levels.before.consumers} / ${levels.after.consumers}`],
     ["sandboxes left", levels.after.sandboxed],

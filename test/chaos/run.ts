@@ -164,7 +164,9 @@ function connect({ servers, user, password, inboxPrefix }: ServerAccess): Promis
   return connectBus({ servers, credentials: { user, password }, name: "chaos", inboxPrefix });
 }
 
+/** None of a run that was too short for a sample in each. */
 function mediansByQuarter(samples: readonly number[]): number[] {
+  if (samples.length < 4) return [];
   return [0, 1, 2, 3].map((quarter) => {
     const within = samples.slice((quarter * samples.length) / 4, ((quarter + 1) * samples.length) / 4);
     return quantile(within, 0.5);

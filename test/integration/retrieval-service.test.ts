@@ -312,8 +312,9 @@ test("a message of the stream that cannot be read is counted and skipped", async
     return metric?.values.find(({ labels }) => labels.reason === "unreadable")?.value ?? 0;
   };
   const before = await rejected();
-  for (const payload of ["{}", '{"v":9}', "\u0000\u0001"]) {
-    await connection.request("hindcast.demonstration.shell.demo-damaged", payload);
+  // One subject each: the stream keeps the newest message of a subject, and one that is replaced before it is read was never seen.
+  for (const [at, payload] of ["{}", '{"v":9}', "\u0000\u0001"].entries()) {
+    await connection.request(`hindcast.demonstration.shell.demo-damaged-${at}`, payload);
   }
   await connection.close();
   const after = await put(aDemonstrationOf("healthy", { environment: "damaged", instruction: "Still here" }));

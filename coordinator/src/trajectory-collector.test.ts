@@ -8,8 +8,6 @@ import { collectTrajectory } from "./trajectory-collector.ts";
 describe("collectTrajectory", () => {
   const bytes = new Uint8Array([1]);
   const trajectories = {
-    append: () => Promise.resolve(bytes),
-    newest: () => Promise.resolve(0),
     read: () => Promise.resolve([anEpisodeStarted(), aStepRecorded(1)].map((record) => ({ record, bytes }))),
   };
   const digest = trajectoryDigest([bytes]);

@@ -32,7 +32,10 @@ export function acceptedTrajectory(records: readonly StoredRecord[], ended: Epis
 }
 
 /** @throws BUS_CONFLICT when the stored steps are not the ones that the record vouches for. */
-export async function collectTrajectory(bus: Pick<Bus, "trajectories">, ended: EpisodeEnded): Promise<Trajectory> {
+export async function collectTrajectory(
+  bus: { trajectories: Pick<Bus["trajectories"], "read"> },
+  ended: EpisodeEnded,
+): Promise<Trajectory> {
   const accepted = acceptedTrajectory(await bus.trajectories.read(ended.campaignId, ended.episodeId), ended);
   if ("trajectory" in accepted) return accepted.trajectory;
   throw new HindcastError({ code: "BUS_CONFLICT", boundary: "bus", message: accepted.problem });

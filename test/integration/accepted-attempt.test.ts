@@ -1,12 +1,13 @@
 // Two attempts of one episode lie on disk, and the older one is the accepted one: the newer was begun by a worker that
 // was cut off and wrote on. What people and programs get to see is the accepted one.
 // Requirements: 5.3.accepted
+import { tmpdir } from "node:os";
 import { type EpisodeEnded, type EpisodeId, type TaskId, type WorkerId } from "@hindcast/shared";
 import { type Bus, trajectoryDigest } from "@hindcast/shared/node";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { findEpisode } from "../../coordinator/src/cli/show.ts";
 import type { EpisodeExport } from "../../coordinator/src/export/atif-episode.ts";
-import { ExportSources, readDemonstrations } from "../../coordinator/src/export/read-demonstrations.ts";
+import { ExportSources } from "../../coordinator/src/export/export-sources.ts";
 import { aCampaign } from "../support/admission.ts";
 import { aDemonstration, aStepRecorded, anEpisodeEnded, anEpisodeStarted } from "../support/messages.ts";
 import { aNatsServer, type TestNats } from "../support/nats-server.ts";
@@ -41,8 +42,8 @@ const end = (partial: Partial<EpisodeEnded> = {}): Promise<unknown> =>
 
 async function exported(): Promise<EpisodeExport[]> {
   await bus.demonstrations.put(aDemonstration(1));
-  const sources = new ExportSources(bus, never);
-  for await (const _each of sources.through(readDemonstrations(bus, { signal: never }))) continue;
+  await using sources = new ExportSources(bus, { folder: tmpdir(), signal: never });
+  for await (const _each of sources.demonstrations()) continue;
   const episodes: EpisodeExport[] = [];
   for await (const episode of sources.episodes()) episodes.push(episode);
   return episodes;

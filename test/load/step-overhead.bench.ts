@@ -50,10 +50,8 @@ print();
 async function anEpisode(n: number): Promise<TrajectoryRecord[]> {
   const records: TrajectoryRecord[] = [];
   let last = 0;
-  const timed: Pick<Bus, "trajectories" | "blobs"> = {
+  const timed: Pick<Bus, "blobs"> & { trajectories: Pick<Bus["trajectories"], "append"> } = {
     trajectories: {
-      read: (...args) => bus.trajectories.read(...args),
-      newest: (campaign) => bus.trajectories.newest(campaign),
       append: async (record) => {
         const startedAt = performance.now();
         const bytes = await bus.trajectories.append(record);

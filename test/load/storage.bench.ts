@@ -18,7 +18,7 @@ import {
 } from "@hindcast/shared";
 import { type Bus, type BusOptions, connectBus, type StreamUsage } from "@hindcast/shared/node";
 import { exportDataset } from "../../coordinator/src/export/export-dataset.ts";
-import { ExportSources, readDemonstrations } from "../../coordinator/src/export/read-demonstrations.ts";
+import { ExportSources } from "../../coordinator/src/export/export-sources.ts";
 import { TaskRunner } from "../../coordinator/src/task-runner.ts";
 import { manyDemonstration, manyEnded, stepsOf } from "../support/many-demonstrations.ts";
 import { anEpisodeStarted, aStepRecorded, task } from "../support/messages.ts";
@@ -59,10 +59,13 @@ const phases: Record<string, (bus: Bus) => Promise<void>> = {
   export: async (bus) => {
     const folder = await mkdtemp(join(tmpdir(), "hindcast-storage-"));
     const { signal } = new AbortController();
-    const sources = new ExportSources(bus, signal);
-    const demonstrations = sources.through(readDemonstrations(bus, { signal }));
+    await using sources = new ExportSources(bus, { folder, signal });
     try {
-      await exportDataset({ demonstrations, episodes: sources.episodes(), directory: join(folder, "data") });
+      await exportDataset({
+        demonstrations: sources.demonstrations(),
+        episodes: sources.episodes(),
+        directory: join(folder, "data"),
+      });
     } finally {
       await rm(folder, { recursive: true, force: true });
     }

@@ -54,15 +54,13 @@ export class Witness {
         backlog: (pool) => bus.tasks.backlog(pool),
         oldestQueuedMs: (pool) => bus.tasks.oldestQueuedMs(pool),
       },
-      trajectories: {
-        read: (...args) => bus.trajectories.read(...args),
-        newest: (campaign) => bus.trajectories.newest(campaign),
+      trajectories: delegate(bus.trajectories, {
         append: async (record) => {
           const bytes = await bus.trajectories.append(record);
           this.records.push(record);
           return bytes;
         },
-      },
+      }),
       results: delegate(bus.results, {
         put: async (result: TaskResult) => {
           const outcome = await bus.results.put(result);

@@ -1,6 +1,7 @@
 // Exports a campaign of a given size into a folder and prints what it took; run as a process of its own, under a limit of
 // its heap. Arguments: folder, episodes, demonstrations per episode, steps per episode, bytes per observation.
-import { ExportSources, readDemonstrations } from "../../coordinator/src/export/read-demonstrations.ts";
+import { dirname } from "node:path";
+import { ExportSources } from "../../coordinator/src/export/export-sources.ts";
 import { exportDataset } from "../../coordinator/src/export/export-dataset.ts";
 import { manyOnABus } from "./many-demonstrations.ts";
 
@@ -8,9 +9,9 @@ const [directory = "", ...numbers] = process.argv.slice(2);
 const [episodes = 0, demonstrationsPerEpisode = 0, stepsPerEpisode = 0, observationBytes = 0] = numbers.map(Number);
 const bus = manyOnABus({ episodes, demonstrationsPerEpisode, stepsPerEpisode, observationBytes });
 const { signal } = new AbortController();
-const sources = new ExportSources(bus, signal);
+await using sources = new ExportSources(bus, { folder: dirname(directory), signal });
 const summary = await exportDataset({
-  demonstrations: sources.through(readDemonstrations(bus, { signal })),
+  demonstrations: sources.demonstrations(),
   directory,
   // The format that is written fastest: what is read ahead and remembered is the same for all.
   formats: ["messages"],

@@ -1,5 +1,14 @@
 // A campaign of any size that is made as it is read: what an export reads from a bus, without a bus.
-import type { Demonstration, DemonstrationId, EpisodeEnded, EpisodeId, TaskId, Trajectory } from "@hindcast/shared";
+import {
+  decode,
+  Demonstration,
+  encode,
+  type EpisodeEnded,
+  type EpisodeId,
+  type TaskId,
+  type Trajectory,
+  TrajectoryRecord,
+} from "@hindcast/shared";
 import { type Bus, sha256Hex, trajectoryDigest } from "@hindcast/shared/node";
 import { aShellObservation, aStep, stateHash } from "./builders.ts";
 import { aDemonstration, anEpisodeEnded, anEpisodeStarted, aStepRecorded } from "./messages.ts";
@@ -54,37 +63,41 @@ export function manyEnded(n: number, options: ManyOptions): EpisodeEnded {
   });
 }
 
-/** What `readDemonstrations` and `ExportSources` ask of a bus. */
+/** What `ExportSources` asks of a bus. */
 export function manyOnABus(options: ManyOptions): Pick<Bus, "demonstrations" | "results" | "trajectories"> {
+  const { episodes, demonstrationsPerEpisode } = options;
   const bus = {
     demonstrations: {
-      async *names() {
+      async *stored() {
         await Promise.resolve();
-        for (let n = 0; n < options.episodes; n += 1) {
-          for (let k = 0; k < options.demonstrationsPerEpisode; k += 1) {
-            const id = `demo-${sha256Hex(`${n} ${k}`).slice(0, 16)}-${n}-${k}` as DemonstrationId;
-            yield { id, environment: "shell" };
+        for (let n = 0; n < episodes; n += 1) {
+          for (let k = 0; k < demonstrationsPerEpisode; k += 1) {
+            const demonstration = manyDemonstration(n, k, options);
+            yield { id: demonstration.id, environment: "shell", bytes: encode(Demonstration, demonstration) };
           }
         }
       },
-      get: ({ id }: { id: string }) => {
-        const [n, k] = id.split("-").slice(2).map(Number);
-        return Promise.resolve(manyDemonstration(n ?? 0, k ?? 0, options));
-      },
+      restore: (_id: string, bytes: Uint8Array) => decode(Demonstration, bytes),
     },
     results: {
-      get: (_campaign: string, task: string) => Promise.resolve(manyEnded(Number(task.split("-")[1]), options)),
+      async *each() {
+        await Promise.resolve();
+        for (let n = 0; n < episodes; n += 1) yield manyEnded(n, options);
+      },
     },
     trajectories: {
-      read: (_campaign: string, episode: string) => {
-        const episodeId = episode as EpisodeId;
-        const steps = stepsOf(Number(episode.split("-")[1]), options);
-        const records = [
-          anEpisodeStarted({ episodeId }),
-          ...steps.map((step) => aStepRecorded(step.index, { episodeId, step })),
-        ];
-        return Promise.resolve(records.map((record) => ({ record, bytes: new Uint8Array() })));
+      async *stored() {
+        await Promise.resolve();
+        for (let n = 0; n < episodes; n += 1) {
+          const episodeId = `ep-${n}` as EpisodeId;
+          const steps = stepsOf(n, options).map((step) => aStepRecorded(step.index, { episodeId, step }));
+          for (const record of [anEpisodeStarted({ episodeId }), ...steps]) {
+            yield { episodeId, bytes: encode(TrajectoryRecord, record) };
+          }
+        }
       },
+      restore: (_episode: string, stored: readonly Uint8Array[]) =>
+        Promise.resolve(stored.map((bytes) => ({ record: decode(TrajectoryRecord, bytes), bytes: new Uint8Array() }))),
     },
   };
   return bus as unknown as Pick<Bus, "demonstrations" | "results" | "trajectories">;

@@ -116,8 +116,6 @@ export class MemoryRecords {
       this.records.push(record);
       return bytes;
     },
-    read: (): Promise<[]> => Promise.resolve([]),
-    newest: (): Promise<number> => Promise.resolve(this.records.length),
   };
 
   readonly blobs = {

@@ -1,10 +1,10 @@
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { CampaignRecord, HindcastError } from "@hindcast/shared";
 import type { Bus } from "@hindcast/shared/node";
 import { Command } from "commander";
 import { exportDataset, type ExportedRun } from "../export/export-dataset.ts";
 import { exportFormats, type ExportFormat } from "../export/export-sinks.ts";
-import { ExportSources, readDemonstrations } from "../export/read-demonstrations.ts";
+import { ExportSources } from "../export/export-sources.ts";
 import { formatBytes } from "../report/format.ts";
 import { commandContext, repeatable } from "./command-context.ts";
 import { readReport } from "./run.ts";
@@ -36,9 +36,13 @@ export function exportCommand(): Command {
       const formats = options.format?.map(formatNamed);
       const summary = await withSession(context, { parts: [] }, async ({ bus }) => {
         const signal = interruption.asked;
-        const sources = new ExportSources(bus, signal);
-        return exportDataset({
-          demonstrations: sources.through(readDemonstrations(bus, { campaign: options.campaign, signal })),
+        await using sources = new ExportSources(bus, {
+          folder: dirname(directory),
+          campaign: options.campaign,
+          signal,
+        });
+        return await exportDataset({
+          demonstrations: sources.demonstrations(),
           episodes: sources.episodes(),
           run: () => campaignsOf(bus, sources.campaigns),
           directory,

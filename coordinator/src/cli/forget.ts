@@ -2,7 +2,6 @@ import { CampaignId, HindcastError, limits } from "@hindcast/shared";
 import type { Bus, DemonstrationName, GarbageCollected } from "@hindcast/shared/node";
 import { Command } from "commander";
 import { CampaignRecords } from "../campaign-records.ts";
-import { readDemonstrations } from "../export/read-demonstrations.ts";
 import { commandContext } from "./command-context.ts";
 import { garbageText } from "./gc.ts";
 import { withSession } from "./session.ts";
@@ -46,8 +45,10 @@ export async function forgetCampaign(
   let retired = 0;
   if (retires) {
     const learned: DemonstrationName[] = [];
-    for await (const demonstration of readDemonstrations(bus, { campaign: id, signal })) {
-      learned.push({ environment: demonstration.environment, id: demonstration.id });
+    for await (const { bytes, ...name } of bus.demonstrations.stored()) {
+      signal.throwIfAborted();
+      const demonstration = bytes.byteLength === 0 ? null : bus.demonstrations.restore(name.id, bytes);
+      if (demonstration?.campaignId === id) learned.push(name);
     }
     for (const demonstration of learned) await bus.demonstrations.retire(demonstration.environment, demonstration.id);
     retired = learned.length;

@@ -17,7 +17,7 @@ import { fitEffects } from "./fit-effects.ts";
 import { putImage } from "./snapshot-images.ts";
 
 export interface RecorderOptions {
-  bus: Pick<Bus, "trajectories" | "blobs">;
+  bus: Pick<Bus, "blobs"> & { trajectories: Pick<Bus["trajectories"], "append"> };
   task: RolloutTask;
   workerId: WorkerId;
   attempt: number;

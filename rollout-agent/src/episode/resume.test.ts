@@ -153,8 +153,6 @@ describe("what is inherited", () => {
       {
         trajectories: {
           read: () => Promise.resolve(records.map((record) => ({ record, bytes: new Uint8Array() }))),
-          append: () => Promise.resolve(new Uint8Array()),
-          newest: () => Promise.resolve(records.length),
         },
       },
       task,

@@ -22,7 +22,7 @@ export interface Inheritance {
  * @throws BUS_UNAVAILABLE
  */
 export async function readInheritance(
-  bus: Pick<Bus, "trajectories">,
+  bus: { trajectories: Pick<Bus["trajectories"], "read"> },
   task: RolloutTask,
   deliveryCount: number,
 ): Promise<Inheritance> {

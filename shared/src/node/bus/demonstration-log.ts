@@ -12,7 +12,7 @@ import type { Connection } from "./connection.ts";
 import { follow, type FollowedMessage } from "./follower.ts";
 import { patiently } from "./patience.ts";
 import { store } from "./store.ts";
-import { lastMessage, newestMessage } from "./stored.ts";
+import { lastMessage, newestMessage, readAll } from "./stored.ts";
 
 /** All that `subjects.graphs` covers begins so. */
 const graphPrefix = subjects.graphs.replace(">", "");
@@ -63,6 +63,21 @@ export class JetStreamDemonstrationLog implements DemonstrationLog {
     for await (const message of follow(this.#connection, { ...source, headersOnly: true }, signal)) {
       if (message.header("Nats-Msg-Size") !== "0") yield nameOf(message.subject);
       if (message.sequence >= last.sequence) return;
+    }
+  }
+
+  async *stored(): AsyncGenerator<DemonstrationName & { bytes: Uint8Array }> {
+    for await (const { subject, bytes } of readAll(this.#connection, streams.demonstrations, subjects.demonstrations)) {
+      yield { ...nameOf(subject), bytes };
+    }
+  }
+
+  restore(id: DemonstrationId, bytes: Uint8Array): Demonstration | null {
+    try {
+      return decode(Demonstration, bytes);
+    } catch (error) {
+      this.#connection.report(`unreadable demonstration ${id}: ${messageOf(error)}`);
+      return null;
     }
   }
 

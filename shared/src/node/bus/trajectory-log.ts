@@ -9,6 +9,7 @@ import type { Connection } from "./connection.ts";
 import { withTextInside, withTextOutside } from "./observation-text.ts";
 import { store } from "./store.ts";
 import { lastMessage, readAll } from "./stored.ts";
+import type { StoredRecord } from "../trajectory-assembly.ts";
 
 export class JetStreamTrajectoryLog implements TrajectoryLog {
   readonly #connection: Connection;
@@ -30,18 +31,31 @@ export class JetStreamTrajectoryLog implements TrajectoryLog {
     return bytes;
   }
 
-  async read(campaign: CampaignId, episode: EpisodeId): Promise<{ record: TrajectoryRecord; bytes: Uint8Array }[]> {
+  async read(campaign: CampaignId, episode: EpisodeId): Promise<StoredRecord[]> {
+    const stored: Uint8Array[] = [];
     const filter = subjects.trajectoriesOfEpisode(campaign, episode);
-    const records: { record: TrajectoryRecord; bytes: Uint8Array }[] = [];
+    for await (const { bytes } of readAll(this.#connection, streams.trajectories, filter)) stored.push(bytes);
+    return await this.restore(episode, stored);
+  }
+
+  async *stored(campaign: CampaignId): AsyncGenerator<{ episodeId: EpisodeId; bytes: Uint8Array }> {
+    const filter = subjects.trajectoriesOfCampaign(campaign);
+    for await (const { subject, bytes } of readAll(this.#connection, streams.trajectories, filter)) {
+      yield { episodeId: subject.split(".")[4] as EpisodeId, bytes };
+    }
+  }
+
+  async restore(episode: EpisodeId, stored: readonly Uint8Array[]): Promise<StoredRecord[]> {
+    const records: StoredRecord[] = [];
     const seen = new Set<string>();
-    for await (const message of readAll(this.#connection, streams.trajectories, filter)) {
-      const stored = this.#read(message.subject, message.bytes);
-      if (stored === null) continue;
+    for (const bytes of stored) {
+      const record = this.#read(episode, bytes);
+      if (record === null) continue;
       // A retry after an outage longer than the server's duplicate window is stored twice; the first copy counts.
-      const key = recordMessageId(stored);
+      const key = recordMessageId(record);
       if (seen.has(key)) continue;
       seen.add(key);
-      records.push({ record: await withTextInside(this.#blobs, stored), bytes: message.bytes });
+      records.push({ record: await withTextInside(this.#blobs, record), bytes });
     }
     return records;
   }
@@ -55,11 +69,11 @@ export class JetStreamTrajectoryLog implements TrajectoryLog {
    * A record that cannot be read stays in its stream for a reader that knows it; here it is reported and passed over. A
    * step that is missing leaves a gap, and an attempt with a gap is no evidence.
    */
-  #read(subject: string, bytes: Uint8Array): StoredTrajectoryRecord | null {
+  #read(episode: EpisodeId, bytes: Uint8Array): StoredTrajectoryRecord | null {
     try {
       return decode(StoredTrajectoryRecord, bytes);
     } catch (error) {
-      this.#connection.report(`unreadable trajectory record ${subject}: ${messageOf(error)}`);
+      this.#connection.report(`unreadable trajectory record of ${episode}: ${messageOf(error)}`);
       return null;
     }
   }

@@ -130,6 +130,7 @@ export const requirements = {
     "killing or freezing coordinators leaves the same data set, byte for byte, as a run with the same seed",
   "5.4.leader": "a campaign has one leader by lease; another one goes on when it stops, dies or freezes",
   "5.4.memory": "a campaign is run again holding only the tasks that it waits for",
+  "5.4.nothing-kept": "what a process did leaves nothing behind in its memory, however long it lives",
   "5.4.shared-stages": "coordinators share the stages through the work queue, and a stage that fails costs its item",
   "5.4.start-once": "a request to start makes one campaign, however often it is asked and whoever answers",
   "5.chaos.checked": "the checker of the runs with real faults sees what is wrong",

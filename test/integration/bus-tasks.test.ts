@@ -1,5 +1,6 @@
-// Requirements: 3.3.queue, 3.3.backpressure, 3.3.traps, 3.bad.unknown-version, 3.bad.oversized
+// Requirements: 3.3.queue, 3.3.backpressure, 3.3.traps, 3.bad.unknown-version, 3.bad.oversized, 5.4.nothing-kept
 import { setTimeout as delay } from "node:timers/promises";
+import { queryObjects } from "node:v8";
 import type { CampaignId, WorkerId } from "@hindcast/shared";
 import { limits, streams, subjects, taskConsumer } from "@hindcast/shared";
 import type { Bus } from "@hindcast/shared/node";
@@ -58,6 +59,19 @@ describe("the task queue", () => {
     expect(first.map((leased) => leased.task.taskId)).toEqual(["task-1", "task-2"]);
     expect(second.map((leased) => leased.task.taskId)).toEqual(["task-3", "task-4", "task-5"]);
     expect(await coordinator.tasks.backlog(testPool)).toEqual({ queued: 0, working: 5 });
+  });
+
+  it("keeps nothing of a lease that is over", async () => {
+    const wake = AbortSignal.any([never, new AbortController().signal]);
+    const leaseOne = async (n: number): Promise<void> => {
+      await coordinator.tasks.publish(task(n), never);
+      const [leased] = await one.tasks.lease(testPool, 1, 10_000, wake);
+      await leased?.done();
+    };
+    await leaseOne(0);
+    const before = queryObjects(AbortSignal, { format: "count" });
+    for (let n = 1; n <= 30; n += 1) await leaseOne(n);
+    expect(queryObjects(AbortSignal, { format: "count" }) - before).toBeLessThan(10);
   });
 
   it("hands over the first task that comes without waiting for the other slots to fill", async () => {

@@ -100,4 +100,5 @@ export * from "./telemetry/tracing.ts";
 export * from "./work/call-gate.ts";
 export * from "./work/cancellations.ts";
 export * from "./work/lease-loop.ts";
+export * from "./work/time-limit.ts";
 export * from "./work/wait.ts";

@@ -17,6 +17,7 @@ import type { Bus } from "../bus/bus.ts";
 import type { Logger } from "../logger.ts";
 import type { Admission, AdmissionRequest, AttemptResult, Ticket } from "../model/admission.ts";
 import { systemClock } from "../model/attempts.ts";
+import { TimeLimit } from "../work/time-limit.ts";
 import type { AdmissionClientMetrics } from "./admission-client-metrics.ts";
 import { BudgetLookup } from "./budget-lookup.ts";
 import type { LaneOutcome } from "./lane-state.ts";
@@ -121,7 +122,7 @@ export class FleetAdmission implements Admission, AsyncDisposable {
   ): Promise<AdmissionReply | null> {
     if (Date.now() < this.#awayUntilMs) return null;
     const waitMs = this.#options.waitMs ?? limits.admissionWaitMs;
-    const lost = AbortSignal.timeout(waitMs + 2 * answerMarginMs);
+    using patience = new TimeLimit(waitMs + 2 * answerMarginMs, signal);
     try {
       const reply = await this.#options.bus.request({
         subject: subjects.admission("reserve"),
@@ -141,13 +142,13 @@ export class FleetAdmission implements Admission, AsyncDisposable {
           waitMs,
         },
         timeoutMs: waitMs + answerMarginMs,
-        signal: AbortSignal.any([signal, lost]),
+        signal: patience.signal,
       });
       this.#answered();
       return reply;
     } catch (error) {
       signal.throwIfAborted();
-      if (!lost.aborted && !isPassing(error)) throw error;
+      if (!patience.hasPassed && !isPassing(error)) throw error;
       this.#unanswered(error);
       return null;
     }
@@ -195,7 +196,8 @@ export class FleetAdmission implements Admission, AsyncDisposable {
 
   async #deliver(value: AdmissionSettle): Promise<void> {
     const { bus, logger } = this.#options;
-    const giveUp = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(limits.admissionSettleMsMax)]);
+    using patience = new TimeLimit(limits.admissionSettleMsMax, this.#closing.signal);
+    const giveUp = patience.signal;
     for (;;) {
       try {
         const settle = { subject: subjects.admission("settle"), request: AdmissionSettle, reply: AdmissionSettled };

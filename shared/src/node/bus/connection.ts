@@ -87,8 +87,11 @@ export class Connection {
   /** Resolves when connected. @throws BUS_UNAVAILABLE once closed; `signal`'s reason when it aborts. */
   async whenUp(signal?: AbortSignal): Promise<void> {
     if (this.nats.isClosed() || this.closing.aborted) throw unavailable(this.nats.getServer(), "the bus is closed");
-    const stop = signal === undefined ? this.closing : AbortSignal.any([signal, this.closing]);
-    await untilAborted(this.#up.promise, stop);
+    signal?.throwIfAborted();
+    if (!this.#link.signal.aborted) return;
+    // One inside the other: a signal that is made of one with a time limit is kept for ever.
+    const up = untilAborted(this.#up.promise, this.closing);
+    await (signal === undefined ? up : untilAborted(up, signal));
   }
 
   /** Runs one try of a request; it fails at once when the connection drops, because no answer can come any more. */

@@ -16,6 +16,7 @@ import { handBack, leasedTask } from "./leased-task.ts";
 import { patiently, retryDelayMs } from "./patience.ts";
 import { store } from "./store.ts";
 import { traceHeaders } from "../telemetry/span.ts";
+import { TimeLimit } from "../work/time-limit.ts";
 import { readAll } from "./stored.ts";
 
 const heartbeatMs = 5_000;
@@ -51,8 +52,9 @@ export class JetStreamTaskQueue implements TaskQueue {
   async lease(pool: Pool, slots: number, waitMs: number, signal: AbortSignal): Promise<LeasedTask[]> {
     const consumer = taskConsumer(pool);
     const batch = Math.min(slots, limits.readBatchMax);
+    using patience = new TimeLimit(waitMs, signal);
     try {
-      await this.#connection.whenUp(AbortSignal.any([signal, AbortSignal.timeout(Math.max(1, waitMs))]));
+      await this.#connection.whenUp(patience.signal);
       // What is there, at once; else the first that comes. One pull for both would hold back the first message until
       // the batch is full or the time is up.
       const ready = await this.#pull(consumer, { batch, no_wait: true }, signal);
@@ -62,7 +64,7 @@ export class JetStreamTaskQueue implements TaskQueue {
       const first = await this.#pull(consumer, { batch: 1, expires: nanos(expires), ...heartbeat }, signal);
       return await this.#accept(first, signal);
     } catch (error) {
-      if (signal.aborted || isTimeout(error)) return [];
+      if (signal.aborted || (patience.hasPassed && error === patience.signal.reason)) return [];
       return await this.#afterFailure(error, pool, waitMs, signal);
     }
   }
@@ -160,8 +162,4 @@ export class JetStreamTaskQueue implements TaskQueue {
 
 function messageIsGone(error: JetStreamApiError): boolean {
   return error.code === apiCodes.messageNotFound || error.code === apiCodes.messageDeleteFailed;
-}
-
-function isTimeout(error: unknown): boolean {
-  return error instanceof DOMException && error.name === "TimeoutError";
 }

@@ -4,6 +4,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { HindcastError, toHindcastError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
+import { TimeLimit } from "../work/time-limit.ts";
 import type { Admission, AdmissionRequest, AttemptResult } from "./admission.ts";
 import { DriverFailure, failureRules } from "./driver.ts";
 import { Lanes } from "./lanes.ts";
@@ -147,14 +148,14 @@ async function attemptOnce<A extends Answered>(
   const startedAtMs = clock.now();
   const settle = (result: Omit<AttemptResult, "durationMs">): void =>
     ticket.settle({ ...result, durationMs: Math.max(0, clock.now() - startedAtMs) });
-  const timeout = AbortSignal.timeout(attemptTimeoutMs);
+  using patience = new TimeLimit(attemptTimeoutMs, signal);
   try {
-    const answer = await send(AbortSignal.any([signal, timeout]));
+    const answer = await send(patience.signal);
     const used = answer.used ?? { usage: null, costUsd: null };
     settle({ kind: "answered", ...used, retryAfterMs: null, detail: "", buckets: answer.buckets });
     return answer;
   } catch (error) {
-    const failure = timeout.aborted
+    const failure = patience.hasPassed
       ? new DriverFailure({ kind: "timeout", message: `no complete answer within ${attemptTimeoutMs} ms` })
       : error;
     settle(signal.aborted || !(failure instanceof DriverFailure) ? abortedResult : failedResult(failure));

@@ -1,4 +1,4 @@
-// Requirements: 5.7.pause, 5.7.cancel
+// Requirements: 5.7.pause, 5.7.cancel, 5.4.nothing-kept
 import type { CampaignId, CampaignRecord } from "@hindcast/shared";
 import { Cancellations } from "@hindcast/shared/node";
 import { describe, expect, it } from "vitest";
@@ -41,6 +41,26 @@ describe("Cancellations", () => {
     expect(cancelled.signalFor(id).aborted).toBe(true);
     expect(cancelled.pauseOf(id).aborted).toBe(false);
     expect((await following("finished")).signalFor(id).aborted).toBe(false);
+  });
+
+  it("forgets a campaign that has finished", async () => {
+    const finish = Promise.withResolvers<void>();
+    const cancellations = new Cancellations();
+    const following = cancellations.follow(
+      {
+        get: () => Promise.resolve(null),
+        watch: async function* () {
+          await finish.promise;
+          yield { key: id, value: { id, state: "finished" } as CampaignRecord };
+        },
+      },
+      never,
+    );
+    const before = [cancellations.signalFor(id), cancellations.pauseOf(id)];
+    finish.resolve();
+    await following;
+    expect(cancellations.signalFor(id)).not.toBe(before[0]);
+    expect(cancellations.pauseOf(id)).not.toBe(before[1]);
   });
 
   it("takes no campaign for paused of which nothing is known", async () => {

@@ -1,4 +1,4 @@
-import { type CampaignRecord } from "../../domain/campaign.ts";
+import { type CampaignRecord, isOver } from "../../domain/campaign.ts";
 import type { CampaignId } from "../../domain/ids.ts";
 import type { RecordStore } from "../bus/bus.ts";
 
@@ -18,10 +18,12 @@ export class Cancellations {
     this.#campaigns = campaigns;
     for await (const { key, value } of campaigns.watch(signal)) {
       if (value === null) continue;
+      // Nobody works on it any more, and as long as the process lives there are others.
+      if (value.state === "finished") this.#over.delete(key);
       if (value.state === "cancelled" || value.state === "failed")
         controllerOf(this.#over, key).abort(new Error(`campaign ${key} was ${value.state}`));
       if (value.state === "paused") controllerOf(this.#pauses, key).abort(new Error(`campaign ${key} is paused`));
-      else if (this.#pauses.get(key)?.signal.aborted === true) this.#pauses.delete(key);
+      else if (isOver(value.state) || this.#pauses.get(key)?.signal.aborted === true) this.#pauses.delete(key);
     }
   }
 

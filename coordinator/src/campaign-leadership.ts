@@ -57,23 +57,28 @@ export class CampaignLeadership {
     await led?.done;
   }
 
+  /** Whatever ends it, it begins anew: a coordinator that sees no campaigns leads none, and says so nowhere. */
   async #watch(signal: AbortSignal): Promise<void> {
-    try {
-      for await (const { value } of this.#records.watch(signal)) {
-        if (value === null) continue;
-        this.#led.get(value.id)?.steering.follow(value);
-        if (value.state === "running") {
-          if (this.#open.has(value.id)) continue;
-          this.#open.add(value.id);
-          await this.#tryToLead(value.id, signal);
-        } else {
-          this.#open.delete(value.id);
-          if (isOver(value.state))
-            this.#led.get(value.id)?.controller.abort(new Error(`campaign ${value.id} is ${value.state}`));
-        }
+    while (!signal.aborted) {
+      try {
+        for await (const { value } of this.#records.watch(signal)) if (value !== null) await this.#saw(value, signal);
+      } catch (error) {
+        this.#deps.logger.error({ event: "campaigns.unwatched", err: error }, messageOf(error));
       }
-    } catch (error) {
-      this.#deps.logger.error({ event: "campaigns.unwatched", err: error }, messageOf(error));
+      await pause(limits.leaderLookEveryMs, signal);
+    }
+  }
+
+  async #saw(record: CampaignRecord, signal: AbortSignal): Promise<void> {
+    const { id, state } = record;
+    this.#led.get(id)?.steering.follow(record);
+    if (state === "running") {
+      if (this.#open.has(id)) return;
+      this.#open.add(id);
+      await this.#tryToLead(id, signal);
+    } else {
+      this.#open.delete(id);
+      if (isOver(state)) this.#led.get(id)?.controller.abort(new Error(`campaign ${id} is ${state}`));
     }
   }
 

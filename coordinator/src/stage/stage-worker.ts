@@ -5,7 +5,10 @@ import { Cancellations, type LeaseMetrics, runLeaseLoop } from "@hindcast/shared
 import { type StageDeps, StageHandler } from "./stage-handler.ts";
 import { stagePools } from "./stage-pools.ts";
 
-/** Runs until `drain` aborts; what is under way then is handed back, because the journal makes going on elsewhere free. */
+/**
+ * Runs until `drain` aborts; what is under way then is handed back, because the journal makes going on elsewhere free.
+ * @throws what keeps it from following the campaigns: it would work on what was cancelled
+ */
 export async function runStageWorker(
   deps: Omit<StageDeps, "cancellations"> & { leaseMetrics?: LeaseMetrics | null },
   drain: AbortSignal,
@@ -14,12 +17,13 @@ export async function runStageWorker(
   const cancellations = new Cancellations();
   const over = new AbortController();
   const following = cancellations.follow(bus.records("CAMPAIGNS", CampaignRecord), over.signal);
+  const stop = AbortSignal.any([drain, over.signal]);
   const handler = new StageHandler({ ...deps, cancellations });
   const working = Promise.all(
     stagePools.map((share) => {
       const observer = leaseMetrics?.ofPool(share.pool);
       const observed = observer === undefined ? {} : { observer };
-      return runLeaseLoop({ bus, ...share, handler, logger, ...observed, drain, abort: drain });
+      return runLeaseLoop({ bus, ...share, handler, logger, ...observed, drain: stop, abort: stop });
     }),
   );
   try {

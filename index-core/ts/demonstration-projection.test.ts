@@ -104,6 +104,34 @@ test("a replica waits for a stream that does not exist yet", async () => {
   expect((await index.stats()).demonstrations).toBe(1);
 });
 
+test("a stream is not shorter for what comes while its end is being told", async () => {
+  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+  const [second, answer] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  let asked = 0;
+  const { projection, running } = await project({
+    lastSequence: async () => {
+      asked += 1;
+      if (asked > 1) await answer.promise;
+      return 1;
+    },
+    async *follow(_from, signal) {
+      yield entry(1, aDemonstrationOf(1));
+      await second.promise;
+      yield entry(2, aDemonstrationOf(2));
+      await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+    },
+  });
+  let failure: unknown = null;
+  running.catch((error: unknown) => (failure = error));
+  vi.advanceTimersByTime(10_000);
+  expect(asked).toBe(2);
+  second.resolve();
+  await projection.reached(2, new AbortController().signal);
+  answer.resolve();
+  for (let turn = 0; turn < 5; turn += 1) await nextTurn();
+  expect(failure).toBeNull();
+});
+
 test("a stream that became shorter than what is indexed ends the projection with INDEX_CORRUPT", async () => {
   vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
   let last = 5;

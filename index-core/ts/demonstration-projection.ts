@@ -121,8 +121,9 @@ export class DemonstrationProjection {
 
   /** Resolves when everything that the stream held at the time of the call is in the index. */
   async catchUp(signal: AbortSignal): Promise<void> {
+    const applied = this.#appliedSequence;
     const end = await endOfStream(this.#options.log, signal);
-    if (end < this.#appliedSequence) throw replaced(end, this.#appliedSequence);
+    if (end < applied) throw replaced(end, applied);
     this.#catchingUpTo = end;
     await this.reached(end, AbortSignal.any([signal, this.#stop.signal]));
     await this.#options.graphs?.settle();
@@ -331,10 +332,11 @@ export class DemonstrationProjection {
         if (this.#pending.length > 0) this.#applying = this.#applyPending();
       });
     }
+    // Read before: what is applied while the answer is on its way may be newer than the answer.
+    const applied = this.#appliedSequence;
     void this.#options.log.lastSequence().then(
       (last) => {
-        if (last >= this.#appliedSequence) return;
-        this.#stop.abort(replaced(last, this.#appliedSequence));
+        if (last < applied) this.#stop.abort(replaced(last, applied));
       },
       (error: unknown) => this.#options.logger.warn({ event: "stream.unchecked", problem: messageOf(error) }),
     );

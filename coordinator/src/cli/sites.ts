@@ -3,15 +3,15 @@
 import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { limits } from "@hindcast/shared";
-import type { SitesEvent, SitesRequest } from "@hindcast/shared/node";
+import { SitesEvent, type SitesRequest } from "@hindcast/shared/node";
 import { Command } from "commander";
 import { cacheDirectory } from "../local/binary-options.ts";
 import { formatCountOf } from "../report/format.ts";
 import { printableLine } from "../report/text-width.ts";
+import { type AgentProgram, agentProgram, passedOn, runAgentProgram } from "./agent-program.ts";
 import { usage } from "./bench-webarena-tasks.ts";
 import { type CommandContext, commandContext } from "./command-context.ts";
 import { exitCodes } from "./exit-codes.ts";
-import { runSites } from "./sites-process.ts";
 
 export function sitesCommand(): Command {
   const command = new Command("sites").description("web sites that are built and served here, with tasks of their own");
@@ -136,15 +136,20 @@ async function verify(names: string[], options: { copies: string }, command: Com
   if (bad.length > 0) process.exitCode = exitCodes.partial;
 }
 
+/** How the registries that sites are built from are reached. */
+const registrySettings = /^(PIP|GO|CGO|npm_config)_?[A-Za-z_]*$/i;
+
 type Asked = SitesRequest extends infer Each ? (Each extends unknown ? Omit<Each, "cache"> : never) : never;
 
 async function ask(
   { env, interruption }: CommandContext,
   asked: Asked,
-  onEvent: (event: SitesEvent) => void,
+  onEvent: AgentProgram<SitesEvent>["onEvent"],
 ): Promise<void> {
-  const root = join(cacheDirectory(env), "sites");
-  await runSites({ request: { ...asked, cache: root } as SitesRequest, env, onEvent }, interruption.asked);
+  const request = { ...asked, cache: join(cacheDirectory(env), "sites") } as SitesRequest;
+  const own = passedOn(env, { names: ["NODE_EXTRA_CA_CERTS"], pattern: registrySettings });
+  const program = { purpose: "sites", file: agentProgram("sites.ts"), events: SitesEvent, env: own };
+  await runAgentProgram({ ...program, request, onEvent }, interruption.asked);
 }
 
 function numberIn(flag: string, text: string, [min, max]: [number, number]): number {

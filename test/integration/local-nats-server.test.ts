@@ -1,6 +1,6 @@
 // Requirements: 3.start, 3.start.again, 3.bad.nats-restart
 import { spawn } from "node:child_process";
-import { chmod, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { WorkerId } from "@hindcast/shared";
@@ -66,6 +66,15 @@ describe("the local nats-server", () => {
     expect(await readFile(file, "utf8")).toContain(server.credentials("w-1" as WorkerId).password);
     expect((await stat(file)).mode & 0o077).toBe(0);
     expect((await stat(join(directory, "secret"))).mode & 0o077).toBe(0);
+  });
+
+  it("starts where a crash has cut the note on its owner short", async () => {
+    const own = join(directory, "cut");
+    await mkdir(own);
+    await writeFile(join(own, "nats-server.owner.json"), '{"pid":4');
+    await using server = await startNatsServer({ binary, directory: own, workers, pools: [testPool] });
+    const note: unknown = JSON.parse(await readFile(join(own, "nats-server.owner.json"), "utf8"));
+    expect(note).toEqual({ pid: server.pid, owner: process.pid });
   });
 
   it("has no user for a worker it was not started with", async () => {

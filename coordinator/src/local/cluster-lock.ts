@@ -1,6 +1,6 @@
 // One owner per data directory, any number of guests. The owner holds run/owner.lock; a guest leaves a file in
 // run/guests/ for as long as it needs the cluster. Both name a living process or count for nothing.
-import { linkSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { linkSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { HindcastError, messageOf } from "@hindcast/shared";
 import { makeDataFolder } from "./data-folder.ts";
@@ -41,12 +41,34 @@ export function takeOwnership(dataDirectory: string): { isOwner: boolean; owner:
         if (holder !== null && isAlive(holder)) {
           return { isOwner: false, owner: holder };
         }
-        // A dead owner's lock. Two that find it may both remove it, but only one link succeeds afterwards.
-        rmSync(path, { force: true });
+        removeDead(path);
       }
     }
   } finally {
     rmSync(draft, { force: true });
+  }
+}
+
+/**
+ * Of several that find a dead owner's lock one moves it away. Another may have been so quick that it is the new owner's
+ * that is moved: then it is put back.
+ */
+export function removeDead(path: string): void {
+  const aside = `${path}.${process.pid}.aside`;
+  try {
+    renameSync(path, aside);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
+    throw cannotLock(path, error);
+  }
+  const moved = readIdentity(aside);
+  try {
+    if (moved !== null && isAlive(moved)) linkSync(aside, path);
+  } catch (error) {
+    // A third one has taken the place of what was moved.
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw cannotLock(path, error);
+  } finally {
+    rmSync(aside, { force: true });
   }
 }
 

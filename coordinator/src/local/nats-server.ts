@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdir, open, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, open, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { HindcastError, messageOf, type Pool, type WorkerId } from "@hindcast/shared";
@@ -99,7 +99,7 @@ export class NatsServer implements AsyncDisposable {
     this.#child = child;
     try {
       await Promise.race([this.#untilReady(child), failed]);
-      await writeFile(ownerFile(directory), JSON.stringify({ pid: child.pid, owner: process.pid }));
+      await writeOwner(directory, { pid: child.pid ?? 0, owner: process.pid });
     } catch (error) {
       await this.kill();
       throw new HindcastError({
@@ -204,12 +204,27 @@ async function isHealthy(monitorUrl: string): Promise<boolean> {
   }
 }
 
+/** Whole or not at all: who finds a half-written one would not know which server still has the data. */
+async function writeOwner(directory: string, owner: z.infer<typeof OwnerFile>): Promise<void> {
+  const file = ownerFile(directory);
+  await writeFile(`${file}.new`, JSON.stringify(owner));
+  await rename(`${file}.new`, file);
+}
+
+async function readOwner(directory: string): Promise<z.infer<typeof OwnerFile> | null> {
+  const content = await readFile(ownerFile(directory), "utf8").catch(() => "");
+  try {
+    return OwnerFile.parse(JSON.parse(content));
+  } catch {
+    return null; // None, or one that a disk has lost.
+  }
+}
+
 /** A server whose Hindcast was killed still holds the data directory: it is ended. One that is in use is left alone. */
 async function endOrphan(directory: string): Promise<void> {
-  const content = await readFile(ownerFile(directory), "utf8").catch(() => "null");
-  const parsed = OwnerFile.safeParse(JSON.parse(content));
-  if (!parsed.success || !(await runsFrom(parsed.data.pid, directory))) return;
-  const { pid, owner } = parsed.data;
+  const found = await readOwner(directory);
+  if (found === null || !(await runsFrom(found.pid, directory))) return;
+  const { pid, owner } = found;
   if (owner !== process.pid && isAlive(owner)) {
     throw new HindcastError({
       code: "CONFIG_INVALID",

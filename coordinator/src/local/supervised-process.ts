@@ -2,7 +2,7 @@
 // growing pauses when it dies, and stopped for certain. Its output goes straight to its log file, so that it may still
 // write after its parent is gone.
 import { spawn, type ChildProcess } from "node:child_process";
-import { closeSync, openSync, readFileSync, statSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { HindcastError } from "@hindcast/shared";
 import type { ProcessPart } from "./cluster-file.ts";
@@ -103,7 +103,9 @@ export class SupervisedProcess {
     child.stdin?.on("error", () => {});
     this.#identity = child.pid === undefined ? null : identityOf(child.pid);
     this.#watcher.onChange();
-    const end = await Promise.race([this.#untilReady(from, signal), exited]);
+    const dead = new AbortController();
+    void exited.then(() => dead.abort());
+    const end = await Promise.race([this.#untilReady(from, AbortSignal.any([signal, dead.signal])), exited]);
     if (end === null) return { exited };
     if (this.#identity !== null) await endProcess(this.#identity, 0);
     signal.throwIfAborted();
@@ -146,8 +148,15 @@ export async function endProcess(
   return true;
 }
 
+/** What was written since, and not all of it: logs grow for as long as the data directory is used. */
 function logSince(path: string, from: number): string {
-  return readFileSync(path).subarray(from).toString("utf8");
+  const file = openSync(path, "r");
+  try {
+    const bytes = Buffer.alloc(Math.max(0, fstatSync(file).size - from));
+    return bytes.toString("utf8", 0, readSync(file, bytes, 0, bytes.length, from));
+  } finally {
+    closeSync(file);
+  }
 }
 
 function tailOf(path: string, from: number): string {

@@ -235,6 +235,8 @@ export const limits = {
    * managers a dozen or two.
    */
   egressConnectionsMax: 64,
+  /** Requests of one connection at a time: the next may come while the end of an answer is still on its way. */
+  egressPipelinedMax: 2,
   egressRulesMax: 256,
   /** Request line and headers together, as Node's own default. */
   egressHeaderBytesMax: 16 * KiB,

@@ -191,6 +191,45 @@ describe("a credential", () => {
     expect(answer.body).toContain("compresses its answer");
   });
 
+  it("comes back in no part of an answer: a part of it would not be known for one", async () => {
+    const site = await aSite((request, response) => {
+      const echo = `you sent ${String(request.headers.authorization)}`;
+      const [, from, to] = /bytes=(\d+)-(\d+)/.exec(String(request.headers.range ?? request.headers["x-part"])) ?? [];
+      if (from === undefined) response.end(echo);
+      else response.writeHead(206).end(echo.slice(Number(from), Number(to) + 1));
+    }, tls);
+    const { get } = await aProxy({ rules: [rule(site.port)] }, extra());
+    const authorization = `Bearer ${placeholder}`;
+    const whole = await get("http://api.test/", { headers: { authorization, range: "bytes=0-20", "if-range": "x" } });
+    expect(whole).toMatchObject({ status: 200, body: `you sent Bearer ${placeholder}` });
+    // A host that gives parts unasked.
+    const part = await get("http://api.test/", { headers: { authorization, "x-part": "bytes=0-20" } });
+    expect(part).toMatchObject({ status: 502 });
+    expect(part.body).toContain("answers with a part");
+  });
+
+  it("is put in as it is, and ends an answer whose transfer is compressed", async () => {
+    const odd = "pa$$word$&with'signs";
+    const site = await aSite((request, response) => {
+      if (request.headers["x-zip"] === undefined) return void response.end(request.headers.authorization);
+      response.writeHead(200, { "transfer-encoding": "gzip, chunked" });
+      response.end(gzipSync(String(request.headers.authorization)));
+    }, tls);
+    const { get } = await aProxy({ rules: [rule(site.port)] }, { ...extra(), secrets: new Map([["api-key", odd]]) });
+    const headers = { authorization: placeholder };
+    expect(await get("http://api.test/", { headers })).toMatchObject({ status: 200, body: placeholder });
+    expect(site.asked[0]?.headers.authorization).toBe(odd);
+    const zipped = await get("http://api.test/", { headers: { ...headers, "x-zip": "1" } });
+    expect(zipped).toMatchObject({ status: 502 });
+  });
+
+  it.each(["", "line\n", "schlüssel"])("that no header can hold is an error before anything runs: %j", async (bad) => {
+    await expect(aProxy({ rules: [rule(443)] }, { secrets: new Map([["api-key", bad]]) })).rejects.toMatchObject({
+      code: "CONFIG_INVALID",
+      message: expect.stringContaining("printable ASCII") as string,
+    });
+  });
+
   it("that the agent does not have is an error before anything runs", async () => {
     const policy = { rules: [rule(443)] };
     await expect(aProxy(policy)).rejects.toMatchObject({
@@ -272,6 +311,26 @@ describe("caps", () => {
     const first = await Promise.race(sockets.map((socket) => once(socket, "close")));
     expect(first).toBeDefined();
     expect(sockets.filter((socket) => socket.closed)).toHaveLength(1);
+  });
+});
+
+describe("requests that do not wait for answers", () => {
+  it("open no connection each: a connection has two at a time, and then ends", async () => {
+    let open = 0;
+    let most = 0;
+    const site = await aSite((_, response) => {
+      most = Math.max(most, (open += 1));
+      response.on("close", () => (open -= 1));
+    });
+    const { raw, records } = await aProxy({ rules: [{ via: "http", host: "shop.test", ports: [site.port], address }] });
+    const socket = await raw();
+    const closed = once(socket, "close");
+    socket.on("error", () => undefined).resume();
+    socket.write(`GET http://shop.test:${site.port}/ HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(400));
+    await closed;
+    await expect.poll(() => records.length).toBe(3);
+    expect(most).toBeLessThanOrEqual(2);
+    expect(records.map(({ reason }) => reason)).toContain("more than 2 requests of a connection at a time");
   });
 });
 

@@ -23,11 +23,13 @@ export class EgressProxy implements Disposable {
   readonly #server: Server;
   readonly #visitors = new Map<Duplex, Visitor>();
 
-  /** @throws CONFIG_INVALID when a rule names a secret that this agent does not have */
+  /** @throws CONFIG_INVALID when a rule names a secret that this agent does not have, or that no header can hold */
   constructor(options: EgressOptions) {
     for (const rule of options.policy.rules) {
-      if (rule.via !== "https" || rule.credential === null || options.secrets.has(rule.credential.secret)) continue;
-      throw unknownSecret(rule.host, rule.credential.secret);
+      if (rule.via !== "https" || rule.credential === null) continue;
+      const secret = options.secrets.get(rule.credential.secret);
+      if (secret === undefined) throw unknownSecret(rule.host, rule.credential.secret);
+      if (!fitsHeader.test(secret)) throw unfitSecret(rule.host, rule.credential.secret);
     }
     this.#context = contextOf(options, resolveByDns);
     this.#server = createServer({
@@ -35,13 +37,14 @@ export class EgressProxy implements Disposable {
       insecureHTTPParser: false,
     });
     this.#server.on("request", (request, response) => {
-      this.#begin(request.socket);
+      if (!this.#begin(request.socket)) return;
       response.once("close", () => this.#end(request.socket));
       void forward(this.#context, request, response);
     });
     this.#server.on("connect", (request, client, head) => {
-      this.#begin(client);
-      void tunnel(this.#context, { request, client, head });
+      if (!this.#begin(client)) return;
+      // One that was refused may keep its own half open: it idles then like any other.
+      void tunnel(this.#context, { request, client, head }).finally(() => this.#end(client));
     });
     this.#server.on("clientError", (error, stream) => this.#complain(error, stream));
   }
@@ -72,31 +75,54 @@ export class EgressProxy implements Disposable {
     this.close();
   }
 
-  #begin(stream: Duplex): void {
+  /** False where too many requests were sent without waiting for answers: each would open a connection of its own. */
+  #begin(stream: Duplex): boolean {
     const visitor = this.#visitors.get(stream);
-    if (visitor === undefined) return;
+    if (visitor === undefined || stream.destroyed) return false;
+    if (visitor.requests >= limits.egressPipelinedMax) {
+      this.#refuse(`more than ${limits.egressPipelinedMax} requests of a connection at a time`);
+      stream.destroy();
+      return false;
+    }
     visitor.requests += 1;
     if (visitor.timer !== null) clearTimeout(visitor.timer);
     visitor.timer = null;
+    return true;
   }
 
   #end(stream: Duplex): void {
     const visitor = this.#visitors.get(stream);
     if (visitor === undefined) return;
     visitor.requests -= 1;
-    if (visitor.requests === 0) visitor.timer = setTimeout(() => stream.destroy(), idleMsMax).unref();
+    if (visitor.requests === 0 && !stream.destroyed)
+      visitor.timer = setTimeout(() => stream.destroy(), idleMsMax).unref();
   }
 
   /** What Node's parser does not take is no request, and is written down as one that was refused. */
   #complain(error: Error, stream: Duplex): void {
     // Else the connection broke, which is its request's matter.
-    if ("code" in error && String(error.code).startsWith("HPE_")) {
-      const exchange = new Exchange(this.#context, { method: "", host: "", port: null, path: "" });
-      exchange.finish(new NotServed(400, `no HTTP request: ${messageOf(error)}`));
-    }
+    if ("code" in error && String(error.code).startsWith("HPE_")) this.#refuse(`no HTTP request: ${messageOf(error)}`);
     if (stream.writable) stream.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
     else stream.destroy();
   }
+
+  #refuse(why: string): void {
+    const exchange = new Exchange(this.#context, { method: "", host: "", port: null, path: "" });
+    exchange.finish(new NotServed(400, why));
+  }
+}
+
+/** What stands in a header as it is, and comes back as it was: Node writes other characters in an encoding of its own. */
+const fitsHeader = /^[\u0020-\u007e]+$/;
+
+function unfitSecret(host: string, secret: string): HindcastError {
+  return new HindcastError({
+    code: "CONFIG_INVALID",
+    boundary: "config",
+    message:
+      `the rule for ${host} names the secret ${JSON.stringify(secret)}, which is empty or holds more than printable ` +
+      `ASCII: no header can carry it; look for a line break at its end in the file that HINDCAST_EGRESS_SECRETS_FILE names`,
+  });
 }
 
 function unknownSecret(host: string, secret: string): HindcastError {

@@ -13,7 +13,7 @@ import { egressPlaceholder, limits } from "@hindcast/shared";
 import { CutShort } from "./byte-budget.ts";
 import { type Admitted, deadlineOf, type EgressContext, Exchange, NotServed } from "./exchange.ts";
 import { parseTarget } from "./rule-matcher.ts";
-import { scrubber, scrubText, type Substitution } from "./secret-scrubber.ts";
+import { Scrubber } from "./secret-scrubber.ts";
 import { onlyTo } from "./upstream.ts";
 
 /** RFC 9110 §7.6.1, and what is between the sandbox and the proxy alone. */
@@ -84,12 +84,15 @@ async function relay(relayed: Relay): Promise<void> {
     const answer = await answering;
     exchange.status = answer.statusCode ?? null;
     exchange.received.count(sizeOfHead(answer));
-    if (substitution !== null && !isPlain(answer)) {
-      answer.destroy();
-      throw new NotServed(502, "the host compresses its answer, in which its secret could not be seen");
+    if (substitution !== null) {
+      const hidden = hiddenBy(answer);
+      if (hidden !== null) {
+        answer.destroy();
+        throw new NotServed(502, `the host ${hidden}, in which its secret could not be seen`);
+      }
     }
     response.writeHead(answer.statusCode ?? 502, headersBack(answer, substitution));
-    const scrubbed = substitution === null ? [] : [scrubber(substitution)];
+    const scrubbed = substitution === null ? [] : [substitution.stream()];
     await pipeline([answer, exchange.received.stream(), ...scrubbed, response], { signal });
   } catch (error) {
     throw signal.aborted ? signal.reason : error;
@@ -98,7 +101,7 @@ async function relay(relayed: Relay): Promise<void> {
   }
 }
 
-function start({ context, admitted, target, request }: Relay, substitution: Substitution | null): ClientRequest {
+function start({ context, admitted, target, request }: Relay, substitution: Scrubber | null): ClientRequest {
   const { rule, port, addresses } = admitted;
   const isTls = rule.via === "https";
   const { url, host } = target;
@@ -148,31 +151,32 @@ function hasBody({ headers }: IncomingMessage): boolean {
   return headers["transfer-encoding"] !== undefined || headers["content-length"] !== undefined;
 }
 
-function substitutionOf({ context, admitted }: Relay): Substitution | null {
+function substitutionOf({ context, admitted }: Relay): Scrubber | null {
   const { rule } = admitted;
   if (rule.via !== "https" || rule.credential === null) return null;
   const { secret: name } = rule.credential;
   const secret = context.options.secrets.get(name);
   if (secret === undefined || secret === "") throw new NotServed(502, `the agent has no secret named ${name}`);
-  return { secret, placeholder: egressPlaceholder(name) };
+  return new Scrubber({ secret, placeholder: egressPlaceholder(name) });
 }
 
 function headersOn(
   request: IncomingMessage,
   rule: Admitted["rule"],
-  substitution: Substitution | null,
+  substitution: Scrubber | null,
 ): OutgoingHttpHeaders {
   const headers = endToEnd(request);
   if (request.headers["transfer-encoding"] !== undefined) headers["transfer-encoding"] = "chunked";
   if (substitution === null || rule.via !== "https" || rule.credential === null) return headers;
   const name = rule.credential.header;
   const value = request.headers[name];
-  const { placeholder, secret } = substitution;
-  if (typeof value === "string") headers[name] = value.replaceAll(placeholder, secret);
+  if (typeof value === "string") headers[name] = substitution.putIn(value);
+  // In a part of an answer stands a part of the secret, which nobody would know for one.
+  for (const asksForPart of ["range", "if-range"]) delete headers[asksForPart];
   return { ...headers, "accept-encoding": "identity" };
 }
 
-function headersBack(answer: IncomingMessage, substitution: Substitution | null): OutgoingHttpHeaders {
+function headersBack(answer: IncomingMessage, substitution: Scrubber | null): OutgoingHttpHeaders {
   const headers = endToEnd(answer);
   if (substitution === null) return headers;
   // The placeholder may be longer or shorter than what it stands for.
@@ -180,7 +184,7 @@ function headersBack(answer: IncomingMessage, substitution: Substitution | null)
   return Object.fromEntries(
     Object.entries(headers).map(([name, value]) => [
       name,
-      Array.isArray(value) ? value.map((one) => scrubText(one, substitution)) : scrubText(String(value), substitution),
+      Array.isArray(value) ? value.map((one) => substitution.text(one)) : substitution.text(String(value)),
     ]),
   );
 }
@@ -195,8 +199,13 @@ function endToEnd(message: IncomingMessage): OutgoingHttpHeaders {
   );
 }
 
-function isPlain({ headers }: IncomingMessage): boolean {
-  return ["identity", ""].includes((headers["content-encoding"] ?? "").toLowerCase());
+/** What keeps the secret in an answer from being seen; null where nothing does. */
+function hiddenBy({ headers, statusCode }: IncomingMessage): string | null {
+  if (statusCode === 206) return "answers with a part";
+  const isPlain =
+    ["identity", ""].includes((headers["content-encoding"] ?? "").toLowerCase()) &&
+    ["chunked", ""].includes((headers["transfer-encoding"] ?? "").toLowerCase());
+  return isPlain ? null : "compresses its answer";
 }
 
 function sizeOfHead({ rawHeaders, url = "" }: IncomingMessage): number {

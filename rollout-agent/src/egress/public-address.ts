@@ -14,6 +14,8 @@ const special = blockList([
   "192.0.2.0/24",
   "192.88.99.0/24",
   "192.168.0.0/16",
+  // Public by its number, and Azure's platform from every machine there: certificates and settings.
+  "168.63.129.16/32",
   "198.18.0.0/15",
   "198.51.100.0/24",
   "203.0.113.0/24",
@@ -28,13 +30,19 @@ const special = blockList([
 /** All that is assigned for the public. IPv4-mapped and NAT64 addresses lie outside. */
 const global6 = blockList(["2000::/3"]);
 
-/** Metadata services of clouds, and whatever else answers on the link. No rule leads there. */
+/** Metadata services of clouds, and whatever else answers on the link, also through a translator. No rule leads there. */
 const link = blockList([
   "169.254.0.0/16",
   "100.100.100.200/32",
+  "168.63.129.16/32",
+  "192.0.0.192/32",
   "fe80::/10",
   "fd00:ec2::/32",
+  "fd20:ce::254/128",
+  "fd00:c1::a9fe:a9fe/128",
   "::ffff:169.254.0.0/112",
+  "64:ff9b::169.254.0.0/112",
+  "2002:a9fe::/32",
 ]);
 
 export function isPublicAddress(address: string): boolean {

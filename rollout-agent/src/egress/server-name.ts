@@ -1,6 +1,10 @@
 // The name in the greeting of a TLS client (RFC 8446 §4.1.2, RFC 6066 §3). A tunnel is for one host by that name; without
 // this look anything could be spoken to whatever else the host's address serves.
 
+const serverName = 0;
+/** A greeting within the greeting, with another name, that only the server can read (RFC 9849). */
+const encryptedHello = 0xfe0d;
+
 /** `incomplete`: more bytes are needed. Without a name it is no greeting, or one that gives none. */
 export type Greeting = "incomplete" | { name: string | null };
 
@@ -25,14 +29,19 @@ function nameInHello(hello: Reader): string | null {
   body.bytes(2 + 32);
   for (const width of [1, 2, 1] as const) body.bytes(body.number(width));
   const extensions = new Reader(body.bytes(body.number(2)));
+  let found: string | null = null;
   while (!extensions.isAtEnd) {
     const kind = extensions.number(2);
     const content = new Reader(extensions.bytes(extensions.number(2)));
-    if (kind !== 0) continue;
+    if (kind === encryptedHello) return null;
+    if (kind !== serverName) continue;
     const names = new Reader(content.bytes(content.number(2)));
-    return names.number(1) === 0 ? names.bytes(names.number(2)).toString("latin1").toLowerCase() : null;
+    // A second name, or a list of them, would leave it to the server which one counts.
+    if (found !== null || names.number(1) !== 0) return null;
+    found = names.bytes(names.number(2)).toString("latin1").toLowerCase();
+    if (!names.isAtEnd) return null;
   }
-  return null;
+  return found;
 }
 
 /** Reads big-endian fields one after the other. */

@@ -34,7 +34,9 @@ export class FrameDecoder {
     this.#bytes += chunk.byteLength;
     const frames: Frame[] = [];
     while (this.#bytes >= this.#wanted) {
-      const buffer = Buffer.concat(this.#chunks);
+      // Many small frames come in one chunk: what is whole already is not copied for each of them.
+      const [only] = this.#chunks;
+      const buffer = this.#chunks.length === 1 && Buffer.isBuffer(only) ? only : Buffer.concat(this.#chunks);
       const headerLength = buffer.readUInt32BE(0);
       const payloadLength = buffer.readUInt32BE(4);
       if (headerLength > headerBytesMax || payloadLength > payloadBytesMax) {

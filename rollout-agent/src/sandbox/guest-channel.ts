@@ -22,8 +22,11 @@ export interface CallOptions<S extends z.ZodType> {
   /** The guest answers within this time or is given up. */
   timeoutMs: number;
   signal?: AbortSignal;
-  /** Pieces of output that come before the answer. */
+  /** What may come beside the answer. @default nothing */
+  payloadBytesMax?: number;
+  /** Pieces of output that come before the answer, `outputBytesMax` of them together. */
   onOutput?: ((chunk: Uint8Array) => void) | undefined;
+  outputBytesMax?: number;
   /** Typed at the command's terminal meanwhile. */
   typing?: AsyncIterable<TerminalEvent> | undefined;
 }
@@ -38,6 +41,8 @@ interface Pending {
   resolve: (frame: { reply: z.infer<typeof GuestReply>; payload: Uint8Array }) => void;
   reject: (error: Error) => void;
   onOutput: ((chunk: Uint8Array) => void) | undefined;
+  /** Of output that may still come. */
+  outputBytesLeft: number;
   feed: TypingFeed | null;
 }
 
@@ -101,12 +106,13 @@ export class GuestChannel {
 
   async #ask<S extends z.ZodType>(options: CallOptions<S>): Promise<Answer<z.output<S>>> {
     const { request, payload = nothing, reply: schema, timeoutMs, signal, onOutput, typing } = options;
+    const { payloadBytesMax = 0, outputBytesMax = 0 } = options;
     signal?.throwIfAborted();
     if (this.#lost !== null) throw this.#lost;
     const id = this.#nextId++;
     const feed = typing === undefined ? null : new TypingFeed(typing, (about, bytes) => this.#send(about, 0, bytes));
     const answered = new Promise<Parameters<Pending["resolve"]>[0]>((resolve, reject) => {
-      this.#pending = { id, resolve, reject, onOutput, feed };
+      this.#pending = { id, resolve, reject, onOutput, outputBytesLeft: outputBytesMax, feed };
     });
     const cancel = (): void => this.#send({ op: "cancel" }, 0, nothing);
     const overdue = setTimeout(() => this.#lose(`it did not answer "${request.op}" within ${timeoutMs} ms`), timeoutMs);
@@ -123,6 +129,9 @@ export class GuestChannel {
       if (reply.fault !== null) throw new GuestRefusal(reply.fault);
       const value = schema.safeParse(reply.ok);
       if (!value.success) throw this.#lose(`its answer to "${request.op}" is malformed: ${value.error.message}`);
+      if (content.byteLength > payloadBytesMax) {
+        throw this.#lose(`its answer to "${request.op}" has ${content.byteLength} bytes, more than ${payloadBytesMax}`);
+      }
       return { value: value.data, payload: content };
     } finally {
       clearTimeout(overdue);
@@ -156,7 +165,13 @@ export class GuestChannel {
     if (this.#pending?.id !== reply.id) throw new Error(`it answered request ${reply.id}, which nobody has asked`);
     if (event === undefined) this.#pending.resolve({ reply, payload: frame.payload });
     else if (event.kind === "typed") this.#pending.feed?.grant(event.bytes);
-    else this.#pending.onOutput?.(frame.payload);
+    else this.#print(this.#pending, frame.payload);
+  }
+
+  #print(pending: Pending, chunk: Uint8Array): void {
+    pending.outputBytesLeft -= chunk.byteLength;
+    if (pending.outputBytesLeft < 0) throw new Error("it prints more than a command may");
+    pending.onOutput?.(chunk);
   }
 
   #lose(why: string): HindcastError {

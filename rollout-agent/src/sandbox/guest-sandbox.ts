@@ -1,5 +1,6 @@
 import type { Duplex } from "node:stream";
 import { HindcastError, limits, messageOf } from "@hindcast/shared";
+import { payloadBytesMax } from "./frame.ts";
 import { type GuestChannel, GuestRefusal } from "./guest-channel.ts";
 import { DoneReply, ExecReply, type GuestFault, parseEntries, SnapshotReply, StateReply } from "./guest-protocol.ts";
 import { sizeOf } from "./guest-terminal.ts";
@@ -9,6 +10,9 @@ import type { Command, ExecResult, Sandbox, SandboxState } from "./sandbox.ts";
 const execGraceMs = 15_000;
 /** Hashing, archiving or unpacking everything that fits into a sandbox. */
 const filesTimeoutMs = 120_000;
+
+/** What the guest may have read beyond the limit at which it ends a command. */
+const outputSlackBytes = 1024 * 1024;
 
 const nothing = new Uint8Array(0);
 
@@ -56,7 +60,9 @@ export class GuestSandbox implements Sandbox {
         reply: ExecReply,
         timeoutMs: timeoutMs + execGraceMs,
         signal,
+        payloadBytesMax: outputBytesMax,
         onOutput,
+        outputBytesMax: streams ? outputBytesKill + outputSlackBytes : 0,
         typing: tty?.events,
       }),
     );
@@ -73,7 +79,7 @@ export class GuestSandbox implements Sandbox {
 
   async entries(signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
     const request = { op: "entries" } as const;
-    const call = { request, reply: DoneReply, timeoutMs: filesTimeoutMs, signal };
+    const call = { request, reply: DoneReply, timeoutMs: filesTimeoutMs, signal, payloadBytesMax };
     const { payload } = await this.#guarded("entries", () => this.#channel.call(call));
     return parseEntries(Buffer.from(payload).toString("utf8"));
   }
@@ -86,13 +92,13 @@ export class GuestSandbox implements Sandbox {
 
   async readFile(path: string, bytesMax: number): Promise<Uint8Array> {
     const request = { op: "read-file", path, bytesMax } as const;
-    const call = { request, reply: DoneReply, timeoutMs: filesTimeoutMs };
+    const call = { request, reply: DoneReply, timeoutMs: filesTimeoutMs, payloadBytesMax: bytesMax };
     return (await this.#guarded(`reading ${path}`, () => this.#channel.call(call))).payload;
   }
 
   async snapshot(bytesMax: number, signal: AbortSignal): Promise<Uint8Array | null> {
     const request = { op: "snapshot", bytesMax } as const;
-    const call = { request, reply: SnapshotReply, timeoutMs: filesTimeoutMs, signal };
+    const call = { request, reply: SnapshotReply, timeoutMs: filesTimeoutMs, signal, payloadBytesMax: bytesMax };
     const { value, payload } = await this.#guarded("snapshot", () => this.#channel.call(call));
     return value.tooLarge ? null : payload;
   }

@@ -72,7 +72,12 @@ export class GuestTunnels {
   }
 
   #add(connection: number): Tunnel {
+    if (this.#open.size >= limits.sandboxConnectionsMax + limits.egressConnectionsMax) {
+      throw new Error("it has more connections open than it may");
+    }
     const tunnel = new Tunnel(connection, this.#send, () => this.#open.delete(connection));
+    // Whoever uses it hears of errors by a listener of its own; without one, a lost sandbox must not end the agent.
+    tunnel.on("error", () => undefined);
     this.#open.set(connection, tunnel);
     return tunnel;
   }
@@ -88,6 +93,7 @@ class Tunnel extends Duplex {
   /** Received and not yet read, which the guest has not been granted anew. */
   #unread = 0;
   #isFull = false;
+  #hasEnded = false;
 
   constructor(connection: number, send: Send, onClosed: () => void) {
     super({ allowHalfOpen: true });
@@ -96,7 +102,9 @@ class Tunnel extends Duplex {
     this.#onClosed = onClosed;
   }
 
+  /** @throws Error for what no guest of ours would send */
   receive(payload: Uint8Array): void {
+    if (this.#hasEnded) throw new Error("it sent more after the end");
     this.#unread += payload.byteLength;
     if (this.#unread > 2 * limits.sandboxConnectionBytesAhead) throw new Error("it sent more than it was granted");
     if (!this.push(payload)) this.#isFull = true;
@@ -104,6 +112,7 @@ class Tunnel extends Duplex {
   }
 
   finish(): void {
+    this.#hasEnded = true;
     this.push(null);
   }
 

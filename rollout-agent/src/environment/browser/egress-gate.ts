@@ -13,6 +13,8 @@ export type GateRefusal = "denied" | "unreachable";
 /** A site that says nothing for so long is taken for dead. */
 const idleMs = 60_000;
 const hopByHop = new Set(["connection", "keep-alive", "proxy-authorization", "proxy-connection", "te", "upgrade"]);
+/** Says where a body ends, whatever a client says of it. */
+const framing = new Set(["content-length", "transfer-encoding"]);
 
 export interface EgressGateOptions {
   /** Origins that may be reached, in any letter case. */
@@ -69,9 +71,10 @@ export class EgressGate implements AsyncDisposable {
   }
 
   #forward(asked: IncomingMessage, answer: ServerResponse, url: URL): void {
-    const headers = Object.fromEntries(Object.entries(asked.headers).filter(([name]) => !hopByHop.has(name)));
+    // The host of the address that was checked: servers that are several sites go by it.
+    const headers = { ...endToEnd(asked), host: url.host };
     const passedOn = request(url, { method: asked.method ?? "GET", headers, timeout: idleMs }, (response) => {
-      answer.writeHead(response.statusCode ?? 502, response.rawHeaders);
+      answer.writeHead(response.statusCode ?? 502, ownWords(response));
       response.pipe(answer);
       response.on("error", () => answer.destroy());
     });
@@ -93,8 +96,8 @@ export class EgressGate implements AsyncDisposable {
       socket.end(`HTTP/1.1 403 Forbidden\r\n${gateHeader}: denied\r\n\r\n`);
       return;
     }
-    const port = Number(/:(\d+)$/.exec(asked.url ?? "")?.[1] ?? 443);
-    const site = connect({ host: target.hostname.replace(/^\[(.*)\]$/, "$1"), port });
+    // Of the address that was checked, and not of the text: `host/:22` is the host's port 443.
+    const site = connect({ host: target.hostname.replace(/^\[(.*)\]$/, "$1"), port: Number(target.port || 443) });
     this.#tunnels.add(site);
     let isOpen = false;
     site.setTimeout(idleMs, () => site.destroy());
@@ -121,6 +124,18 @@ export class EgressGate implements AsyncDisposable {
       this.#server.close(() => resolve());
     });
   }
+}
+
+function endToEnd({ headers }: IncomingMessage): IncomingMessage["headers"] {
+  const named = (headers.connection ?? "").split(",").map((name) => name.trim().toLowerCase());
+  const dropped = new Set([...hopByHop, ...named.filter((name) => !framing.has(name))]);
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !dropped.has(name)));
+}
+
+/** A site's headers as they came, but for those of the connection to it, and one that would pass for the gate's. */
+function ownWords({ rawHeaders }: IncomingMessage): string[] {
+  const pairs = Array.from({ length: rawHeaders.length / 2 }, (_, index) => rawHeaders.slice(2 * index, 2 * index + 2));
+  return pairs.filter(([name = ""]) => name.toLowerCase() !== gateHeader && !hopByHop.has(name.toLowerCase())).flat();
 }
 
 function refuse(answer: ServerResponse, status: number, why: GateRefusal): void {

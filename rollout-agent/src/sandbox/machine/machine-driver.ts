@@ -121,6 +121,13 @@ class MachineDriver implements GuestDriver {
     if (image.kind === "host") {
       throw unavailable("a virtual machine cannot show the host's own system: give it an image (hindcast image build)");
     }
+    const unfit = mounts.find(({ target }) => !/^(?:\/[\w.-]+)+$/.test(target));
+    if (unfit !== undefined) {
+      const name = JSON.stringify(unfit.target);
+      throw unavailable(
+        `a virtual machine cannot be told of the mount ${name}: use letters, digits and ._- in its path`,
+      );
+    }
     if (mounts.length > limits.machineMountsMax) {
       throw unavailable(
         `a virtual machine takes ${limits.machineMountsMax} mounts, not ${mounts.length}: put them into one folder`,
@@ -203,7 +210,7 @@ class MachineDriver implements GuestDriver {
 
   async #save(plan: Plan, path: string, signal: AbortSignal): Promise<void> {
     const startedAt = performance.now();
-    await using receiver = await stateReceiver();
+    await using receiver = await stateReceiver(this.#ownUser(plan));
     const child = this.#spawn({ ...plan, name: "hindcast-template", extra: "monitor" }, "pipe", receiver.folder);
     const transport = transportOf(child);
     try {
@@ -226,13 +233,18 @@ class MachineDriver implements GuestDriver {
     const usesKvm = qemu.accelerator === "kvm";
     const files = [qemu.kernel.kernelPath, qemu.kernel.initramfsPath, ...qemu.disks];
     const jail = jailArguments(files, writable === undefined ? { usesKvm } : { usesKvm, writable });
-    const isNobody = process.getuid?.() === 0 && (!usesKvm || canNobodyUseKvm());
+    const user = this.#ownUser(qemu);
     return spawn(this.#bwrapPath, [...jail, ...qemuArguments(qemu)], {
       stdio: ["pipe", "pipe", "pipe", "pipe", extra],
       cwd: "/",
       env: {},
-      ...(isNobody ? { uid: nobody, gid: nobody } : {}),
+      ...(user === null ? {} : { uid: user, gid: user }),
     });
+  }
+
+  /** Whom a machine runs as, where that is another than we are. */
+  #ownUser({ accelerator }: Pick<QemuOptions, "accelerator">): number | null {
+    return process.getuid?.() === 0 && (accelerator === "tcg" || canNobodyUseKvm()) ? nobody : null;
   }
 }
 

@@ -63,7 +63,8 @@ export function qemuArguments(options: QemuOptions): string[] {
     ["-chardev", "stdio,id=guest,signal=off", "-device", `virtio-serial-${suffix}`],
     ["-device", "virtserialport,chardev=guest,name=hindcast"],
     disks.flatMap((path, index) => {
-      const drive = `if=none,id=disk${index},file=${path},format=raw,readonly=on,file.locking=off`;
+      // A comma ends a value unless it is doubled.
+      const drive = `if=none,id=disk${index},file=${path.replaceAll(",", ",,")},format=raw,readonly=on,file.locking=off`;
       return ["-drive", drive, "-device", `virtio-blk-${suffix},drive=disk${index},serial=disk${index}`];
     }),
     ["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],

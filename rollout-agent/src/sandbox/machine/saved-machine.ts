@@ -3,7 +3,7 @@
 import type { Socket } from "node:net";
 import { createServer } from "node:net";
 import { createWriteStream } from "node:fs";
-import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { chown, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -22,15 +22,15 @@ export interface StateReceiver extends AsyncDisposable {
   receive: (path: string) => Promise<void>;
 }
 
-export async function stateReceiver(): Promise<StateReceiver> {
+/** @param user whom the machine runs as, where that is another than we are; nobody else may give it a state */
+export async function stateReceiver(user: number | null): Promise<StateReceiver> {
   const folder = await mkdtemp(join(tmpdir(), "hindcast-machine-"));
   const socketPath = join(folder, "state");
   const server = createServer();
   const connected = new Promise<Socket>((resolve) => server.once("connection", resolve));
   await new Promise<void>((resolve, reject) => server.once("error", reject).listen(socketPath, resolve));
-  // The machine runs as another user than we may be.
-  await chmod(folder, 0o755);
-  await chmod(socketPath, 0o666);
+  // The folder keeps everybody else out: what is received here, every later episode starts from.
+  if (user !== null) for (const path of [socketPath, folder]) await chown(path, user, user);
   return {
     folder,
     uri: `unix:${socketPath}`,

@@ -1,11 +1,11 @@
 // The state of the writable files: its hash, what changed, and archives that bring it back.
 // Requirements: 3.5.snapshot, 3.5.isolation, 5.9.snapshots
-import { gzipSync } from "node:zlib";
+import { constants, deflateRawSync, gzipSync } from "node:zlib";
 import type { BlobRef, Sha256 } from "@hindcast/shared";
 import { sha256Hex } from "@hindcast/shared/node";
 import { expect, it } from "vitest";
 import { getImage, putImage } from "../../rollout-agent/src/episode/snapshot-images.ts";
-import { describeSandbox, never, openSandbox, type TestSandbox } from "./sandbox-fixture.ts";
+import { describeSandbox, isUserSpaceKernel, never, openSandbox, type TestSandbox } from "./sandbox-fixture.ts";
 
 const MiB = 1024 * 1024;
 const work = `mkdir -p src && echo 'one' > src/a.txt && ln -s a.txt src/link && chmod 750 src && touch empty
@@ -19,11 +19,11 @@ async function snapshotOf({ sandbox }: TestSandbox): Promise<Uint8Array> {
 }
 
 /** One tar entry by hand: what a careful archiver would never write. */
-function tarEntry(name: string, type: string, content: string, link = ""): Buffer {
+function tarEntry(name: string, type: string, content: string, link = "", size = Buffer.byteLength(content)): Buffer {
   const header = Buffer.alloc(512);
   header.write(name, 0);
   header.write("0000644\0", 100);
-  header.write(`${Buffer.byteLength(content).toString(8).padStart(11, "0")}\0`, 124);
+  header.write(`${size.toString(8).padStart(11, "0")}\0`, 124);
   header.write("00000000000\0", 136);
   header.write("        ", 148);
   header.write(type, 156);
@@ -198,6 +198,34 @@ describeSandbox("a snapshot", () => {
     await expect(restoring).rejects.toMatchObject({ code: "SANDBOX_TOO_LARGE" });
   });
 
+  it("is not unpacked to more than any sandbox could have packed, whatever it is made of", async () => {
+    const { sandbox, run } = await openSandbox({ diskBytesMax: MiB });
+    const name = tarEntry("././@LongLink", "L", "", "", 210 * MiB);
+    // Compressed once and repeated: nobody gets to its end, where a sum of it would stand.
+    const flushed = { finishFlush: constants.Z_FULL_FLUSH };
+    const zeros = deflateRawSync(Buffer.alloc(MiB), flushed);
+    const start = deflateRawSync(Buffer.concat([session, name]), flushed);
+    const bomb = Buffer.concat([gzipSync("").subarray(0, 10), start, ...Array<Buffer>(210).fill(zeros)]);
+    expect(bomb.byteLength).toBeLessThan(MiB);
+    await expect(sandbox.restore(bomb, never)).rejects.toMatchObject({ code: "SANDBOX_TOO_LARGE" });
+    expect((await run("echo alive")).text).toBe("alive\n");
+  });
+
+  it("is neither taken nor hashed where the names alone are too many", async () => {
+    const { sandbox, run, state } = await openSandbox();
+    const source = `import os
+for _ in range(15):
+    os.mkdir('d' * 250)
+    os.chdir('d' * 250)
+for count in range(5000):
+    open(str(count), 'w').close()`;
+    expect(await run(`python3 - <<'EOF'\n${source}\nEOF`)).toMatchObject({ exitCode: 0 });
+    await expect(state()).rejects.toMatchObject({ code: "SANDBOX_TOO_LARGE", retryable: false });
+    expect(await sandbox.snapshot(32 * MiB, never)).toBeNull();
+    await run("rm -r d*");
+    expect((await state()).effects).toEqual([]);
+  });
+
   it("ends what runs when it is restored", async () => {
     const box = await openSandbox();
     const snapshot = await snapshotOf(box);
@@ -269,5 +297,28 @@ describeSandbox("a sandbox's files", () => {
     }
     await expect(sandbox.writeFile("pipe", Buffer.from("x"))).rejects.toMatchObject({ name: "HindcastError" });
     await expect(sandbox.readFile("big", 100)).rejects.toMatchObject({ code: "SANDBOX_TOO_LARGE" });
+  });
+
+  it("refuse what a command has put in the way, without being lost for it", async () => {
+    const { sandbox, run } = await openSandbox();
+    const source = `import fcntl, signal, socket, time
+socket.socket(socket.AF_UNIX).bind("socket")
+signal.signal(signal.SIGIO, signal.SIG_IGN)
+leased = open("leased", "w")
+if ${isUserSpaceKernel ? "False" : "True"}: fcntl.fcntl(leased, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+open("ready", "w")
+time.sleep(60)`;
+    const { text } = await run(
+      `cp /bin/sleep busy; ./busy 60 & python3 -c '${source}' & while [ ! -e ready ]; do sleep 0.05; done; echo yes`,
+    );
+    expect(text).toBe("yes\n");
+    // gVisor knows no leases, and lets programs be written that run.
+    const paths = ["socket", "nul\0byte", ...(isUserSpaceKernel ? [] : ["leased", "busy"])];
+    for (const path of paths) {
+      const refused = { code: "INTERNAL", retryable: false };
+      await expect(sandbox.writeFile(path, Buffer.from("x")), path).rejects.toMatchObject(refused);
+      if (path !== "busy") await expect(sandbox.readFile(path, 100), path).rejects.toMatchObject(refused);
+    }
+    expect((await run("echo alive")).text).toBe("alive\n");
   });
 });

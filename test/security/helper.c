@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
@@ -35,6 +36,7 @@
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #define MIB (1024L * 1024L)
@@ -361,6 +363,81 @@ static int filled_semaphores(long bytes) {
   return end(worked);
 }
 
+// Tables of pages: one of 4 KiB for every two megabytes of which one byte was read. The pages themselves are all the same
+// page of zeros, which is nobody's.
+static int filled_tables(long bytes) {
+  long span = 2 * MIB, size = bytes / 4096 * span;
+  char *memory = mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) return end(0);
+  madvise(memory, size, MADV_NOHUGEPAGE);
+  volatile char seen = 0;
+  for (long at = 0; at < size; at += span) seen += memory[at];
+  usleep(1500000);
+  return 0;
+}
+
+// Access lists: 64 KiB for each file, of which no file system of memory keeps account.
+static int filled_lists(long bytes) {
+  static struct { unsigned int version; struct { unsigned short tag, rights; unsigned int id; } entries[8000]; } list;
+  int count = sizeof list.entries / sizeof list.entries[0];
+  list.version = 2;
+  for (int i = 0; i < count; i++) {
+    list.entries[i].tag = 2;
+    list.entries[i].rights = 4;
+    list.entries[i].id = getuid();
+  }
+  unsigned short tags[] = {4, 16, 32};
+  list.entries[0].tag = 1;
+  list.entries[0].id = -1;
+  for (int i = 0; i < 3; i++) {
+    list.entries[count - 3 + i].tag = tags[i];
+    list.entries[count - 3 + i].id = -1;
+  }
+  char name[64];
+  long made = 0;
+  int worked = 1;
+  // Where there is a file system of memory, in a sandbox and outside.
+  for (long all = 0; worked && all < bytes; all += 65536, made++) {
+    snprintf(name, sizeof name, "/dev/shm/hindcast-list%d-%ld", getpid(), made);
+    int fd = open(name, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    worked = fd >= 0 && fsetxattr(fd, "system.posix_acl_access", &list, sizeof list, 0) == 0;
+  }
+  int because = errno;
+  for (; made >= 0; made--) {
+    snprintf(name, sizeof name, "/dev/shm/hindcast-list%d-%ld", getpid(), made);
+    unlink(name);
+  }
+  errno = because;
+  return end(worked);
+}
+
+// A file of /proc keeps a page once a part of it was read.
+static int filled_files(long bytes) {
+  char byte;
+  for (long all = 0; all < bytes; all += 5120) {
+    int fd = open("/proc/self/status", O_RDONLY);
+    if (fd < 0 || read(fd, &byte, 1) != 1) return end(0);
+  }
+  usleep(1500000);
+  return 0;
+}
+
+// What the kernel keeps of each pair of an epoll and a file that it waits for.
+static int filled_epolls(long bytes) {
+  int ends[2], files[256], count = sizeof files / sizeof files[0];
+  struct epoll_event event = {.events = EPOLLIN};
+  if (pipe(ends) < 0) return end(0);
+  for (int i = 0; i < count; i++) files[i] = dup(ends[0]);
+  for (long all = 0; all < bytes;) {
+    int epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (epoll < 0) return end(0);
+    for (int i = 0; i < count; i++, all += 192)
+      if (epoll_ctl(epoll, EPOLL_CTL_ADD, files[i], &event) < 0) return end(0);
+  }
+  usleep(1500000);
+  return 0;
+}
+
 static int watched_out(int wanted, int seconds) {
   int got = 0;
   while (got < wanted && inotify_init1(IN_CLOEXEC) >= 0) got++;
@@ -534,6 +611,17 @@ static int real_time(void) {
   return end(worked);
 }
 
+// Slows another process down as far as it goes, one way after the other, and says whether any of them worked.
+static int slowed(pid_t pid) {
+  struct sched_param parameter = {0};
+  unsigned long first = 1;
+  int worked = sched_setscheduler(pid, SCHED_IDLE, &parameter) == 0;
+  worked |= setpriority(PRIO_PROCESS, pid, 19) == 0;
+  worked |= syscall(SYS_sched_setaffinity, pid, sizeof first, &first) == 0;
+  worked |= syscall(SYS_ioprio_set, 1, pid, 3 << 13) == 0;
+  return end(worked);
+}
+
 static int favoured(void) { return end(setpriority(PRIO_PROCESS, 0, -10) == 0); }
 
 int main(int count, char **words) {
@@ -577,6 +665,10 @@ int main(int count, char **words) {
   ON("loopback") filled_loopback(atol(one) * MIB);
   ON("messages") filled_messages(atol(one) * MIB);
   ON("semaphores") filled_semaphores(atol(one) * MIB);
+  ON("tables") filled_tables(atol(one) * MIB);
+  ON("lists") filled_lists(atol(one) * MIB);
+  ON("files-together") grown_together(atoi(one), atol(two) * MIB, filled_files);
+  ON("epolls-together") grown_together(atoi(one), atol(two) * MIB, filled_epolls);
   ON("watches") watched_out(atoi(one), atoi(two));
   ON("splice") spliced();
   ON("requests") queue_of_requests();
@@ -603,5 +695,6 @@ int main(int count, char **words) {
   ON("segment-get") got_segment(atoi(one));
   ON("real-time") real_time();
   ON("nice") favoured();
+  ON("slow") slowed(atoi(one));
   return 2;
 }

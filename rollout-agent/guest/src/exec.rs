@@ -58,8 +58,8 @@ pub fn exec(
     .inspect_err(|_| guest.kill_everything())?;
     if end.killed.is_some() {
         guest.kill_everything();
-        drain(&mut pipe, &mut output, Duration::ZERO);
-    } else if drain(&mut pipe, &mut output, DRAIN) {
+        drain(&mut pipe, &mut output, (Duration::ZERO, 0));
+    } else if drain(&mut pipe, &mut output, (DRAIN, request.output_bytes_kill)) {
         guest.abandoned.push(pipe);
         if guest.abandoned.len() > ABANDONED_PIPES_MAX {
             guest.abandoned.remove(0);
@@ -237,12 +237,15 @@ fn read_available(pipe: &mut File, output: &mut Output, bytes_kill: u64) -> bool
     }
 }
 
-/// What is still in the pipe; true where somebody holds it open.
-fn drain(pipe: &mut File, output: &mut Output, patience: Duration) -> bool {
+/// What is still in the pipe, up to a number of bytes in all; true where somebody holds it open.
+fn drain(pipe: &mut File, output: &mut Output, (patience, bytes_max): (Duration, u64)) -> bool {
     let until = Instant::now() + patience;
     loop {
         if !read_available(pipe, output, 0) {
             return false;
+        }
+        if output.total() > bytes_max {
+            return true;
         }
         let left = until.saturating_duration_since(Instant::now());
         let ready = sys::wait_readable(&[pipe.as_raw_fd()], Some(milliseconds(left)));

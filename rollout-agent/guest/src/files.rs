@@ -46,7 +46,7 @@ pub fn write(path: &str, content: &[u8]) -> Result<(), Fault> {
     };
     let names = plain_names(Path::new(path)).ok_or_else(invalid)?;
     let (name, parents) = names.split_last().ok_or_else(invalid)?;
-    let at = |error: io::Error| Fault::at(path, &error);
+    let at = |error: io::Error| at(path, &error);
     let root = File::open(WORKSPACE).map_err(at)?;
     let directory = make_directories(root.into(), parents, Links::FollowBeneath).map_err(at)?;
     let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC;
@@ -61,8 +61,20 @@ pub fn write(path: &str, content: &[u8]) -> Result<(), Fault> {
     File::from(file).write_all(content).map_err(at)
 }
 
+/// Whatever keeps one file from being read or written (a socket in its place, a program that runs, a lease on it) is the
+/// doing of who works here. The sandbox is well.
+fn at(path: &str, error: &io::Error) -> Fault {
+    match Fault::at(path, error) {
+        Fault {
+            code: FaultCode::Failed,
+            message,
+        } => Fault::new(FaultCode::Invalid, message),
+        fault => fault,
+    }
+}
+
 pub fn read(path: &str, bytes_max: u64) -> Result<Vec<u8>, Fault> {
-    let at = |error: io::Error| Fault::at(path, &error);
+    let at = |error: io::Error| at(path, &error);
     let root = File::open(WORKSPACE).map_err(at)?;
     let file = sys::open_beneath(
         &root,

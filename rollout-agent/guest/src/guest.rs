@@ -305,11 +305,13 @@ impl Guest {
             }
             Operation::State => {
                 self.session.settle_directory();
-                let result = self.state.state(&self.session.working_directory);
+                let look = &mut || self.watch.keep();
+                let result = self.state.state(&self.session.working_directory, look);
                 self.host.send(id, result, &[])
             }
             Operation::Entries => {
-                let result = self.state.entries().map(|listing| (Done {}, listing));
+                let look = &mut || self.watch.keep();
+                let result = self.state.entries(look).map(|listing| (Done {}, listing));
                 self.send_with_payload(id, result)
             }
             Operation::WriteFile { path } => {
@@ -321,12 +323,13 @@ impl Guest {
                 self.send_with_payload(id, result)
             }
             Operation::Snapshot { bytes_max } => {
-                let result = snapshot::take(&self.session, &self.limits, bytes_max);
+                let look = &mut || self.watch.keep();
+                let result = snapshot::take(&self.session, &self.limits, bytes_max, look);
                 self.send_with_payload(id, result)
             }
             Operation::Restore => {
                 self.kill_everything();
-                let result = snapshot::restore(payload).map(|session| {
+                let result = snapshot::restore(payload, &self.limits).map(|session| {
                     self.session = session;
                     Done {}
                 });

@@ -82,6 +82,11 @@ const NOT_IMPLEMENTED: &[libc::c_long] = &[
     libc::SYS_io_setup,
 ];
 
+/// As on a file system that has none of it. Access lists are memory of the kernel's that no limit of a file system counts,
+/// and neither they nor other attributes are part of a sandbox's state.
+const NOT_SUPPORTED: &[libc::c_long] =
+    &[libc::SYS_setxattr, libc::SYS_lsetxattr, libc::SYS_fsetxattr];
+
 fn load(offset: u32) -> BpfInstruction {
     instruction(LOAD, 0, 0, offset)
 }
@@ -194,6 +199,9 @@ pub fn program() -> Vec<BpfInstruction> {
             give(ALLOW),
         ],
     );
+    for &call in NOT_SUPPORTED {
+        on_call(&mut program, call, &[give(errno(libc::EOPNOTSUPP))]);
+    }
     for &call in NOT_IMPLEMENTED {
         on_call(&mut program, call, &[give(errno(libc::ENOSYS))]);
     }

@@ -20,13 +20,15 @@ use crate::protocol::{Fault, FaultCode, Limits, SnapshotReply};
 use crate::session::{Session, WORKSPACE};
 use crate::setup::{HOME, TEMPORARY};
 use crate::sys::{self, Kind, Links, Metadata};
-use crate::tree::{self, Found};
+use crate::tree::{self, Found, Look, Names};
 
 /// Name in the archive and place in the sandbox.
 const ROOTS: [(&str, &str); 3] = [("workspace", WORKSPACE), ("home", HOME), ("tmp", TEMPORARY)];
 /// Its first line is `hindcast-session-1 STATUS LENGTH`; the working directory of that length and the source follow.
 const SESSION_NAME: &str = "session";
 const SESSION_MAGIC: &str = "hindcast-session-1";
+/// Of an archive, for one file beside its content: headers, a name that does not fit into them, what fills up a block.
+const NAME_BYTES_MAX: u64 = 2 * 1024;
 const SESSION_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// 2026-01-01T00:00:00Z, as `SOURCE_DATE_EPOCH` in the sandbox.
 const TIME: i64 = 1_767_225_600;
@@ -51,61 +53,44 @@ impl Write for Limited {
     }
 }
 
-type Tar = Builder<GzEncoder<Limited>>;
+/// Puts files into an archive, whatever commands in the background make of them meanwhile.
+struct Packer<'a> {
+    tar: Builder<GzEncoder<Limited>>,
+    /// The first name of each file with several: the others become links to it.
+    seen: HashMap<u64, PathBuf>,
+    /// Holes have no size on disk until they are restored, so sizes are added up as they read.
+    room: u64,
+    names: Names,
+    look: &'a mut Look<'a>,
+}
 
-pub fn take(
+pub fn take<'a>(
     session: &Session,
     limits: &Limits,
     bytes_max: u64,
+    look: &'a mut Look<'a>,
 ) -> Result<(SnapshotReply, Vec<u8>), Fault> {
-    match archive(session, limits, bytes_max) {
+    let limited = Limited {
+        bytes: Vec::new(),
+        bytes_max,
+    };
+    let compressed = GzBuilder::new()
+        .mtime(0)
+        .write(limited, Compression::fast());
+    let packer = Packer {
+        tar: Builder::new(compressed),
+        seen: HashMap::new(),
+        room: limits.disk_bytes_max,
+        names: Names::default(),
+        look,
+    };
+    match packer.pack(session) {
         Ok(bytes) => Ok((SnapshotReply { too_large: false }, bytes)),
         Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
             Ok((SnapshotReply { too_large: true }, Vec::new()))
         }
         Err(error) => Err(Fault::at("archiving the files", &error)),
     }
-}
-
-fn archive(session: &Session, limits: &Limits, bytes_max: u64) -> io::Result<Vec<u8>> {
-    let limited = Limited {
-        bytes: Vec::new(),
-        bytes_max,
-    };
-    let mut tar = Builder::new(
-        GzBuilder::new()
-            .mtime(0)
-            .write(limited, Compression::fast()),
-    );
-    let directory = &session.working_directory;
-    let mut saved =
-        format!("{SESSION_MAGIC} {} {}\n", session.status, directory.len()).into_bytes();
-    saved.extend_from_slice(directory);
-    saved.extend_from_slice(&session.source);
-    let mut header = header(EntryType::Regular, 0o600, saved.len() as u64);
-    tar.append_data(&mut header, SESSION_NAME, saved.as_slice())?;
-    // Holes have no size on disk until they are restored, so sizes are added up as they read.
-    let mut room = limits.disk_bytes_max;
-    for (name, root) in ROOTS {
-        // The first name of each file with several: the others become links to it.
-        let mut seen: HashMap<u64, PathBuf> = HashMap::new();
-        let mode = sys::stat_fd(&File::open(root)?)?.mode;
-        tar.append_data(
-            &mut self::header(EntryType::Directory, mode, 0),
-            name,
-            io::empty(),
-        )?;
-        tree::walk::<io::Error>(root, &mut |found| {
-            let below = OsStr::from_bytes(&found.path[root.len() + 1..]);
-            if found.metadata.kind == Kind::File {
-                room = room
-                    .checked_sub(found.metadata.size)
-                    .ok_or_else(|| io::Error::from(io::ErrorKind::FileTooLarge))?;
-            }
-            append(&mut tar, found, &Path::new(name).join(below), &mut seen)
-        })?;
-    }
-    Ok(tar.into_inner()?.finish()?.bytes)
 }
 
 fn header(kind: EntryType, mode: u32, size: u64) -> Header {
@@ -117,61 +102,133 @@ fn header(kind: EntryType, mode: u32, size: u64) -> Header {
     header
 }
 
-fn append(
-    tar: &mut Tar,
-    found: &Found<'_>,
-    path: &Path,
-    seen: &mut HashMap<u64, PathBuf>,
-) -> io::Result<()> {
-    let Metadata {
-        kind, mode, inode, ..
-    } = found.metadata;
-    match kind {
-        Kind::Directory => tar.append_data(
-            &mut header(EntryType::Directory, mode, 0),
-            path,
-            io::empty(),
-        ),
-        Kind::Link => {
-            let target = sys::link_target(found.directory, found.name)?;
-            let mut header = header(EntryType::Symlink, 0o777, 0);
-            // Literally: the archive's own idea of a path would turn `./a` into `a`.
-            if header.set_link_name_literal(&target).is_err() {
-                tar.append_pax_extensions([("linkpath", target.as_slice())])?;
-            }
-            tar.append_data(&mut header, path, io::empty())
+impl Packer<'_> {
+    fn pack(mut self, session: &Session) -> io::Result<Vec<u8>> {
+        let directory = &session.working_directory;
+        let mut saved =
+            format!("{SESSION_MAGIC} {} {}\n", session.status, directory.len()).into_bytes();
+        saved.extend_from_slice(directory);
+        saved.extend_from_slice(&session.source);
+        let mut header = header(EntryType::Regular, 0o600, saved.len() as u64);
+        self.tar
+            .append_data(&mut header, SESSION_NAME, saved.as_slice())?;
+        for (name, root) in ROOTS {
+            self.seen.clear();
+            let mode = sys::stat_fd(&File::open(root)?)?.mode;
+            self.empty(EntryType::Directory, mode, Path::new(name))?;
+            tree::walk::<io::Error>(root, &mut |found| {
+                (self.look)();
+                self.names.add(found.path)?;
+                let below = OsStr::from_bytes(&found.path[root.len() + 1..]);
+                self.add(found, &Path::new(name).join(below))
+            })?;
         }
-        Kind::Fifo => tar.append_data(&mut header(EntryType::Fifo, mode, 0), path, io::empty()),
-        Kind::File => {
-            if found.metadata.links > 1
-                && let Some(first) = seen.get(&inode)
-            {
-                return tar.append_link(&mut header(EntryType::Link, mode, 0), path, first);
+        Ok(self.tar.into_inner()?.finish()?.bytes)
+    }
+
+    fn empty(&mut self, kind: EntryType, mode: u32, path: &Path) -> io::Result<()> {
+        self.tar
+            .append_data(&mut header(kind, mode, 0), path, io::empty())
+    }
+
+    fn add(&mut self, found: &Found<'_>, path: &Path) -> io::Result<()> {
+        let Metadata { kind, mode, .. } = found.metadata;
+        match kind {
+            Kind::Directory => self.empty(EntryType::Directory, mode, path),
+            Kind::Fifo => self.empty(EntryType::Fifo, mode, path),
+            Kind::Link => {
+                let Ok(target) = sys::link_target(found.directory, found.name) else {
+                    return Ok(());
+                };
+                let mut header = header(EntryType::Symlink, 0o777, 0);
+                // Literally: the archive's own idea of a path would turn `./a` into `a`.
+                if header.set_link_name_literal(&target).is_err() {
+                    self.tar
+                        .append_pax_extensions([("linkpath", target.as_slice())])?;
+                }
+                self.tar.append_data(&mut header, path, io::empty())
             }
-            let Ok(file) = sys::open_beneath(
-                found.directory,
-                found.name,
-                libc::O_RDONLY,
-                0,
-                Links::Refuse,
-            ) else {
-                return Ok(());
-            };
-            if found.metadata.links > 1 {
-                seen.insert(inode, path.to_path_buf());
-            }
-            let size = sys::stat_fd(&file)?.size;
-            // Exactly as long as announced, even if a background process is writing to it.
-            let content = File::from(file).take(size).chain(io::repeat(0)).take(size);
-            tar.append_data(&mut header(EntryType::Regular, mode, size), path, content)
+            Kind::File => self.add_file(found, path),
+            // A socket means nothing without its process.
+            Kind::Other => Ok(()),
         }
-        // A socket means nothing without its process.
-        Kind::Other => Ok(()),
+    }
+
+    fn add_file(&mut self, found: &Found<'_>, path: &Path) -> io::Result<()> {
+        let Metadata {
+            mode, inode, links, ..
+        } = found.metadata;
+        if links > 1
+            && let Some(first) = self.seen.get(&inode)
+        {
+            return self
+                .tar
+                .append_link(&mut header(EntryType::Link, mode, 0), path, first);
+        }
+        let (directory, name) = (found.directory, found.name);
+        let Ok(file) = sys::open_beneath(directory, name, libc::O_RDONLY, 0, Links::Refuse) else {
+            return Ok(());
+        };
+        // Another thing of another size may be here by now.
+        let opened = sys::stat_fd(&file)?;
+        if opened.kind != Kind::File {
+            return Ok(());
+        }
+        self.room = self
+            .room
+            .checked_sub(opened.size)
+            .ok_or_else(|| io::Error::from(io::ErrorKind::FileTooLarge))?;
+        if links > 1 {
+            self.seen.insert(inode, path.to_path_buf());
+        }
+        // Exactly as long as announced, even if a background process is writing to it.
+        let content = File::from(file)
+            .take(opened.size)
+            .chain(io::repeat(0))
+            .take(opened.size);
+        let look = &mut *self.look;
+        let mut header = header(EntryType::Regular, mode, opened.size);
+        self.tar
+            .append_data(&mut header, path, Watched { content, look })
+    }
+}
+
+/// Looks before each piece that is read.
+struct Watched<'a, 'b, R: Read> {
+    content: R,
+    look: &'a mut Look<'b>,
+}
+
+impl<R: Read> Read for Watched<'_, '_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        (self.look)();
+        self.content.read(buffer)
+    }
+}
+
+/// An archive that unpacks to more than a sandbox could have packed, whatever it is made of, is not read to its end.
+struct Bounded<R: Read> {
+    archive: R,
+    left: u64,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.archive.read(buffer)?;
+        self.left = self
+            .left
+            .checked_sub(count as u64)
+            .ok_or_else(|| io::Error::from_raw_os_error(libc::ENOSPC))?;
+        Ok(count)
     }
 }
 
 /// Empties the sandbox and unpacks `archive` into it.
-pub fn restore(archive: &[u8]) -> Result<Session, Fault> {
+pub fn restore(archive: &[u8], limits: &Limits) -> Result<Session, Fault> {
+    let archive = Bounded {
+        archive: GzDecoder::new(archive),
+        left: limits.disk_bytes_max + limits.files_max * NAME_BYTES_MAX,
+    };
     unpack(archive).map_err(|error| match error.raw_os_error() {
         Some(libc::ENOSPC) => Fault::new(
             FaultCode::TooLarge,
@@ -181,7 +238,7 @@ pub fn restore(archive: &[u8]) -> Result<Session, Fault> {
     })
 }
 
-fn unpack(archive: &[u8]) -> io::Result<Session> {
+fn unpack(archive: impl Read) -> io::Result<Session> {
     let mut roots = HashMap::new();
     for (name, root) in ROOTS {
         let directory = OwnedFd::from(File::open(root)?);
@@ -189,7 +246,7 @@ fn unpack(archive: &[u8]) -> io::Result<Session> {
         roots.insert(OsStr::new(name), directory);
     }
     let mut session = None;
-    let mut tar = Archive::new(GzDecoder::new(archive));
+    let mut tar = Archive::new(archive);
     for entry in tar.entries()? {
         let mut entry = entry?;
         let path = entry.path()?.into_owned();

@@ -5,11 +5,13 @@ use std::io;
 
 use sha2::{Digest, Sha256};
 
-use crate::protocol::{Change, Effect, Fault, StateReply};
+use crate::protocol::{Change, Effect, Fault, FaultCode, StateReply};
 use crate::sys::Kind;
-use crate::tree::{self, Entry, Hash, Manifest};
+use crate::tree::{self, Entry, Hash, Look, Manifest};
 
 const EFFECTS_MAX: usize = 50;
+/// Below what the host takes of one answer.
+const LISTING_BYTES_MAX: usize = 80 * 1024 * 1024;
 
 pub struct StateTracker {
     manifest: Manifest,
@@ -17,12 +19,17 @@ pub struct StateTracker {
 
 impl StateTracker {
     pub fn new() -> Result<Self, Fault> {
-        let manifest = tree::manifest(&Manifest::new()).map_err(|error| failed(&error))?;
+        let manifest =
+            tree::manifest(&Manifest::new(), &mut || {}).map_err(|error| failed(&error))?;
         Ok(Self { manifest })
     }
 
-    pub fn state(&mut self, working_directory: &[u8]) -> Result<StateReply, Fault> {
-        let manifest = tree::manifest(&self.manifest).map_err(|error| failed(&error))?;
+    pub fn state(
+        &mut self,
+        working_directory: &[u8],
+        look: &mut Look<'_>,
+    ) -> Result<StateReply, Fault> {
+        let manifest = tree::manifest(&self.manifest, look).map_err(|error| failed(&error))?;
         let (effects, effects_omitted) = effects(&self.manifest, &manifest);
         self.manifest = manifest;
         let files_hash = files_hash(&self.manifest);
@@ -39,20 +46,29 @@ impl StateTracker {
     }
 
     /// One line per path, `type mode hash path` with the path as JSON; the baseline of effects stays.
-    pub fn entries(&self) -> Result<Vec<u8>, Fault> {
-        let manifest = tree::manifest(&self.manifest).map_err(|error| failed(&error))?;
+    pub fn entries(&self, look: &mut Look<'_>) -> Result<Vec<u8>, Fault> {
+        let manifest = tree::manifest(&self.manifest, look).map_err(|error| failed(&error))?;
         let mut listing = String::new();
         for (path, entry) in &manifest {
             let path = serde_json::to_string(&String::from_utf8_lossy(path)).unwrap_or_default();
             let (kind, mode, hash) = (kind_name(entry.kind), entry.mode, hex(&entry.hash));
             // Writing to a string cannot fail.
             let _ = writeln!(listing, "{kind} {mode:04o} {hash} {path}");
+            if listing.len() > LISTING_BYTES_MAX {
+                return Err(Fault::new(
+                    FaultCode::TooLarge,
+                    format!("the list of all files has more than {LISTING_BYTES_MAX} bytes"),
+                ));
+            }
         }
         Ok(listing.into_bytes())
     }
 }
 
 fn failed(error: &io::Error) -> Fault {
+    if error.kind() == io::ErrorKind::FileTooLarge {
+        return Fault::new(FaultCode::TooLarge, error.to_string());
+    }
     Fault::at("reading the state of the files", error)
 }
 

@@ -20,6 +20,8 @@ use crate::{git_index, setup};
 const TEXT_BYTES_MAX: u64 = 4096;
 /// Texts kept for the next comparison, over all files.
 const TEXTS_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Of the names of all files together, with their folders': as many as may be kept twice beside what commands use.
+const PATHS_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Above this an index is hashed as it is.
 const INDEX_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// A file changed within one tick of the clock before it was read may change again without a trace in its times.
@@ -111,19 +113,45 @@ fn join(root: &str, relative: &OsStr, name: &OsStr) -> Vec<u8> {
     path
 }
 
+/// Counts the bytes of names that somebody keeps.
+#[derive(Default)]
+pub struct Names {
+    bytes: usize,
+}
+
+impl Names {
+    /// An error of kind `FileTooLarge` where there are too many.
+    pub fn add(&mut self, path: &[u8]) -> io::Result<()> {
+        self.bytes += path.len();
+        if self.bytes > PATHS_BYTES_MAX {
+            return Err(io::Error::new(
+                io::ErrorKind::FileTooLarge,
+                format!("the paths of all files have more than {PATHS_BYTES_MAX} bytes"),
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// What is done again and again while files are read: commands in the background go on meanwhile.
+pub type Look<'a> = dyn FnMut() + 'a;
+
 /// The state of the workspace and the home directory. Content that `previous` saw unchanged is not read again.
-pub fn manifest(previous: &Manifest) -> io::Result<Manifest> {
+pub fn manifest(previous: &Manifest, look: &mut Look<'_>) -> io::Result<Manifest> {
     let mut manifest = Manifest::new();
     let mut texts_bytes = 0;
+    let mut names = Names::default();
     for root in [crate::session::WORKSPACE, setup::HOME] {
         walk::<io::Error>(root, &mut |found| {
+            look();
+            names.add(found.path)?;
             let entry = match previous.get(found.path) {
                 Some(known)
                     if known.is_trusted && is_unchanged(&known.metadata, &found.metadata) =>
                 {
                     known.clone()
                 }
-                _ => match read(found) {
+                _ => match read(found, look) {
                     Ok(entry) => entry,
                     // Removed or replaced between stat and open.
                     Err(_) => return Ok(()),
@@ -150,10 +178,10 @@ fn is_unchanged(known: &Metadata, now: &Metadata) -> bool {
         && known.changed == now.changed
 }
 
-fn read(found: &Found<'_>) -> io::Result<Entry> {
+fn read(found: &Found<'_>, look: &mut Look<'_>) -> io::Result<Entry> {
     let metadata = found.metadata;
     let (hash, text) = match metadata.kind {
-        Kind::File => read_file(found)?,
+        Kind::File => read_file(found, look)?,
         Kind::Link => {
             let target = sys::link_target(found.directory, found.name)?;
             let hash = Sha256::digest(&target).into();
@@ -181,7 +209,7 @@ fn is_settled((seconds, nanoseconds): (i64, i64)) -> bool {
         .is_ok_and(|now| now > changed + RACY)
 }
 
-fn read_file(found: &Found<'_>) -> io::Result<(Hash, Option<String>)> {
+fn read_file(found: &Found<'_>, look: &mut Look<'_>) -> io::Result<(Hash, Option<String>)> {
     let file = sys::open_beneath(
         found.directory,
         found.name,
@@ -195,7 +223,7 @@ fn read_file(found: &Found<'_>) -> io::Result<(Hash, Option<String>)> {
     let size = found.metadata.size;
     let file = File::from(file);
     if size > TEXT_BYTES_MAX && (found.name != "index" || size > INDEX_BYTES_MAX) {
-        return Ok((hash_blocks(&file, size)?, None));
+        return Ok((hash_blocks(&file, size, look)?, None));
     }
     // A file that grows while it is read is cut; its times make the next walk read it again.
     let mut bytes = Vec::new();
@@ -212,12 +240,13 @@ fn read_file(found: &Found<'_>) -> io::Result<(Hash, Option<String>)> {
 
 /// Blocks of zeros are left out, whether they are written or holes: the disk limit bounds what is written and nothing
 /// bounds holes, so neither the result nor the time may depend on them.
-fn hash_blocks(file: &File, size: u64) -> io::Result<Hash> {
+fn hash_blocks(file: &File, size: u64, look: &mut Look<'_>) -> io::Result<Hash> {
     let mut hasher = Sha256::new();
     hasher.update(size.to_be_bytes());
     let mut block = vec![0_u8; BLOCK_BYTES];
     let mut at = 0;
     while let Some(data) = sys::next_data(file, at).filter(|&data| data < size) {
+        look();
         let start = data / BLOCK_BYTES as u64 * BLOCK_BYTES as u64;
         let wanted = usize::try_from(size - start)
             .unwrap_or(BLOCK_BYTES)

@@ -13,8 +13,8 @@ use crate::sys::Interest;
 
 /// As `limits.sandboxConnectionBytesAhead` on the host.
 const BYTES_AHEAD: u64 = 256 * 1024;
-/// A listener inside answers at once unless its queue is full.
-const CONNECT: Duration = Duration::from_secs(2);
+/// A listener inside answers at once unless its queue is full; nothing else is served meanwhile, and no limit looked at.
+const CONNECT: Duration = Duration::from_millis(250);
 const READ_BYTES: usize = 64 * 1024;
 /// Numbers of connections from inside begin here; those from the host are its own, and small.
 const INCOMING_FROM: u64 = 1 << 32;

@@ -14,7 +14,11 @@ const INTERVAL: Duration = Duration::from_millis(25);
 const SOCKET_BYTES: u64 = 212_992;
 /// The same of a pipe; it cannot be made larger inside.
 const PIPE_BYTES: u64 = 65_536;
-/// Processes with smaller tables of descriptors are not looked into: all together they hold too few pipes to matter.
+/// What an open file may cost, whatever it is: one of `/proc` keeps a page once it has been read.
+const FILE_BYTES: u64 = 5_120;
+/// What one epoll keeps of each file that it waits for.
+const EPOLL_BYTES: u64 = 200;
+/// Processes with smaller tables of descriptors are not looked into, unless all tables together have room for too much.
 const MANY_DESCRIPTORS: u64 = 512;
 /// Sampling takes no more than a twentieth of the processor's time,
 const COST_FACTOR: u32 = 20;
@@ -73,30 +77,64 @@ impl Watch {
         }
         (crowded && was_crowded).then_some(Killed::Processes)
     }
+
+    /// For while this process is at work on files. What is ended is reaped afterwards.
+    pub fn keep(&mut self) {
+        if self.check().is_some() {
+            sys::kill_all();
+        }
+    }
 }
 
 fn sample(memory_bytes_max: u64) -> Usage {
     let pids = other_processes();
     let mut usage = Usage::default();
-    let mut pipes = HashSet::new();
+    let mut tables = Vec::new();
     for &pid in &pids {
         let Ok(status) = fs::read_to_string(format!("/proc/{pid}/status")) else {
             continue;
         };
         usage.threads += field(&status, "Threads:");
-        usage.memory_bytes += 1024 * (field(&status, "RssAnon:") + field(&status, "RssShmem:"));
-        let descriptors = field(&status, "FDSize:");
-        if descriptors >= MANY_DESCRIPTORS && !add_pipes(pid, &mut pipes) {
-            // A process may hide what it has open; then it is charged for all that it may have.
-            usage.buffer_bytes += descriptors * PIPE_BYTES;
-        }
+        usage.memory_bytes += 1024 * (resident(&status) + hidden(&status));
+        tables.push((pid, field(&status, "FDSize:")));
     }
-    usage.buffer_bytes += pipes.len() as u64 * PIPE_BYTES + socket_bytes();
+    usage.buffer_bytes = file_bytes(&tables, memory_bytes_max) + socket_bytes();
     // The resident sets count pages that processes share once for each; only the costly proportional sets are exact.
     if usage.memory_bytes > memory_bytes_max {
         usage.memory_bytes = pids.iter().map(|&pid| proportional_bytes(pid)).sum();
     }
     usage
+}
+
+/// KiB that a process has touched.
+fn resident(status: &str) -> u64 {
+    field(status, "RssAnon:") + field(status, "RssShmem:")
+}
+
+/// KiB of a process that no resident set shows: what it has had moved out, and the tables that say where its pages are.
+/// Those grow also where nothing is touched but the one page of zeros that everybody shares.
+fn hidden(status: &str) -> u64 {
+    field(status, "VmSwap:") + field(status, "VmPTE:")
+}
+
+/// What the kernel may keep for what processes have open; `tables` tells how many descriptors each has room for.
+fn file_bytes(tables: &[(u32, u64)], memory_bytes_max: u64) -> u64 {
+    let room: u64 = tables.iter().map(|&(_, descriptors)| descriptors).sum();
+    let from = if room * PIPE_BYTES > memory_bytes_max {
+        0
+    } else {
+        MANY_DESCRIPTORS
+    };
+    let mut pipes = HashSet::new();
+    let mut bytes = 0;
+    for &(pid, descriptors) in tables
+        .iter()
+        .filter(|&&(_, descriptors)| descriptors >= from)
+    {
+        // A process may hide what it has open; then it is charged for all that it may have.
+        bytes += add_files(pid, &mut pipes).unwrap_or(descriptors * PIPE_BYTES);
+    }
+    bytes + pipes.len() as u64 * PIPE_BYTES
 }
 
 fn other_processes() -> Vec<u32> {
@@ -109,20 +147,21 @@ fn other_processes() -> Vec<u32> {
         .collect()
 }
 
-/// The pipes that a process has open, by their numbers; false where it hides them.
-fn add_pipes(pid: u32, pipes: &mut HashSet<Vec<u8>>) -> bool {
-    let Ok(entries) = fs::read_dir(format!("/proc/{pid}/fd")) else {
-        return false;
-    };
-    for entry in entries.flatten() {
+/// What a process has open, but for pipes, which others may have open too: those by their numbers. None where it hides it.
+fn add_files(pid: u32, pipes: &mut HashSet<Vec<u8>>) -> Option<u64> {
+    let (mut files, mut epolls) = (0, 0);
+    for entry in fs::read_dir(format!("/proc/{pid}/fd")).ok()?.flatten() {
+        files += 1;
         if let Ok(target) = fs::read_link(entry.path()) {
             let target = target.into_os_string().into_vec();
             if target.starts_with(b"pipe:") {
                 pipes.insert(target);
+            } else if target == b"anon_inode:[eventpoll]" {
+                epolls += 1;
             }
         }
     }
-    true
+    Some(files * (FILE_BYTES + epolls * EPOLL_BYTES))
 }
 
 /// What the sockets of this network hold or may hold. The kernel lists them all, whoever has them open.
@@ -149,13 +188,14 @@ fn queued_bytes(table: &str) -> u64 {
 
 fn proportional_bytes(pid: u32) -> u64 {
     // A process may hide its maps by making itself not dumpable; then it is charged for all that it touches.
-    if let Ok(rollup) = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")) {
-        return 1024 * (field(&rollup, "Pss_Anon:") + field(&rollup, "Pss_Shmem:"));
-    }
     let Ok(status) = fs::read_to_string(format!("/proc/{pid}/status")) else {
         return 0;
     };
-    1024 * (field(&status, "RssAnon:") + field(&status, "RssShmem:"))
+    let touched = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).map_or_else(
+        |_| resident(&status),
+        |rollup| field(&rollup, "Pss_Anon:") + field(&rollup, "Pss_Shmem:"),
+    );
+    1024 * (touched + hidden(&status))
 }
 
 fn field(text: &str, name: &str) -> u64 {

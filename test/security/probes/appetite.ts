@@ -36,6 +36,26 @@ export const bombs: Probe[] = inCategory("bombs", [
     attack: helps(`pipes-together 24 ${memory / 24}`),
   },
   {
+    id: "memory-tables",
+    attempts: `${memory} MiB in tables of pages that all are the one page of zeros`,
+    attack: helps(`tables ${memory}`),
+  },
+  {
+    id: "memory-lists",
+    attempts: `${memory} MiB in access lists of files`,
+    attack: helps(`lists ${memory}`),
+  },
+  {
+    id: "memory-open-files",
+    attempts: `${memory} MiB in files of /proc that are open`,
+    attack: helps(`files-together 24 ${memory / 24}`),
+  },
+  {
+    id: "memory-epolls",
+    attempts: `${memory} MiB in files that are waited for (epoll)`,
+    attack: helps(`epolls-together 24 ${memory / 24}`),
+  },
+  {
     id: "memory-loopback",
     isSlow: true,
     attempts: `${memory} MiB in TCP connections to oneself`,

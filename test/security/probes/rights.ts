@@ -70,6 +70,11 @@ export const privileges: Probe[] = inCategory("privileges", [
   { id: "real-time", attempts: "going before every other process (real time)", attack: helps("real-time") },
   { id: "nice", attempts: "going before others (priority)", attack: helps("nice") },
   {
+    id: "slow",
+    attempts: "slowing another process down, such as the one that looks at limits",
+    attack: on(({ pid }) => `slow ${pid}`),
+  },
+  {
     id: "program-of-others",
     attempts: "the program of another process",
     attack: on(({ pid }) => `open-read /proc/${pid}/exe`),

@@ -35,12 +35,13 @@ pub fn replace() -> io::Result<()> {
 }
 
 /// Where `/dev` is this sandbox's own, and root's, and mounts cannot be carried about: takes away all that is not ours.
-/// Its terminals stay.
+/// Its terminals stay, but for the one that is whatever a process has: there it is none (`terminal.rs`).
 pub fn prune() -> io::Result<()> {
     for entry in fs::read_dir("/dev")? {
         let entry = entry?;
         let name = entry.file_name();
-        if name == "pts" || DEVICES.iter().any(|&device| name == device) {
+        let is_kept = |&device: &&str| name == device && device != "tty";
+        if name == "pts" || DEVICES.iter().any(|device| is_kept(device)) {
             continue;
         }
         let path = entry.path();

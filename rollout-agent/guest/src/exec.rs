@@ -12,6 +12,7 @@ use crate::guest::Guest;
 use crate::output::Output;
 use crate::protocol::{Event, Exec, ExecReply, Fault, FaultCode, Killed, Operation, TerminalSize};
 use crate::session::{self, EXCHANGE};
+use crate::setup::World;
 use crate::sys::{self, Ended, Input, Interest, ProcessLimits, ReadOnce, Reaped};
 use crate::terminal::Terminal;
 
@@ -39,7 +40,7 @@ pub fn exec(
         .map_err(failed)?;
     let mut streams = match &request.terminal {
         None => Streams::piped(input).map_err(failed)?,
-        Some(size) => Streams::at_terminal(size, input)?,
+        Some(size) => Streams::at_terminal(guest.world, size, input)?,
     };
     let pid = start(guest, &argument, &mut streams).map_err(failed)?;
     let Streams {
@@ -47,6 +48,9 @@ pub fn exec(
         mut terminal,
         ..
     } = streams;
+    if let Some(terminal) = &mut terminal {
+        terminal.session = pid;
+    }
     let mut output = Output::new(request.output_bytes_max, request.streams);
     let end = follow(
         guest,
@@ -109,8 +113,8 @@ impl Streams {
         })
     }
 
-    fn at_terminal(size: &TerminalSize, input: &[u8]) -> Result<Self, Fault> {
-        let (terminal, inside) = Terminal::open(size, input)?;
+    fn at_terminal(world: World, size: &TerminalSize, input: &[u8]) -> Result<Self, Fault> {
+        let (terminal, inside) = Terminal::open(world, size, input)?;
         let failed = |error: io::Error| Fault::at("opening a terminal", &error);
         let another = || inside.try_clone().map(OwnedFd::from).map_err(failed);
         Ok(Self {

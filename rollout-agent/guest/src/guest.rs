@@ -22,6 +22,7 @@ use crate::{exec, files, machine, setup, snapshot};
 const READ_BYTES: usize = 64 * 1024;
 
 pub struct Guest {
+    pub world: World,
     pub limits: Limits,
     pub session: Session,
     pub signals: OwnedFd,
@@ -90,14 +91,8 @@ pub fn run(input: File, output: File, world: World) -> Result<(), Fault> {
     let mut tunnels = Tunnels::default();
     let built = refresh
         .map_or(Ok(()), |it| machine::refresh(it.now_ms, &it.entropy))
-        .and_then(|()| {
-            if is_network_silent {
-                sys::lose_packets()
-            } else {
-                Ok(())
-            }
-        })
-        .and_then(|()| setup::build(world, &limits, &files))
+        .and_then(|()| is_network_silent.then(sys::lose_packets).transpose())
+        .and_then(|_| setup::build(world, &limits, &files))
         .and_then(|()| setup::confine(world))
         .and_then(|()| egress_port.map_or(Ok(()), |port| tunnels.listen(port)))
         .map_err(|error| Fault::at("building the sandbox", &error));
@@ -105,6 +100,7 @@ pub fn run(input: File, output: File, world: World) -> Result<(), Fault> {
         return host.send::<Done>(request.id, Err(fault), &[]);
     }
     let mut guest = Guest {
+        world,
         watch: Watch::new(limits.memory_bytes_max, limits.processes_max),
         session: Session::new(&environment),
         state: StateTracker::new()?,
@@ -200,9 +196,7 @@ impl Host {
         frame::write(&mut self.output, &header, payload)
             .map_err(|error| Fault::at("sending a reply", &error))
     }
-}
 
-impl Host {
     fn tell(&mut self, id: u64, event: Event, payload: &[u8]) -> io::Result<()> {
         let reply: Reply<Done> = Reply {
             id,

@@ -2,9 +2,10 @@
 //! What is printed is bytes like any other output; nobody here interprets an escape sequence.
 
 use std::collections::VecDeque;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use crate::protocol::{Event, Fault, FaultCode, TerminalSignal, TerminalSize, Typing};
@@ -13,6 +14,7 @@ use crate::sys::{self, Interest};
 
 /// Where the sandbox's terminals are.
 pub const FOLDER: &str = "/dev/pts";
+const OWN: &str = "/dev/tty";
 /// Terminals at a time, of commands' own too: each holds some kernel memory that no limit counts.
 const TERMINALS_MAX: &std::ffi::CStr = c"16";
 /// What the host may have typed and the terminal not yet taken; as `sandboxTypedBytesAhead` there.
@@ -42,15 +44,26 @@ pub fn provide(world: World) -> io::Result<()> {
 pub struct Terminal {
     master: File,
     typed: VecDeque<u8>,
+    /// The first process of those that work at it, once there is one.
+    pub session: libc::pid_t,
 }
 
 impl Terminal {
     /// The terminal, and the end that the command works at.
-    pub fn open(size: &TerminalSize, typed: &[u8]) -> Result<(Self, File), Fault> {
-        let (master, command) = sys::open_terminal(FOLDER, size.columns, size.rows)
-            .map_err(|error| Fault::new(FaultCode::Unavailable, format!("no terminal: {error}")))?;
-        let typed = typed.iter().copied().collect();
-        Ok((Self { master, typed }, command))
+    pub fn open(world: World, size: &TerminalSize, typed: &[u8]) -> Result<(Self, File), Fault> {
+        let none =
+            |error: io::Error| Fault::new(FaultCode::Unavailable, format!("no terminal: {error}"));
+        let (master, command, name) =
+            sys::open_terminal(FOLDER, size.columns, size.rows).map_err(none)?;
+        if world == World::UserSpaceKernel {
+            show_own(&name).map_err(none)?;
+        }
+        let terminal = Self {
+            master,
+            typed: typed.iter().copied().collect(),
+            session: 0,
+        };
+        Ok((terminal, command))
     }
 
     pub fn output(&self) -> io::Result<File> {
@@ -77,10 +90,18 @@ impl Terminal {
             }
             Typing::Resize(TerminalSize { columns, rows }) => {
                 sys::resize_terminal(&self.master, *columns, *rows)
-                    .map_err(|error| Fault::at("resizing the terminal", &error))
+                    .map_err(|error| Fault::at("resizing the terminal", &error))?;
+                // Linux tells of it by itself; zero is no signal, and only asks.
+                if !sys::signal_foreground(&self.master, 0) {
+                    sys::signal_session(self.session, libc::SIGWINCH);
+                }
+                Ok(())
             }
             Typing::Signal { name } => {
-                sys::signal_foreground(&self.master, number(*name));
+                // Of a shell with jobs, the shell heeds none that is meant for a job.
+                if !sys::signal_foreground(&self.master, number(*name)) {
+                    sys::signal_session(self.session, number(*name));
+                }
                 Ok(())
             }
         }
@@ -99,6 +120,14 @@ impl Terminal {
             bytes += count;
         }
         (bytes > 0).then_some(Event::Typed { bytes })
+    }
+}
+
+/// `/dev/tty` is whatever terminal a process has; gVisor's can only fail. As commands come one by one, it can be a link.
+fn show_own(name: &str) -> io::Result<()> {
+    match fs::remove_file(OWN) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => symlink(format!("{FOLDER}/{name}"), OWN),
     }
 }
 

@@ -14,8 +14,8 @@ const NO_EXEC: libc::c_uint = 8;
 /// Exit codes of the child: a descriptor below, an error's number above.
 const ERRORS_FROM: i32 = 128;
 
-/// A new terminal of the file system at `folder`: its master, which does not block, and its other end.
-pub fn open_terminal(folder: &str, columns: u16, rows: u16) -> io::Result<(File, File)> {
+/// A new terminal of the file system at `folder`: its master, which does not block, its other end, and that one's name.
+pub fn open_terminal(folder: &str, columns: u16, rows: u16) -> io::Result<(File, File, String)> {
     let root = File::open(folder)?;
     let open = |name: &str| {
         open_beneath(&root, OsStr::new(name), libc::O_RDWR, 0, Links::Refuse).map(File::from)
@@ -36,9 +36,10 @@ pub fn open_terminal(folder: &str, columns: u16, rows: u16) -> io::Result<(File,
         ))?;
     }
     resize_terminal(&master, columns, rows)?;
-    let other = open(&number.to_string())?;
+    let name = number.to_string();
+    let other = open(&name)?;
     set_blocking(&other)?;
-    Ok((master, other))
+    Ok((master, other, name))
 }
 
 /// Whoever works in the terminal is told by SIGWINCH.
@@ -54,13 +55,31 @@ pub fn resize_terminal(master: &impl AsRawFd, columns: u16, rows: u16) -> io::Re
     Ok(())
 }
 
-/// To all processes in the foreground of the terminal. Nobody there is no error.
-pub fn signal_foreground(master: &impl AsRawFd, signal: libc::c_int) {
+/// To all processes in the foreground of the terminal. Nobody there is no error; false where the kernel does not tell who
+/// is (gVisor).
+pub fn signal_foreground(master: &impl AsRawFd, signal: libc::c_int) -> bool {
     // SAFETY: integers only; a group of 0 or 1 would be everybody's.
     unsafe {
         let group = libc::tcgetpgrp(master.as_raw_fd());
         if group > 1 {
             libc::kill(-group, signal);
+        }
+        group >= 0
+    }
+}
+
+/// To every process of a session, named by its first one.
+pub fn signal_session(session: libc::pid_t, signal: libc::c_int) {
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return;
+    };
+    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    for pid in pids.filter(|&pid: &libc::pid_t| pid > 1) {
+        // SAFETY: integers only; the process was there a moment ago, and all that may be there now is the sandbox's.
+        unsafe {
+            if libc::getsid(pid) == session {
+                libc::kill(pid, signal);
+            }
         }
     }
 }

@@ -331,6 +331,8 @@ export const requirements = {
     "the nats command, Python and Go ask retrieval as the documentation shows, and find the service by ADR-32",
   "7.1.accounts": "NATS's users in Kubernetes have the permissions that the code gives their roles",
   "7.1.drain": "every pod has longer to end than its program takes to drain",
+  "7.bad.expired-certificate": "a certificate that has expired is called that in the error and in the log",
+  "7.bad.old-server": "a NATS server that is too old is refused by name, with the version that is needed",
   "7.1.tls": "a process that is given an authority talks TLS to the server, or not at all",
   "7.10.preflight-nats":
     "preflight names what keeps a NATS server from serving: version, JetStream, certificate, password, rights by role, a full stream",

@@ -1,4 +1,4 @@
-// Requirements: 7.1.tls
+// Requirements: 7.1.tls, 7.bad.expired-certificate, 7.bad.old-server
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -8,7 +8,8 @@ import { connectBus } from "@hindcast/shared/node";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { natsBinaryOptions } from "../../coordinator/src/local/binary-options.ts";
 import { findNatsServer } from "../../coordinator/src/local/nats-binary.ts";
-import { aCertificate } from "../support/certificate.ts";
+import { aCertificate, anExpiredCertificate } from "../support/certificate.ts";
+import { anOldNatsServer } from "../support/old-nats-server.ts";
 
 let folder: string;
 const children: ChildProcess[] = [];
@@ -69,5 +70,27 @@ it("trusts the authority that it is given and no other, and talks to nobody in c
   await expect(connect(`tls://localhost:${clear}`, ours)).rejects.toMatchObject({
     code: "BUS_UNAVAILABLE",
     message: expect.stringMatching(/secure|tls/i) as string,
+  });
+});
+
+it("says of a certificate that has expired that it has", async () => {
+  const { key, cert } = await anExpiredCertificate("localhost");
+  const [keyFile, certFile] = ["old.key", "old.crt"].map((name) => join(folder, name)) as [string, string];
+  await writeFile(keyFile, key);
+  await writeFile(certFile, cert);
+  const port = await serve("old", [
+    `tls { cert_file: ${JSON.stringify(certFile)}, key_file: ${JSON.stringify(keyFile)} }`,
+  ]);
+  await expect(connect(`tls://localhost:${port}`, certFile)).rejects.toMatchObject({
+    code: "BUS_UNAVAILABLE",
+    message: expect.stringMatching(/certificate has expired/) as string,
+  });
+});
+
+it("works with no server that would take what it does not know without a word", async () => {
+  await using old = await anOldNatsServer();
+  await expect(connect(`nats://127.0.0.1:${old.port}`, null)).rejects.toMatchObject({
+    code: "BUS_UNAVAILABLE",
+    message: expect.stringMatching(/nats-server 2\.9\.10, which is too old.*2\.12; upgrade it/) as string,
   });
 });

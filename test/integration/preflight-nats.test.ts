@@ -16,6 +16,7 @@ import type { Finding } from "../../coordinator/src/report/finding.ts";
 import { aCertificate, anExpiredCertificate } from "../support/certificate.ts";
 import { hindcast } from "../support/hindcast.ts";
 import { aNatsServer, type TestNats } from "../support/nats-server.ts";
+import { anOldNatsServer } from "../support/old-nats-server.ts";
 import { rawNats } from "../support/raw-nats.ts";
 
 let folder: string;
@@ -161,25 +162,14 @@ describe("a server", () => {
   });
 
   it("that is too old is named with what it lacks, by its INFO line, and one that is none too", async () => {
-    const info = {
-      server_id: "N",
-      server_name: "debian",
-      version: "2.9.10",
-      jetstream: true,
-      headers: true,
-      max_payload: 1_048_576,
-    };
-    const old = createTcpServer((socket) =>
-      socket.on("error", () => undefined).write(`INFO ${JSON.stringify(info)} \r\n`),
-    );
+    await using old = await anOldNatsServer();
     const shell = createTcpServer((socket) => socket.on("error", () => undefined).write("SSH-2.0-OpenSSH_9.2\r\n"));
     try {
-      expect(await at(`nats://${await listening(old)}`)).toContainEqual(
+      expect(await at(`nats://127.0.0.1:${old.port}`)).toContainEqual(
         missing(/nats-server 2\.9\.10 is too old.*2\.12/),
       );
       expect(await at(`nats://${await listening(shell)}`)).toEqual([missing(/no NATS server: it said "SSH-2\.0/)]);
     } finally {
-      old.close();
       shell.close();
     }
   });

@@ -8,11 +8,11 @@ import { access, constants, mkdir, mkdtemp, rename, rm } from "node:fs/promises"
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { HindcastError, messageOf } from "@hindcast/shared";
+import { isNewEnough, natsServerVersionMin } from "@hindcast/shared/node";
 
 const run = promisify(execFile);
 
 export const natsServerVersion = "2.14.5";
-export const natsServerVersionMin = [2, 12] as const;
 
 /** A build downloads and compiles some two hundred packages. */
 const buildTimeoutMs = 600_000;
@@ -67,7 +67,9 @@ async function problemOf(binary: string): Promise<string | null> {
     const { stdout } = await run(binary, ["--version"], { timeout: 10_000 });
     const version = parseNatsVersion(stdout);
     if (version === null) return `it does not answer --version as nats-server does: ${firstLine(stdout)}`;
-    return isNewEnough(version) ? null : `it is ${version.join(".")}, older than ${natsServerVersionMin.join(".")}`;
+    return isNewEnough(version.join("."))
+      ? null
+      : `it is ${version.join(".")}, older than ${natsServerVersionMin.join(".")}`;
   } catch (error) {
     return `it does not run: ${firstLine(messageOf(error))}`;
   }
@@ -77,11 +79,6 @@ async function problemOf(binary: string): Promise<string | null> {
 export function parseNatsVersion(output: string): [number, number, number] | null {
   const match = /^nats-server: v(\d+)\.(\d+)\.(\d+)/.exec(output.trim());
   return match === null ? null : [Number(match[1]), Number(match[2]), Number(match[3])];
-}
-
-function isNewEnough([major, minor]: [number, number, number]): boolean {
-  const [majorMin, minorMin] = natsServerVersionMin;
-  return major > majorMin || (major === majorMin && minor >= minorMin);
 }
 
 async function buildWithGo({ cacheDirectory, log }: NatsBinaryOptions, target: string): Promise<string | null> {

@@ -74,6 +74,7 @@ export * from "./bus/connect.ts";
 export * from "./bus/permissions.ts";
 export * from "./bus/retention.ts";
 export * from "./bus/server-config.ts";
+export * from "./bus/server-version.ts";
 export * from "./prompt/evaluation-task.ts";
 export * from "./prompt/judge.ts";
 export * from "./prompt/make-task.ts";

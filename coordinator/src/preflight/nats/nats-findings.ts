@@ -2,8 +2,15 @@
 // its certificate is trusted, whether it lets the user in, and whether that user may do what its role needs.
 import { readFileSync } from "node:fs";
 import { HindcastError, limits, messageOf, streams as streamNames } from "@hindcast/shared";
-import { examineBus, type BusExamination, type BusOptions, type JetStreamState } from "@hindcast/shared/node";
-import { natsServerVersion, natsServerVersionMin } from "../../local/nats-binary.ts";
+import {
+  examineBus,
+  type BusExamination,
+  type BusOptions,
+  isNewEnough,
+  type JetStreamState,
+  natsServerVersionMin,
+} from "@hindcast/shared/node";
+import { natsServerVersion } from "../../local/nats-binary.ts";
 import type { Finding } from "../../report/finding.ts";
 import { formatBytes } from "../../report/format.ts";
 import { certificateFinding } from "../certificate-finding.ts";
@@ -84,11 +91,9 @@ async function serverFindings(
 }
 
 function versionFinding(what: string, info: ServerInfo): Finding {
-  const [majorMin, minorMin] = natsServerVersionMin;
-  const [major = 0, minor = 0] = info.version.split(".").map((part) => Number.parseInt(part, 10));
-  const isNew = major > majorMin || (major === majorMin && minor >= minorMin);
-  if (isNew) return { what, state: "good", detail: `${info.server_name}, nats-server ${info.version}` };
-  const detail = `nats-server ${info.version} is too old: expiry by message, delete markers and batched reads need ${majorMin}.${minorMin}; install ${natsServerVersion}`;
+  if (isNewEnough(info.version))
+    return { what, state: "good", detail: `${info.server_name}, nats-server ${info.version}` };
+  const detail = `nats-server ${info.version} is too old: expiry by message, delete markers and batched reads need ${natsServerVersionMin.join(".")}; install ${natsServerVersion}`;
   return { what, state: "missing", detail };
 }
 

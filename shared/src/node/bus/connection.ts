@@ -6,6 +6,7 @@ import { HindcastError, messageOf } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import { ConnectionLost, toBusError } from "./bus-errors.ts";
 import type { BusOptions, LeaseEvent } from "./bus.ts";
+import { isNewEnough, natsServerVersionMin } from "./server-version.ts";
 
 const reconnectWaitMs = 250;
 const pingIntervalMs = 10_000;
@@ -39,10 +40,11 @@ export class Connection {
     void this.#watch();
   }
 
-  /** @throws BUS_UNAVAILABLE when no server answers, BUS_FORBIDDEN when it refuses the credentials. */
+  /** @throws BUS_UNAVAILABLE when no server answers or it is too old, BUS_FORBIDDEN when it refuses the credentials. */
   static async open(options: BusOptions): Promise<Connection> {
+    let nats: NatsConnection;
     try {
-      const nats = await connect({
+      nats = await connect({
         servers: options.servers.split(",").map((server) => server.trim()),
         name: options.name,
         inboxPrefix: options.inboxPrefix ?? "_INBOX",
@@ -54,12 +56,17 @@ export class Connection {
         ...(options.caFile == null ? {} : { tls: { caFile: options.caFile } }),
         ...(options.credentials === null ? {} : { user: options.credentials.user, pass: options.credentials.password }),
       });
-      const manager = await jetstreamManager(nats, { checkAPI: false, timeout: limits.busTryTimeoutMs });
-      return new Connection(nats, manager, options);
     } catch (error) {
       const refused = toBusError(error, `connect to NATS at ${options.servers}`);
       throw refused.code === "BUS_FORBIDDEN" ? refused : unavailable(options.servers, error);
     }
+    const version = nats.info?.version ?? "0.0.0";
+    if (!isNewEnough(version)) {
+      await nats.close();
+      throw tooOld(nats.getServer(), version);
+    }
+    const manager = await jetstreamManager(nats, { checkAPI: false, timeout: limits.busTryTimeoutMs });
+    return new Connection(nats, manager, options);
   }
 
   report(status: string): void {
@@ -167,6 +174,15 @@ function unavailable(servers: string, cause: unknown): HindcastError {
     message: `NATS at ${servers} cannot be reached (${messageOf(cause)}); is nats-server running there?`,
     retryable: true,
     cause,
+  });
+}
+
+function tooOld(server: string, version: string): HindcastError {
+  const needed = natsServerVersionMin.join(".");
+  return new HindcastError({
+    code: "BUS_UNAVAILABLE",
+    boundary: "bus",
+    message: `NATS at ${server} is nats-server ${version}, which is too old: expiry by message, delete markers and batched reads need ${needed}; upgrade it`,
   });
 }
 

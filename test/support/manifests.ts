@@ -66,13 +66,13 @@ async function renderFolder(folder: string): Promise<Manifest[]> {
   return parseAllDocuments(stdout).map((document) => Manifest.parse(document.toJS()));
 }
 
-/** The overlay with a component that it does not take by itself. */
-export async function renderWith(overlay: string, component: string): Promise<Manifest[]> {
+/** A base or an overlay with components that it does not take by itself. */
+export async function renderParts(resource: string, components: readonly string[]): Promise<Manifest[]> {
   const folder = await mkdtemp(join(tmpdir(), "hindcast-overlay-"));
   try {
     const place = (path: string): string => relative(folder, `${kubernetesFolder}${path}`);
     const kind = { apiVersion: "kustomize.config.k8s.io/v1beta1", kind: "Kustomization" };
-    const taken = { resources: [place(`overlays/${overlay}`)], components: [place(`components/${component}`)] };
+    const taken = { resources: [place(resource)], components: components.map((name) => place(`components/${name}`)) };
     await writeFile(join(folder, "kustomization.yaml"), JSON.stringify({ ...kind, ...taken }));
     return await renderFolder(folder);
   } finally {

@@ -251,6 +251,9 @@ export const requirements = {
   "6.11.resume": "a killed browser episode goes on in another browser at its last step",
   "6.11.upstream": "actions and trees are read and written as upstream's own code does",
   "6.14.campaign": "what is said of a served site is what a campaign reads of it, with logins and held-out tasks",
+  "6.14.forge":
+    "the forge with its wiki is served like the shop: visits, tasks of every kind, a browser that changes it",
+  "6.14.programs": "programs of a site that take long to build are built once, whatever becomes of its seed",
   "6.14.restore": "a copy of a site is put back to its first state while it runs",
   "6.14.templates": "tasks of self-hosted sites are made from templates, with answers out of the sites' databases",
   "6.14.tasks": "every task of a self-hosted site can be done there, and tells doing from not doing",

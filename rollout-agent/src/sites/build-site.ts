@@ -31,22 +31,35 @@ export async function buildSite(
   signal: AbortSignal,
 ): Promise<{ site: BuiltSite; entry: CacheEntry }> {
   const cache = new CacheFolder(root, limits.sitesBytesMax);
-  const entry = await cache.open(keyOf(recipe), (folder) => build(recipe, folder, signal), signal);
+  const entry = await cache.open(keyOf(recipe), (folder) => build(recipe, { folder, cache }, signal), signal);
   return { site: siteIn(recipe, entry.path), entry };
 }
 
-async function build(recipe: SiteRecipe, folder: string, signal: AbortSignal): Promise<string> {
-  const { exitCode, output } = await runProgram(
-    ["sh", join(recipe.folder, "build.sh")],
-    { timeoutMs: limits.siteBuildMsMax, environment: { SITE_FOLDER: folder } },
-    signal,
-  );
-  if (exitCode === 0) return recipe.name;
-  throw new HindcastError({
-    code: "ENVIRONMENT_SETUP_FAILED",
-    boundary: "environment",
-    message: `the site "${recipe.name}" was not built: build.sh ended with ${exitCode}: ${output.trim().slice(-2_000)}`,
-  });
+async function build(
+  recipe: SiteRecipe,
+  { folder, cache }: { folder: string; cache: CacheFolder },
+  signal: AbortSignal,
+): Promise<string> {
+  const { name, program } = recipe;
+  const run = async (recipeFolder: string, environment: Record<string, string>): Promise<string> => {
+    const script = join(recipeFolder, "build.sh");
+    const { exitCode, output } = await runProgram(
+      ["sh", script],
+      { timeoutMs: limits.siteBuildMsMax, environment },
+      signal,
+    );
+    if (exitCode === 0) return name;
+    throw new HindcastError({
+      code: "ENVIRONMENT_SETUP_FAILED",
+      boundary: "environment",
+      message: `the site "${name}" was not built: ${script} ended with ${exitCode}: ${output.trim().slice(-2_000)}`,
+    });
+  };
+  // The site takes links to what lies there, so it stays whole where its programs are removed before it.
+  await using built =
+    program &&
+    (await cache.open(`${name}-program-${program.hash}`, (path) => run(program.folder, { SITE_FOLDER: path }), signal));
+  return await run(recipe.folder, { SITE_FOLDER: folder, SITE_PROGRAM: built?.path ?? "" });
 }
 
 function keyOf({ name, hash }: SiteRecipe): string {

@@ -4,6 +4,8 @@ import { request as ask, type IncomingHttpHeaders } from "node:http";
 import { once } from "node:events";
 import { text as readText } from "node:stream/consumers";
 import { type HarEntry, harEntry } from "@hindcast/shared/node";
+import { z } from "zod";
+import type { FilledForm } from "./tasks/template.ts";
 
 const redirectsMax = 5;
 
@@ -11,6 +13,11 @@ export interface Page {
   url: string;
   status: number;
   html: string;
+}
+
+interface Sent {
+  text: string;
+  headers: Record<string, string>;
 }
 
 export class ReferenceVisitor {
@@ -25,16 +32,21 @@ export class ReferenceVisitor {
     return await this.#go(url, null, redirectsMax);
   }
 
-  /** Sends the form that contains `has`, filled in as it is shown but for `fields`. @throws Error where there is none */
-  async submit(page: Page, { has, fields }: { has: string; fields: Record<string, string> }): Promise<Page> {
+  /**
+   * Sends the form that contains `has`, filled in as it is shown but for `fields`; to another `action`, absolute here, only
+   * what is hidden in it. @throws Error where there is no such form
+   */
+  async submit(page: Page, { has, fields, action }: FilledForm): Promise<Page> {
     const form = formsOf(page.html).find((one) => one.includes(has));
     if (form === undefined) throw new Error(`${page.url} (${page.status}) has no form with ${has}`);
     const head = /<form\b[^>]*>/i.exec(form)?.[0] ?? "";
-    const body = new URLSearchParams({ ...fieldsOf(form), ...fields });
-    return await this.#go(new URL(attributeOf(head, "action") ?? "", page.url).href, body.toString(), redirectsMax);
+    const kept = action === undefined ? fieldsOf(form) : fieldsOf(hiddenOf(form));
+    const target = new URL(action ?? unescaped(attributeOf(head, "action") ?? ""), page.url);
+    const text = new URLSearchParams({ ...kept, ...fields }).toString();
+    return await this.#go(target.href, { text, headers: headersOfScripts(page.html) }, redirectsMax);
   }
 
-  async #go(url: string, form: string | null, redirects: number): Promise<Page> {
+  async #go(url: string, form: Sent | null, redirects: number): Promise<Page> {
     const method = form === null ? "GET" : "POST";
     const headers: Record<string, string> = {
       accept: "text/html,application/xhtml+xml",
@@ -44,11 +56,11 @@ export class ReferenceVisitor {
       "sec-fetch-user": "?1",
       origin: new URL(url).origin,
       cookie: [...this.#cookies].map(([name, value]) => `${name}=${value}`).join("; "),
-      ...(form !== null && { "content-type": "application/x-www-form-urlencoded" }),
+      ...(form !== null && { "content-type": "application/x-www-form-urlencoded", ...form.headers }),
     };
     const startedAt = new Date();
     const sent = ask(url, { method, headers });
-    sent.end(form ?? undefined);
+    sent.end(form?.text);
     const [answer] = await once(sent, "response");
     const html = await readText(answer);
     const status: number = answer.statusCode;
@@ -60,7 +72,7 @@ export class ReferenceVisitor {
         method,
         url,
         requestHeaders: pairsOf(headers),
-        postData: form,
+        postData: form?.text ?? null,
         response: { status, statusText: "", headers: pairsOf(answer.headers), size: html.length, text: html },
       }),
     );
@@ -86,6 +98,17 @@ export function readableText(html: string): string {
 
 function formsOf(html: string): string[] {
   return html.match(/<form\b[\s\S]*?<\/form>/gi) ?? [];
+}
+
+/** What htmx sends along with every form of a page: a token against forgery, say. */
+function headersOfScripts(html: string): Record<string, string> {
+  const body = /<body\b[^>]*\shx-headers=[^>]*>/i.exec(html)?.[0];
+  const headers: unknown = body === undefined ? {} : JSON.parse(unescaped(attributeOf(body, "hx-headers") ?? "{}"));
+  return z.record(z.string(), z.string()).parse(headers);
+}
+
+function hiddenOf(form: string): string {
+  return (form.match(/<input\b[^>]*>/gi) ?? []).filter((tag) => attributeOf(tag, "type") === "hidden").join("");
 }
 
 function fieldsOf(form: string): Record<string, string> {

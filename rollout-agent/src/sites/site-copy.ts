@@ -1,7 +1,7 @@
 // One running copy of a site: its own process on a port of its own, its own state.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { rm } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -32,6 +32,7 @@ export class SiteCopy implements AsyncDisposable {
       HOME: state,
       SITE_FOLDER: site.folder,
       SITE_STATE: state,
+      SITE_RUN: runFolderOf(state),
       SITE_PORT: String(port),
       SITE_ORIGIN: origin,
     };
@@ -58,7 +59,7 @@ export class SiteCopy implements AsyncDisposable {
     { state, origin }: { state: string; origin: string },
     signal: AbortSignal,
   ): Promise<SiteCopy> {
-    await copySeed(site.seed, state);
+    await Promise.all([copySeed(site.seed, state), mkdir(runFolderOf(state), { recursive: true })]);
     const copy = new SiteCopy(site, state, { port: await freePort(), origin });
     try {
       await copy.#ready(signal);
@@ -95,7 +96,9 @@ export class SiteCopy implements AsyncDisposable {
       await Promise.race([exited, delay(limits.siteStopMsMax, undefined, { ref: false })]);
     }
     this.#kill("SIGKILL");
-    await rm(this.#state, { recursive: true, force: true, maxRetries: 3 });
+    for (const folder of [this.#state, runFolderOf(this.#state)]) {
+      await rm(folder, { recursive: true, force: true, maxRetries: 3 });
+    }
   }
 
   /** The shell and whatever it started. */
@@ -132,6 +135,11 @@ export class SiteCopy implements AsyncDisposable {
       message: `the site "${this.#site.recipe.name}" ${what}${said === "" ? "" : `: ${said}`}`,
     });
   }
+}
+
+/** For what belongs to the process and not to the state (a configuration, say): it stays when the state is put back. */
+function runFolderOf(state: string): string {
+  return `${state}.run`;
 }
 
 /** Free at this moment. */

@@ -1,5 +1,6 @@
 // A site that anybody can start: a folder below rollout-agent/sites with a description (site.json), what builds it
-// (build.sh), what serves one copy of it (start.sh) and what its help says (documents).
+// (build.sh), what serves one copy of it (start.sh) and what its help says (documents). Programs that take long to build may
+// have a folder of their own (program/build.sh), so that another seed does not build them anew.
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -34,6 +35,8 @@ export type SiteRecipe = z.infer<typeof SiteRecipe> & {
   folder: string;
   /** Of everything that decides what is built. */
   hash: string;
+  /** What builds its programs, where that is apart. */
+  program: { folder: string; hash: string } | null;
 };
 
 export function siteNames(): string[] {
@@ -50,7 +53,9 @@ export function readRecipe(name: string): SiteRecipe {
   const folder = join(recipesFolder, name);
   try {
     const recipe = SiteRecipe.parse(JSON.parse(readFileSync(join(folder, "site.json"), "utf8")));
-    return { ...recipe, folder, hash: hashOf(folder) };
+    const below = join(folder, "program");
+    const program = existsSync(below) ? { folder: below, hash: hashOf(below) } : null;
+    return { ...recipe, folder, program, hash: hashOf(folder, program?.hash) };
   } catch (error) {
     throw invalid(`the recipe of the site "${name}" cannot be used: ${messageOf(error)}`);
   }
@@ -64,8 +69,8 @@ export function placesOf(recipe: SiteRecipe): (z.infer<typeof Place> & { role: W
 }
 
 /** Documents and the description build nothing. */
-function hashOf(folder: string): string {
-  const hash = createHash("sha256");
+function hashOf(folder: string, program = ""): string {
+  const hash = createHash("sha256").update(program);
   const files = readdirSync(folder, { withFileTypes: true }).filter(
     (entry) => entry.isFile() && entry.name !== "site.json" && entry.name !== "start.sh",
   );

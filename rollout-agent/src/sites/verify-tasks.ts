@@ -41,7 +41,8 @@ async function play({ task, solution }: MadeTask, { urls, login }: TaskTrial): P
   const page = await visitor.open(`${place}${solution.page}`);
   if (page.status >= 400) throw new Error(`${page.url} answers ${page.status}`);
   if (solution.form !== undefined) {
-    await visitor.submit(page, solution.form);
+    const { action, ...form } = solution.form;
+    await visitor.submit(page, action === undefined ? form : { ...form, action: `${place}${action}` });
     return visitor;
   }
   const shown = readableText(page.html).toLowerCase();

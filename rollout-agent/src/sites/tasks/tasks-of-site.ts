@@ -1,12 +1,16 @@
 import { DatabaseSync } from "node:sqlite";
 import { HindcastError, messageOf } from "@hindcast/shared";
 import type { BuiltSite } from "../build-site.ts";
+import { forgeChangeTasks } from "./forge-change-tasks.ts";
+import { forgeTasks } from "./forge-tasks.ts";
+import { forgeWikiTasks } from "./forge-wiki-tasks.ts";
 import { shopAdminTasks } from "./shop-admin-tasks.ts";
 import { shopTasks } from "./shop-tasks.ts";
 import { type MadeTask, makeTasks, type Template } from "./template.ts";
 
 /** By the name of the recipe. */
 export const templates: Record<string, readonly Template[]> = {
+  forge: [...forgeTasks, ...forgeChangeTasks, ...forgeWikiTasks],
   shop: [...shopTasks, ...shopAdminTasks],
 };
 

@@ -13,7 +13,14 @@ export interface Solution {
   /** What of the page says it, as people read it; by default the answer itself. */
   shows?: string[];
   /** The form, by a part of its action or by a field that it must have, and what is written into it. */
-  form?: { has: string; fields: Record<string, string> };
+  form?: FilledForm;
+}
+
+export interface FilledForm {
+  has: string;
+  fields: Record<string, string>;
+  /** Below the place's URL, where a script of the page sends it elsewhere, with the form's hidden fields alone. */
+  action?: string;
 }
 
 export interface Instance {

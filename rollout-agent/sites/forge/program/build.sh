@@ -1,0 +1,41 @@
+#!/bin/sh
+# Makes Gitea in $SITE_FOLDER from its Go module and from npm packages: the server, its templates and translations, its
+# styles and scripts. Takes ten minutes and more, once.
+set -eu
+version=1.22.6
+# What is built, whoever serves it: Go's sum database does not know every module everywhere.
+sum="h1:PpYsRn7MvGGRtzov4Jv6ExLmMenyyo4ssyqd5WERL0Q="
+# The one that this version was released with; the `go` on PATH fetches it as a module.
+export GOTOOLCHAIN=go1.23.12 CGO_ENABLED=1
+
+needs() {
+  command -v "$1" > /dev/null || { echo "Gitea $version needs \"$1\" on PATH: $2" >&2; exit 1; }
+}
+needs go "Go 1.21 or newer (apt-get install golang)"
+needs cc "a C compiler, for SQLite (apt-get install gcc libc6-dev)"
+needs node "Node.js 18 or newer"
+needs npm "it comes with Node.js"
+node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 18 ? 1 : 0)' ||
+  { echo "Gitea $version needs Node.js 18 or newer; \"node\" is $(node --version)" >&2; exit 1; }
+
+work="$SITE_FOLDER/work"
+trap 'rm -rf "$work"' EXIT
+mkdir "$work"
+cd "$work"
+GONOSUMDB=code.gitea.io/gitea go mod download -json "code.gitea.io/gitea@v$version" > module.json ||
+  { cat module.json >&2; exit 1; }
+of_module() { node -p "JSON.parse(require('fs').readFileSync('module.json', 'utf8')).$1"; }
+[ "$(of_module Sum)" = "$sum" ] || { echo "Gitea $version is not what it was: $(of_module Sum)" >&2; exit 1; }
+cp -R "$(of_module Dir)" gitea
+chmod -R u+w gitea
+cd gitea
+go build -trimpath -buildvcs=false -tags "sqlite sqlite_unlock_notify" -ldflags "-s -w -X main.Version=$version" \
+  -o "$SITE_FOLDER/gitea" .
+
+npm ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error
+# Go modules leave out folders of this name; what was in it is a package of its own.
+mkdir -p web_src/js/vendor
+npm pack --silent jquery.are-you-sure@1.9.0 > /dev/null
+tar -xzf jquery.are-you-sure-1.9.0.tgz -C web_src/js/vendor --strip-components=1 package/jquery.are-you-sure.js
+ENABLE_SOURCEMAP=false BROWSERSLIST_IGNORE_OLD_DATA=true node_modules/.bin/webpack --stats errors-only
+cp -R templates options public "$SITE_FOLDER/"

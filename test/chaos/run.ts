@@ -48,8 +48,10 @@ export interface Report extends Verdict {
   /** Of all processes while they work: the median of each quarter of the run. What leaks rises from one to the next. */
   memoryMiBByQuarter: number[];
   /** At the beginning and at the end, when nothing is worked on. */
-  levels: { before: Levels & { consumers: number }; after: Levels & { consumers: number } };
+  levels: { before: ClusterLevels; after: ClusterLevels };
 }
+
+type ClusterLevels = Levels & { consumers: number };
 
 /** What a lease and a redelivery may still take after the last fault. */
 const quietMsMax = 90_000;
@@ -69,7 +71,7 @@ export async function runChaos(options: RunOptions): Promise<Report> {
   try {
     await untilReady(bus);
     const cluster = clusterOf(servers.url);
-    const levels = async (): Promise<Levels & { consumers: number }> => ({
+    const levels = async (): Promise<ClusterLevels> => ({
       ...levelsOf(fleet.members, cluster),
       consumers: await countConsumers(access),
     });
@@ -96,7 +98,7 @@ export async function runChaos(options: RunOptions): Promise<Report> {
       ...verdict,
       recovery: recoveryOf(history, faults, workerOf(agents)),
       memoryMiBByQuarter: mediansByQuarter(memory),
-      levels: { before, after: await levels() },
+      levels: { before, after: await levelsAtRest(levels, before.consumers) },
     };
   } finally {
     await bus.close();
@@ -150,6 +152,16 @@ async function untilAtRest(access: ServerAccess): Promise<History> {
     const history = await readHistory(access);
     const isAtRest = history.openLeases.length === 0 && history.tasksLeft === 0;
     if (isAtRest || Date.now() > deadline) return history;
+    await pause(2_000);
+  }
+}
+
+/** What a killed process followed with stays for a minute of silence; it is waited for, and what stays beyond is told. */
+async function levelsAtRest(levels: () => Promise<ClusterLevels>, consumers: number): Promise<ClusterLevels> {
+  const deadline = Date.now() + quietMsMax;
+  for (;;) {
+    const now = await levels();
+    if (now.consumers <= consumers || Date.now() > deadline) return now;
     await pause(2_000);
   }
 }

@@ -81,4 +81,19 @@ export const processAlerts: readonly Alert[] = [
     ...gaugeCase('hindcast_unreadable_total{what="task", instance="a"}', "0+1", "3+0"),
     atMinutes: 20,
   },
+  {
+    name: "HindcastTracesLost",
+    value: 'sum by (outcome) (increase(hindcast_trace_spans_total{outcome!="sent"}[15m]))',
+    condition: "> 0",
+    forMinutes: 30,
+    severity: "ticket",
+    summary: "spans of traces are {{ $labels.outcome }}",
+    means:
+      "The collector is away or refuses (`failed`), or there are more spans than go out (`dropped`). The work goes on.",
+    lookAt:
+      "`tracing.*` in the log, which says why once; the collector's own log and limits; OTEL_EXPORTER_OTLP_ENDPOINT.",
+    act: "Bring the collector back, or sample less (OTEL_TRACES_SAMPLER_ARG). Traces of the meantime have gaps for good.",
+    ...gaugeCase('hindcast_trace_spans_total{outcome="failed", instance="a"}', "0+5", "3+0"),
+    atMinutes: 60,
+  },
 ];

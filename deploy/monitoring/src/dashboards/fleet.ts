@@ -113,6 +113,14 @@ export const fleet: DashboardSpec = {
         lines("Unreadable messages", { unit: "ops", description: "Of an unknown version or damaged." }, [
           rateBy("hindcast_unreadable_total", "what"),
         ]),
+        lines(
+          "Spans of traces",
+          {
+            unit: "ops",
+            description: "Sent, not taken by the collector, or too many at once; none without a collector.",
+          },
+          [rateBy("hindcast_trace_spans_total", "outcome")],
+        ),
       ],
     },
   ],

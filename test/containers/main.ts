@@ -12,7 +12,7 @@ import { option } from "../load/statistics.ts";
 import { type Cluster, deployFolder, startCluster } from "./cluster.ts";
 import { engineMissing, hasReaper, kill, start, stop, versions } from "./engine.ts";
 import { askEverything } from "./queries.ts";
-import { ResultRows } from "./result-rows.ts";
+import { ResultRows } from "../support/result-rows.ts";
 
 const documents = option("documents", 5);
 const page = new URL("../CONTAINERS.md", import.meta.url);

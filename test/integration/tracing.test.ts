@@ -196,7 +196,7 @@ describe("traces", () => {
   });
 
   it("that a collector refuses are counted, and the work goes on", async () => {
-    await using collector = await startOtlpReceiver(400);
+    await using collector = await startOtlpReceiver({ answer: 400 });
     const registry = new Registry();
     const tracing = await tracingTo(collector, {}, registry);
     expect((await campaign()).demonstrations.length).toBeGreaterThan(0);
@@ -206,7 +206,7 @@ describe("traces", () => {
   });
 
   it("that nobody takes do not pile up, nor keep a process from ending", async () => {
-    await using collector = await startOtlpReceiver("never");
+    await using collector = await startOtlpReceiver({ answer: "never" });
     const registry = new Registry();
     const tracing = await tracingTo(collector, {}, registry);
     for (let n = 0; n < 4_000; n += 1) await inSpan("step", {}, () => Promise.resolve());

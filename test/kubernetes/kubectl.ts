@@ -8,8 +8,16 @@ export async function kubectl(args: readonly string[], input = ""): Promise<stri
   return await output("kubectl", args, input);
 }
 
-export async function output(program: string, args: readonly string[], input = ""): Promise<string> {
-  const child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"] });
+/** @param more beside the environment of this process */
+export async function output(
+  program: string,
+  args: readonly string[],
+  input = "",
+  more: NodeJS.ProcessEnv = {},
+): Promise<string> {
+  const child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"], env: { ...process.env, ...more } });
+  // A program that ends early takes no input any more; its exit code says what was wrong.
+  child.stdin.on("error", () => undefined);
   child.stdin.end(input);
   let [said, complained] = ["", ""];
   child.stdout.on("data", (bytes: Buffer) => (said += bytes.toString()));

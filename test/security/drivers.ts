@@ -17,6 +17,8 @@ export const drivers: Record<string, () => Promise<Driver>> = {
   container: () => prepared("container"),
   gvisor: () => prepared("gvisor"),
   vm: () => prepared("vm"),
+  // Of the cluster in KUBECONFIG, with HINDCAST_TEST_KUBERNETES=1 and HINDCAST_TEST_LOAD_IMAGE as for `npm run test:pods`.
+  kubernetes: () => prepared("kubernetes"),
 };
 
 async function bubblewrap(): Promise<Driver> {

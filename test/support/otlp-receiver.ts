@@ -59,11 +59,17 @@ export interface OtlpReceiver extends AsyncDisposable {
   raw: string[];
 }
 
-/**
- * @param answer status of every answer, or `never`: takes requests and says nothing
- * @default 200
- */
-export async function startOtlpReceiver(answer: number | "never" = 200): Promise<OtlpReceiver> {
+export interface ReceiverOptions {
+  /** Status of every answer, or `never`: takes requests and says nothing. @default 200 */
+  answer?: number | "never";
+  /** @default 127.0.0.1 */
+  host?: string;
+}
+
+export async function startOtlpReceiver({
+  answer = 200,
+  host = "127.0.0.1",
+}: ReceiverOptions = {}): Promise<OtlpReceiver> {
   const spans: ReceivedSpan[] = [];
   const raw: string[] = [];
   const server = createServer((request, response) => {
@@ -76,7 +82,7 @@ export async function startOtlpReceiver(answer: number | "never" = 200): Promise
       response.writeHead(answer, { "content-type": "application/json" }).end("{}");
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(0, host, resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     spans,

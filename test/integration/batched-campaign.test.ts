@@ -3,7 +3,6 @@
 import {
   BatchPurpose,
   type BudgetRecord,
-  type CampaignId,
   CampaignRecord,
   type CampaignReport,
   type Demonstration,
@@ -11,7 +10,6 @@ import {
 } from "@hindcast/shared";
 import {
   BatchesValue,
-  type Bus,
   createModels,
   FleetPurse,
   JournaledCompletion,
@@ -19,13 +17,13 @@ import {
   silentLogger,
 } from "@hindcast/shared/node";
 import { describe, expect, it } from "vitest";
-import { packDocuments, runCampaign } from "../../coordinator/src/campaign-run.ts";
+import { runCampaign } from "../../coordinator/src/campaign-run.ts";
 import { anAdmitter, budgetOf, untilAdmitting } from "../support/admission.ts";
 import { someSettings } from "../support/campaign-context.ts";
+import { aStoredCampaign, demonstrationsOn } from "../support/campaign-records.ts";
 import { startAnthropicEmulator } from "../support/emulators/anthropic.ts";
 import { aNatsServer } from "../support/nats-server.ts";
 import { quickModels } from "../support/quick-models.ts";
-import { aDocument } from "../support/scripted-generator.ts";
 import { anthropicScript } from "../support/scripted-wire.ts";
 import { startStages } from "../support/stages.ts";
 import { startWorker } from "../support/worker.ts";
@@ -65,31 +63,14 @@ async function run(isBatched: boolean, costUsdMax: number | null = null): Promis
     models: { generator, policy: "offline:rules", judges },
     batch: { purposes: isBatched ? [...BatchPurpose.options] : [], fallback: "error" as const },
   };
-  const record: CampaignRecord = {
-    v: 1,
-    id: "c-0001" as CampaignId,
-    name: "test",
-    settings,
-    documents: await bus.blobs.put(packDocuments([1, 2, 3, 4, 5, 6].map((n) => aDocument(n)))),
-    state: "running",
-    detail: null,
-    report: null,
-    startedAt: new Date().toISOString(),
-    endedAt: null,
-    leader: null,
-    resumed: 0,
-    tuning: {},
-    forgottenAt: null,
-    requestId: null,
-    takenUp: { times: 0, newestResult: 0, newestRecord: 0 },
-  };
+  const record = await aStoredCampaign(bus, 6, { settings });
   await bus.records("CAMPAIGNS", CampaignRecord).put(record.id, record);
   const { report, failure } = await runCampaign(record, deps, never);
   if (failure !== null && costUsdMax === null) throw failure;
   const open = openBatches((await bus.records("BATCHES", BatchesValue).entries()).map(({ value }) => value));
   return {
     report,
-    demonstrations: await demonstrationsOf(bus),
+    demonstrations: await demonstrationsOn(bus),
     batches: emulator.batches.jobs.map(({ requests }) => requests.length),
     bought: emulator.batches.bought.length,
     singles: emulator.requests.filter(({ method, path }) => method === "POST" && path === "/v1/messages").length,
@@ -98,17 +79,6 @@ async function run(isBatched: boolean, costUsdMax: number | null = null): Promis
     paid: (await bus.records("JOURNAL", JournaledCompletion).entries()).map(({ value }) => value.costUsd ?? Number.NaN),
     budget: await budgetOf(bus, record.id),
   };
-}
-
-async function demonstrationsOf(bus: Bus): Promise<Demonstration[]> {
-  const last = await bus.demonstrations.lastSequence();
-  if (last === 0) return [];
-  const found: Demonstration[] = [];
-  for await (const { sequence, demonstration } of bus.demonstrations.follow(1, never)) {
-    if (demonstration !== null) found.push(demonstration);
-    if (sequence >= last) break;
-  }
-  return found.sort((a, b) => a.id.localeCompare(b.id));
 }
 
 /** Without what differs between any two runs: times, money, and the hashes of requests to another emulator's port. */

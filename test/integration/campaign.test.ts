@@ -8,10 +8,11 @@ import {
 } from "@hindcast/shared";
 import { type Bus, type Model, silentLogger } from "@hindcast/shared/node";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type CampaignOutcome, packDocuments, runCampaign } from "../../coordinator/src/campaign-run.ts";
+import { type CampaignOutcome, runCampaign } from "../../coordinator/src/campaign-run.ts";
 import { someSettings } from "../support/campaign-context.ts";
+import { aStoredCampaign, demonstrationsOn } from "../support/campaign-records.ts";
 import { aNatsServer, type TestNats } from "../support/nats-server.ts";
-import { aDocument, scriptedGenerator } from "../support/scripted-generator.ts";
+import { scriptedGenerator } from "../support/scripted-generator.ts";
 import type { Line, ScriptedModel } from "../support/scripted-model.ts";
 import { startStages } from "../support/stages.ts";
 import { startWorker, type TestWorker } from "../support/worker.ts";
@@ -32,26 +33,8 @@ afterEach(async () => {
   await nats[Symbol.asyncDispose]();
 });
 
-async function aRecord(id = "c-0001", partial: Partial<CampaignRecord["settings"]> = {}): Promise<CampaignRecord> {
-  return {
-    v: 1,
-    id: id as CampaignId,
-    name: "test",
-    settings: { ...someSettings, ...partial },
-    documents: await bus.blobs.put(packDocuments([aDocument(1), aDocument(2)])),
-    state: "running",
-    detail: null,
-    report: null,
-    startedAt: new Date().toISOString(),
-    endedAt: null,
-    leader: null,
-    resumed: 0,
-    tuning: {},
-    forgottenAt: null,
-    requestId: null,
-    takenUp: { times: 0, newestResult: 0, newestRecord: 0 },
-  };
-}
+const aRecord = (id = "c-0001", partial: Partial<CampaignRecord["settings"]> = {}): Promise<CampaignRecord> =>
+  aStoredCampaign(bus, 2, { id: id as CampaignId, settings: { ...someSettings, ...partial } });
 
 /** One coordinator: it leads the campaign and works on its stages. */
 async function outcomeOf(generator: Model, record?: CampaignRecord, signal = never): Promise<CampaignOutcome> {
@@ -66,16 +49,7 @@ async function run(generator: Model, record?: CampaignRecord, signal = never): P
   return report;
 }
 
-async function demonstrations(): Promise<Demonstration[]> {
-  const last = await bus.demonstrations.lastSequence();
-  const found: Demonstration[] = [];
-  if (last === 0) return found;
-  for await (const { sequence, demonstration } of bus.demonstrations.follow(1, never)) {
-    if (demonstration !== null) found.push(demonstration);
-    if (sequence >= last) break;
-  }
-  return found.sort((a, b) => a.id.localeCompare(b.id));
-}
+const demonstrations = (): Promise<Demonstration[]> => demonstrationsOn(bus);
 
 const countsOf = (report: CampaignReport, stage: string): Record<string, number> =>
   report.funnel.find(({ name }) => name === stage)?.counts ?? {};

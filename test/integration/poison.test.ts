@@ -18,7 +18,7 @@ import { layDown, takeUp } from "../../coordinator/src/campaign-take-up.ts";
 import { endDeadTasks } from "../../coordinator/src/dead-letter-reconciler.ts";
 import { startAgent } from "../support/agents.ts";
 import { aRolloutTask } from "../support/builders.ts";
-import { someSettings } from "../support/campaign-context.ts";
+import { aCampaignRecord } from "../support/campaign-records.ts";
 import { startOpenAiEmulator } from "../support/emulators/openai.ts";
 import { aDemonstration, anAttemptBegun, anEpisodeEnded } from "../support/messages.ts";
 import { aNatsServer, type TestNats } from "../support/nats-server.ts";
@@ -87,24 +87,7 @@ describe("a campaign that ends its coordinator", () => {
 
   async function aRecord(id: string): Promise<CampaignId> {
     const documents = await coordinator.blobs.put(Buffer.from("not what it should be"));
-    await campaigns.create(id, {
-      v: 1,
-      id: id as CampaignId,
-      name: id,
-      settings: someSettings,
-      documents,
-      state: "running",
-      detail: null,
-      report: null,
-      startedAt: new Date().toISOString(),
-      endedAt: null,
-      leader: null,
-      resumed: 0,
-      tuning: {},
-      forgottenAt: null,
-      requestId: null,
-      takenUp: { times: 0, newestResult: 0, newestRecord: 0 },
-    });
+    await campaigns.create(id, aCampaignRecord({ id: id as CampaignId, name: id, documents }));
     return id as CampaignId;
   }
   const timesOf = async (id: CampaignId): Promise<number | undefined> => (await campaigns.get(id))?.value.takenUp.times;

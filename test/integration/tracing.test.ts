@@ -1,5 +1,5 @@
 // Requirements: 7.5.traces, 7.5.redaction, 7.5.collector
-import { Task, type CampaignId, type CampaignRecord, type Demonstration, type DocumentId } from "@hindcast/shared";
+import { Task, type CampaignId, type Demonstration, type DocumentId } from "@hindcast/shared";
 import {
   inDocumentSpan,
   inSpan,
@@ -14,12 +14,12 @@ import {
 } from "@hindcast/shared/node";
 import { Registry } from "prom-client";
 import { describe, expect, it } from "vitest";
-import { packDocuments, runCampaign } from "../../coordinator/src/campaign-run.ts";
-import { someSettings } from "../support/campaign-context.ts";
+import { runCampaign } from "../../coordinator/src/campaign-run.ts";
+import { aStoredCampaign, demonstrationsOn } from "../support/campaign-records.ts";
 import { aNatsServer } from "../support/nats-server.ts";
 import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from "../support/otlp-receiver.ts";
 import { rawNats } from "../support/raw-nats.ts";
-import { aDocument, scriptedGenerator } from "../support/scripted-generator.ts";
+import { scriptedGenerator } from "../support/scripted-generator.ts";
 import { startStages } from "../support/stages.ts";
 import { scriptedPolicy, startWorker } from "../support/worker.ts";
 
@@ -59,33 +59,10 @@ async function campaign(): Promise<{ demonstrations: Demonstration[]; tasks: Sen
   const generator = observedModel(scriptedGenerator(), metrics);
   const deps = { bus, model: () => generator, logger: silentLogger };
   await using _stages = startStages(deps);
-  const record: CampaignRecord = {
-    v: 1,
-    id: "c-0001" as CampaignId,
-    name: "test",
-    settings: someSettings,
-    documents: await bus.blobs.put(packDocuments([aDocument(1)])),
-    state: "running",
-    detail: null,
-    report: null,
-    startedAt: new Date().toISOString(),
-    endedAt: null,
-    leader: null,
-    resumed: 0,
-    tuning: {},
-    forgottenAt: null,
-    requestId: null,
-    takenUp: { times: 0, newestResult: 0, newestRecord: 0 },
-  };
-  const { failure } = await runCampaign(record, deps, never);
+  const { failure } = await runCampaign(await aStoredCampaign(bus, 1), deps, never);
   if (failure !== null) throw failure;
-  const demonstrations: Demonstration[] = [];
-  const last = await bus.demonstrations.lastSequence();
-  for await (const { sequence, demonstration } of bus.demonstrations.follow(1, never)) {
-    if (demonstration !== null) demonstrations.push({ ...demonstration, createdAt: "" });
-    if (sequence >= last) break;
-  }
-  return { demonstrations: demonstrations.sort((a, b) => a.id.localeCompare(b.id)), tasks };
+  const demonstrations = (await demonstrationsOn(bus)).map((learned) => ({ ...learned, createdAt: "" }));
+  return { demonstrations, tasks };
 }
 
 const count = async (registry: Registry, outcome: string): Promise<number | undefined> =>

@@ -23,6 +23,7 @@ import { AdmissionMetrics } from "../../coordinator/src/admission/admission-metr
 import { runAdmission } from "../../coordinator/src/admission/admission-service.ts";
 import type { AdmissionSettings } from "../../coordinator/src/admission/settings.ts";
 import { someSettings } from "./campaign-context.ts";
+import { aCampaignRecord } from "./campaign-records.ts";
 import type { Emulator } from "./emulators/emulator.ts";
 
 export const openSettings: AdmissionSettings = {
@@ -81,25 +82,15 @@ export async function aCampaign(
   settings: Partial<CampaignRecord["settings"]> = {},
   state: CampaignRecord["state"] = "running",
 ): Promise<CampaignId> {
-  const documents = { sha256: "0".repeat(64) as Sha256, bytes: 0 };
-  const times = { startedAt: "2026-01-02T03:04:05.678Z", endedAt: null };
-  await bus.records("CAMPAIGNS", Campaign).put(id, {
-    v: 1,
+  const record = aCampaignRecord({
     id: id as CampaignId,
     name: id,
     settings: { ...someSettings, ...settings },
-    documents,
+    documents: { sha256: "0".repeat(64) as Sha256, bytes: 0 },
     state,
-    detail: null,
-    report: null,
-    leader: null,
-    resumed: 0,
-    tuning: {},
-    forgottenAt: null,
-    requestId: null,
-    takenUp: { times: 0, newestResult: 0, newestRecord: 0 },
-    ...times,
+    startedAt: "2026-01-02T03:04:05.678Z",
   });
+  await bus.records("CAMPAIGNS", Campaign).put(id, record);
   return id as CampaignId;
 }
 

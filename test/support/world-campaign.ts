@@ -14,6 +14,7 @@ import { loadDocuments } from "../../coordinator/src/documents/load-documents.ts
 import { packWorld } from "../../coordinator/src/world.ts";
 import type { WorldSource } from "../../coordinator/src/worlds/world-source.ts";
 import { someSettings } from "./campaign-context.ts";
+import { aCampaignRecord, demonstrationsOn } from "./campaign-records.ts";
 import { startStages } from "./stages.ts";
 
 const never = new AbortController().signal;
@@ -34,45 +35,18 @@ export async function runInWorld(
 ): Promise<WorldCampaign> {
   const { id, ...changed } = settings;
   const loaded: Document[] = (await loadDocuments(documents, { environment: process.env }, never)).documents;
-  const record = {
-    v: 1 as const,
+  const record = aCampaignRecord({
     id: id as CampaignId,
-    name: "world",
-    settings: {
-      ...someSettings,
-      ...changed,
-      environment: { kind, scenes: await bus.blobs.put(packWorld(world)) },
-    },
+    settings: { ...someSettings, ...changed, environment: { kind, scenes: await bus.blobs.put(packWorld(world)) } },
     documents: await bus.blobs.put(packDocuments(loaded)),
-    state: "running" as const,
-    detail: null,
-    report: null,
-    startedAt: new Date().toISOString(),
-    endedAt: null,
-    leader: null,
-    resumed: 0,
-    tuning: {},
-    forgottenAt: null,
-    requestId: null,
-    takenUp: { times: 0, newestResult: 0, newestRecord: 0 },
-  };
+  });
   const model = createModels({ config: readConfig(modelVariables, {}), bus, logger: silentLogger });
   const deps = { bus, model, logger: silentLogger };
   await using _stages = startStages(deps);
   const { report, failure } = await runCampaign(record, deps, never);
   if (failure !== null) throw failure;
-  return { report, demonstrations: await demonstrationsOf(bus, id), record };
-}
-
-async function demonstrationsOf(bus: Bus, campaign: string): Promise<Demonstration[]> {
-  const last = await bus.demonstrations.lastSequence();
-  const found: Demonstration[] = [];
-  if (last === 0) return found;
-  for await (const { sequence, demonstration } of bus.demonstrations.follow(1, never)) {
-    if (demonstration?.campaignId === campaign) found.push(demonstration);
-    if (sequence >= last) break;
-  }
-  return found.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  const demonstrations = (await demonstrationsOn(bus)).filter(({ campaignId }) => campaignId === id);
+  return { report, demonstrations, record };
 }
 
 /** What two runs must agree on: what was learned, not when, by whom or in which attempt. */

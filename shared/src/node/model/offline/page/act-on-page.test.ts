@@ -9,6 +9,7 @@ import { actIn } from "../../../prompt/act.ts";
 import { browserLanguage } from "../../../prompt/action-language/browser-language.ts";
 import { newTask } from "../../../prompt/new-task.ts";
 import type { ActInput } from "../../../prompt/prompt.ts";
+import { verifiedInstruction } from "../../../benchmark/webarena/verified-task.ts";
 import type { CompletionRequest } from "../../model.ts";
 import { createOfflineModel } from "../index.ts";
 
@@ -16,9 +17,9 @@ const forms = "The actions, for example click [3]:\n- click [id]\n- type [id] [t
 const never = new AbortController().signal;
 const prompt = actIn(browserLanguage);
 
-function page(goal: string, ...elements: string[]): Observed {
+function page(goal: string | null, ...elements: string[]): Observed {
   const lines = elements.map((element, index) => `\t[${index + 2}] ${element}`);
-  const text = `Goal: ${goal}\nTab 0 (current): A page\n\n[1] RootWebArea 'A page' focused: True\n${lines.join("\n")}`;
+  const text = `${goal === null ? "" : `Goal: ${goal}\n`}Tab 0 (current): A page\n\n[1] RootWebArea 'A page' focused: True\n${lines.join("\n")}`;
   const observation = { kind: "page", text, url: "http://a.test/", title: "A page", error: null, omittedBytes: 0 };
   return Observed.parse({ observation, stateHash: "0".repeat(64), effects: [], effectsOmitted: 0, snapshot: null });
 }
@@ -57,7 +58,11 @@ async function ask(
 }
 
 /** All calls until it stops, on a page that stays as it is. */
-async function play(shown: Observed, input: Partial<ActInput>): Promise<string[]> {
+async function play(
+  shown: Observed,
+  input: Partial<ActInput>,
+  onCall: (call: string) => void = () => undefined,
+): Promise<string[]> {
   const done: { call: string; reason: string }[] = [];
   for (let turn = 0; turn < 10; turn += 1) {
     const answer = await ask(
@@ -74,7 +79,8 @@ async function play(shown: Observed, input: Partial<ActInput>): Promise<string[]
       }),
     );
     const [, reason = "", call = ""] = /^REASON: ([\s\S]*)\nACTION: (.*)$/.exec(answer) ?? [];
-    if (call === "stop()") return done.map((each) => each.call);
+    onCall(call);
+    if (call.startsWith("stop(")) return done.map((each) => each.call);
     done.push({ call, reason });
   }
   throw new Error(`it does not stop: ${JSON.stringify(done)}`);
@@ -170,6 +176,57 @@ describe("the offline actor on a page", () => {
       ]),
     );
     expect(await play(form("Myron"), demonstrations)).toEqual(["type [5] [Myron] [0]", "click [6]"]);
+  });
+
+  describe("on a site, whose tasks ask for a last line of JSON", () => {
+    const inForm = (intent: string): string => verifiedInstruction({ intent });
+    const beacon = page(null, "link 'Issues'", "link 'Issues 10'", "link 'beacon'", "button 'Star'");
+    const tables = page(
+      null,
+      "heading 'Tables'",
+      "link 'Issues'",
+      "link 'Issues 6'",
+      "link 'tide-tables'",
+      "button 'Star'",
+    );
+    const lastLine = async (shown: Observed, input: Partial<ActInput>): Promise<unknown> => {
+      const calls: string[] = [];
+      const answers: string[] = [];
+      await play(shown, input, (call) => (call.startsWith("stop(") ? answers : calls).push(call));
+      return [calls, JSON.parse(JSON.parse(/^stop\((.*)\)$/.exec(answers[0] ?? "")?.[1] ?? '"null"') as string)];
+    };
+
+    it("follows the demonstration of the wish, whatever the form of the answer is, and claims what it did", async () => {
+      const shown = showing(
+        demonstrationOf('Click on the button "Star" of the repository beacon.', beacon, ["click [5]"]),
+      );
+      const instruction = inForm("Star the repository tide-tables");
+      expect(await lastLine(tables, { ...shown, instruction })).toEqual([
+        ["click [6]"],
+        { task_type: "MUTATE", status: "SUCCESS", retrieved_data: null, error_details: null },
+      ]);
+    });
+
+    it("takes a link whose name holds another count, once", async () => {
+      const shown = showing(
+        demonstrationOf('Click on the link "beacon" and click on the link "Issues 10".', beacon, [
+          "click [4]",
+          "click [3]",
+        ]),
+      );
+      const instruction = inForm('Open the link "tide-tables" and its issues');
+      expect(await lastLine(tables, { ...shown, instruction })).toEqual([
+        ["click [5]", "click [4]"],
+        { task_type: "NAVIGATE", status: "SUCCESS", retrieved_data: null, error_details: null },
+      ]);
+    });
+
+    it("claims nothing where it found nothing to follow", async () => {
+      expect(await lastLine(tables, { instruction: inForm("How many issues has tide-tables?") })).toMatchObject([
+        [],
+        { task_type: "RETRIEVE", status: "UNKNOWN_ERROR" },
+      ]);
+    });
   });
 
   it("without one tries a single call of the listed forms, and no more", async () => {

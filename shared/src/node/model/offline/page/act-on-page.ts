@@ -6,6 +6,7 @@ import { adapt } from "../adapt.ts";
 import { literals, masked } from "../literals.ts";
 import { seenSteps, textOf } from "../reading-prompts.ts";
 import { likeness, wordWeights } from "../text.ts";
+import { answerLine, withoutAnswerForm } from "./answer-form.ts";
 import { callOn, isUnfinished, type PageStep, stepOfCall, stepOfGuidance, withoutRepeats } from "./page-step.ts";
 import { roleWords } from "./told-step.ts";
 import { names, pageView, type PageView } from "./page-view.ts";
@@ -14,6 +15,8 @@ import { names, pageView, type PageView } from "./page-view.ts";
 const likenessMin = 0.3;
 /** Characters of a demonstration's instruction that name it in a reason. */
 const nameCharacters = 160;
+
+const allDone = "All steps are done.";
 
 interface Plan {
   name: string;
@@ -31,8 +34,10 @@ type Turn = { reason: string; call: string | null };
 export function actOnPage(sections: readonly Section[]): string | null {
   const page = pageView(sectionsOf(sections, "observation").at(-1)?.text ?? "");
   if (page === null) return null;
-  const { reason, call } = nextTurn(sections, page, page.goal ?? textOf(sections, "objective"));
-  return `REASON: ${reason}\nACTION: ${call ?? "stop()"}`;
+  const objective = textOf(sections, "objective");
+  const { reason, call } = nextTurn(sections, page, page.goal ?? withoutAnswerForm(objective));
+  const answer = answerLine(objective, reason === allDone);
+  return `REASON: ${reason}\nACTION: ${call ?? (answer === null ? "stop()" : `stop(${JSON.stringify(answer)})`)}`;
 }
 
 function nextTurn(sections: readonly Section[], page: PageView, goal: string): Turn {
@@ -132,9 +137,7 @@ function follow(
   const last = plan?.steps[Number(position) - 1];
   if (plan === undefined || last === undefined) return stop("What was followed is not shown any more.");
   const next = isUnfinished(page, last, goal, calls) ? Number(position) - 1 : Number(position);
-  return (
-    turn(plan, next) ?? stop(next < plan.steps.length ? "The next step has no place here." : "All steps are done.")
-  );
+  return turn(plan, next) ?? stop(next < plan.steps.length ? "The next step has no place here." : allDone);
 }
 
 /** One call, once: a form of the world's list whose verb the goal uses, on the element that the goal names. */

@@ -36,12 +36,12 @@ export function stepOfGuidance(text: string): PageStep | null {
   return { verb, role, name, ordinal: Number(ordinal) - 1, isNamed: open.test(name), rest: brackets(rest) };
 }
 
-/** Steps of one kind in a row, whose elements the instruction named, are one step for each that it names. */
+/** Steps of one kind in a row, whose elements the instruction named, are one step for each that it names; links lead on. */
 export function withoutRepeats(steps: readonly PageStep[]): PageStep[] {
   return steps.filter((step, index) => {
     const before = steps[index - 1];
     const isSame = before?.verb === step.verb && before.role === step.role && before.rest.join() === step.rest.join();
-    return !(isSame && before.isNamed && step.isNamed);
+    return !(isSame && before.isNamed && step.isNamed && step.role !== "link");
   });
 }
 
@@ -53,21 +53,38 @@ export function callOn(page: PageView, step: PageStep, goal: string, done: reado
   const same = page.elements.filter(({ role }) => role === step.role);
   const written = ({ id }: PageElement): string =>
     [`${step.verb} [${id}]`, ...step.rest.map((part) => `[${part}]`)].join(" ");
-  const named = step.isNamed ? same.filter(({ name }) => names(goal, name)) : [];
+  const counted = same.filter(({ name }) => step.role === "link" && isSameButForCount(name, step.name));
+  const wanted = step.isNamed ? same.filter(({ name }) => names(goal, name)) : [];
+  const named = counted.length === 0 ? wanted : wanted.filter((element) => counted.includes(element));
   if (named.length > 0) {
-    const next = named.map(written).find((text) => !done.includes(text));
+    // Of several links the longest name says most: `tidepool/tide-tables` is what is meant, and not the menu's `Issues`.
+    const inOrder = step.role === "link" ? named.toSorted((a, b) => b.name.length - a.name.length) : named;
+    const next = inOrder.map(written).find((text) => !done.includes(text));
     return next ?? null;
   }
   const exact = same.filter(({ name }) => name.toLowerCase() === step.name.toLowerCase());
-  const element = exact[step.ordinal] ?? (same.length === 1 ? same[0] : undefined);
+  const element = exact[step.ordinal] ?? counted[step.ordinal] ?? (same.length === 1 ? same[0] : undefined);
   return element === undefined ? null : written(element);
 }
 
 /** Whether more of the elements that the goal names are still to be taken by this step. */
 export function isUnfinished(page: PageView, step: PageStep, goal: string, done: readonly string[]): boolean {
-  return step.isNamed && page.elements.some((each) => each.role === step.role && names(goal, each.name))
+  // A link leads elsewhere, where others of its name may be.
+  return step.isNamed &&
+    step.role !== "link" &&
+    page.elements.some((each) => each.role === step.role && names(goal, each.name))
     ? callOn(page, step, goal, done) !== null
     : false;
+}
+
+/** `Issues 10` of one page is `Issues 6` of another. */
+function isSameButForCount(name: string, other: string): boolean {
+  const count = / \d+$/;
+  return (
+    count.test(other) &&
+    name.replace(count, "").toLowerCase() === other.replace(count, "").toLowerCase() &&
+    count.test(name)
+  );
 }
 
 function alike(page: PageView, { role, name }: PageElement): PageElement[] {

@@ -56,6 +56,7 @@ type ClusterLevels = Levels & { consumers: number };
 /** What a lease and a redelivery may still take after the last fault. */
 const quietMsMax = 90_000;
 const memoryEveryMs = 5_000;
+const steadyMs = 4_000;
 
 export async function runChaos(options: RunOptions): Promise<Report> {
   const { folder, coordinators, agents, slots, show } = options;
@@ -75,7 +76,7 @@ export async function runChaos(options: RunOptions): Promise<Report> {
       ...levelsOf(fleet.members, cluster),
       consumers: await countConsumers(access),
     });
-    const before = await levels();
+    const before = await steady(levels);
     const startedAt = Date.now();
     const memory: number[] = [];
     const sampling = setInterval(() => memory.push(levelsOf(fleet.members, cluster).memoryMiB), memoryEveryMs);
@@ -153,6 +154,17 @@ async function untilAtRest(access: ServerAccess): Promise<History> {
     const isAtRest = history.openLeases.length === 0 && history.tasksLeft === 0;
     if (isAtRest || Date.now() > deadline) return history;
     await pause(2_000);
+  }
+}
+
+/** Processes answer before they follow everything: the levels count when no consumer has come for a while. */
+async function steady(levels: () => Promise<ClusterLevels>): Promise<ClusterLevels> {
+  const deadline = Date.now() + quietMsMax;
+  for (let last = await levels(); ;) {
+    await pause(steadyMs);
+    const now = await levels();
+    if (now.consumers === last.consumers || Date.now() > deadline) return now;
+    last = now;
   }
 }
 

@@ -2,7 +2,7 @@
 // back before the campaign began; what came close to them while it learned is dropped here.
 import { isDeepStrictEqual } from "node:util";
 import type { CampaignId, CampaignWorld, HeldOutScene, InstructionId } from "@hindcast/shared";
-import { deriveId } from "@hindcast/shared/node";
+import { deriveId, withoutResponseForm } from "@hindcast/shared/node";
 import type { CampaignContext } from "../campaign-context.ts";
 import type { InstructionDeduplicator } from "../similarity/instruction-deduplicator.ts";
 import type { HeldOutTask } from "./held-out-tasks.ts";
@@ -61,5 +61,5 @@ function isKnown(
   if (statesGoal || environment.kind === "swe-bench") {
     return starts.some((start) => isDeepStrictEqual(start.environment, environment));
   }
-  return known.isDuplicate(instruction) !== null;
+  return known.isDuplicate(withoutResponseForm(instruction)) !== null;
 }

@@ -28,6 +28,7 @@ class Seed:
         self.clock = clock
         self.commits = []
         self.files = set()
+        self.bases = {}
 
     def at(self, days):
         """Sets the clock to so many days before the present."""
@@ -134,7 +135,7 @@ class Seed:
 
     def fill_pulls(self, name, members, history, remote, age):
         path, listed = f"/repos/{name}/pulls", pulls.get(name, [])
-        base = history.head("main")
+        base = self.bases[name] = history.head("main")
         for index, (title, author, branch, file, text, body, outcome, reviewer) in enumerate(listed):
             days = age - index * (age - 4) / max(1, len(listed))
             when = self.at(days)
@@ -193,6 +194,16 @@ def add_facts(database, commits, files):
                 database.execute("INSERT INTO seed_wiki_fact VALUES (?, ?, ?, ?)", (name, title, question, answer))
 
 
+def settle(database, bases):
+    """What Gitea finds out in its own time: where the branches of pull requests begin."""
+    for name, base in bases.items():
+        database.execute(
+            "UPDATE pull_request SET merge_base = ? WHERE base_repo_id ="
+            " (SELECT id FROM repository WHERE owner_name || '/' || lower_name = ?)",
+            (base, name),
+        )
+
+
 def tidy(state):
     """A state that may lie anywhere: hooks find Gitea by their environment."""
     for hook in state.glob("repositories/**/hooks/*"):
@@ -232,6 +243,7 @@ def main():
         database.execute("UPDATE session SET key = ?, expiry = ? WHERE key = ?", (key, EPOCH, made))
     database.execute("DELETE FROM session WHERE expiry <> ?", (EPOCH,))
     add_facts(database, seed.commits, seed.files)
+    settle(database, seed.bases)
     database.commit()
     database.execute("VACUUM")
     database.close()

@@ -10,7 +10,13 @@ export { publishedShopAdmin } from "./site-helpers.ts";
 export { readSiteUrls } from "./site-urls-file.ts";
 export { placeholderOf, render as renderSites, SiteUrls, startPages } from "./sites.ts";
 export { orderTasks, type OrderedTask } from "./task-order.ts";
-export { readSubset, verifiedInstruction, verifiedReference, VerifiedTask } from "./verified-task.ts";
+export {
+  readSubset,
+  verifiedInstruction,
+  verifiedReference,
+  VerifiedTask,
+  withoutResponseForm,
+} from "./verified-task.ts";
 export {
   evaluateVerified,
   verifiedEvaluation,

@@ -50,6 +50,11 @@ export function verifiedReference(task: VerifiedTask): WebArenaVerifiedReference
 const responseForm =
   'When you are done, stop with one line of JSON: {"task_type": "RETRIEVE" | "MUTATE" | "NAVIGATE", "status": "SUCCESS" | "NOT_FOUND_ERROR" | "ACTION_NOT_ALLOWED_ERROR" | "PERMISSION_DENIED_ERROR" | "DATA_VALIDATION_ERROR" | "UNKNOWN_ERROR", "retrieved_data": a list of what was asked for, or null, "error_details": null or a sentence}';
 
+/** What is to be done, of what the agent was asked: the form of its answer is as long, and the same in all tasks. */
+export function withoutResponseForm(instruction: string): string {
+  return instruction.endsWith(responseForm) ? instruction.slice(0, -responseForm.length).trimEnd() : instruction;
+}
+
 /** What the agent is asked, and in which form to answer. */
 export function verifiedInstruction({ intent }: Pick<VerifiedTask, "intent">): string {
   return `${intent}\n\n${responseForm}`;

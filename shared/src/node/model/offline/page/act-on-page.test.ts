@@ -193,7 +193,7 @@ describe("the offline actor on a page", () => {
       const calls: string[] = [];
       const answers: string[] = [];
       await play(shown, input, (call) => (call.startsWith("stop(") ? answers : calls).push(call));
-      return [calls, JSON.parse(JSON.parse(/^stop\((.*)\)$/.exec(answers[0] ?? "")?.[1] ?? '"null"') as string)];
+      return [calls, JSON.parse(JSON.parse(/^stop\((.+)\)$/.exec(answers[0] ?? "")?.[1] ?? '"null"') as string)];
     };
 
     it("follows the demonstration of the wish, whatever the form of the answer is, and claims what it did", async () => {
@@ -219,6 +219,20 @@ describe("the offline actor on a page", () => {
         ["click [5]", "click [4]"],
         { task_type: "NAVIGATE", status: "SUCCESS", retrieved_data: null, error_details: null },
       ]);
+    });
+
+    it("reads names without the glyphs of icons, and looks further down for what it does not see", async () => {
+      const menu = page(null, "link 'Shop'", "link '\uf080 Reports'");
+      const environment = `${forms}\n- scroll [up] or scroll [down]`;
+      expect(await lastLine(menu, { guidance: ['click [link "Reports"]'], environment })).toEqual([
+        ["click [3]"],
+        null,
+      ]);
+      expect(await lastLine(menu, { guidance: ['click [link "Orders"]'], environment })).toEqual([
+        ["scroll [down]", "scroll [down]", "scroll [down]"],
+        null,
+      ]);
+      expect(await lastLine(menu, { guidance: ['click [link "Orders"]'] })).toEqual([[], null]);
     });
 
     it("claims nothing where it found nothing to follow", async () => {

@@ -2,11 +2,12 @@
 // retrieved demonstration that is most like the objective, carried over to this page; else it tries one call that the
 // world's own list of actions and the objective's words make up.
 import { findSection, type Section, sectionsOf } from "../../../prompt/sections.ts";
+import { withoutResponseForm } from "../../../benchmark/webarena/verified-task.ts";
 import { adapt } from "../adapt.ts";
 import { literals, masked } from "../literals.ts";
 import { seenSteps, textOf } from "../reading-prompts.ts";
 import { likeness, wordWeights } from "../text.ts";
-import { answerLine, withoutAnswerForm } from "./answer-form.ts";
+import { answerLine } from "./answer-form.ts";
 import { callOn, isUnfinished, type PageStep, stepOfCall, stepOfGuidance, withoutRepeats } from "./page-step.ts";
 import { roleWords } from "./told-step.ts";
 import { names, pageView, type PageView } from "./page-view.ts";
@@ -35,22 +36,22 @@ export function actOnPage(sections: readonly Section[]): string | null {
   const page = pageView(sectionsOf(sections, "observation").at(-1)?.text ?? "");
   if (page === null) return null;
   const objective = textOf(sections, "objective");
-  const { reason, call } = nextTurn(sections, page, page.goal ?? withoutAnswerForm(objective));
+  const { reason, call } = nextTurn(sections, page, page.goal ?? withoutResponseForm(objective));
   const answer = answerLine(objective, reason === allDone);
   return `REASON: ${reason}\nACTION: ${call ?? (answer === null ? "stop()" : `stop(${JSON.stringify(answer)})`)}`;
 }
 
 function nextTurn(sections: readonly Section[], page: PageView, goal: string): Turn {
   const done = seenSteps(sections).map(({ action, reason }) => ({ action, reason }));
+  const environment = textOf(sections, "environment");
+  const situation = { page, goal, done, canScroll: environment.includes(scroll) };
   const guidance = sectionsOf(findSection(sections, "guidance")?.children ?? [], "command").map(({ text }) => text);
   if (guidance.length > 0) {
-    return (
-      follow([guided(guidance, goal)], { page, goal, done }) ?? stop("The documentation suggests nothing further.")
-    );
+    return follow([guided(guidance, goal)], situation) ?? stop("The documentation suggests nothing further.");
   }
   return (
-    follow(plansFrom(sections, page, goal), { page, goal, done }) ??
-    tryForm(textOf(sections, "environment"), { page, goal, done }) ??
+    follow(plansFrom(sections, page, goal), situation) ??
+    tryForm(environment, situation) ??
     stop("Nothing is left to try that the list of actions or demonstrations suggest.")
   );
 }
@@ -116,35 +117,53 @@ function withRoles(goal: string, { elements }: PageView): string {
     );
 }
 
-const followed = /^As in "([\s\S]*)", step (\d+) of (\d+)\.$/;
+const followed = /^As in "([\s\S]*)", (step|looking for step) (\d+) of (\d+)\.$/;
+/** What a step needs may be further down: so many windows are looked at. */
+const scrollsMax = 3;
+const scroll = "scroll [down]";
+
+interface Situation {
+  page: PageView;
+  goal: string;
+  done: readonly Done[];
+  /** Whether the world lists scrolling among its actions: what is not seen may be there. */
+  canScroll: boolean;
+}
 
 /** Continues the plan under way or starts the best one that can begin here; null when there is none. */
-function follow(
-  plans: readonly Plan[],
-  { page, goal, done }: { page: PageView; goal: string; done: readonly Done[] },
-): Turn | null {
+function follow(plans: readonly Plan[], { page, goal, done, canScroll }: Situation): Turn | null {
   const calls = done.map(({ action }) => action);
+  const scrolled = calls.length - 1 - calls.findLastIndex((call) => call !== scroll);
+  const name = (plan: Plan, what: string, at: number): string =>
+    `As in "${plan.name}", ${what} ${at + 1} of ${plan.steps.length}.`;
   const turn = (plan: Plan, at: number): Turn | null => {
     const step = plan.steps[at];
     const call = step === undefined ? null : callOn(page, step, goal, calls);
-    return call === null ? null : { reason: `As in "${plan.name}", step ${at + 1} of ${plan.steps.length}.`, call };
+    return call === null ? null : { reason: name(plan, "step", at), call };
   };
-  const [, name, position = ""] = followed.exec(done.at(-1)?.reason ?? "") ?? [];
-  if (name === undefined) {
-    return done.length > 0 ? null : (plans.map((plan) => turn(plan, 0)).find((first) => first !== null) ?? null);
+  const look = (plan: Plan | undefined, at: number): Turn | null =>
+    plan?.steps[at] !== undefined && canScroll && scrolled < scrollsMax
+      ? { reason: name(plan, "looking for step", at), call: scroll }
+      : null;
+  const [, named, what = "", position = ""] = followed.exec(done.at(-1)?.reason ?? "") ?? [];
+  if (named === undefined) {
+    if (done.length > 0) return null;
+    return plans.map((plan) => turn(plan, 0)).find((first) => first !== null) ?? look(plans[0], 0);
   }
-  const plan = plans.find((each) => each.name === name);
+  const plan = plans.find((each) => each.name === named);
   const last = plan?.steps[Number(position) - 1];
   if (plan === undefined || last === undefined) return stop("What was followed is not shown any more.");
-  const next = isUnfinished(page, last, goal, calls) ? Number(position) - 1 : Number(position);
-  return turn(plan, next) ?? stop(next < plan.steps.length ? "The next step has no place here." : allDone);
+  const isOpen = what === "looking for step" || isUnfinished(page, last, goal, calls);
+  const next = isOpen ? Number(position) - 1 : Number(position);
+  return (
+    turn(plan, next) ??
+    look(plan, next) ??
+    stop(next < plan.steps.length ? "The next step has no place here." : allDone)
+  );
 }
 
 /** One call, once: a form of the world's list whose verb the goal uses, on the element that the goal names. */
-function tryForm(
-  environment: string,
-  { page, goal, done }: { page: PageView; goal: string; done: readonly Done[] },
-): Turn | null {
+function tryForm(environment: string, { page, goal, done }: Situation): Turn | null {
   if (done.length > 0) return null;
   const verbs = [...environment.matchAll(/^- (\w+) \[id\]$/gm)].map((match) => match[1] ?? "");
   const verb = verbs.find((each) => names(goal, each));

@@ -25,9 +25,17 @@ export function pageView(text: string): PageView | null {
     goal: /^Goal: (.+)$/m.exec(text)?.[1] ?? null,
     hasFailed: text.startsWith("[error: "),
     elements: elements.flatMap(([, id = "", role = "", single, double]) =>
-      passiveRoles.test(role) ? [] : [{ id, role, name: (single ?? double ?? "").replace(/\\(.)/g, "$1") }],
+      passiveRoles.test(role) ? [] : [{ id, role, name: readName(single ?? double ?? "") }],
     ),
   };
+}
+
+/** As people read it: without the glyphs of icon fonts, which have no names, and the room around them. */
+function readName(text: string): string {
+  return text
+    .replace(/\\(.)/g, "$1")
+    .replace(/\p{Co}/gu, "")
+    .trim();
 }
 
 /** Whether a text names it: as whole words, in any letter case. */

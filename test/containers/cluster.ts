@@ -10,7 +10,7 @@ import { freePort } from "../support/prometheus.ts";
 
 const root = new URL("../../", import.meta.url).pathname;
 const startTimeoutMs = 240_000;
-const busyMsMax = 60_000;
+const busyMsMax = 180_000;
 /** Grafana and the exporter of NATS are images of others, which may not be had. */
 const services = ["nats", "nats-ready", "coordinator", "index-core", "rollout-agent", "prometheus"];
 

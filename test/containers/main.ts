@@ -5,7 +5,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { GenericContainer, Wait } from "testcontainers";
+import { GenericContainer, Network, Wait } from "testcontainers";
 import { natsFindings } from "../../coordinator/src/preflight/nats/nats-findings.ts";
 import { prove } from "../kubernetes/proof.ts";
 import { option } from "../load/statistics.ts";
@@ -54,7 +54,10 @@ async function natsAlone(): Promise<string> {
     target,
     mode: "ro" as const,
   });
+  // The engine's own may be switched off.
+  await using network = await new Network().start();
   await using nats = await new GenericContainer("hindcast/nats:dev")
+    .withNetwork(network)
     .withCommand(["--config", "/etc/nats/nats.conf"])
     .withBindMounts([
       mount("compose/nats.conf", "/etc/nats/nats.conf"),

@@ -165,7 +165,12 @@ describe("permissions", () => {
   it("refuse a wrong password and an absent server by different names", async () => {
     const options = nats.options("client");
     const wrong = { ...options, credentials: { user: "client", password: "wrong" } };
-    await expect(connectBus(wrong)).rejects.toMatchObject({ code: "BUS_FORBIDDEN" });
+    await expect(connectBus(wrong)).rejects.toMatchObject({
+      code: "BUS_FORBIDDEN",
+      message: expect.stringMatching(
+        /refuses the user client or its password.*restart it where that was changed/,
+      ) as string,
+    });
     await expect(connectBus({ ...options, servers: "nats://127.0.0.1:1" })).rejects.toMatchObject({
       code: "BUS_UNAVAILABLE",
       retryable: true,

@@ -58,7 +58,7 @@ export class Connection {
       });
     } catch (error) {
       const refused = toBusError(error, `connect to NATS at ${options.servers}`);
-      throw refused.code === "BUS_FORBIDDEN" ? refused : unavailable(options.servers, error);
+      throw refused.code === "BUS_FORBIDDEN" ? notLetIn(options, error) : unavailable(options.servers, error);
     }
     const version = nats.info?.version ?? "0.0.0";
     if (!isNewEnough(version)) {
@@ -173,6 +173,16 @@ function unavailable(servers: string, cause: unknown): HindcastError {
     boundary: "bus",
     message: `NATS at ${servers} cannot be reached (${messageOf(cause)}); is nats-server running there?`,
     retryable: true,
+    cause,
+  });
+}
+
+function notLetIn({ servers, credentials }: BusOptions, cause: unknown): HindcastError {
+  const who = credentials === null ? "whoever gives no name" : `the user ${credentials.user} or its password`;
+  return new HindcastError({
+    code: "BUS_FORBIDDEN",
+    boundary: "bus",
+    message: `NATS at ${servers} refuses ${who} (${messageOf(cause)}); give the password that it knows, or restart it where that was changed`,
     cause,
   });
 }

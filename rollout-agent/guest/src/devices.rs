@@ -40,8 +40,8 @@ pub fn prune() -> io::Result<()> {
     for entry in fs::read_dir("/dev")? {
         let entry = entry?;
         let name = entry.file_name();
-        let is_kept = |&device: &&str| name == device && device != "tty";
-        if name == "pts" || DEVICES.iter().any(|device| is_kept(device)) {
+        let is_kept = |device: &&str| name == **device && *device != "tty";
+        if name == "pts" || DEVICES.iter().any(is_kept) {
             continue;
         }
         let path = entry.path();

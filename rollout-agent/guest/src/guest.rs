@@ -101,7 +101,7 @@ pub fn run(input: File, output: File, world: World) -> Result<(), Fault> {
     }
     let mut guest = Guest {
         world,
-        watch: Watch::new(limits.memory_bytes_max, limits.processes_max),
+        watch: Watch::new(world, limits.memory_bytes_max, limits.processes_max),
         session: Session::new(&environment),
         state: StateTracker::new()?,
         abandoned: Vec::new(),
@@ -261,11 +261,10 @@ impl Guest {
             let Operation::Tunnel(about) = &request.operation else {
                 return Ok(Some((request, payload)));
             };
-            let host = &mut self.host;
+            let (host, watch) = (&mut self.host, &mut self.watch);
+            let emit = &mut |event, bytes: &[u8]| host.tell(0, event, bytes);
             self.tunnels
-                .handle(about, &payload, &mut |event, bytes| {
-                    host.tell(0, event, bytes)
-                })
+                .handle(about, &payload, emit, &mut || watch.keep())
                 .map_err(|error| Fault::at("serving a connection", &error))?;
         }
         Ok(None)

@@ -34,6 +34,9 @@ const CLONE_NAMESPACES: u32 = 0x7e02_0000;
 
 const F_SETPIPE_SZ: u32 = 1031;
 
+/// Of the modes of files, those of devices, and of links, which are made otherwise.
+const S_IFCHR: u32 = 0x2000;
+
 const TIOCSTI: u32 = 0x5412;
 const TIOCLINUX: u32 = 0x541c;
 /// Another line discipline: old drivers for modems and amateur radio, which a kernel loads on request.
@@ -119,6 +122,26 @@ fn on_call(program: &mut Vec<BpfInstruction>, call: libc::c_long, body: &[BpfIns
     program.extend_from_slice(body);
 }
 
+/// Kernels refuse devices to who may not make them, but for gVisor's, whose devices nobody can open then.
+fn refuse_devices(program: &mut Vec<BpfInstruction>) {
+    for (call, mode) in [
+        #[cfg(target_arch = "x86_64")]
+        (libc::SYS_mknod, ARGUMENT_1),
+        (libc::SYS_mknodat, ARGUMENT_2),
+    ] {
+        on_call(
+            program,
+            call,
+            &[
+                load(mode),
+                instruction(JUMP_ANY_BIT, 0, 1, S_IFCHR),
+                give(errno(libc::EPERM)),
+                give(ALLOW),
+            ],
+        );
+    }
+}
+
 pub fn program() -> Vec<BpfInstruction> {
     let mut program = vec![
         load(ARCHITECTURE),
@@ -199,6 +222,7 @@ pub fn program() -> Vec<BpfInstruction> {
             give(ALLOW),
         ],
     );
+    refuse_devices(&mut program);
     for &call in NOT_SUPPORTED {
         on_call(&mut program, call, &[give(errno(libc::EOPNOTSUPP))]);
     }

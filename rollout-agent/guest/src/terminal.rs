@@ -126,7 +126,7 @@ impl Terminal {
 /// `/dev/tty` is whatever terminal a process has; gVisor's can only fail. As commands come one by one, it can be a link.
 fn show_own(name: &str) -> io::Result<()> {
     match fs::remove_file(OWN) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => symlink(format!("{FOLDER}/{name}"), OWN),
     }
 }

@@ -20,6 +20,7 @@ use crate::{git_index, setup};
 const TEXT_BYTES_MAX: u64 = 4096;
 /// Texts kept for the next comparison, over all files.
 const TEXTS_BYTES_MAX: usize = 16 * 1024 * 1024;
+const PATH_BYTES_MAX: usize = 4096;
 /// Of the names of all files together, with their folders': as many as may be kept twice beside what commands use.
 const PATHS_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Above this an index is hashed as it is.
@@ -61,6 +62,10 @@ pub fn walk<E: From<io::Error>>(
     let top = File::open(root)?;
     let mut pending: Vec<OsString> = vec![OsString::from(".")];
     while let Some(relative) = pending.pop() {
+        // Linux opens no longer path; others do as Linux does, so that equal files have equal hashes.
+        if relative.len() >= PATH_BYTES_MAX {
+            continue;
+        }
         // Gone since, or nested deeper than a path can say: its own entry stands for it.
         let Ok(directory) = open_directory(&top, &relative) else {
             continue;

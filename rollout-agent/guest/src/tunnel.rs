@@ -6,15 +6,18 @@ use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::protocol::{Event, Tunnel as Request};
 use crate::sys::Interest;
+use crate::tree::Look;
 
 /// As `limits.sandboxConnectionBytesAhead` on the host.
 const BYTES_AHEAD: u64 = 256 * 1024;
-/// A listener inside answers at once unless its queue is full; nothing else is served meanwhile, and no limit looked at.
-const CONNECT: Duration = Duration::from_millis(250);
+/// A listener inside answers at once unless its queue is full. Nothing else is served meanwhile,
+const CONNECT: Duration = Duration::from_secs(2);
+/// but limits are looked at this often.
+const CONNECT_TRY: Duration = Duration::from_millis(200);
 const READ_BYTES: usize = 64 * 1024;
 /// Numbers of connections from inside begin here; those from the host are its own, and small.
 const INCOMING_FROM: u64 = 1 << 32;
@@ -75,9 +78,10 @@ impl Tunnels {
         request: &Request,
         payload: &[u8],
         emit: &mut Emit<'_>,
+        look: &mut Look<'_>,
     ) -> io::Result<()> {
         match *request {
-            Request::Connect { connection, port } => match connect(port) {
+            Request::Connect { connection, port } => match connect(port, look) {
                 Ok(tunnel) => {
                     self.open.insert(connection, tunnel);
                     emit(Event::Opened { connection }, &[])
@@ -217,10 +221,18 @@ fn is_temporary(error: &io::Error) -> bool {
     )
 }
 
-fn connect(port: u16) -> io::Result<Tunnel> {
+fn connect(port: u16, look: &mut Look<'_>) -> io::Result<Tunnel> {
     let four = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let six = SocketAddr::from((Ipv6Addr::LOCALHOST, port));
-    let stream = TcpStream::connect_timeout(&four, CONNECT)
-        .or_else(|error| TcpStream::connect_timeout(&six, CONNECT).map_err(|_| error))?;
-    Tunnel::new(stream)
+    let deadline = Instant::now() + CONNECT;
+    loop {
+        let tried = TcpStream::connect_timeout(&four, CONNECT_TRY)
+            .or_else(|error| TcpStream::connect_timeout(&six, CONNECT_TRY).map_err(|_| error));
+        match tried {
+            Err(error) if error.kind() == io::ErrorKind::TimedOut && Instant::now() < deadline => {
+                look();
+            }
+            done => return Tunnel::new(done?),
+        }
+    }
 }

@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::time::{Duration, Instant};
 
 use crate::protocol::Killed;
+use crate::setup::World;
 use crate::sys;
 
 const INTERVAL: Duration = Duration::from_millis(25);
@@ -34,6 +35,7 @@ struct Usage {
 }
 
 pub struct Watch {
+    world: World,
     memory_bytes_max: u64,
     processes_max: u64,
     due: Instant,
@@ -41,8 +43,9 @@ pub struct Watch {
 }
 
 impl Watch {
-    pub fn new(memory_bytes_max: u64, processes_max: u64) -> Self {
+    pub fn new(world: World, memory_bytes_max: u64, processes_max: u64) -> Self {
         Self {
+            world,
             memory_bytes_max,
             processes_max,
             due: Instant::now() + INTERVAL,
@@ -67,7 +70,7 @@ impl Watch {
         }
         // Of our own: on a busy machine the wall clock mostly shows how long others have worked.
         let started = sys::processor_time();
-        let usage = sample(self.memory_bytes_max);
+        let usage = sample(self.world, self.memory_bytes_max);
         let crowded = usage.threads + 1 >= self.processes_max;
         let was_crowded = std::mem::replace(&mut self.crowded, crowded);
         let cost = sys::processor_time().saturating_sub(started);
@@ -86,7 +89,7 @@ impl Watch {
     }
 }
 
-fn sample(memory_bytes_max: u64) -> Usage {
+fn sample(world: World, memory_bytes_max: u64) -> Usage {
     let pids = other_processes();
     let mut usage = Usage::default();
     let mut tables = Vec::new();
@@ -99,11 +102,22 @@ fn sample(memory_bytes_max: u64) -> Usage {
         tables.push((pid, field(&status, "FDSize:")));
     }
     usage.buffer_bytes = file_bytes(&tables, memory_bytes_max) + socket_bytes();
+    if world == World::UserSpaceKernel {
+        usage.memory_bytes = whole_bytes();
+        return usage;
+    }
     // The resident sets count pages that processes share once for each; only the costly proportional sets are exact.
     if usage.memory_bytes > memory_bytes_max {
         usage.memory_bytes = pids.iter().map(|&pid| proportional_bytes(pid)).sum();
     }
     usage
+}
+
+/// What gVisor counts of the whole sandbox, which it tells of no process: all that is in no file, but for the guest's own few
+/// megabytes that of commands alone. Files in memory are the disk.
+fn whole_bytes() -> u64 {
+    let told = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    1024 * field(&told, "AnonPages:").saturating_sub(field(&told, "Shmem:"))
 }
 
 /// KiB that a process has touched.

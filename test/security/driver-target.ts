@@ -6,6 +6,9 @@ import { type Box, boxLimits, MiB, outputBytesKill, type Ran, type Target } from
 
 const never = new AbortController().signal;
 
+/** An emulated processor beside others' work. */
+const helperMsMax = 60_000;
+
 const episodeLimits = EpisodeLimits.parse({
   ...boxLimits,
   stepsMax: 10,
@@ -26,8 +29,8 @@ export function driverTarget(provider: SandboxProvider, helper: Uint8Array): Tar
       const box = new DriverBox(provider, sandbox);
       await box.writeFile("helper", helper);
       // Without arguments it says so by its exit code: a helper that does not run would make every probe fail.
-      const { exitCode, text } = await box.run("chmod 755 helper; ./helper");
-      if (exitCode !== 2) throw new Error(`the helper does not run in ${provider.name}: ${exitCode} ${text}`);
+      const { exitCode, killed, text } = await box.run("chmod 755 helper; ./helper", helperMsMax);
+      if (exitCode !== 2) throw new Error(`the helper does not run in ${provider.name}: ${exitCode ?? killed} ${text}`);
       return box;
     },
   };

@@ -6,7 +6,7 @@ import { type Outcome, problemsOf, type Row } from "./run.ts";
 const page = new URL("../SECURITY.md", import.meta.url);
 const [begin, end] = ["<!-- table -->", "<!-- /table -->"];
 
-const inDriver = { held: "held", worked: "**BROKEN**", none: "–" } as const;
+const inDriver = { held: "held", worked: "**BROKEN**", none: "n/a" } as const;
 const inWeakened = { held: "**no effect**", worked: "works", none: "–" } as const;
 
 /** In the order in which they appear. Of a run in parts, some rows may lack some. */
@@ -49,12 +49,23 @@ export function summary(rows: readonly Row[]): string {
   const broken = rows.filter(({ drivers }) => Object.values(drivers).some(({ verdict }) => verdict === "worked"));
   const shown = rows.filter(({ weakened }) => weakened?.verdict === "worked").length;
   const silent = rows.filter(({ weakened }) => weakened?.verdict === "none");
+  const untried = notTried(rows).length;
+  const unsaid = untried === 0 ? "" : `, ${untried} attempts say nothing (n/a)`;
   const kinds = new Set(rows.map(({ probe }) => probe.category)).size;
   const proof =
     rows[0]?.weakened === null
       ? "weakened sandboxes were not run, which takes root"
       : `${shown} work in a weakened sandbox, ${silent.length} cannot be shown on this machine`;
-  return `${rows.length} probes in ${kinds} of ${categories.length} categories; ${rows.length - broken.length} held by every driver, ${broken.length} not; ${proof}.`;
+  return `${rows.length} probes in ${kinds} of ${categories.length} categories; ${rows.length - broken.length} held by every driver, ${broken.length} not${unsaid}; ${proof}.`;
+}
+
+/** A line for each attempt in a driver's sandbox that says nothing, and why. */
+function notTried(rows: readonly Row[]): string[] {
+  return rows.flatMap(({ probe, drivers }) =>
+    Object.entries(drivers)
+      .filter(([, { verdict }]) => verdict === "none")
+      .map(([driver, { detail }]) => `- \`${probe.category}/${probe.id}\` in ${driver}: ${detail}`),
+  );
 }
 
 export function asJson(rows: readonly Row[]): object {
@@ -88,6 +99,7 @@ export function publish(rows: readonly Row[], heading: string, notes: readonly s
     `| ${head.join(" | ")} |`,
     `| ${head.map(() => "---").join(" | ")} |`,
     ...body.map((row) => `| ${row.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`),
+    ...(notTried(rows).length === 0 ? [] : ["", "Of these nothing can be said (n/a):", "", ...notTried(rows)]),
     ...(silent.length === 0 ? [] : ["", "Not shown to work on this machine:", "", ...silent]),
   ];
   writeFileSync(page, `${text.slice(0, from + begin.length)}\n\n${parts.join("\n")}\n\n${text.slice(to)}`);

@@ -133,7 +133,7 @@ describe.skipIf(reason !== null)(`the forge${reason === null ? "" : ` (${reason}
       };
       const outcome = [{ verdict: "failure" }, { verdict: "success" }];
       expect(await play(1246, [[/\[(\d+)\] button 'Star'/, "click [ID]"]])).toMatchObject(outcome);
-      const words = String(task(1243).task.instantiation_dict["words"]);
+      const words = task(1243).solution.form?.fields["content"] ?? "";
       expect(
         await play(1243, [
           [/\[(\d+)\] textbox 'Leave a comment'/, `type [ID] [${words}] [0]`],

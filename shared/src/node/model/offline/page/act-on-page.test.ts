@@ -189,7 +189,7 @@ describe("the offline actor on a page", () => {
       "link 'tide-tables'",
       "button 'Star'",
     );
-    const lastLine = async (shown: Observed, input: Partial<ActInput>): Promise<unknown> => {
+    const lastLine = async (shown: Observed, input: Partial<ActInput>): Promise<unknown[]> => {
       const calls: string[] = [];
       const answers: string[] = [];
       await play(shown, input, (call) => (call.startsWith("stop(") ? answers : calls).push(call));
@@ -205,6 +205,30 @@ describe("the offline actor on a page", () => {
         ["click [6]"],
         { task_type: "MUTATE", status: "SUCCESS", retrieved_data: null, error_details: null },
       ]);
+    });
+
+    it("knows a wish by the names of what is clicked on, or by what it opens", async () => {
+      const home = page(
+        null,
+        "link 'lanternworks/beacon'",
+        "link 'lanternworks/firmware'",
+        "link 'Travel'",
+        "button 'Star'",
+      );
+      const star = demonstrationOf('Click on the link "lanternworks/firmware" and click on the button "Star".', home, [
+        "click [3]",
+        "click [5]",
+      ]);
+      const open = demonstrationOf('Click on the link "Visitors".', page(null, "link 'Visitors'", "link 'Home'"), [
+        "click [2]",
+      ]);
+      const shown = showing(star, open);
+      expect(
+        (await lastLine(home, { ...shown, instruction: inForm("Star the repository lanternworks/beacon") }))[0],
+      ).toEqual(["click [2]", "click [5]"]);
+      expect(
+        (await lastLine(home, { ...shown, instruction: inForm('Open the page "Travel" of the handbook') }))[0],
+      ).toEqual(["click [4]"]);
     });
 
     it("takes a link whose name holds another count, once", async () => {

@@ -76,7 +76,8 @@ function guided(guidance: readonly string[], goal: string): Plan {
 
 /** Demonstrations of pages as plans for this goal, the most alike first. */
 function plansFrom(sections: readonly Section[], page: PageView, goal: string): Plan[] {
-  const asked = masked(withRoles(goal, page));
+  const isSite = page.goal === null;
+  const asked = masked(withRoles(isSite ? inClicks(goal) : goal, page));
   const shown = sectionsOf(findSection(sections, "demonstrations")?.children ?? [], "demonstration").map(
     ({ children }) => ({
       instruction: textOf(sectionsOf(children, "instruction"), "instruction"),
@@ -99,11 +100,17 @@ function plansFrom(sections: readonly Section[], page: PageView, goal: string): 
       return {
         name: instruction.replace(/\s+/g, " ").slice(0, nameCharacters),
         steps: known.length < steps.length ? [] : withoutRepeats(known.map((step) => ({ ...step, rest: rest(step) }))),
-        score: likeness(asked, masked(instruction), weight),
+        // On a site the names of buttons are words of the wish: "Star the repository" is done by the button "Star".
+        score: Math.max(likeness(asked, masked(instruction), weight), isSite ? likeness(goal, instruction, weight) : 0),
       };
     })
     .filter(({ steps, score }) => steps.length > 0 && score >= likenessMin)
     .toSorted((a, b) => b.score - a.score);
+}
+
+/** Demonstrations tell what was clicked on; wishes, what is to be open. */
+function inClicks(goal: string): string {
+  return goal.replace(/^(?:open|show me|go to|visit)\b/i, "click on");
 }
 
 /** The goal with the names of this page's elements as what they are: `Select "x"` as `Select checkbox "x"`. */

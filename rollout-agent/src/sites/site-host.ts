@@ -1,7 +1,7 @@
 // Where a site is visited. Every visitor gets a copy of the site for himself: a browser that comes without a visit's
 // cookie is shown the site in its first state and may do there what it likes. So an episode begins afresh by being a fresh
 // browser, episodes do not see each other, and nobody has to say when to reset. One copy more than is in use is kept
-// ready; where there are no more, the one that was left longest is put back.
+// ready; where there are no more, the one that was left longest is put back. Our agents say when they leave.
 import { once } from "node:events";
 import { Agent, createServer, request as ask, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -10,6 +10,7 @@ import { limits } from "@hindcast/shared";
 import { deriveId } from "@hindcast/shared/node";
 import type { BuiltSite } from "./build-site.ts";
 import { SiteCopy } from "./site-copy.ts";
+import { leavePath, visitCookie } from "./visits.ts";
 
 export interface SiteHostOptions {
   site: BuiltSite;
@@ -25,6 +26,8 @@ export interface SiteHostOptions {
 interface Held {
   copy: SiteCopy;
   visit: string | null;
+  /** Its visitor said that he is gone. */
+  isLeft: boolean;
   lastAsked: number;
   inFlight: number;
 }
@@ -87,13 +90,18 @@ export class SiteHost implements AsyncDisposable {
 
   get #cookie(): string {
     // Cookies know no ports: the sites of one machine must not share names.
-    return `hindcast_visit_${this.#options.site.recipe.name}`;
+    return `${visitCookie}${this.#options.site.recipe.name}`;
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const visit = cookieOf(request, this.#cookie);
     if (visit !== null) {
       const held = this.#copies.find((one) => one.visit === visit);
+      if (held !== undefined && request.method === "POST" && request.url === leavePath) {
+        held.isLeft = true;
+        response.writeHead(204).end();
+        return;
+      }
       if (held !== undefined) return this.#forward(held, request, response, null);
       response.setHeader("set-cookie", `${this.#cookie}=; Path=/; Max-Age=0`);
       return say(
@@ -118,6 +126,7 @@ export class SiteHost implements AsyncDisposable {
     if (held === null) return null;
     this.#visits += 1;
     held.visit = deriveId("visit", this.origin, String(this.#startedAt), String(this.#visits));
+    held.isLeft = false;
     held.lastAsked = performance.now();
     this.#keepSpare();
     return held;
@@ -131,7 +140,9 @@ export class SiteHost implements AsyncDisposable {
     if (this.#copies.length < this.#options.copiesMax) return await this.#startCopy();
     const idleMsMin = this.#options.idleMsMin ?? limits.siteIdleMsMin;
     const [left] = this.#copies
-      .filter(({ inFlight, lastAsked }) => inFlight === 0 && performance.now() - lastAsked >= idleMsMin)
+      .filter(
+        ({ inFlight, lastAsked, isLeft }) => inFlight === 0 && (isLeft || performance.now() - lastAsked >= idleMsMin),
+      )
       .toSorted((a, b) => a.lastAsked - b.lastAsked);
     if (left === undefined) return null;
     left.visit = null;
@@ -167,7 +178,7 @@ export class SiteHost implements AsyncDisposable {
     this.#started += 1;
     const state = join(folder, `copy-${this.#started}`);
     const copy = await SiteCopy.start(site, { state, origin: this.origin }, this.#stop.signal);
-    const held: Held = { copy, visit: null, lastAsked: performance.now(), inFlight: 0 };
+    const held: Held = { copy, visit: null, isLeft: false, lastAsked: performance.now(), inFlight: 0 };
     this.#copies.push(held);
     return held;
   }

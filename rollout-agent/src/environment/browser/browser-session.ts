@@ -20,6 +20,7 @@ import {
   type TreeLine,
   treeLines,
 } from "@hindcast/shared/node";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Page } from "playwright-core";
 import { BrowserProcess, type BrowserProcessOptions } from "./browser-process.ts";
 import { captureFrames } from "./capture.ts";
@@ -33,6 +34,10 @@ import { marksOf, screenshot } from "./screenshot.ts";
 import { Tabs } from "./tabs.ts";
 import { PageUnresponsive, within } from "./within.ts";
 import type { EnvironmentState } from "../environment.ts";
+import { leaveVisits } from "../../sites/visits.ts";
+
+/** A browser that does not say its cookies within that is closed without them. */
+const cookiesMsMax = 1_000;
 
 export interface BrowserSessionOptions extends BrowserProcessOptions {
   limits: EpisodeLimits;
@@ -155,8 +160,18 @@ export class BrowserSession implements AsyncDisposable {
     return this.#process.isAlive;
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#process[Symbol.asyncDispose]();
+  async #leave(): Promise<void> {
+    const { context } = this.#process;
+    const addresses = context.pages().map((page) => page.url());
+    const origins = addresses.filter((url) => /^https?:/.test(url)).map((url) => new URL(url).origin);
+    // A browser that has died keeps no cookies; its visit ends by being left.
+    const cookies = await Promise.race([context.cookies().catch(() => []), delay(cookiesMsMax, [], { ref: false })]);
+    await leaveVisits(origins, cookies);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#leave();
+    await this.#process[Symbol.asyncDispose]();
   }
 
   /** Runs what a page may keep from ending, then waits for the page; one that does not answer is replaced. */

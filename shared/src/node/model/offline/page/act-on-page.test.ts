@@ -213,11 +213,12 @@ describe("the offline actor on a page", () => {
         "link 'lanternworks/beacon'",
         "link 'lanternworks/firmware'",
         "link 'Travel'",
+        "link 'handbook'",
         "button 'Star'",
       );
       const star = demonstrationOf('Click on the link "lanternworks/firmware" and click on the button "Star".', home, [
         "click [3]",
-        "click [5]",
+        "click [6]",
       ]);
       const open = demonstrationOf('Click on the link "Visitors".', page(null, "link 'Visitors'", "link 'Home'"), [
         "click [2]",
@@ -225,7 +226,7 @@ describe("the offline actor on a page", () => {
       const shown = showing(star, open);
       expect(
         (await lastLine(home, { ...shown, instruction: inForm("Star the repository lanternworks/beacon") }))[0],
-      ).toEqual(["click [2]", "click [5]"]);
+      ).toEqual(["click [2]", "click [6]"]);
       expect(
         (await lastLine(home, { ...shown, instruction: inForm('Open the page "Travel" of the handbook') }))[0],
       ).toEqual(["click [4]"]);

@@ -57,8 +57,9 @@ export function callOn(page: PageView, step: PageStep, goal: string, done: reado
   const wanted = step.isNamed ? same.filter(({ name }) => names(goal, name)) : [];
   const named = counted.length === 0 ? wanted : wanted.filter((element) => counted.includes(element));
   if (named.length > 0) {
-    // Of several links the longest name says most: `tidepool/tide-tables` is what is meant, and not the menu's `Issues`.
-    const inOrder = step.role === "link" ? named.toSorted((a, b) => b.name.length - a.name.length) : named;
+    // Of several links one in quotes is meant, else the longest name: `tidepool/tide-tables`, not the menu's `Issues`.
+    const rank = ({ name }: PageElement): number => name.length + (goal.includes(`"${name}"`) ? goal.length : 0);
+    const inOrder = step.role === "link" ? named.toSorted((a, b) => rank(b) - rank(a)) : named;
     const next = inOrder.map(written).find((text) => !done.includes(text));
     return next ?? null;
   }

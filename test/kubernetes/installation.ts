@@ -1,5 +1,5 @@
 // Hindcast in the cluster of KUBECONFIG: put there, worked with from this machine, and taken away.
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -69,6 +69,7 @@ export async function openInstallation(documents: number): Promise<Installation>
   writeFileSync(passwordFile, await secretValue(busNamespace, "bus-client", "password"), { mode: 0o600 });
   const door = await forward(busNamespace, "nats-0", 4222);
   const servers = `tls://localhost:${door.port}`;
+  const running = new Set<ChildProcess>();
   const access: Installation["access"] = async (user) => {
     const password = await secretValue(busNamespace, `bus-${user}`, "password");
     return { servers, user, password, inboxPrefix: `_INBOX_${user}`, caFile };
@@ -78,9 +79,11 @@ export async function openInstallation(documents: number): Promise<Installation>
     caFile,
     access,
     campaign: (seed, count = documents) => {
-      const running = runCampaign(folder, { servers, passwordFile, caFile, seed, documents: count });
-      running.catch(() => undefined);
-      return running;
+      const child = startCampaign(folder, { servers, passwordFile, caFile, seed, documents: count });
+      running.add(child);
+      const outcome = outcomeOf(child).finally(() => running.delete(child));
+      outcome.catch(() => undefined);
+      return outcome;
     },
     judge: async () => {
       await pause(restMs);
@@ -89,6 +92,8 @@ export async function openInstallation(documents: number): Promise<Installation>
       return `${campaigns} campaigns, ${tasks} tasks with one terminal record each, ${steps} steps, all stored`;
     },
     [Symbol.asyncDispose]: async () => {
+      // One that nobody awaited would look for its server for ever.
+      for (const child of running) child.kill("SIGKILL");
       await door[Symbol.asyncDispose]();
       rmSync(folder, { recursive: true, force: true });
     },
@@ -103,12 +108,12 @@ interface CampaignOptions {
   documents: number;
 }
 
-async function runCampaign(cwd: string, options: CampaignOptions): Promise<string> {
+function startCampaign(cwd: string, options: CampaignOptions): ChildProcess {
   const { servers, passwordFile, caFile, seed, documents } = options;
   const cli = ["--conditions=source", `${root}coordinator/src/cli/main.ts`];
   const flags = ["run", "--docs", "man:git-*", "--documents-max", String(documents), "--set", `campaign.seed=${seed}`];
   flags.push("--set", "campaign.evaluation.tasksPerKindMax=0");
-  const child = spawn(process.execPath, [...cli, ...flags], {
+  return spawn(process.execPath, [...cli, ...flags], {
     cwd,
     stdio: ["ignore", "pipe", "inherit"],
     env: {
@@ -119,8 +124,12 @@ async function runCampaign(cwd: string, options: CampaignOptions): Promise<strin
       HINDCAST_NATS_CA_FILE: caFile,
     },
   });
+}
+
+/** @returns how much it learned */
+async function outcomeOf(child: ChildProcess): Promise<string> {
   let said = "";
-  child.stdout.on("data", (bytes: Buffer) => (said += bytes.toString()));
+  child.stdout?.on("data", (bytes: Buffer) => (said += bytes.toString()));
   const [code] = (await once(child, "close")) as [number | null];
   if (code !== 0) throw new Error(`hindcast run exited with ${code}: ${said.slice(-500)}`);
   return /in the index +(.*)/.exec(said)?.[1]?.trim() ?? "no demonstrations";

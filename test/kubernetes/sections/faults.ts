@@ -17,11 +17,12 @@ import {
   removeInstallation,
   untilReady,
 } from "../installation.ts";
-import { kubectl, untilRolledOut } from "../kubectl.ts";
+import { kubectl } from "../kubectl.ts";
 import { nodeService } from "../node-service.ts";
 import type { Section } from "../section.ts";
 
 const overlay = `${kubernetesFolder}overlays/local`;
+const headless = "nats-headless.hindcast.svc.cluster.local";
 const agentSecret = "bus-rollout-agent-shell";
 const seenMsMax = 150_000;
 /** Above the `sizeLimit` of an agent's /tmp. */
@@ -37,7 +38,16 @@ export const faults: Section = {
     await applyCredentials();
     await applyOverlay(overlay);
     await untilReady();
-    await rows.add("a wrong credential", async () => {
+    const harmed = (what: string, harm: () => Promise<string>): Promise<void> =>
+      rows.add(what, async () => {
+        try {
+          return await harm();
+        } finally {
+          // The next one begins with all well, whatever came of this one.
+          await mended();
+        }
+      });
+    await harmed("a wrong credential", async () => {
       const before = await secretJson(agentsNamespace, agentSecret);
       const wrong = Buffer.from("wrong").toString("base64");
       await kubectl(["-n", agentsNamespace, "patch", "secret", agentSecret, "-p", `{"data":{"password":"${wrong}"}}`]);
@@ -45,24 +55,20 @@ export const faults: Section = {
       const line = await logged(/BUS_FORBIDDEN/);
       const told = await found(({ what }) => what === `Secret ${agentSecret}`);
       await kubectl(["-n", agentsNamespace, "replace", "-f", "-"], before);
-      await mended();
       return `${line}; preflight: ${told}`;
     });
-    await rows.add("a NATS that cannot be reached", async () => {
-      await agentsTalkTo("tls://nats.nowhere.svc.cluster.local:4222");
+    await harmed("a NATS that cannot be reached", async () => {
+      await talkTo(agentsNamespace, agentsDeployment, "tls://nats.nowhere.svc.cluster.local:4222");
       const line = await logged(/BUS_UNAVAILABLE/);
       const told = await found(({ what, state }) => what.endsWith("/rollout-agent-shell") && state !== "good");
-      await mended();
       return `${line}; preflight: ${told}`;
     });
-    await rows.add("a NATS that is too old", async () => {
+    await harmed("a NATS that is too old", async () => {
       await using old = await anOldNatsServer("0.0.0.0");
       const at = { name: "old-nats", namespace: busNamespace, port: 4222, target: old.port };
       await using _service = await nodeService(at);
-      await agentsTalkTo(`nats://old-nats.${busNamespace}.svc.cluster.local:4222`, null);
-      const line = await logged(/too old/);
-      await mended();
-      return line;
+      await talkTo(agentsNamespace, agentsDeployment, `nats://old-nats.${busNamespace}.svc.cluster.local:4222`, null);
+      return await logged(/too old/);
     });
     await rows.add("an agent evicted in mid-episode", async () => {
       await using hindcast = await openInstallation(documents);
@@ -81,22 +87,23 @@ export const faults: Section = {
       await kubectl(["-n", agentsNamespace, "delete", "pod", pod, "--ignore-not-found"]);
       return `Kubernetes: ${reason}; preflight: ${told.slice(0, 60)}…; ${learned}; ${await hindcast.judge()}`;
     });
-    await rows.add("an expired certificate", async () => {
+    await harmed("an expired certificate", async () => {
       const before = await Promise.all([
         secretJson(busNamespace, "nats-tls"),
         secretJson(busNamespace, "bus-coordinator"),
       ]);
-      const { key, cert } = await anExpiredCertificate("nats.hindcast.svc.cluster.local", "localhost");
+      const { key, cert } = await anExpiredCertificate(headless, "localhost");
       const [encodedKey, encoded] = [key, cert].map((text) => Buffer.from(text).toString("base64"));
       const tls = { "tls.crt": encoded, "tls.key": encodedKey, "ca.crt": encoded };
       await patchSecret("nats-tls", tls);
       await patchSecret("bus-coordinator", { "ca.crt": encoded });
       await restartBus();
+      // Servers that do not trust one another are not ready, and only the Service for themselves shows those.
+      await talkTo(busNamespace, "deployment/coordinator", `tls://${headless}:4222`);
       const line = await logged(/expired/, busNamespace, "app.kubernetes.io/name=coordinator");
       const told = await found(({ what }) => what === "certificate in nats-tls");
       for (const secret of before) await kubectl(["-n", busNamespace, "replace", "-f", "-"], secret);
       await restartBus();
-      await untilReady();
       return `${line}; preflight: ${told}`;
     });
     await rows.add("a campaign after all that", async () => {
@@ -126,19 +133,21 @@ async function restartBus(): Promise<void> {
 const restartAgents = (): Promise<string> => kubectl(["-n", agentsNamespace, "rollout", "restart", agentsDeployment]);
 
 /** @param caFile null: nothing of TLS */
-async function agentsTalkTo(url: string, caFile: string | null = "/bus/ca.crt"): Promise<void> {
-  const variables = [
-    `HINDCAST_NATS_URL=${url}`,
-    caFile === null ? "HINDCAST_NATS_CA_FILE-" : `HINDCAST_NATS_CA_FILE=${caFile}`,
-  ];
-  await kubectl(["-n", agentsNamespace, "set", "env", agentsDeployment, ...variables]);
+async function talkTo(
+  namespace: string,
+  workload: string,
+  url: string,
+  caFile: string | null = "/bus/ca.crt",
+): Promise<void> {
+  const trusted = caFile === null ? "HINDCAST_NATS_CA_FILE-" : `HINDCAST_NATS_CA_FILE=${caFile}`;
+  await kubectl(["-n", namespace, "set", "env", workload, `HINDCAST_NATS_URL=${url}`, trusted]);
 }
 
-/** The overlay as it was, and an agent that is ready by it. */
+/** The overlay as it was, and every pod ready by it. */
 async function mended(): Promise<void> {
   await applyOverlay(overlay);
   await restartAgents();
-  await untilRolledOut(agentsNamespace, agentsDeployment);
+  await untilReady();
 }
 
 /** The message of the first line of a log that says so. */

@@ -3,6 +3,7 @@
 // `state`, and the number of a task `data_idx`, `session_id`, `id` … Actions are plain text.
 import { messageOf, limits } from "@hindcast/shared";
 import { callHttp, callJson, type HttpCall } from "./http.ts";
+import { PlainWorld } from "./plain-world.ts";
 import {
   plainState,
   type ToolCall,
@@ -35,7 +36,7 @@ const actTool = {
 
 type EnvironmentId = { key: "id" | "env_idx"; value: string | number };
 
-export class AgentGymWorld implements World {
+export class AgentGymWorld extends PlainWorld {
   readonly description: WorldDescription;
   readonly #name: string;
   readonly #options: AgentGymOptions;
@@ -47,6 +48,7 @@ export class AgentGymWorld implements World {
     options: AgentGymOptions,
     { context, id }: { context: WorldContext; id: EnvironmentId },
   ) {
+    super(name, "AgentGym's services");
     this.#name = name;
     this.#options = options;
     this.#context = context;
@@ -93,18 +95,6 @@ export class AgentGymWorld implements World {
       reward: typeof reward === "number" && Number.isFinite(reward) ? reward : null,
       isTerminated: done === true,
     };
-  }
-
-  snapshot(): Promise<null> {
-    return Promise.resolve(null);
-  }
-
-  restore(): Promise<never> {
-    return Promise.reject(worldUnavailable(this.#name, "AgentGym's services have no snapshots"));
-  }
-
-  evaluate(): Promise<null> {
-    return Promise.resolve(null);
   }
 
   /** Not every service knows how to let one go. */

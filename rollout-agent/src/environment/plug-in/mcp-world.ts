@@ -10,6 +10,7 @@ import { fetchCapped } from "./http.ts";
 import type { StartedProgram } from "./line-process.ts";
 import { contentOf } from "./mcp-content.ts";
 import { McpProcessTransport } from "./mcp-process-transport.ts";
+import { PlainWorld } from "./plain-world.ts";
 import {
   plainState,
   type ToolCall,
@@ -34,7 +35,7 @@ const refusals: ReadonlySet<number> = new Set([
   ErrorCode.InternalError,
 ]);
 
-export class McpWorld implements World {
+export class McpWorld extends PlainWorld {
   readonly #name: string;
   readonly #options: McpOptions;
   readonly #context: WorldContext;
@@ -43,6 +44,7 @@ export class McpWorld implements World {
   #tools: ToolDescription[] = [];
 
   private constructor(name: string, options: McpOptions, context: WorldContext) {
+    super(name, "MCP servers");
     this.#name = name;
     this.#options = options;
     this.#context = context;
@@ -93,18 +95,6 @@ export class McpWorld implements World {
 
   step(call: ToolCall, signal: AbortSignal): Promise<WorldState> {
     return this.#call(call, this.#context.stepTimeMs, signal);
-  }
-
-  snapshot(): Promise<null> {
-    return Promise.resolve(null);
-  }
-
-  restore(): Promise<never> {
-    return Promise.reject(worldUnavailable(this.#name, "an MCP server has no snapshots"));
-  }
-
-  evaluate(): Promise<null> {
-    return Promise.resolve(null);
   }
 
   async close(): Promise<void> {

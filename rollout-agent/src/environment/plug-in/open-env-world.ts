@@ -5,6 +5,7 @@ import { z } from "zod";
 import { callJson } from "./http.ts";
 import { OpenEnvSocket } from "./open-env-socket.ts";
 import { type Asking, type OpenEnvOptions, type OpenEnvWire, RefusedRequest } from "./open-env-wire.ts";
+import { PlainWorld } from "./plain-world.ts";
 import {
   type Judgement,
   plainState,
@@ -25,13 +26,14 @@ const Result = z.object({
 const Schemas = z.object({ action: z.record(z.string(), z.json()) });
 const Metadata = z.object({ name: z.string().min(1).max(256), description: z.string().max(8_000).default("") });
 
-export class OpenEnvWorld implements World {
+export class OpenEnvWorld extends PlainWorld {
   readonly description: WorldDescription;
   readonly #name: string;
   readonly #context: WorldContext;
   readonly #wire: OpenEnvWire;
 
   private constructor(name: string, wire: OpenEnvWire, more: { context: WorldContext; description: WorldDescription }) {
+    super(name, "OpenEnv's services");
     this.#name = name;
     this.#wire = wire;
     this.#context = more.context;
@@ -68,16 +70,11 @@ export class OpenEnvWorld implements World {
     }
   }
 
-  snapshot(): Promise<null> {
-    return Promise.resolve(null);
-  }
-
-  restore(): Promise<never> {
-    return Promise.reject(worldUnavailable(this.#name, "OpenEnv's services have no snapshots"));
-  }
-
   /** The service's `state` must hold what is expected of it. */
-  async evaluate({ expected }: { expected: unknown; answer: string | null }, signal: AbortSignal): Promise<Judgement> {
+  override async evaluate(
+    { expected }: { expected: unknown; answer: string | null },
+    signal: AbortSignal,
+  ): Promise<Judgement> {
     const state = await this.#wire.state(this.#asking(signal));
     const difference = differenceIn(expected, state, "state");
     return {

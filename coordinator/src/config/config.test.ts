@@ -166,6 +166,7 @@ describe("loadConfig", () => {
     expect(error.message).toContain(
       "hindcast.config.yaml: campaign.taskPerDocument is not a setting; did you mean campaign.tasksPerDocument?",
     );
+    expect(refusal({ yaml: "zzzz: 4\n" }).message).toMatch(/: zzzz is not a setting; `hindcast config` lists all$/);
     expect(refusal({ yaml: "tasksPerDocument: 4\n" }).message).toContain("did you mean campaign.tasksPerDocument?");
   });
 

@@ -115,7 +115,7 @@ export function unknownKey(path: string, source: string): HindcastError {
     known.find((candidate) => nearestName(name, [candidate.split(".").at(-1) ?? ""]) !== null);
   return problem(
     "CONFIG_UNKNOWN_KEY",
-    `${source}: ${path} is not a setting${near === undefined ? "" : `; did you mean ${near}?`} \`hindcast config\` lists all`,
+    `${source}: ${path} is not a setting${near === undefined ? ";" : `; did you mean ${near}?`} \`hindcast config\` lists all`,
   );
 }
 

@@ -7,6 +7,7 @@ import type { Box, Target } from "./box.ts";
 import { driverTarget } from "./driver-target.ts";
 import { anOutside, type Outside } from "./outside.ts";
 import { NotInThisKernel, type Probe } from "./probe.ts";
+import { silent } from "./silent.ts";
 import { type Weakening, weakenedTarget } from "./weakened-target.ts";
 
 export interface Outcome {
@@ -76,7 +77,11 @@ async function rowOf(probe: Probe, outside: Outside, options: SuiteOptions): Pro
   show?.(`${probe.category}/${probe.id}`);
   const drivers: Record<string, Outcome> = {};
   for (const provider of providers) {
-    drivers[provider.name] = await attempt(probe, driverTarget(provider, outside.helper), outside);
+    const reason = silent[provider.name]?.[`${probe.category}/${probe.id}`];
+    drivers[provider.name] =
+      reason === undefined
+        ? await attempt(probe, driverTarget(provider, outside.helper), outside)
+        : { verdict: "none", detail: reason, durationMs: 0 };
   }
   return { probe, drivers, weakened: isWeakenedRun ? await weakened(probe, outside) : null };
 }

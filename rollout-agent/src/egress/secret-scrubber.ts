@@ -2,7 +2,7 @@
 // echo in the forms that their answers have, so those are looked for too; a host that means to hide it can.
 import { Transform } from "node:stream";
 
-export interface Substitution {
+interface Substitution {
   secret: string;
   placeholder: string;
 }

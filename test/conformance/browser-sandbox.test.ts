@@ -1,5 +1,5 @@
 // The browser's process: what it can see of the machine, what it leaves behind, what it keeps for later.
-// Requirements: 6.11.isolation, 6.11.artifacts, 6.11.resume, 6.11.hostile-pages, 6.11.missing
+// Requirements: 6.11.isolation, 6.11.artifacts, 6.11.resume, 6.11.hostile-pages, 6.11.missing, 6.14.visits
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { Har } from "@hindcast/shared/node";
@@ -146,6 +146,31 @@ describe.skipIf(noChromium !== null)("the process of a browser", () => {
     const problems = await session.perform({ do: "wait", ms: 0 }, never);
     expect(problems).toEqual(["The page crashed and was replaced by a blank one."]);
     expect(await session.perform({ do: "goto", url: `${site.origin}/` }, never)).toEqual([]);
+  });
+
+  it("says itself to a site that it leaves, so that what a page sets and names reaches no further than the page", async () => {
+    const left: unknown[] = [];
+    await using lure = await aWebSite({
+      "/": (_, response) => {
+        response.writeHead(200, { "content-type": "text/html", "set-cookie": "hindcast_visit_toy=1; Path=/" });
+        response.end("here");
+      },
+      "/-/hindcast/leave": (request, response) => {
+        left.push([request.method, request.headers["user-agent"]]);
+        response.writeHead(204).end();
+      },
+    });
+    const leaving = await BrowserSession.start({
+      name: "ep-leaving",
+      programs: { chromiumPath: chromium ?? "", bwrapPath: "/usr/bin/bwrap", guestPath: defaultGuestPath },
+      spec: aBrowserSpec(`${lure.origin}/`),
+      limits: browserLimits,
+      miniWobFolder: null,
+      storageState: null,
+    });
+    await leaving.open([`${lure.origin}/`], never);
+    await leaving[Symbol.asyncDispose]();
+    expect(left).toEqual([["POST", expect.stringContaining("Chrome/")]]);
   });
 
   it("is gone when it is closed, with its folder", async () => {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { SiteHost } from "./site-host.ts";
-import { leaveVisits } from "./visits.ts";
+import { leavePath } from "./visits.ts";
 
 let folder: string;
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "site-host-"))));
@@ -29,16 +29,17 @@ it("gives the copy of a browser that said it is closed to the next one, and of n
   };
   const site = { recipe, folder, seed: join(folder, "seed"), database: join(folder, "seed", "toy.sqlite3") };
   await using host = await SiteHost.start({ site, folder: join(folder, "copies"), port: 0, copiesMax: 1 });
-  const come = async (): Promise<{ status: number; cookies: { name: string; value: string }[] }> => {
+  const come = async (): Promise<{ status: number; cookie: string }> => {
     const { status, headers } = await fetch(host.origin);
-    const [, name = "", value = ""] = /^([^=]+)=([^;]*)/.exec(headers.getSetCookie()[0] ?? "") ?? [];
-    return { status, cookies: [{ name, value }] };
+    return { status, cookie: headers.getSetCookie()[0]?.split(";")[0] ?? "" };
   };
+  const leave = (cookie: string): Promise<unknown> =>
+    fetch(`${host.origin}${leavePath}`, { method: "POST", headers: { cookie } });
   const first = await come();
   expect([first.status, (await come()).status]).toEqual([200, 503]);
-  await leaveVisits([host.origin], [{ name: "other", value: "cookie" }]);
-  await leaveVisits([host.origin], [{ name: "hindcast_visit_toy", value: "another's" }]);
+  await leave("other=cookie");
+  await leave("hindcast_visit_toy=another's");
   expect((await come()).status).toBe(503);
-  await leaveVisits([host.origin], first.cookies);
+  await leave(first.cookie);
   expect([(await come()).status, (await come()).status]).toEqual([200, 503]);
 });

@@ -20,7 +20,6 @@ import {
   type TreeLine,
   treeLines,
 } from "@hindcast/shared/node";
-import { setTimeout as delay } from "node:timers/promises";
 import type { Page } from "playwright-core";
 import { BrowserProcess, type BrowserProcessOptions } from "./browser-process.ts";
 import { captureFrames } from "./capture.ts";
@@ -36,8 +35,8 @@ import { PageUnresponsive, within } from "./within.ts";
 import type { EnvironmentState } from "../environment.ts";
 import { leaveVisits } from "../../sites/visits.ts";
 
-/** A browser that does not say its cookies within that is closed without them. */
-const cookiesMsMax = 1_000;
+/** A browser that has not told its sites within that is closed all the same. */
+const leaveMsMax = 2_000;
 
 export interface BrowserSessionOptions extends BrowserProcessOptions {
   limits: EpisodeLimits;
@@ -160,17 +159,9 @@ export class BrowserSession implements AsyncDisposable {
     return this.#process.isAlive;
   }
 
-  async #leave(): Promise<void> {
-    const { context } = this.#process;
-    const addresses = context.pages().map((page) => page.url());
-    const origins = addresses.filter((url) => /^https?:/.test(url)).map((url) => new URL(url).origin);
-    // A browser that has died keeps no cookies; its visit ends by being left.
-    const cookies = await Promise.race([context.cookies().catch(() => []), delay(cookiesMsMax, [], { ref: false })]);
-    await leaveVisits(origins, cookies);
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#leave();
+    // A browser that has died or hangs does not say so.
+    await within(leaveMsMax, leaveVisits(this.#process.context), "leaving").catch(() => undefined);
     await this.#process[Symbol.asyncDispose]();
   }
 

@@ -116,6 +116,7 @@ export class MemoryRecords {
       this.records.push(record);
       return bytes;
     },
+    read: (): Promise<[]> => Promise.resolve([]),
   };
 
   readonly blobs = {

@@ -75,6 +75,8 @@ export async function runCampaign(
     letGo?.(isOver);
     over.abort(new Error("the campaign is over"));
     await Promise.allSettled([following]);
+    // Whoever takes back what is queued of a campaign that failed has to find all of it there.
+    await context.tasks.atRest();
   }
 }
 

@@ -93,4 +93,42 @@ describe("TaskRunner", () => {
     expect(await runner.run(taskOf(1))).toMatchObject({ taskId: "task-1" });
     expect(answers).toEqual([]);
   });
+
+  it("comes to rest when what was on its way to the queue is there or given up, and lets nothing follow", async () => {
+    const [looked, stored] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const published: string[] = [];
+    const bus = {
+      results: {
+        get: async (_: unknown, task: string) => (task === "task-2" && (await looked.promise), null),
+        watch: async function* (_: unknown, signal: AbortSignal) {
+          await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+          yield* [];
+        },
+      },
+      tasks: {
+        publish: async (task: ReplayTask) => {
+          await stored.promise;
+          published.push(task.taskId);
+          return "queued";
+        },
+      },
+    } as unknown as Pick<Bus, "tasks" | "results">;
+    const over = new AbortController();
+    const runner = new TaskRunner(bus, over.signal);
+    const following = runner.follow(taskOf(1).campaignId);
+    const runs = Promise.allSettled([1, 2].map((n) => runner.run(taskOf(n))));
+    // One is being stored, the other is still looked for among the results.
+    await Promise.resolve();
+    over.abort(new Error("over"));
+    await expect(following).rejects.toThrow("over");
+    let isAtRest = false;
+    const rest = runner.atRest().then(() => (isAtRest = true));
+    looked.resolve();
+    await new Promise(setImmediate);
+    expect(isAtRest).toBe(false);
+    stored.resolve();
+    await rest;
+    expect(published).toEqual(["task-1"]);
+    expect((await runs).map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+  });
 });

@@ -18,6 +18,8 @@ export class TaskRunner {
   readonly #signal: AbortSignal;
   readonly #waiting = new Map<string, PromiseWithResolvers<TaskResult>>();
   readonly #rollouts: Permits;
+  /** What is on its way to the queue, and episodes that were let there. */
+  readonly #publishing = new Set<Promise<void>>();
 
   /** @param rollouts how many episodes may be queued or worked on at once. */
   constructor(bus: Pick<Bus, "tasks" | "results">, signal: AbortSignal, rollouts = new Permits(() => Infinity)) {
@@ -47,12 +49,20 @@ export class TaskRunner {
     this.#signal.throwIfAborted();
     const waiting = this.#waiting.get(task.taskId) ?? Promise.withResolvers<TaskResult>();
     this.#waiting.set(task.taskId, waiting);
+    const publishing = this.#publish(task, waiting, beforePublishing);
+    this.#publishing.add(publishing);
     try {
-      const [result] = await Promise.all([waiting.promise, this.#publish(task, waiting, beforePublishing)]);
+      const [result] = await Promise.all([waiting.promise, publishing]);
       return result as ResultOf<T>;
     } finally {
       this.#waiting.delete(task.taskId);
+      void publishing.catch(() => undefined).finally(() => this.#publishing.delete(publishing));
     }
+  }
+
+  /** Once the signal has aborted and `follow` has ended: resolves when nothing more gets onto the queue. */
+  async atRest(): Promise<void> {
+    await Promise.allSettled(this.#publishing);
   }
 
   /**
@@ -62,6 +72,7 @@ export class TaskRunner {
   async #publish(task: Task, waiting: PromiseWithResolvers<TaskResult>, beforePublishing: () => void): Promise<void> {
     const stored = await this.#bus.results.get(task.campaignId, task.taskId);
     if (stored !== null) return waiting.resolve(stored);
+    this.#signal.throwIfAborted();
     beforePublishing();
     if (task.kind !== "rollout") return await this.#offer(task, waiting);
     using _permit = await this.#rollouts.take(this.#signal);

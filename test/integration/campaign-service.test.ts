@@ -49,9 +49,11 @@ function aHangingGenerator(): { model: Model; asked: Promise<void>; letGo: Promi
   const [asked, letGo] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const complete: Model["complete"] = (_request, signal) => {
     asked.resolve();
-    return new Promise((_, reject) =>
-      signal.addEventListener("abort", () => (letGo.resolve(), reject(signal.reason as Error)), { once: true }),
-    );
+    return new Promise((_, reject) => {
+      const stop = (): void => (letGo.resolve(), reject(signal.reason as Error));
+      if (signal.aborted) stop();
+      else signal.addEventListener("abort", stop, { once: true });
+    });
   };
   return {
     model: { id: "offline:hanging", provider: "offline", isOffline: true, complete },

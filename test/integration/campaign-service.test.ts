@@ -12,6 +12,7 @@ import {
 } from "@hindcast/shared";
 import { type Bus, type LeasedTask, type Model, type RecordStore, silentLogger } from "@hindcast/shared/node";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { CampaignRecords } from "../../coordinator/src/campaign-records.ts";
 import { CampaignService } from "../../coordinator/src/campaign-service.ts";
 import { endDeadTasks } from "../../coordinator/src/dead-letter-reconciler.ts";
 import { aRolloutTask } from "../support/builders.ts";
@@ -148,8 +149,7 @@ describe("the campaign service", () => {
     await using _service = await cluster.coordinator(model);
     const { id } = await cluster.start();
     await asked;
-    const { value, revision } = (await campaigns.get(id))!;
-    await campaigns.update(id, { ...value, state: "cancelled", endedAt: new Date().toISOString() }, revision);
+    await new CampaignRecords(cluster.bus).end(id, { state: "cancelled", report: null, detail: null }, null);
     await letGo;
     expect((await campaigns.get(id))?.value.state).toBe("cancelled");
   });

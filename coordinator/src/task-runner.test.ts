@@ -4,7 +4,7 @@ import { runInNewContext } from "node:vm";
 import type { ReplayEnded, ReplayTask, TaskId } from "@hindcast/shared";
 import type { Bus } from "@hindcast/shared/node";
 import { describe, expect, it } from "vitest";
-import { aReplayTask } from "../../test/support/builders.ts";
+import { aReplayTask, aRolloutTask } from "../../test/support/builders.ts";
 import { TaskRunner } from "./task-runner.ts";
 
 setFlagsFromString("--expose-gc");
@@ -130,5 +130,26 @@ describe("TaskRunner", () => {
     await rest;
     expect(published).toEqual(["task-1"]);
     expect((await runs).map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+  });
+
+  it("comes to rest with what began when nobody followed the results any more", async () => {
+    const bus = {
+      results: {
+        get: () => Promise.resolve(null),
+        watch: async function* () {
+          await Promise.reject(new Error("not allowed"));
+          yield* [];
+        },
+      },
+      tasks: { publish: () => Promise.resolve("queued") },
+    } as unknown as Pick<Bus, "tasks" | "results">;
+    const over = new AbortController();
+    const runner = new TaskRunner(bus, over.signal);
+    await expect(runner.follow(taskOf(1).campaignId)).rejects.toThrow("not allowed");
+    const run = runner.run(aRolloutTask()).catch((error: unknown) => error);
+    await new Promise(setImmediate);
+    over.abort(new Error("over"));
+    await runner.atRest();
+    expect(await run).toEqual(new Error("over"));
   });
 });

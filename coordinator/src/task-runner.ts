@@ -60,8 +60,10 @@ export class TaskRunner {
     }
   }
 
-  /** Once the signal has aborted and `follow` has ended: resolves when nothing more gets onto the queue. */
+  /** Once the signal has aborted: resolves when nothing more gets onto the queue. Nothing is waited for any longer. */
   async atRest(): Promise<void> {
+    // What began between the end of `follow` and the signal has nobody else who would tell it.
+    for (const waiting of this.#waiting.values()) waiting.reject(this.#signal.reason);
     await Promise.allSettled(this.#publishing);
   }
 

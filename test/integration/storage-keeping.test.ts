@@ -218,7 +218,9 @@ describe("storage", () => {
 
       const names = async (): Promise<string[]> => {
         const found: string[] = [];
-        for await (const { id: name } of coordinator.demonstrations.names(never)) found.push(name);
+        for await (const { id: name, bytes } of coordinator.demonstrations.stored()) {
+          if (bytes.length > 0) found.push(name);
+        }
         return found.toSorted();
       };
       expect(await names()).toEqual(["demo-kept", "demo-other"]);

@@ -31,7 +31,7 @@ export class Spool<K extends string> implements AsyncDisposable {
   static async create<K extends string>(folder: string): Promise<Spool<K>> {
     await mkdir(folder, { recursive: true });
     const path = join(folder, `.spool-${randomUUID()}`);
-    const file = await open(path, "wx+");
+    const file = await open(path, "wx+", 0o600);
     await rm(path);
     return new Spool<K>(file);
   }

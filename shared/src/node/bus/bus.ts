@@ -199,8 +199,6 @@ export interface DemonstrationLog {
    */
   tell(entry: GraphEntry, applied: number): Promise<boolean>;
   lastSequence(): Promise<number>;
-  /** Names of the demonstrations that are not retired, without reading any of them. */
-  names(signal: AbortSignal): AsyncIterable<DemonstrationName>;
   /** All that is stored now, in the order of the stream; no bytes: retired. A later message of an id replaces an earlier one. */
   stored(): AsyncIterable<DemonstrationName & { bytes: Uint8Array }>;
   /** Of `stored` bytes; null when they cannot be read, which is reported. */

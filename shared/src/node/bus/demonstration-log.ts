@@ -56,16 +56,6 @@ export class JetStreamDemonstrationLog implements DemonstrationLog {
     }
   }
 
-  async *names(signal: AbortSignal): AsyncGenerator<DemonstrationName> {
-    const last = await lastMessage(this.#connection, streams.demonstrations, subjects.demonstrations);
-    if (last === null) return;
-    const source = { stream: streams.demonstrations, filter: subjects.demonstrations, fromSequence: 1 };
-    for await (const message of follow(this.#connection, { ...source, headersOnly: true }, signal)) {
-      if (message.header("Nats-Msg-Size") !== "0") yield nameOf(message.subject);
-      if (message.sequence >= last.sequence) return;
-    }
-  }
-
   async *stored(): AsyncGenerator<DemonstrationName & { bytes: Uint8Array }> {
     for await (const { subject, bytes } of readAll(this.#connection, streams.demonstrations, subjects.demonstrations)) {
       yield { ...nameOf(subject), bytes };

@@ -22,8 +22,6 @@ export interface FollowedSource {
   /** A subject; left out: all of the stream. */
   filter?: string;
   fromSequence: number;
-  /** Messages come without their bytes; the header `Nats-Msg-Size` says how many there are. */
-  headersOnly?: boolean;
 }
 
 const pullExpiresMs = 20_000;
@@ -67,7 +65,6 @@ async function createConsumer(connection: Connection, source: FollowedSource, si
     deliver_policy: DeliverPolicy.StartSequence,
     opt_start_seq: source.fromSequence,
     ack_policy: AckPolicy.None,
-    headers_only: source.headersOnly ?? false,
     mem_storage: true,
     num_replicas: 1,
     inactive_threshold: nanos(inactiveMs),

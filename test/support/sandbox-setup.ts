@@ -13,6 +13,7 @@ import { ImageRecipe } from "../../rollout-agent/src/image/recipe.ts";
 import { builderProblems } from "../../rollout-agent/src/image/build-root.ts";
 import { imageFolder, imagesOfMachine } from "../../rollout-agent/src/image/images-of-machine.ts";
 import { defaultGuestPath } from "../../rollout-agent/src/sandbox/bubblewrap.ts";
+import { DockerEngine } from "../../rollout-agent/src/sandbox/container/docker-engine.ts";
 import { fetchKernel, findKernel } from "../../rollout-agent/src/sandbox/machine/machine-kernel.ts";
 import type { GivenSandboxes } from "./given-sandboxes.ts";
 import { preparePods } from "./pod-setup.ts";
@@ -95,7 +96,7 @@ export async function prepareSandboxes(
       given.pods = pods;
     }
     if (driver === "vm" && (await findKernel(given.folder)) === null) await fetchKernel(given.folder, never);
-    if (runsc !== null || (driver === "container" && !existsSync(given.socketPath))) {
+    if (runsc !== null || (driver === "container" && !(await answers(given.socketPath)))) {
       const daemon = await startDaemon(runsc);
       cleanups.push(daemon.stop);
       given.socketPath = daemon.socketPath;
@@ -131,6 +132,14 @@ async function findRunsc(): Promise<string> {
   const day = /\b(20\d{6})\b/.exec(stdout)?.[1] ?? "";
   if (day >= oldestRunsc) return found;
   throw new Error(`${found} is of ${day}: programs as common as ls need one of ${oldestRunsc} or later`);
+}
+
+/** A daemon that died leaves its socket's file, which says nothing about who listens. */
+async function answers(socketPath: string): Promise<boolean> {
+  return new DockerEngine(socketPath).call("GET", "/_ping").then(
+    () => true,
+    () => false,
+  );
 }
 
 /**

@@ -14,7 +14,7 @@ import {
   toHindcastError,
   type WorkerId,
 } from "@hindcast/shared";
-import { type Lease, pause } from "@hindcast/shared/node";
+import { type Lease, letGo, pause } from "@hindcast/shared/node";
 import pMap from "p-map";
 import type { CampaignRecords } from "./campaign-records.ts";
 import { type CampaignDeps, runCampaign } from "./campaign-run.ts";
@@ -124,9 +124,7 @@ export class CampaignLeadership {
       // The record stays `running`: it is taken up again, here or elsewhere.
       logger.error({ event: "campaign.unsettled", ...log, err: error }, messageOf(error));
     } finally {
-      await lease.release().catch((error: unknown) => {
-        logger.warn({ event: "lease.unreleased", lease: lease.name, err: error }, messageOf(error));
-      });
+      await letGo(lease, logger);
       logger.info({ event: "campaign.let-go", ...log });
     }
   }

@@ -3,7 +3,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { CampaignRecord, HindcastError, isOver } from "@hindcast/shared";
 import type { CampaignId, CampaignLeader, CampaignTuning, StartCampaign } from "@hindcast/shared";
-import type { Bus, RecordStore } from "@hindcast/shared/node";
+import { type Bus, compareAndSet, type RecordStore } from "@hindcast/shared/node";
 
 export interface CampaignChange {
   before: CampaignRecord;
@@ -48,28 +48,31 @@ export class CampaignRecords {
     const earlier = known.find((record) => isMadeBy(record, request));
     if (earlier !== undefined) return { campaign: assertSame(earlier, request), isNew: false };
     // A record that cannot be read, of a newer version say, is not among the entries but holds its number.
-    for (let number = known.length + 1; ;) {
-      const campaign = aCampaign(number, request);
-      try {
-        await this.#store.create(campaign.id, campaign);
-        return { campaign, isNew: true };
-      } catch (error) {
-        if (!isConflict(error)) throw error;
+    for (let number = known.length + 1; ; number += 1) {
+      const { campaign, isNew } = await this.#stand(aCampaign(number, request));
+      if (isNew) return { campaign, isNew };
+      if (campaign !== "unreadable" && isMadeBy(campaign, request)) {
+        return { campaign: assertSame(campaign, request), isNew };
       }
-      const standing = await this.#standing(campaign.id);
-      // Asked of a replica of the bucket that has not caught up yet: the same number again.
-      if (standing === "unseen") continue;
-      if (standing !== "unreadable" && isMadeBy(standing, request)) {
-        return { campaign: assertSame(standing, request), isNew: false };
-      }
-      number += 1;
     }
   }
 
-  /** What holds a number that is taken. */
-  async #standing(id: CampaignId): Promise<CampaignRecord | "unreadable" | "unseen"> {
+  /** Stores a campaign under its number, or says what holds that. */
+  async #stand(
+    campaign: CampaignRecord,
+  ): Promise<{ campaign: CampaignRecord; isNew: true } | { campaign: CampaignRecord | "unreadable"; isNew: false }> {
+    return await compareAndSet(async () => {
+      const standing = await this.#standing(campaign.id);
+      if (standing !== null) return { campaign: standing, isNew: false };
+      // A conflict here: somebody was faster, or the replica that was asked has not caught up.
+      await this.#store.create(campaign.id, campaign);
+      return { campaign, isNew: true };
+    });
+  }
+
+  async #standing(id: CampaignId): Promise<CampaignRecord | "unreadable" | null> {
     try {
-      return (await this.#store.get(id))?.value ?? "unseen";
+      return (await this.#store.get(id))?.value ?? null;
     } catch (error) {
       if (error instanceof HindcastError && error.boundary === "protocol") return "unreadable";
       throw error;
@@ -163,18 +166,14 @@ export class CampaignRecords {
 
   /** Stores what `next` makes of the record, again from the start when it changed meanwhile; null leaves it alone. */
   async #change(id: CampaignId, next: (record: CampaignRecord) => CampaignRecord | null): Promise<CampaignRecord> {
-    for (;;) {
+    return await compareAndSet(async () => {
       const stored = await this.#store.get(id);
       if (stored === null) throw notFound(id);
       const changed = next(stored.value);
       if (changed === null) return stored.value;
-      try {
-        await this.#store.update(id, changed, stored.revision);
-        return changed;
-      } catch (error) {
-        if (!isConflict(error)) throw error;
-      }
-    }
+      await this.#store.update(id, changed, stored.revision);
+      return changed;
+    });
   }
 }
 
@@ -221,10 +220,6 @@ function assertSame(record: CampaignRecord, { name, settings, documents, request
 
 function isLedBy({ state, leader }: CampaignRecord, { workerId, token }: CampaignLeader): boolean {
   return state === "running" && leader?.workerId === workerId && leader.token === token;
-}
-
-function isConflict(error: unknown): boolean {
-  return error instanceof HindcastError && error.code === "BUS_CONFLICT";
 }
 
 function ended({ id, state }: CampaignRecord, verb: string): HindcastError {

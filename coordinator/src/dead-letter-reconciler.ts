@@ -15,12 +15,12 @@ export async function reconcileDeadLetters(
   { bus, pools, logger }: { bus: ReconcilerBus; pools: string[]; logger: Logger },
   signal: AbortSignal,
 ): Promise<void> {
-  const settled = new Set<number>();
+  const looked = new LookedAt();
   while (!signal.aborted) {
     try {
       await delay(everyMs, undefined, { signal });
       const moved = await bus.deadLetters.reconcile(pools);
-      const ended = await endDeadTasks(bus, settled);
+      const ended = await endDeadTasks(bus, looked);
       if (moved > 0 || ended > 0) logger.warn({ event: "dead-letters.reconciled", moved, ended });
     } catch (error) {
       if (!signal.aborted) logger.warn({ event: "dead-letters.failed", err: error }, messageOf(error));
@@ -28,23 +28,40 @@ export async function reconcileDeadLetters(
   }
 }
 
+/** Which dead letters need no further look, so that each is read once and not again in every round. */
+export class LookedAt {
+  /** All below it. */
+  until = 1;
+  /** Above it, because a letter before them has to be looked at again. */
+  readonly beyond = new Set<number>();
+
+  settle(sequence: number): void {
+    this.beyond.add(sequence);
+  }
+
+  /** @param firstOpen the first that is still to be looked at; null: none of those that were read. */
+  advance(firstOpen: number | null): void {
+    this.until = firstOpen ?? Math.max(this.until - 1, ...this.beyond) + 1;
+    for (const sequence of this.beyond) if (sequence < this.until) this.beyond.delete(sequence);
+  }
+}
+
 /**
  * Ends each dead task that has no terminal record as lost to infrastructure.
- * @param settled sequences of dead letters that need no further look; kept between calls.
+ * @param looked kept between calls.
  */
-export async function endDeadTasks(bus: ReconcilerBus, settled: Set<number> = new Set()): Promise<number> {
-  const letters = await bus.deadLetters.list();
-  const present = new Set(letters.map(({ sequence }) => sequence));
-  for (const sequence of settled) if (!present.has(sequence)) settled.delete(sequence);
+export async function endDeadTasks(bus: ReconcilerBus, looked: LookedAt = new LookedAt()): Promise<number> {
+  let firstHeld: number | null = null;
   let ended = 0;
-  for (const letter of letters) {
-    if (settled.has(letter.sequence)) continue;
+  for await (const letter of bus.deadLetters.read(looked.until)) {
+    if (looked.beyond.has(letter.sequence)) continue;
     const task = taskOf(letter);
     const outcome = task === null ? "unreadable" : await endDeadTask(bus, task, letter);
-    if (outcome === "held") continue;
     if (outcome === "stored") ended += 1;
-    settled.add(letter.sequence);
+    if (outcome === "held") firstHeld ??= letter.sequence;
+    else looked.settle(letter.sequence);
   }
+  looked.advance(firstHeld);
   return ended;
 }
 

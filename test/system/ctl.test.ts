@@ -69,13 +69,17 @@ const clusterOf = (folder: string): ClusterFile =>
 
 /** From a folder that knows nothing of the cluster but what a user on another machine is told. */
 async function remotely(elsewhere: string, folder: string, ...args: string[]): Promise<HindcastResult> {
+  return await hindcast([...toldOf(folder), ...args], { cwd: elsewhere });
+}
+
+function toldOf(folder: string): string[] {
   const { url, credentialsDirectory } = clusterOf(folder);
   const settings = [
     `cluster.natsUrl=${url}`,
     "cluster.natsUser=client",
     `cluster.natsPasswordFile=${join(credentialsDirectory, "client")}`,
   ];
-  return await hindcast([...settings.flatMap((each) => ["--set", each]), ...args], { cwd: elsewhere });
+  return settings.flatMap((each) => ["--set", each]);
 }
 
 async function exported(folder: string): Promise<Map<string, string>> {
@@ -116,6 +120,30 @@ function askedAt(folder: string): number {
   const entries = lines.map((line) => JSON.parse(line) as { event: string; verb?: string; at?: string });
   return Date.parse(entries.find(({ event, verb }) => event === "control" && verb === "cancel")?.at ?? "");
 }
+
+describe("hindcast run, interrupted on a cluster that is not its own", () => {
+  it("says that the campaign goes on when it could not be cancelled", { timeout: 120_000 }, async () => {
+    using folder = aFolder();
+    using elsewhere = aFolder();
+    const owner = startHindcast(["--json", "up"], { cwd: folder.path });
+    await owner.untilEvent("cluster.running");
+    writeFileSync(join(elsewhere.path, "settings.md"), manual);
+    const args = ["--json", ...toldOf(folder.path), "run", "--docs", "settings.md", "--no-evaluation"];
+    const run = startHindcast(args, { cwd: elsewhere.path });
+    await run.untilEvent("campaign.started");
+    const coordinator = clusterOf(folder.path).processes.find(({ part }) => part === "coordinator");
+    process.kill(coordinator?.identity.pid ?? 0, "SIGSTOP");
+    run.child.kill("SIGINT");
+    const { code, stderr } = await run.done;
+    process.kill(coordinator?.identity.pid ?? 0, "SIGCONT");
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(/interrupted, but campaign c-0001 goes on.*`hindcast campaigns cancel c-0001`/s),
+    ]);
+    owner.child.kill("SIGINT");
+    await owner.done;
+  });
+});
 
 describe("hindcast ctl", () => {
   it(

@@ -26,7 +26,7 @@ import {
   subjects,
   type WorkerId,
 } from "@hindcast/shared";
-import { BatchesValue, type Bus, type Lease, type Logger, systemClock } from "@hindcast/shared/node";
+import { BatchesValue, type Bus, type Lease, letGo, type Logger, systemClock } from "@hindcast/shared/node";
 import type { AdmissionMetrics } from "./admission-metrics.ts";
 import { BatchAccounts } from "./batch-accounts.ts";
 import { BudgetBook } from "./budget-book.ts";
@@ -71,7 +71,7 @@ async function admitUnder(lease: Lease, deps: AdmissionDeps, outer: AbortSignal)
     });
     logger.info({ event: "admission.ended", reason: messageOf(signal.reason) });
   } finally {
-    await lease.release().catch((error: unknown) => logger.warn({ event: "admission.unreleased", err: error }));
+    await letGo(lease, logger);
   }
 }
 

@@ -1,8 +1,8 @@
 // Budgets that survive whoever keeps them. An account is written before anything of it is granted, by compare-and-set:
 // many grants that come together are one write, and a write that finds another's in its place means that this process no
 // longer admits. What is written names every open reservation, so a successor knows exactly what may still be spent.
-import { type BudgetRecord, HindcastError } from "@hindcast/shared";
-import { BudgetAccount, type RecordStore } from "@hindcast/shared/node";
+import type { BudgetRecord } from "@hindcast/shared";
+import { BudgetAccount, compareAndSet, type RecordStore } from "@hindcast/shared/node";
 
 interface Entry {
   account: BudgetAccount;
@@ -74,17 +74,12 @@ export class BudgetBook {
 
   /** The one before may write once more in between; then it is read again. */
   async #takeOver(name: string): Promise<void> {
-    for (;;) {
+    await compareAndSet(async () => {
       const stored = await this.#records.get(name);
       if (stored === null) return;
       const account = new BudgetAccount(name, stored.value.limitUsd, stored.value);
-      try {
-        this.#add(account, await this.#records.update(name, account.record(this.#term), stored.revision));
-        return;
-      } catch (error) {
-        if (!(error instanceof HindcastError && error.code === "BUS_CONFLICT")) throw error;
-      }
-    }
+      this.#add(account, await this.#records.update(name, account.record(this.#term), stored.revision));
+    });
   }
 
   #add(account: BudgetAccount, revision: number): Entry {

@@ -6,7 +6,9 @@ import {
   CampaignReply,
   CampaignReport,
   ControlRequest,
+  HindcastError,
   subjects,
+  toHindcastError,
   type BlobRef,
   type CampaignWorld,
   type CampaignRecord,
@@ -49,6 +51,7 @@ export function runCommand(): Command {
 
 async function run(context: CommandContext, name: string): Promise<number> {
   const { interruption, terminal } = context;
+  let campaign: CampaignRecord | null = null;
   try {
     announceModels(context);
     const source = await worldOf(
@@ -58,13 +61,13 @@ async function run(context: CommandContext, name: string): Promise<number> {
     const { documents } = await readDocuments(context, source?.documents);
     return await withSession(context, { parts: ["coordinator", "index", "agents"] }, async (session) => {
       if (source !== null) await assertAgents(context, session);
-      const campaign = await begin(context, session.bus, { name, documents, world: source?.world ?? null });
+      campaign = await begin(context, session.bus, { name, documents, world: source?.world ?? null });
       const end = await followCampaign(context, session.bus, campaign);
       if (end === null) return await interrupted(context, session, campaign);
       return await conclude(context, session.bus, end);
     });
   } catch (error) {
-    if (!interruption.asked.aborted) throw error;
+    if (!interruption.asked.aborted || campaign !== null) throw error;
     terminal.note("interrupted before the campaign began");
     return exitCodes.interrupted;
   }
@@ -112,15 +115,30 @@ async function interrupted(
     terminal.note(`interrupted; the same command continues campaign ${campaign.id}`);
     return exitCodes.interrupted;
   }
-  await bus.request({
-    subject: subjects.control("cancel"),
-    request: ControlRequest,
-    reply: CampaignReply,
-    value: { v: 1, kind: "campaign.cancel", campaignId: campaign.id, by: whoAsks() },
-  });
+  await cancel(bus, campaign);
   terminal.event({ event: "campaign.cancelled", campaignId: campaign.id });
   terminal.note(`interrupted; campaign ${campaign.id} is cancelled. A new one buys no answered model call again`);
   return exitCodes.interrupted;
+}
+
+/** @throws what kept it from being cancelled, with the news that it goes on */
+async function cancel(bus: Bus, { id }: CampaignRecord): Promise<void> {
+  try {
+    await bus.request({
+      subject: subjects.control("cancel"),
+      request: ControlRequest,
+      reply: CampaignReply,
+      value: { v: 1, kind: "campaign.cancel", campaignId: id, by: whoAsks() },
+    });
+  } catch (error) {
+    const { code, boundary, message } = toHindcastError(error, "bus");
+    throw new HindcastError({
+      code,
+      boundary,
+      message: `interrupted, but campaign ${id} goes on, because it could not be cancelled (${message}); \`hindcast campaigns cancel ${id}\` tries it again`,
+      cause: error,
+    });
+  }
 }
 
 async function conclude(

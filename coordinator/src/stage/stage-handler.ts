@@ -3,7 +3,6 @@
 import {
   type ConstructTask,
   HindcastError,
-  messageOf,
   type StageEnded,
   type StageTask,
   type Task,
@@ -20,6 +19,7 @@ import {
   inSpan,
   type Lease,
   type LeasedTask,
+  letGo,
   type Logger,
   type Model,
   type ModelSource,
@@ -94,10 +94,7 @@ export class StageHandler implements TaskHandler {
       const attempt = { taskId: task.taskId, fencingToken: lease.token };
       return await inSpan(task.kind, { attempt }, () => work({ lease, fencingToken: lease.token }));
     } finally {
-      // A lease that cannot be given up runs out by itself; that must not undo what was done under it.
-      await lease.release().catch((error: unknown) => {
-        logger.warn({ event: "lease.unreleased", lease: lease.name, err: error }, messageOf(error));
-      });
+      await letGo(lease, logger);
     }
   }
 

@@ -9,6 +9,7 @@ import {
   type Lease,
   type LeasedTask,
   leaseOfTask,
+  letGo,
   type Logger,
   openTask,
 } from "@hindcast/shared/node";
@@ -37,7 +38,7 @@ export class ReplayHandler {
   }
 
   async handle(leased: LeasedTask, task: ReplayTask, signal: AbortSignal): Promise<Handled> {
-    const { bus, workerId, leaseTtlMs } = this.#deps;
+    const { bus, workerId, leaseTtlMs, logger } = this.#deps;
     const opening = await openTask(bus, task, { worker: workerId, ttlMs: leaseTtlMs });
     if (opening.kind !== "open") return { kind: opening.kind === "done" ? "done" : "left" };
     const { lease } = opening;
@@ -47,7 +48,7 @@ export class ReplayHandler {
       if (lease.lost.aborted) return { kind: "left" };
       throw error;
     } finally {
-      await lease.release();
+      await letGo(lease, logger);
     }
   }
 

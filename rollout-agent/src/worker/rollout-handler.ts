@@ -1,5 +1,5 @@
 // Works on one rollout task: fence it, run an attempt, commit its end.
-import { HindcastError, messageOf, noUsage } from "@hindcast/shared";
+import { HindcastError, noUsage } from "@hindcast/shared";
 import type { EndReason, EpisodeEnded, EpisodeId, RolloutTask } from "@hindcast/shared";
 import {
   type Cancellations,
@@ -8,6 +8,7 @@ import {
   inSpan,
   type Lease,
   type LeasedTask,
+  letGo,
   type Opening,
   type OpenSpan,
   openTask,
@@ -69,7 +70,7 @@ export class RolloutHandler {
       });
       return { kind: written === "fenced" ? "left" : "done" };
     } finally {
-      await this.#release(lease);
+      await letGo(lease, this.#deps.logger);
     }
   }
 
@@ -84,7 +85,7 @@ export class RolloutHandler {
       const written = await this.#commit(lease, task, { ...end, fencingToken: lease.token, durationMs: 0 });
       if (written === "fenced") throw heldElsewhere(task, error);
     } finally {
-      await this.#release(lease);
+      await letGo(lease, this.#deps.logger);
     }
   }
 
@@ -135,15 +136,6 @@ export class RolloutHandler {
   #yielding(paused: AbortSignal): AbortSignal {
     const { drain, cordon } = this.#deps;
     return AbortSignal.any([drain, ...(cordon === undefined ? [] : [cordon()]), ...(paused.aborted ? [] : [paused])]);
-  }
-
-  /** A lease that cannot be given up runs out by itself; that must not undo what was done under it. */
-  async #release(lease: Lease): Promise<void> {
-    try {
-      await lease.release();
-    } catch (error) {
-      this.#deps.logger.warn({ event: "lease.unreleased", lease: lease.name, err: error }, messageOf(error));
-    }
   }
 
   async #commit(

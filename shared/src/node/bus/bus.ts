@@ -283,6 +283,8 @@ export interface DeadLetter {
 
 export interface DeadLetters {
   list(): Promise<DeadLetter[]>;
+  /** As `list`, one at a time, from a sequence on: a letter may hold a megabyte, and there may be many. */
+  read(fromSequence: number): AsyncIterable<DeadLetter>;
   /** @throws BUS_NOT_FOUND */
   get(sequence: number): Promise<DeadLetter>;
   /**

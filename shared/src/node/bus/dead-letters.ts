@@ -77,10 +77,13 @@ export class JetStreamDeadLetters implements DeadLetters {
 
   async list(): Promise<DeadLetter[]> {
     const letters: DeadLetter[] = [];
-    for await (const message of readAll(this.#connection, streams.deadLetters, subjects.deadLetters)) {
-      letters.push(toDeadLetter(message));
-    }
+    for await (const letter of this.read(1)) letters.push(letter);
     return letters;
+  }
+
+  async *read(fromSequence: number): AsyncGenerator<DeadLetter> {
+    const messages = readAll(this.#connection, streams.deadLetters, subjects.deadLetters, fromSequence);
+    for await (const message of messages) yield toDeadLetter(message);
   }
 
   async get(sequence: number): Promise<DeadLetter> {

@@ -52,6 +52,7 @@ describe("hindcast", () => {
     [["gc", "--older-than", "1"], "write a number of hours from 24"],
     [["forget", "42"], "is no campaign id"],
     [["campaigns", "cancel", "x"], "is no campaign id"],
+    [["campaigns", "cancel"], "(hindcast campaigns cancel --help shows"],
     [["dead-letters", "drop", "0"], "is no sequence number"],
     [["dead-letters", "show", "x"], "is no sequence number"],
   ])("refuses %j with one sentence and a code, and starts nothing", async (args, sentence) => {

@@ -12,8 +12,10 @@ import { whoAsks } from "./who-asks.ts";
 interface Verb {
   name: CommandVerb;
   description: string;
-  /** What commander calls an argument; null: the verb takes none. */
+  /** What commander calls the argument. */
   target: string;
+  /** What it may name. */
+  means: string;
   /** What `--all` is; null: the verb is for one at a time. */
   all: string | null;
 }
@@ -22,12 +24,14 @@ const verbs: readonly Verb[] = [
   {
     name: "pause",
     target: "[campaign]",
+    means: "a campaign",
     all: "every running campaign",
     description: "stop buying for a campaign; running steps are finished, what is done stands",
   },
   {
     name: "resume",
-    target: "[campaign-worker-or-lane]",
+    target: "[target]",
+    means: "a campaign, a worker or a lane (`lane:...`)",
     all: "every paused campaign and every drained worker",
     description:
       "let a paused campaign or a drained worker go on where it stopped, or use a paused lane (`lane:...`) again",
@@ -35,18 +39,21 @@ const verbs: readonly Verb[] = [
   {
     name: "drain",
     target: "[worker]",
+    means: "a worker",
     all: "every worker",
     description: "let a worker finish its steps, hand its tasks back and take no more until it is resumed",
   },
   {
     name: "cancel",
     target: "<campaign>",
+    means: "a campaign",
     all: null,
     description: "end a campaign now; its sandboxes are gone within seconds, what was learned stays",
   },
   {
     name: "requeue",
-    target: "[dead-letter-task-or-campaign]",
+    target: "[target]",
+    means: "a dead letter's number, a task or a campaign",
     all: "every dead letter",
     description: "put dead letters back into their queue: one by number or task, or all of a campaign",
   },
@@ -64,12 +71,14 @@ export function ctlCommand(): Command {
   return command.addCommand(retuneCommand()).addCommand(ctlLogCommand());
 }
 
-function verbCommand({ name, target: argument, all, description }: Verb): Command {
-  const verb = new Command(name).argument(argument, "as `hindcast status` shows it").description(description);
+function verbCommand({ name, target: argument, means, all, description }: Verb): Command {
+  const verb = new Command(name)
+    .argument(argument, `${means}, as \`hindcast status\` shows it`)
+    .description(description);
   if (all !== null) verb.option("--all", all);
   return verb.action(async (target: string | undefined, { all: isAll }: { all?: boolean }, command: Command) => {
     // `requeue <campaign> --all` says the same as without it.
-    if (target === undefined && isAll !== true) throw nobodyNamed(name, argument, all);
+    if (target === undefined && isAll !== true) throw nobodyNamed(name, means, all);
     if (target !== undefined && isAll === true && name !== "requeue") {
       throw usage(`${name} is for "${target}" or for --all, not for both`);
     }
@@ -79,7 +88,7 @@ function verbCommand({ name, target: argument, all, description }: Verb): Comman
 
 function retuneCommand(): Command {
   return new Command("retune")
-    .argument("<campaign-worker-or-lane>", "as `hindcast status` shows it, a lane with `lane:` before it")
+    .argument("<target>", "a campaign, a worker or a lane (`lane:...`), as `hindcast status` shows it")
     .argument(
       "<key=value...>",
       "e.g. costUsdMax=20 priority=high weight=3 of a campaign, slots=2 of a worker, requestsPerMinute=50 of a lane",
@@ -122,8 +131,8 @@ function keyAndValue(pair: string): [key: string, value: string] {
   return [key, value.join("=")];
 }
 
-function nobodyNamed(verb: string, argument: string, all: string | null): HindcastError {
-  return usage(`${verb} whom? Name ${argument.replaceAll(/[[\]<>]/g, "a ").trim()}, or give --all for ${all ?? "all"}`);
+function nobodyNamed(verb: string, means: string, all: string | null): HindcastError {
+  return usage(`${verb} whom? Name ${means}, or give --all for ${all ?? "all"}`);
 }
 
 function usage(message: string): HindcastError {

@@ -165,7 +165,8 @@ function sandboxReport(context: CommandContext): Promise<SandboxReport> {
 
 async function nativeCore(): Promise<Finding> {
   const what = "native core";
-  const name = readdirSync(join(root, "index-core")).find((each) => /^native\..*node$/.test(each));
+  const built = readdirSync(join(root, "index-core")).filter((each) => /^native\..*node$/.test(each));
+  const name = built.find((each) => each.startsWith(`native.${process.platform}-${process.arch}`));
   if (name === undefined) return { what, state: "missing", detail: "it is not built; run npm run build" };
   try {
     await run(process.execPath, ["-e", `require(${JSON.stringify(join(root, "index-core", name))})`], {

@@ -93,7 +93,7 @@ function table({ terminal }: CommandContext, images: ListedImage[]): string {
 
 /** @throws ENVIRONMENT_SETUP_FAILED with what the agent's tool says. */
 async function ask<T>(context: CommandContext, args: string[]): Promise<T> {
-  const { env } = context;
+  const { env, interruption } = context;
   const tool = spawn(
     process.execPath,
     ["--conditions=source", join(root, "rollout-agent/src/image-tool.ts"), ...args],
@@ -105,10 +105,15 @@ async function ask<T>(context: CommandContext, args: string[]): Promise<T> {
       },
     },
   );
+  // A terminal sends its Ctrl-C to both; whoever ends this process alone means the tool too.
+  interruption.asked.addEventListener("abort", () => tool.kill("SIGINT"), { once: true });
+  interruption.forced.addEventListener("abort", () => tool.kill("SIGKILL"), { once: true });
   let [answer, said] = ["", ""];
   tool.stdout.on("data", (chunk: Buffer) => (answer += chunk.toString()));
   tool.stderr.on("data", (chunk: Buffer) => (said += chunk.toString()));
-  const [code] = (await once(tool, "close")) as [number | null];
+  const [code, killedBy] = (await once(tool, "close")) as [number | null, NodeJS.Signals | null];
   if (code === 0) return JSON.parse(answer) as T;
-  throw new HindcastError({ code: "ENVIRONMENT_SETUP_FAILED", boundary: "environment", message: said.trim() });
+  interruption.asked.throwIfAborted();
+  const message = said.trim() || `the image tool ended by itself (${killedBy ?? `exit code ${code}`})`;
+  throw new HindcastError({ code: "ENVIRONMENT_SETUP_FAILED", boundary: "environment", message });
 }

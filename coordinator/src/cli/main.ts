@@ -62,14 +62,20 @@ for (const create of [
   imageCommand,
   forgetCommand,
 ]) {
-  program.addCommand(withParentSettings(create()));
+  const command = create();
+  program.addCommand(command);
+  inheritSettings(command);
 }
 
 /** Subcommands made elsewhere inherit nothing by themselves: errors must be thrown here too, not exit. */
-function withParentSettings(command: Command): Command {
-  command.copyInheritedSettings(program);
-  for (const child of command.commands) withParentSettings(child);
-  return command;
+function inheritSettings(command: Command): void {
+  command.copyInheritedSettings(program).showHelpAfterError(`(${callOf(command)} --help shows how it is used)`);
+  for (const child of command.commands) inheritSettings(child);
+}
+
+/** As it is typed: `hindcast ctl pause`. */
+function callOf(command: Command): string {
+  return command.parent === null ? command.name() : `${callOf(command.parent)} ${command.name()}`;
 }
 
 // `hindcast … | head` closes the pipe early: whoever reads has had enough, and that is no failure.

@@ -2,7 +2,7 @@
 // final rename is atomic) and takes the folder's name when every file in it is complete.
 import { mkdir, mkdtemp, readdir, readFile, rename, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { HindcastError } from "@hindcast/shared";
+import { HindcastError, messageOf } from "@hindcast/shared";
 import { z } from "zod";
 
 /** Name of the file that marks a folder as an export of ours. */
@@ -57,7 +57,7 @@ async function refuseUnlessFree(target: string, replace: boolean): Promise<void>
     throw new HindcastError({
       code: "EXPORT_FAILED",
       boundary: "export",
-      message: `${target} cannot be used as the export's folder; name one that does not exist yet.`,
+      message: `${target} cannot be used as the export's folder (${messageOf(error)}); name one that does not exist yet`,
       cause: error,
     });
   });
@@ -66,7 +66,7 @@ async function refuseUnlessFree(target: string, replace: boolean): Promise<void>
     throw new HindcastError({
       code: "EXPORT_FAILED",
       boundary: "export",
-      message: `${target} is not empty; name another folder, or ask for an earlier export there to be replaced.`,
+      message: `${target} is not empty; name another folder, or replace an earlier export there with --replace`,
     });
   }
   if (!(await isExport(target))) {

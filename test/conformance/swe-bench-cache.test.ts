@@ -55,6 +55,24 @@ describe("the cache of environments and repositories", () => {
     expect(readdirSync(entry.path)).toEqual(["file"]);
   });
 
+  it("takes a lock over from an earlier process with its own number: in a container every agent is process 1", () => {
+    const path = join(aFolder(), "lock");
+    expect(tryLock(path)).not.toBeNull();
+    expect(tryLock(path)).toBeNull();
+    writeFileSync(path, `${process.pid} 1`);
+    expect(tryLock(path)).not.toBeNull();
+  });
+
+  it("makes an entry anew whose facts are torn, and lets them stand in no other's way", async () => {
+    const folder = aFolder();
+    const cache = new CacheFolder(folder, 1e9);
+    writeFileSync(join(folder, "complete", "torn.json"), "{");
+    await using entry = await cache.open("a", file(1), never);
+    expect(existsSync(entry.path)).toBe(true);
+    await using torn = await cache.open("torn", file(2), never);
+    expect(torn).toMatchObject({ isNew: true, facts: { bytes: 2 } });
+  });
+
   it("removes what was used longest ago when it grows too large, and never what is in use", async () => {
     const folder = aFolder();
     const cache = new CacheFolder(folder, 250);

@@ -133,6 +133,32 @@ describe.skipIf(fixturePython === null)("the world of SWE-bench", () => {
     expect(await shell("ls new.py")).toContain("[exit code 2]");
   });
 
+  it("is edited right in a session whose commands mean something else", async () => {
+    const { environment, edit, shell } = aWorld();
+    await environment.reset(never);
+    const path = "/testbed/calc/__init__.py";
+    await shell("alias ls='ls -l'; alias wc='echo 7'; set -x");
+    await edit({ command: "str_replace", path, old_str: "a - b", new_str: "a + b" });
+    expect(await edit({ command: "undo_edit", path })).toMatchObject({
+      text: `Last edit to ${path} undone successfully.`,
+    });
+    expect(await shell("cat calc/__init__.py")).toContain("return a - b");
+    expect(await edit({ command: "undo_edit", path })).toMatchObject({ isError: true });
+  });
+
+  it("is judged by all that was left, whatever git stumbles over", async () => {
+    const { environment, edit, reference, shell } = aWorld();
+    await environment.reset(never);
+    const path = "/testbed/calc/__init__.py";
+    await edit({ command: "str_replace", path, old_str: "a - b", new_str: "a + b" });
+    await shell("git init -q scratch; printf 'caf\\351\\n' > latin.txt; touch .git/index.lock");
+    const evaluation = await environment.evaluate({ reference, answer: null, trajectory }, never);
+    expect(evaluation).toMatchObject({ verdict: "success" });
+    const patch = Buffer.from(environment.submission?.bytes ?? []).toString();
+    expect(patch).toContain("latin.txt");
+    expect(patch).not.toContain("\uFFFD");
+  });
+
   it("refuses what cannot be edited, in words", async () => {
     const { environment, edit } = aWorld();
     await environment.reset(never);

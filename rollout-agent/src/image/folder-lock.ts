@@ -48,12 +48,19 @@ async function take(path: string): Promise<boolean> {
   } catch (error) {
     if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
     const mark = await readFile(owner, "utf8").catch(() => null);
-    // Without a mark its owner is about to write it, or died just then; the caller's patience decides that.
-    if (mark !== null && !(await isAlive(mark))) await clear(path, mark);
+    // Without a mark, or with an empty one, its owner is about to write it, or died just then; the caller's patience
+    // decides that.
+    if (mark !== null && mark !== "" && !(await isAlive(mark))) await clear(path, mark);
     return false;
   }
-  await writeFile(owner, (await processMark(process.pid)) ?? String(process.pid));
-  return true;
+  try {
+    await writeFile(owner, (await processMark(process.pid)) ?? String(process.pid));
+    return true;
+  } catch (error) {
+    // A lock that says nobody's name would be waited for in vain.
+    await rm(path, { recursive: true, force: true });
+    throw error;
+  }
 }
 
 /** Of several that find a lock without its owner, one moves it away; who finds another's fresh one there puts it back. */

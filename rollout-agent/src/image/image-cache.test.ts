@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { withFolderLock } from "./folder-lock.ts";
 import { derivedForm, ImageCache } from "./image-cache.ts";
 import { ImageRecipe, recipeHash } from "./recipe.ts";
 
@@ -51,6 +52,13 @@ describe("the image cache", () => {
       path: join(folder, recipeHash(recipe("a")), "root"),
       hash: expect.any(String),
     });
+  });
+
+  it("takes no lock from an owner that is just writing its name", async () => {
+    await mkdir(join(folder, "lock"));
+    await writeFile(join(folder, "lock", "owner"), "");
+    const taken = withFolderLock(join(folder, "lock"), () => Promise.resolve(), { signal: never, waitMs: 200 });
+    await expect(taken).rejects.toMatchObject({ code: "ENVIRONMENT_UNAVAILABLE" });
   });
 
   it("publishes nothing of a build that fails, and builds anew after it", async () => {

@@ -70,15 +70,17 @@ async function tar(path: string, what: readonly string[], signal: AbortSignal): 
   });
   let said = "";
   child.stderr.on("data", (chunk: Buffer) => (said = (said + chunk.toString()).slice(-1_000)));
-  const ended = once(child, "close");
   const hashed = new Transform({
     transform: (chunk: Buffer, _encoding, done) => {
       hash.update(chunk);
       done(null, chunk);
     },
   });
-  await pipeline(child.stdout, hashed, createWriteStream(path));
-  const [code] = (await ended) as [number | null];
+  // Both at once: an interrupted child rejects before its output has ended.
+  const [[code]] = await Promise.all([
+    once(child, "close") as Promise<[number | null]>,
+    pipeline(child.stdout, hashed, createWriteStream(path)),
+  ]);
   if (code === 0) return hash.digest("hex");
   const message = `${path} cannot be packed: ${said.trim()}`;
   throw new HindcastError({ code: "ENVIRONMENT_SETUP_FAILED", boundary: "environment", message });

@@ -36,7 +36,8 @@ export async function admit(
   signal: AbortSignal,
 ): Promise<{ admission: InstanceAdmission; isStored: boolean }> {
   const { instance, requirements, folder } = options;
-  const hashes = { taskHash: taskHash(instance), environmentHash: requirements.environment?.key ?? null };
+  const keys = [requirements.environment, requirements.packages].flatMap((pins) => pins?.key ?? []);
+  const hashes = { taskHash: taskHash(instance), environmentHash: keys.length === 0 ? null : keys.join("-") };
   const file = join(folder, `${instance.instance_id}-${sha256Hex(JSON.stringify(hashes)).slice(0, 12)}.json`);
   const stored = options.isRepeated ? null : readAdmission(file);
   if (stored !== null) return { admission: stored, isStored: true };
@@ -50,8 +51,9 @@ export async function admit(
     ...outcome,
     seconds: Math.round(performance.now() - startedAt) / 1000,
   };
-  // What a machine lacks today it may have tomorrow.
-  if (admission.status !== "unavailable") {
+  // What a machine lacks today it may have tomorrow, and tests that came to no end may come to one within other limits.
+  const isInconclusive = outcome.gold?.patch.isApplied === true && outcome.gold.problem !== null;
+  if (admission.status !== "unavailable" && !isInconclusive) {
     mkdirSync(folder, { recursive: true });
     writeFileSync(`${file}.${process.pid}`, `${JSON.stringify(admission, null, 2)}\n`);
     renameSync(`${file}.${process.pid}`, file);

@@ -9,7 +9,7 @@ import { mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } f
 import { lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { isAlive, lock, readWhereThere, tryLock } from "./file-lock.ts";
+import { isAlive, lock, ownMark, readWhereThere, tryLock } from "./file-lock.ts";
 
 const Complete = z.object({ key: z.string(), bytes: z.number(), seconds: z.number(), note: z.string() });
 export type CacheFacts = z.infer<typeof Complete>;
@@ -76,6 +76,8 @@ export class CacheFolder {
       this.#makeRoom();
       return { facts, isNew: true };
     } catch (error) {
+      // The mark first: without it the rest is what a dead process leaves, and is made anew.
+      rmSync(this.#completeOf(key), { force: true });
       rmSync(path, { recursive: true, force: true });
       throw error;
     } finally {
@@ -117,7 +119,13 @@ export class CacheFolder {
 
   #facts(key: string): CacheFacts | null {
     const text = readWhereThere(this.#completeOf(key));
-    return text === null || text === "" ? null : Complete.parse(JSON.parse(text));
+    if (text === null) return null;
+    try {
+      return Complete.parse(JSON.parse(text));
+    } catch {
+      // Torn by a full disk or a lost machine: such an entry is made anew, and stands in no other's way.
+      return null;
+    }
   }
 
   #touch(key: string): void {
@@ -130,14 +138,15 @@ export class CacheFolder {
     const folder = join(this.#root, "uses", key);
     mkdirSync(folder, { recursive: true });
     const use = join(folder, `${process.pid}.${uses++}`);
-    writeFileSync(use, "");
+    writeFileSync(use, ownMark());
     return use;
   }
 
   #isUsed(key: string): boolean {
     const folder = join(this.#root, "uses", key);
     const uses = statSync(folder, { throwIfNoEntry: false }) === undefined ? [] : readdirSync(folder);
-    return uses.some((use) => isAlive(Number(use.split(".")[0])));
+    // Empty: about to be written, or of an earlier version; then the number in its name must do.
+    return uses.some((use) => isAlive(readWhereThere(join(folder, use)) || (use.split(".")[0] ?? "")));
   }
 
   #completeOf(key: string): string {

@@ -189,12 +189,17 @@ const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
 async function ask(sandbox: Sandbox, script: string, signal: AbortSignal): Promise<{ isYes: boolean; text: string }> {
   const command = {
-    script: `(cd /workspace && ${script})`,
+    // What the session traces is no answer.
+    script: `({ set +x; } 2>/dev/null; cd /workspace && ${script})`,
     timeoutMs: listTimeoutMs,
     outputBytesMax: listBytesMax,
     outputBytesKill: 64 * listBytesMax,
   };
-  const { exitCode, output } = await sandbox.exec(command, signal);
+  const { exitCode, killed, output } = await sandbox.exec(command, signal);
+  // 1 is a no; all else means that nothing was asked.
+  if (killed !== null || exitCode === null || exitCode > 1) {
+    throw new Refusal(`the sandbox could not look (${killed ?? `exit code ${exitCode}`}): nothing was changed`);
+  }
   return { isYes: exitCode === 0, text: Buffer.from(output).toString("utf8") };
 }
 
@@ -214,7 +219,9 @@ async function list(sandbox: Sandbox, folder: string, signal: AbortSignal): Prom
 const stackOf = (file: string): string => `${undoFolder}/${sha256Hex(file).slice(0, 16)}`;
 
 async function depthOf(sandbox: Sandbox, file: string, signal: AbortSignal): Promise<number> {
-  return Number((await ask(sandbox, `ls ${stackOf(file)} 2>/dev/null | wc -l`, signal)).text.trim());
+  // Without the session's aliases.
+  const count = `command ls -1 ${stackOf(file)} 2>/dev/null | command wc -l`;
+  return Number((await ask(sandbox, count, signal)).text.trim());
 }
 
 async function remember(sandbox: Sandbox, file: string, before: string | null, signal: AbortSignal): Promise<void> {
@@ -227,7 +234,11 @@ async function undo(sandbox: Sandbox, file: string, shown: string, signal: Abort
   if (depth === 0) throw new Refusal(`No edit history found for ${shown}.`);
   const saved = `${stackOf(file)}/${depth - 1}`;
   const wasThere = await exists(sandbox, `${saved}.text`, signal);
+  // Only what says that there was no file lets one be removed.
+  if (!wasThere && !(await exists(sandbox, `${saved}.none`, signal))) {
+    throw new Refusal(`The edit history of ${shown} cannot be read.`);
+  }
   if (wasThere) await sandbox.writeFile(file, await sandbox.readFile(`${saved}.text`, fileBytesMax));
-  await ask(sandbox, `rm -f ${saved}.* ${wasThere ? "" : quoted(file)}`, signal);
+  await ask(sandbox, `command rm -f ${saved}.* ${wasThere ? "" : quoted(file)}`, signal);
   return `Last edit to ${shown} undone successfully.`;
 }

@@ -128,7 +128,7 @@ function countOf({ passed, failed }: { passed: string[]; failed: string[] }): { 
   return { passed: passed.length, total: passed.length + failed.length };
 }
 
-/** Of errors that say what this machine lacks: another instance may do without it. */
-export function isLacking(error: HindcastError): boolean {
-  return error.code === "ENVIRONMENT_UNAVAILABLE" || error.code === "ENVIRONMENT_SETUP_FAILED";
+/** Of errors that are one instance's affair: what this machine lacks for it, or a sandbox that died under it. */
+export function isLacking({ code }: HindcastError): boolean {
+  return code === "ENVIRONMENT_UNAVAILABLE" || code === "ENVIRONMENT_SETUP_FAILED" || code === "SANDBOX_LOST";
 }

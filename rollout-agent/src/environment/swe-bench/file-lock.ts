@@ -1,5 +1,5 @@
-// A lock between processes of one machine: a file that holds the process's number. The lock of a process that died is
-// taken over.
+// A lock between processes of one machine: a file that holds the process's number and when it began. The lock of a
+// process that died is taken over.
 import { linkSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 
@@ -38,7 +38,7 @@ export function tryLock(path: string): (() => void) | null {
 /** The file appears with its content or not at all. */
 function create(path: string): boolean {
   const own = `${path}.${process.pid}`;
-  writeFileSync(own, String(process.pid));
+  writeFileSync(own, ownMark());
   try {
     linkSync(own, path);
     return true;
@@ -52,7 +52,7 @@ function create(path: string): boolean {
 
 function isHeld(path: string): boolean {
   const text = readWhereThere(path);
-  return text !== null && isAlive(Number(text));
+  return text !== null && isAlive(text);
 }
 
 export function readWhereThere(file: string): string | null {
@@ -64,7 +64,27 @@ export function readWhereThere(file: string): string | null {
   }
 }
 
-export function isAlive(pid: number): boolean {
+/** Tells this process from a later one with its number: in a container every agent is process 1. */
+export function ownMark(): string {
+  return markOf(process.pid) ?? String(process.pid);
+}
+
+/** @param mark of another process; those of earlier versions are numbers alone */
+export function isAlive(mark: string): boolean {
+  const [pid = "", start] = mark.split(" ");
+  if (!isRunning(Number(pid))) return false;
+  const now = markOf(Number(pid));
+  return start === undefined || now === null || now === mark;
+}
+
+/** Null where /proc hides what belongs to others. */
+function markOf(pid: number): string | null {
+  const stat = readWhereThere(`/proc/${pid}/stat`);
+  // Field 22 is the start time; the name in parentheses may hold anything.
+  return stat === null ? null : `${pid} ${stat.slice(stat.lastIndexOf(")")).split(" ")[20] ?? ""}`;
+}
+
+function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;

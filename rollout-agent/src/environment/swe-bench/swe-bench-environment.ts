@@ -1,4 +1,5 @@
 // The world of a SWE-bench task: a testbed, changed through a shell and an editor, judged by tests that run elsewhere.
+import { isUtf8 } from "node:buffer";
 import {
   type Action,
   type EpisodeLimits,
@@ -34,6 +35,9 @@ const patchTimeoutMs = 120_000;
 const testsTimeoutMs = 1_800_000;
 /** The tests run in a sandbox of their own, which an episode's limits do not know of. */
 const testLimits = { memoryBytesMax: 8 * 1024 ** 3, diskBytesMax: 4 * 1024 ** 3, processesMax: 1_024 };
+
+/** Every file is packed as bytes: a patch is kept as text, and a file in another encoding is none. */
+const asBytes = "mkdir -p .git/info; echo '* -diff' > .git/info/attributes;";
 
 const evaluator = "swe-bench";
 
@@ -76,6 +80,7 @@ class SweBenchEnvironment implements Environment {
   async restore(snapshot: Uint8Array, signal: AbortSignal): Promise<EnvironmentState> {
     const testbed = await this.#open({ isEmpty: true }, signal);
     await testbed.sandbox.restore(snapshot, signal);
+    await testbed.startServices(signal);
     return await this.#initialState(testbed, signal);
   }
 
@@ -152,13 +157,22 @@ class SweBenchEnvironment implements Environment {
 
   /** The change against the base commit, new files among it. */
   async #patch(signal: AbortSignal): Promise<string | { problem: string }> {
-    const { commit } = this.#options.spec;
-    const script = `(cd /testbed && git add -A >/dev/null 2>&1; git -c core.fileMode=false -c diff.noprefix=false diff --cached --binary --no-color --no-ext-diff --no-textconv ${commit})`;
-    const options = { timeoutMs: patchTimeoutMs, outputBytesMax: patchBytesMax, outputBytesKill: 2 * patchBytesMax };
-    const { exitCode, killed, output, cutAt } = await this.#present().run(script, options, signal);
-    if (killed !== null || cutAt !== null) return { problem: `the change has more than ${patchBytesMax} bytes` };
+    const told = await this.#diff("", signal);
+    const isText = told.killed !== null || told.cutAt !== null || isUtf8(told.output);
+    const { exitCode, killed, output, cutAt } = isText ? told : await this.#diff(asBytes, signal);
+    if (killed === "output" || cutAt !== null) return { problem: `the change has more than ${patchBytesMax} bytes` };
+    if (killed !== null) return { problem: `git was killed while it told the change: ${killed}` };
     const text = Buffer.from(output).toString("utf8");
     return exitCode === 0 ? text : { problem: `git could not tell the change: ${text.trim().slice(0, 500)}` };
+  }
+
+  /** A lock that a killed git left is nobody's; one file that cannot be added (exit code 1) does not take the others along. */
+  #diff(first: string, signal: AbortSignal): Promise<ExecResult> {
+    const add = `said=$(git add -A --ignore-errors 2>&1) || code=$?; ((code <= 1)) || { echo "$said"; exit $code; }`;
+    const diff = `git -c core.fileMode=false -c diff.noprefix=false diff --cached --binary --no-color --no-ext-diff --no-textconv ${this.#options.spec.commit}`;
+    const script = `({ set +x; } 2>/dev/null; cd /testbed && rm -f .git/index.lock || exit; code=0; ${add}; ${first} ${diff})`;
+    const options = { timeoutMs: patchTimeoutMs, outputBytesMax: patchBytesMax, outputBytesKill: 2 * patchBytesMax };
+    return this.#present().run(script, options, signal);
   }
 
   close(): Promise<void> {

@@ -9,13 +9,13 @@ import type {
   SandboxMount,
   SandboxProvider,
 } from "../../sandbox/sandbox.ts";
-import { curesOf, type Service, serviceEnvironment } from "./cures.ts";
+import { type Cures, curesOf, type Service, serviceEnvironment } from "./cures.ts";
 import { openBaseRepository } from "./base-repository.ts";
 import type { CacheFolder } from "./cache-folder.ts";
 import { unavailable } from "./errors.ts";
 import { openNodeEnvironment } from "./node-environment.ts";
 import { openInterpreter, openPythonEnvironment } from "./python-environment.ts";
-import { findPython, type PythonPlaces } from "./python-installation.ts";
+import { findPython, type PythonInstallation, type PythonPlaces } from "./python-installation.ts";
 
 const setupTimeoutMs = 300_000;
 const outputBytesMax = 256 * 1024;
@@ -52,13 +52,36 @@ export interface TestbedOptions extends TestbedContent {
   isEmpty?: boolean;
 }
 
+interface StartedService {
+  name: string;
+  /** Starts it in the background of the session, and waits for it. */
+  script: string;
+}
+
+type Interpreter = Pick<PythonInstallation, "version" | "executable">;
+
+interface Contents {
+  installed: Interpreter | null;
+  hasPackages: boolean;
+  buildSettings: Cures["buildSettings"];
+}
+
 export class Testbed implements AsyncDisposable {
   readonly sandbox: Sandbox;
   readonly #used: AsyncDisposable;
+  readonly #services: readonly StartedService[];
 
-  constructor(sandbox: Sandbox, used: AsyncDisposable) {
+  constructor(sandbox: Sandbox, services: readonly StartedService[], used: AsyncDisposable) {
     this.sandbox = sandbox;
+    this.#services = services;
     this.#used = used;
+  }
+
+  /** Also after an image was restored, which holds files and the session and no process. */
+  async startServices(signal: AbortSignal): Promise<void> {
+    for (const { name, script } of this.#services) {
+      await mustSucceed(this.sandbox, script, `${name} could not be started`, signal);
+    }
   }
 
   /** Runs in the session, which begins in the repository. */
@@ -107,25 +130,42 @@ export async function openTestbed(
   const links = { "/testbed": "/workspace" };
   const sandbox = await sandboxes.open({ id, limits, mounts, links, isNetworkSilent }, signal);
   used.use(sandbox);
-  if (isEmpty) return new Testbed(sandbox, used.move());
+  const installed = python === null ? null : whereInside(python, mounts);
+  const started = installed === null ? [] : services.map((each) => startedService(each, installed));
+  const testbed = new Testbed(sandbox, started, used.move());
+  return isEmpty
+    ? testbed
+    : await filled(testbed, { installed, hasPackages: npm !== undefined, buildSettings }, signal);
+}
+
+/** Lays what an image would bring. */
+async function filled(
+  testbed: Testbed,
+  { installed, hasPackages, buildSettings }: Contents,
+  signal: AbortSignal,
+): Promise<Testbed> {
+  const { sandbox } = testbed;
+  await using unless = new AsyncDisposableStack();
+  unless.use(testbed);
   await mustSucceed(sandbox, unpackRepository, "the repository could not be unpacked", signal);
-  if (npm !== undefined) await mustSucceed(sandbox, linkPackages, "the packages could not be laid", signal);
-  if (python !== null) {
-    const executable = mounts.some(({ target }) => target === inside.interpreter)
-      ? `${inside.interpreter}/bin/python${python.version}`
-      : python.executable;
-    await mustSucceed(sandbox, layEnvironment(executable, python.version), "the environment could not be laid", signal);
-    for (const service of services) {
-      const script = startService(service, { executable, version: python.version });
-      await mustSucceed(sandbox, script, `${service.name} could not be started`, signal);
-    }
+  if (hasPackages) await mustSucceed(sandbox, linkPackages, "the packages could not be laid", signal);
+  if (installed !== null) {
+    await mustSucceed(sandbox, layEnvironment(installed), "the environment could not be laid", signal);
+    await testbed.startServices(signal);
   }
   if (buildSettings !== null) {
     const { variable, text } = buildSettings;
     const script = `cat > ${inside.settings} <<'EOF' && export ${variable}=${inside.settings}\n${text}EOF`;
     await mustSucceed(sandbox, script, "the build's settings could not be laid", signal);
   }
-  return new Testbed(sandbox, used.move());
+  unless.move();
+  return testbed;
+}
+
+/** The interpreter as the sandbox sees it. */
+function whereInside({ version, executable }: PythonInstallation, mounts: readonly SandboxMount[]): Interpreter {
+  const isCopied = mounts.some(({ target }) => target === inside.interpreter);
+  return { version, executable: isCopied ? `${inside.interpreter}/bin/python${version}` : executable };
 }
 
 async function mustSucceed(sandbox: Sandbox, script: string, what: string, signal: AbortSignal): Promise<void> {
@@ -172,7 +212,7 @@ lay_submodules ${inside.repository} /workspace
  * A virtual environment of its own that sees the packages of the shared one, and has their programs under its own name.
  * The base packages' folder is added as a site folder, so that what its .pth files say holds too.
  */
-function layEnvironment(executable: string, version: string): string {
+function layEnvironment({ executable, version }: Interpreter): string {
   const packages = `lib/python${version}/site-packages`;
   return `(
 set -e
@@ -208,14 +248,14 @@ cd /workspace
 echo /node_modules >> .git/info/exclude
 ) && export PATH=${inside.npm}/node_modules/.bin:$PATH`;
 
-/** In the background of the session, and waited for; where it is stands in the session's environment. */
-function startService(
+/** Where it is stands in the session's environment. */
+function startedService(
   { name, port, arguments: args, environment }: Service,
-  { executable, version }: { executable: string; version: string },
-): string {
+  { executable, version }: Interpreter,
+): StartedService {
   const packages = `${inside.services}/${name}/lib/python${version}/site-packages`;
   const exports = Object.entries(environment).map(([variable, value]) => `export ${variable}=${value}`);
-  return `(
+  const script = `(
 PYTHONPATH=${packages} setsid ${executable} ${args} </dev/null >/tmp/.${name}.log 2>&1 &
 for ((tries = 0; tries < ${serviceTriesMax}; tries++)); do
   (exec 3<>/dev/tcp/127.0.0.1/${port}) 2>/dev/null && exit 0
@@ -226,6 +266,7 @@ exit 1
 ) && {
 ${exports.join("\n")}
 }`;
+  return { name, script };
 }
 
 /** @throws ENVIRONMENT_UNAVAILABLE where root's sandboxes could not read the cache */

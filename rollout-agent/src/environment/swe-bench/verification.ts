@@ -37,11 +37,19 @@ export async function runVerification(verification: Verification, signal: AbortS
   const sources = openSources({ ...request, searchPath: verification.searchPath }, verification.sandboxes);
   onEvent({ event: "started", instances: instances.length });
   const queue = instances.values();
+  // What ends one worker ends all: the rest of the queue would be work for nobody.
+  const failed = new AbortController();
+  const both = AbortSignal.any([signal, failed.signal]);
   // Each worker takes the next instance from the one queue.
   const work = async (): Promise<void> => {
-    for (const instance of queue) {
-      signal.throwIfAborted();
-      await runOne({ verification, sources, pins, packages, predictions }, instance, signal);
+    try {
+      for (const instance of queue) {
+        both.throwIfAborted();
+        await runOne({ verification, sources, pins, packages, predictions }, instance, both);
+      }
+    } catch (error) {
+      failed.abort(error);
+      throw error;
     }
   };
   await Promise.all(Array.from({ length: request.parallel }, work));

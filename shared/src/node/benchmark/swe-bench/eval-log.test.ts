@@ -105,6 +105,11 @@ describe("grading", () => {
       gradeInstance({ ...cut, failToPass: ["t[log(a b)"] }, new Map([["t[log(a b)]x", "PASSED"]])).resolution,
     ).toBe("full");
     expect(gradeInstance({ ...cut, failToPass: ["t[log]"] }, new Map([["t[log]x", "PASSED"]])).resolution).toBe("no");
+    const kept = { failToPass: [], passToPass: ["t[log(a"], evalType: "pass_and_fail" } as const;
+    const [skipped, failed] = [["t[log(a b)]", "SKIPPED"] as const, ["t[log(a c)]", "FAILED"] as const];
+    expect(gradeInstance(kept, new Map([skipped])).resolution).toBe("full");
+    expect(gradeInstance(kept, new Map([skipped, failed])).resolution).toBe("no");
+    expect(gradeInstance(kept, new Map([failed, skipped])).resolution).toBe("no");
   });
 });
 

@@ -56,7 +56,8 @@ function statusLookup(statuses: TestStatuses): (test: string) => string | undefi
   return (test) => {
     if (statuses.has(test) || count(test, "[") <= count(test, "]")) return statuses.get(test);
     const candidates = [...statuses].filter(([id]) => id.startsWith(test));
-    const outcomes = new Set(candidates.map(([, status]) => isPassing(status)));
+    // A skipped test is no regression and a failed one is: the two do not agree.
+    const outcomes = new Set(candidates.map(([, status]) => (status === "SKIPPED" ? status : isPassing(status))));
     return outcomes.size === 1 ? candidates[0]?.[1] : undefined;
   };
 }

@@ -344,3 +344,45 @@ test("an external embedder makes the vectors of what is indexed, and is waited f
   ]);
   expect(index.live.get(one.id)).toEqual(Float32Array.of(13, 1));
 });
+
+test("what is given up in the middle of a batch is in no checkpoint", async () => {
+  const [more, hangs, abort] = [Promise.withResolvers<void>(), Promise.withResolvers<void>(), new AbortController()];
+  const index = aNotingIndex();
+  const written: number[] = [];
+  let calls = 0;
+  const embedder: Options["embedder"] = {
+    name: "scripted",
+    dimensions: 1,
+    embed: async (texts, _purpose, signal) => {
+      if ((calls += 1) < 3) return texts.map(() => Float32Array.of(1));
+      hangs.resolve();
+      return await new Promise((_, reject) =>
+        signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true }),
+      );
+    },
+  };
+  const log: Options["log"] = {
+    lastSequence: () => Promise.resolve(4),
+    async *follow(_from, signal) {
+      yield entry(1, aDemonstrationOf(1));
+      await more.promise;
+      yield entry(2, aDemonstrationOf(2));
+      yield gone(3, "demo-9");
+      yield entry(4, aDemonstrationOf(4));
+      await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+    },
+  };
+  const checkpoint = async (sequence: number): Promise<void> => {
+    written.push(sequence);
+    await Promise.resolve();
+  };
+  const projection = new DemonstrationProjection({ log, index, embedder, logger: silentLogger, checkpoint });
+  const running = projection.run(abort.signal);
+  await projection.reached(1, abort.signal);
+  more.resolve();
+  await hangs.promise;
+  abort.abort();
+  await running;
+  expect(index.live.size).toBe(2);
+  expect(written).toEqual([]);
+});

@@ -77,6 +77,8 @@ export class DemonstrationProjection {
   #checkpoint: { sequence: number; at: number };
   /** Up to here nobody is answered yet. */
   #catchingUpTo = 0;
+  /** A batch was given up half way: the index holds rows beyond `appliedSequence`. */
+  #isTorn = false;
 
   constructor(options: ProjectionOptions) {
     this.#options = options;
@@ -163,6 +165,7 @@ export class DemonstrationProjection {
         if (this.#isCheckpointDue()) await this.#writeCheckpoint();
       }
     } catch (error) {
+      this.#isTorn = true;
       if (!this.#signal.aborted) this.#stop.abort(error);
     } finally {
       this.#applying = null;
@@ -299,7 +302,8 @@ export class DemonstrationProjection {
   async #writeCheckpoint(): Promise<void> {
     const { checkpoint, logger } = this.#options;
     const sequence = this.#appliedSequence;
-    if (checkpoint === undefined || sequence <= this.#checkpoint.sequence) return;
+    // Rows that a checkpoint holds beyond its sequence would be refused when they come again, and then removed.
+    if (checkpoint === undefined || this.#isTorn || sequence <= this.#checkpoint.sequence) return;
     // Also after a failure: trying again at once would only fail again.
     this.#checkpoint = { sequence, at: performance.now() };
     try {

@@ -200,10 +200,29 @@ export class LocalRetrieval implements Retrieval {
     const texts = [...new Set(queries.flatMap(({ query }) => (query === null || query.trim() === "" ? [] : [query])))];
     if (texts.length === 0) return queries.map(() => null);
     const startedAt = performance.now();
-    const made = await embedder.embed(texts, "query", AbortSignal.any([this.#options.stopping, embedTimeout()]));
+    const made = await this.#embedded(embedder, texts);
     this.#options.metrics.stage("embed", "none", (performance.now() - startedAt) / 1_000);
     const byText = new Map(texts.map((text, at) => [text, made[at] ?? null]));
     return queries.map(({ query }) => (query === null ? null : (byText.get(query) ?? null)));
+  }
+
+  /** What is given up here passes by itself; without a code of its own it would look like a fault that does not. */
+  async #embedded(embedder: TextEmbedder, texts: string[]): Promise<Float32Array[]> {
+    const { stopping } = this.#options;
+    const stop = AbortSignal.any([stopping, embedTimeout()]);
+    try {
+      return await embedder.embed(texts, "query", stop);
+    } catch (error) {
+      if (!stop.aborted || error instanceof HindcastError) throw error;
+      const why = stopping.aborted ? "before the replica had to stop" : `within ${limits.requestTimeoutMs} ms`;
+      throw new HindcastError({
+        code: "INDEX_NOT_READY",
+        boundary: "index",
+        message: `${embedder.name} did not embed the query ${why}; try again`,
+        retryable: true,
+        cause: error,
+      });
+    }
   }
 
   /** Null where another thread should do it, or nobody any more. */

@@ -1,5 +1,6 @@
 // A retrieval replica: opens its index, or a newer one that another replica has published, catches up with the
 // demonstrations stream, joins the queue group, and follows.
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { HindcastError, limits, streams } from "@hindcast/shared";
@@ -49,13 +50,16 @@ await runService("index-core", variables, async (process) => {
   };
   const open = (): Promise<DemonstrationIndex> => openIndex(options, logger);
   let index = await open();
+  // Beside the folder, which is replaced as a whole.
+  const noted = folder === null ? null : `${folder}.applying.json`;
   const exchange = folder === null ? null : exchangeOf(process, { folder, partition, indexVersion: index.version });
   if (exchange !== null) {
     const streamEnd = await endOfStream(bus.demonstrations, draining);
+    // Sequences of a stream that was replaced say nothing of the new one's.
+    if (noted !== null && index.sequence > streamEnd) await rm(noted, { force: true });
     index = await exchange.openNewest(index, open, { streamEnd, signal: draining });
   }
-  // Beside the folder, which is replaced as a whole.
-  const guard = new CrashGuard(folder === null ? null : `${folder}.applying.json`);
+  const guard = new CrashGuard(noted);
   shutdown.defer("guard", () => Promise.resolve(guard[Symbol.dispose]()));
   shutdown.defer("index", () => index.close());
 

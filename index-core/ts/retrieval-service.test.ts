@@ -327,3 +327,24 @@ test("metrics say how the index is, with bounded labels", async () => {
   // Scraped again, what the index counts is not added twice.
   expect(await registry.metrics()).toContain('hindcast_retrieval_searches_total{strategy="graph"} 6\n');
 });
+
+test("searches whose embedding is given up may be tried again, and are not embedded twice", async () => {
+  const stop = new AbortController();
+  let calls = 0;
+  const embedder: RetrievalServiceOptions["embedder"] = {
+    name: "scripted",
+    dimensions: 2,
+    embed: (_texts, _purpose, signal) => {
+      calls += 1;
+      return new Promise((_, reject) => {
+        if (signal.aborted) reject(signal.reason as Error);
+        signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+      });
+    },
+  };
+  const { ask } = aService({ stopping: stop.signal, embedder });
+  const asked = Promise.allSettled(["a", "b"].map((query) => ask("search", searchOf([{ query }]))));
+  setTimeout(() => stop.abort(new Error("draining")), 20);
+  for (const one of await asked) expect(one).toMatchObject({ reason: { code: "INDEX_NOT_READY", retryable: true } });
+  expect(calls).toBe(1);
+});

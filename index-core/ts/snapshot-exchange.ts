@@ -108,15 +108,16 @@ export class SnapshotExchange {
       await rename(folder, previous);
       await rename(incoming, folder);
       logger.info({ event: "snapshot.fetched", sequence: snapshot.sequence, files: snapshot.files.length });
-      const opened = await this.#openFetched(snapshot, open);
-      await rm(previous, { recursive: true, force: true });
-      return opened;
+      return await this.#openFetched(snapshot, open);
     } catch (error) {
+      // What was there before, where nothing has taken its place: onto a folder that holds something this fails.
+      if (!isOpen) await rename(previous, folder).catch(() => undefined);
       signal.throwIfAborted();
       logger.warn({ event: "snapshot.unavailable", problem: messageOf(error) });
       return isOpen ? index : await open();
     } finally {
-      await rm(incoming, { recursive: true, force: true });
+      // Also what a process that was killed in between has left.
+      for (const left of [incoming, previous]) await rm(left, { recursive: true, force: true });
     }
   }
 

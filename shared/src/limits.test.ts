@@ -10,6 +10,10 @@ describe("limits", () => {
     expect(limits.blobRenewMs + limits.closedLeaseTtlMs).toBeLessThanOrEqual(limits.blobGarbageAgeMsMin);
   });
 
+  it("let no part of a snapshot be removed that somebody was told is there", () => {
+    expect(limits.snapshotOrphanMs).toBeGreaterThanOrEqual(2 * limits.blobRenewMs);
+  });
+
   it("let a lease run out before its task is delivered again, and be renewed three times before that", () => {
     expect(limits.leaseTtlMs).toBeLessThan(limits.ackWaitMs);
     expect(limits.coordinatorLeaseTtlMs).toBeLessThan(limits.stageAckWaitMs);

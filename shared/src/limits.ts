@@ -129,8 +129,11 @@ export const limits = {
   snapshotPartBytes: 8 * MiB,
   /** A replica that publishes a snapshot has this long; afterwards another one may. */
   snapshotClaimMs: 1_800_000,
-  /** A snapshot's part that no pointer names is kept this long: its pointer may be about to be written. */
-  snapshotOrphanMs: 3_600_000,
+  /**
+   * A snapshot's part that no pointer names is kept this long: its pointer may be about to be written, and a part that
+   * is put again within `blobRenewMs` is not renewed.
+   */
+  snapshotOrphanMs: 86_400_000,
   /** Pointers of another index version or partitioning are kept this long after their last snapshot: a rollback. */
   snapshotOtherVersionMs: 7 * 86_400_000,
   /** Demonstrations read ahead of the index; bounds what a replica holds twice while it catches up. */

@@ -2,11 +2,12 @@
 // Requirements: 3.8.rebuild, 3.8.service, 4.7.partitions
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { type DemonstrationId, RetrievalReply, RetrievalRequest, subjects } from "@hindcast/shared";
+import { DemonstrationIndex } from "@hindcast/index-core";
+import { type DemonstrationId, limits, RetrievalReply, RetrievalRequest, subjects } from "@hindcast/shared";
 import type { Bus } from "@hindcast/shared/node";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { aNatsServer, type TestNats } from "../support/nats-server.ts";
@@ -186,4 +187,21 @@ test("a process with a folder goes on from its checkpoint, and rebuilds when the
   third.child.kill("SIGTERM");
   expect(await third.exited).toEqual([0, null]);
   expect(await readFile(join(folder, "notes.txt"), "utf8")).toBe("somebody else's");
+});
+
+test("what crashed on a stream that was replaced is not held against the new one", async () => {
+  const folder = join(nats.directory, "replaced");
+  const own = join(folder, "demonstrations");
+  await mkdir(own, { recursive: true });
+  const index = await DemonstrationIndex.open({ folder: own, graphsFollowLog: true });
+  await index.checkpoint(100_000);
+  await index.close();
+  const skipped = Array.from({ length: limits.crashSkipsMax }, (_, at) => at + 1);
+  const note = { v: 1, applying: null, suspect: null, suspectsTo: 0, skipped };
+  await writeFile(`${own}.applying.json`, JSON.stringify(note));
+  const replica = await start({ HINDCAST_INDEX_FOLDER: folder });
+  await replica.logged("index.outdated");
+  expect(await replica.logged("index.rebuilt")).toMatchObject({ demonstrations: 299 });
+  replica.child.kill("SIGTERM");
+  expect(await replica.exited).toEqual([0, null]);
 });

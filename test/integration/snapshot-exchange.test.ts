@@ -1,6 +1,6 @@
 // Snapshots of an index travel to a new replica through a real NATS server.
 // Requirements: 4.2.bf16, 4.6.shipping
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -96,6 +96,12 @@ describe("a snapshot", () => {
     expect(second.index.isClosed).toBe(true);
     expect(await contentOf(opened)).toEqual(contents);
     expect((await readdir(directory)).toSorted()).toEqual(["first", "second"]);
+  });
+
+  test("that was fetched by a process which was killed over it leaves nothing beside its folder", async () => {
+    await mkdir(join(directory, "first.previous"));
+    await (await aReplica("first")).fetch();
+    expect(await readdir(directory)).toEqual(["first"]);
   });
 
   test("is left alone by a replica that is as far, of another version, or of another partition", async () => {

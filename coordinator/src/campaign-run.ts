@@ -2,7 +2,7 @@
 // write-once or journaled and every choice follows from seed and id, so running a campaign again after a crash goes
 // through the same steps, pays for none of them twice and arrives at the same end.
 import { gunzipSync, gzipSync } from "node:zlib";
-import { Document, HindcastError, toHindcastError } from "@hindcast/shared";
+import { Document, HindcastError, limits, toHindcastError } from "@hindcast/shared";
 import type { CampaignRecord, CampaignReport, CampaignWorld, DocumentId } from "@hindcast/shared";
 import { type Bus, CallGate, type Logger, type Model, type ModelSource } from "@hindcast/shared/node";
 import { z } from "zod";
@@ -110,19 +110,27 @@ async function learnAndMeasure(
 /** What earlier campaigns already learned from: not rolled out again, and never a held-out task. */
 async function knownInstructions(context: CampaignContext): Promise<InstructionDeduplicator> {
   const known = new InstructionDeduplicator();
+  // A task leads to many demonstrations, and its words are known after the first.
+  const tasks = new Set<string>();
   const last = await context.bus.demonstrations.lastSequence();
   if (last === 0) return known;
   for await (const { sequence, demonstration } of context.bus.demonstrations.follow(1, context.signal)) {
     if (demonstration !== null && demonstration.campaignId !== context.id) {
-      known.add(demonstration.lineage.taskId, demonstration.lineage.taskInstruction);
+      const { taskId, taskInstruction } = demonstration.lineage;
+      if (!tasks.has(taskId)) known.add(taskId, taskInstruction);
+      tasks.add(taskId);
     }
     if (sequence >= last) break;
   }
   return known;
 }
 
+/** What can be one text at all. Whoever starts a campaign made the blob, and a small one may unpack to any size. */
+const documentsBytesMax = 8 * limits.blobBytesMax;
+
 async function readDocuments(bus: Pick<Bus, "blobs">, record: CampaignRecord): Promise<Document[]> {
-  const json: unknown = JSON.parse(gunzipSync(await bus.blobs.get(record.documents)).toString("utf8"));
+  const packed = await bus.blobs.get(record.documents);
+  const json: unknown = JSON.parse(gunzipSync(packed, { maxOutputLength: documentsBytesMax }).toString("utf8"));
   return z.array(Document).parse(json);
 }
 

@@ -41,7 +41,10 @@ export class LookedAt {
 
   /** @param firstOpen the first that is still to be looked at; null: none of those that were read. */
   advance(firstOpen: number | null): void {
-    this.until = firstOpen ?? Math.max(this.until - 1, ...this.beyond) + 1;
+    let last = this.until - 1;
+    // Not spread into `Math.max`: a first round may settle more letters than a call has room for.
+    for (const sequence of this.beyond) last = Math.max(last, sequence);
+    this.until = firstOpen ?? last + 1;
     for (const sequence of this.beyond) if (sequence < this.until) this.beyond.delete(sequence);
   }
 }

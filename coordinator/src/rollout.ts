@@ -93,18 +93,18 @@ export async function rollOut(
 }
 
 /** @throws CAMPAIGN_BUDGET_EXHAUSTED where an agent was told so: the campaign ends, as it does when its own call is. */
-export function paidFor(ended: EpisodeEnded): EpisodeEnded {
+function paidFor(ended: EpisodeEnded): EpisodeEnded {
   if (ended.error?.code === "CAMPAIGN_BUDGET_EXHAUSTED") throw HindcastError.fromWire(ended.error);
   return ended;
 }
 
-/** Null for a task whose start state is too large for a message: its world cannot be set up anywhere. */
-async function runFitting(context: CampaignContext, task: RolloutTask): Promise<EpisodeEnded | null> {
+/** Null for a task that is too large for a message: its world, or what judges it, cannot be brought to an agent. */
+export async function runFitting(context: CampaignContext, task: RolloutTask): Promise<EpisodeEnded | null> {
   try {
     return paidFor(await context.tasks.run(task));
   } catch (error) {
     if (!(error instanceof HindcastError && error.code === "PROTOCOL_TOO_LARGE")) throw error;
-    context.warnings.add(`tasks that do not fit a message were not rolled out: ${error.message}`);
+    context.warnings.add(`tasks that do not fit a message were not run: ${error.message}`);
     return null;
   }
 }

@@ -1,6 +1,14 @@
 // Starting a campaign when answers are lost and coordinators ask and answer at the same time.
 // Requirements: 5.4.start-once
-import { type BlobRef, CampaignRecord, CampaignReply, ControlRequest, subjects, type WorkerId } from "@hindcast/shared";
+import {
+  type BlobRef,
+  type CampaignId,
+  CampaignRecord,
+  CampaignReply,
+  ControlRequest,
+  subjects,
+  type WorkerId,
+} from "@hindcast/shared";
 import { type Bus, connectBus, type Model, silentLogger } from "@hindcast/shared/node";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { CampaignRecords } from "../../coordinator/src/campaign-records.ts";
@@ -8,6 +16,7 @@ import { packDocuments } from "../../coordinator/src/campaign-run.ts";
 import { CampaignService } from "../../coordinator/src/campaign-service.ts";
 import { requestIdOf, startOrContinue, type WantedCampaign } from "../../coordinator/src/cli/start-campaign.ts";
 import { someSettings } from "../support/campaign-context.ts";
+import { aCampaignRecord } from "../support/campaign-records.ts";
 import { aLossyProxy } from "../support/lossy-proxy.ts";
 import { aNatsServer, type TestNats } from "../support/nats-server.ts";
 import { aDocument } from "../support/scripted-generator.ts";
@@ -91,7 +100,10 @@ describe("a request to start a campaign", () => {
       proxy.cut();
       return await answer;
     };
-    const { campaign, isNew } = await startOrContinue({ request }, wanted());
+    const { campaign, isNew } = await startOrContinue(
+      { request, records: (bucket, schema) => client.records(bucket, schema) },
+      wanted(),
+    );
     expect({ id: campaign.id, isNew, asked }).toEqual({ id: "c-0001", isNew: true, asked: 2 });
     expect(await stored()).toHaveLength(1);
     await client.close();
@@ -104,6 +116,20 @@ describe("a request to start a campaign", () => {
     // Its leader writes into the record meanwhile.
     await new CampaignRecords(bus).end(first.campaign.id, { state: "finished", report: null, detail: null }, null);
     expect(await startOrContinue(bus, wanted())).toMatchObject({ campaign: { id: "c-0002" }, isNew: true });
+  });
+
+  it("is possible however many campaigns there were", async () => {
+    await using _coordinator = await aCoordinator("w-one");
+    const records = bus.records("CAMPAIGNS", CampaignRecord);
+    const ids = Array.from({ length: 1_000 }, (_, n) => `c-${String(n + 1).padStart(4, "0")}` as CampaignId);
+    const writing = ids.values();
+    const write = async (): Promise<void> => {
+      for (const id of writing) {
+        await records.create(id, aCampaignRecord({ id, documents, name: `old ${id}`, state: "finished" }));
+      }
+    };
+    await Promise.all(Array.from({ length: 16 }, write));
+    expect(await startOrContinue(bus, wanted())).toMatchObject({ campaign: { id: "c-1001" }, isNew: true });
   });
 
   it("is refused when its id has asked for something else", async () => {

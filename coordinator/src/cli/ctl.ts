@@ -20,6 +20,9 @@ interface Verb {
   all: string | null;
 }
 
+/** A thousand dead letters or workers that are frozen take this long; the default would call it unanswered. */
+const commandTimeoutMs = 120_000;
+
 const verbs: readonly Verb[] = [
   {
     name: "pause",
@@ -112,6 +115,7 @@ export async function ask(
       request: ControlRequest,
       reply: ChangesReply,
       value: { v: 1, kind: "command", verb, target, arguments: values, by: whoAsks() },
+      timeoutMs: commandTimeoutMs,
     }),
   );
   terminal.result({ event: `ctl.${verb}`, changes, auditSequence }, () =>

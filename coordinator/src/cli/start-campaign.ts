@@ -3,8 +3,7 @@
 // campaign, and never makes a second one.
 import { isDeepStrictEqual } from "node:util";
 import {
-  CampaignListReply,
-  type CampaignRecord,
+  CampaignRecord,
   CampaignReply,
   type CampaignSettings,
   type BlobRef,
@@ -27,17 +26,11 @@ export interface WantedCampaign {
 
 /** The same campaign that an interrupted run left behind goes on; anything else is a new one. */
 export async function startOrContinue(
-  bus: Pick<Bus, "request">,
+  bus: Pick<Bus, "records" | "request">,
   wanted: WantedCampaign,
 ): Promise<{ campaign: CampaignRecord; isNew: boolean }> {
-  const { campaigns } = await untilAnswered(() =>
-    bus.request({
-      subject: subjects.control("list"),
-      request: ControlRequest,
-      reply: CampaignListReply,
-      value: { v: 1, kind: "campaign.list" },
-    }),
-  );
+  // From the bucket: records are kept for ever, and the answer to `campaign.list` is one message.
+  const campaigns = (await bus.records("CAMPAIGNS", CampaignRecord).entries()).map(({ value }) => value);
   const alike = campaigns.filter((each) => isAlike(each, wanted));
   const unfinished = alike.find(({ state }) => !isOver(state));
   if (unfinished !== undefined) return { campaign: unfinished, isNew: false };

@@ -19,7 +19,15 @@ export interface AuditDeps {
   logger: Logger;
 }
 
+/** So that what came of a thousand targets fits one message; whoever asked is told every word. */
+const wholeChangesMax = 100;
+const problemCharactersMax = 60;
+
 export type Audited = Exclude<ControlRequest, { kind: "campaign.list" }>;
+
+function shortened(change: Change): Change {
+  return { ...change, problem: change.problem?.slice(0, problemCharactersMax) ?? null };
+}
 
 /** @throws what `work` throws, after it was recorded; and when the request itself cannot be recorded */
 export async function audited<T>(
@@ -42,7 +50,8 @@ export async function audited<T>(
     logger.info({ event: "control", ...intent, kind: undefined, outcome, code: error?.code, auditSequence: sequence });
     const wire = error === null ? null : { code: error.code, message: withoutSecret(error.message).slice(0, 4_000) };
     const at = new Date().toISOString();
-    await bus.audit.append({ v: 1, kind: "audit.outcome", intent: sequence, outcome, changes, error: wire, at });
+    const kept = changes.length <= wholeChangesMax ? changes : changes.map(shortened);
+    await bus.audit.append({ v: 1, kind: "audit.outcome", intent: sequence, outcome, changes: kept, error: wire, at });
   };
   try {
     const done = await work();

@@ -1,11 +1,17 @@
 // Requirements: 3.13.gain
 import fc from "fast-check";
+import { HindcastError, RetrievalStats, type RolloutTask } from "@hindcast/shared";
 import { describe, expect, it } from "vitest";
+import { anInstruction } from "../../../test/support/builders.ts";
+import { aContext } from "../../../test/support/campaign-context.ts";
+import { ScriptedModel } from "../../../test/support/scripted-model.ts";
 import { aDocument } from "../../../test/support/scripted-generator.ts";
 import { seededRandom } from "../sampling.ts";
-import { verdictOf } from "./gain.ts";
+import { measureGain, verdictOf } from "./gain.ts";
 import { gainOf, type Pair } from "./gain-statistics.ts";
 import { splitDocuments } from "./held-out-documents.ts";
+import type { HeldOutTask } from "./held-out-tasks.ts";
+import { caughtUpIndex } from "./index-state.ts";
 
 const documents = Array.from({ length: 30 }, (_, n) => ({ ...aDocument(n), source: `page-${n % 6}.md` }));
 const split = (documentsMax: number, heldOutPercent: number): ReturnType<typeof splitDocuments> =>
@@ -49,6 +55,46 @@ describe("verdictOf", () => {
     for (const reason of ["infrastructure", "unavailable", "cancelled"] as const) {
       expect(verdictOf({ reason, evaluation: null })).toBe("unknown");
     }
+  });
+});
+
+describe("measureGain", () => {
+  const tooLarge = new HindcastError({ code: "PROTOCOL_TOO_LARGE", boundary: "protocol", message: "large" });
+  const stats = RetrievalStats.parse({
+    v: 1,
+    kind: "retrieval.statistics",
+    demonstrations: 0,
+    byEnvironment: {},
+    indexSequence: 0,
+    lag: 0,
+    indexVersion: "",
+  });
+  const demonstrations = { lastSequence: () => Promise.resolve(0) };
+
+  it("leaves out a task that fits no message and measures the others", async () => {
+    const run = ({ reference }: RolloutTask): Promise<object> =>
+      reference === null
+        ? Promise.reject(tooLarge)
+        : Promise.resolve({ reason: "unavailable", evaluation: null, steps: 0, error: null });
+    const bus = { demonstrations, request: () => Promise.resolve(stats) };
+    const generator = new ScriptedModel("generator", () => "");
+    const context = aContext({ generator, bus: bus as never, tasks: { run } as never });
+    const base = { kind: "instance-disjoint", environment: { kind: "shell", files: [], setup: [] }, benchmark: null };
+    const tasks = [
+      { ...base, instruction: anInstruction({ text: "Do what is large" }), reference: null },
+      { ...base, instruction: anInstruction({ text: "Do what is small" }), reference: { commands: ["true"] } },
+    ] as unknown as HeldOutTask[];
+    expect((await measureGain(context, tasks))[0]).toMatchObject({ tasks: 2 });
+    expect([...context.warnings]).toEqual([expect.stringContaining("do not fit a message")]);
+  });
+
+  it("is not, and costs nothing of the rest, where the retrieval service answers in another form", async () => {
+    const newer = new HindcastError({ code: "PROTOCOL_INVALID", boundary: "protocol", message: "a new key" });
+    const bus = { demonstrations, request: () => Promise.reject(newer) };
+    const warnings = new Set<string>();
+    const { signal } = new AbortController();
+    expect(await caughtUpIndex({ bus: bus as never, signal, warnings }, { absentMs: 0 })).toBeNull();
+    expect([...warnings]).toEqual([expect.stringContaining("a new key")]);
   });
 });
 

@@ -3,7 +3,7 @@ import { isUsableEnd } from "@hindcast/shared";
 import type { EpisodeEnded, GainResult } from "@hindcast/shared";
 import pMap from "p-map";
 import type { CampaignContext } from "../campaign-context.ts";
-import { collectAndCharge, paidFor, rolloutTask } from "../rollout.ts";
+import { collectAndCharge, rolloutTask, runFitting } from "../rollout.ts";
 import { gainOf, type PairedEpisode } from "./gain-statistics.ts";
 import type { HeldOutTask } from "./held-out-tasks.ts";
 import { caughtUpIndex } from "./index-state.ts";
@@ -35,7 +35,8 @@ export async function measureGain(context: CampaignContext, tasks: readonly Held
 }
 
 async function runArm(context: CampaignContext, task: HeldOutTask, arm: "off" | "on"): Promise<PairedEpisode> {
-  const result = await context.tasks.run(
+  const ended = await runFitting(
+    context,
     rolloutTask(context, {
       instruction: task.instruction,
       environment: task.environment,
@@ -46,7 +47,8 @@ async function runArm(context: CampaignContext, task: HeldOutTask, arm: "off" | 
       retrieval: arm === "on" ? context.settings.retrieval : null,
     }),
   );
-  const ended = paidFor(result);
+  // One task that fits no message decides nothing; the others still do.
+  if (ended === null) return { verdict: "unknown", steps: 0 };
   if (isUsableEnd(ended.reason)) await collectAndCharge(context, ended);
   return { verdict: verdictOf(ended), steps: ended.steps };
 }

@@ -50,7 +50,9 @@ async function statsOf({
     });
     return { stats, problem: null };
   } catch (error) {
-    if (!(error instanceof HindcastError && error.retryable)) throw error;
+    signal.throwIfAborted();
+    // Of another version, or broken: it is not measured against then, and what was learned still stands.
+    if (!(error instanceof HindcastError)) throw error;
     return { stats: null, problem: messageOf(error) };
   }
 }

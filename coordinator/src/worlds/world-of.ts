@@ -1,7 +1,7 @@
 // The configured world as scenes and documents, checked before anything is spent.
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { HindcastError, messageOf } from "@hindcast/shared";
+import { type CampaignWorld, HindcastError, messageOf } from "@hindcast/shared";
 import type { ProcessEnvironment } from "@hindcast/shared/node";
 import { z } from "zod";
 import type { HindcastConfig } from "../config/schema.ts";
@@ -22,10 +22,13 @@ const browsers = [
 type Campaign = Pick<HindcastConfig["campaign"], "environment" | "world" | "seed">;
 
 /** Null for the shell. @throws CONFIG_INVALID, DOCUMENTS_UNREADABLE saying what is missing and how to get it */
-export async function worldOf(
-  { environment, world, seed }: Campaign,
-  places: WorldPlaces,
-): Promise<WorldSource | null> {
+export async function worldOf(campaign: Campaign, places: WorldPlaces): Promise<WorldSource | null> {
+  const source = await sourceOf(campaign, places);
+  if (source !== null) assertDistinct(source.world);
+  return source;
+}
+
+async function sourceOf({ environment, world, seed }: Campaign, places: WorldPlaces): Promise<WorldSource | null> {
   const { heldOutPercent, seeds } = world;
   switch (environment) {
     case "shell":
@@ -44,6 +47,22 @@ export async function worldOf(
     case "plug-in":
       return plugInWorld({ name: world.plugIn ?? "", seeds }, places);
   }
+}
+
+/** Places are found, and episodes named, by these ids: of two alike the second would never be opened. */
+function assertDistinct({ starts, heldOut }: CampaignWorld): void {
+  for (const scenes of [starts, heldOut]) {
+    const seen = new Set<string>();
+    for (const { id } of scenes) {
+      if (seen.has(id)) throw twice(id);
+      seen.add(id);
+    }
+  }
+}
+
+function twice(id: string): HindcastError {
+  const message = `campaign.world has two places or tasks called ${id}; give one start address for each host, or names of their own in sitesFile`;
+  return new HindcastError({ code: "CONFIG_INVALID", boundary: "config", message });
 }
 
 function noChromium(): HindcastError {

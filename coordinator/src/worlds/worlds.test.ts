@@ -35,6 +35,16 @@ function campaign(
   return { environment, world: { ...defaults.campaign.world, ...world }, seed: 1 };
 }
 
+describe("a world of several places", () => {
+  it("is refused where two have one name: the second would never be opened", async () => {
+    const startUrls = ["http://shop.test/", "http://shop.test/admin"];
+    await expect(worldOf(campaign("browser", { startUrls }), nowhere)).rejects.toMatchObject({
+      code: "CONFIG_INVALID",
+      message: expect.stringContaining("two places or tasks called shop.test"),
+    });
+  });
+});
+
 describe("a world of MiniWoB's pages", () => {
   it("holds back seeds of the pages that are learned from, and whole pages with their documents", () => {
     const { world, documents } = miniWob;

@@ -73,6 +73,13 @@ describe("HTML", () => {
     expect(prose(parsed)).toContain("| Option | Meaning |\n| --- | --- |\n| --colour | amber \\| white |");
   });
 
+  it("keeps the cells around a table within a table", () => {
+    const nested = parseHtml(
+      "<table><tr><td>Port</td><td><table><tr><td>80</td></tr></table></td></tr><tr><td>Host</td></tr></table>",
+    );
+    for (const word of ["Port", "80", "Host"]) expect(prose(nested)).toContain(word);
+  });
+
   it("refuses elements nested beyond sense, by a message, in time", () => {
     expect(() => parseHtml("<div>".repeat(200_000))).toThrow(/nested more than 2000 deep/);
   });

@@ -40,6 +40,8 @@ class HtmlReader {
   #prefix = "";
   #pre: { language: string; text: string } | null = null;
   #row: string[] | null = null;
+  /** Rows that tables in their cells interrupt. */
+  readonly #outerRows: (string[] | null)[] = [];
   #tableRows = 0;
 
   open(name: string, attributes: Record<string, string>): void {
@@ -59,7 +61,7 @@ class HtmlReader {
     else if (name === "code" || name === "kbd" || name === "samp") this.#line += "`";
     else if (name === "ul" || name === "ol") this.#lists.push({ isOrdered: name === "ol", items: 0 });
     else if (name === "li") this.#openItem();
-    else if (name === "table") this.#tableRows = 0;
+    else if (name === "table") this.#openTable();
     else if (name === "tr") this.#row = [];
   }
 
@@ -87,6 +89,7 @@ class HtmlReader {
     else if (name === "td" || name === "th") this.#closeCell();
     else if (name === "tr") this.#closeRow();
     else if (breaking.has(name)) this.#flush();
+    if (name === "table") this.#closeTable();
     if (name === "ul" || name === "ol") this.#lists.pop();
   }
 
@@ -139,6 +142,17 @@ class HtmlReader {
     this.#list.heading(level, this.#takeLine());
     this.#prefix = "";
     this.#row = row;
+  }
+
+  #openTable(): void {
+    this.#outerRows.push(this.#row);
+    this.#row = null;
+    this.#tableRows = 0;
+  }
+
+  #closeTable(): void {
+    this.#row = this.#outerRows.pop() ?? null;
+    this.#tableRows = 0;
   }
 
   #closeCell(): void {

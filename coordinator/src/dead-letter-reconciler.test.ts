@@ -1,0 +1,13 @@
+// Requirements: 5.3.reconciler
+import { expect, it } from "vitest";
+import { LookedAt } from "./dead-letter-reconciler.ts";
+
+it("remembers of any number of dead letters how far they need no further look", () => {
+  const looked = new LookedAt();
+  for (let sequence = 1; sequence <= 300_000; sequence += 1) if (sequence !== 7) looked.settle(sequence);
+  looked.advance(7);
+  expect([looked.until, looked.beyond.size]).toEqual([7, 299_993]);
+  looked.settle(7);
+  looked.advance(null);
+  expect([looked.until, looked.beyond.size]).toEqual([300_001, 0]);
+});

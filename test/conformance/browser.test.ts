@@ -1,6 +1,7 @@
 // What the browser world promises beyond the suite of all environments: what pages show, what actions do, what pages may
 // not do to it, and that nothing but the task's sites can be reached.
 // Requirements: 6.11.observation, 6.11.actions, 6.11.artifacts, 6.11.isolation, 6.11.hostile-pages, 6.11.resume, 6.11.missing
+import { setTimeout as delay } from "node:timers/promises";
 import type { BrowserSpec, PageObservation } from "@hindcast/shared";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { Environment, EnvironmentStep } from "../../rollout-agent/src/environment/environment.ts";
@@ -42,6 +43,8 @@ beforeAll(async () => {
     "/alerts": script("while (true) alert(1)"),
     "/tabs": script('for (let i = 0; i < 100; i += 1) window.open("/popup?" + i)'),
     "/hang": script("while (true);"),
+    "/hang-later": "<title>Later</title><script>setTimeout(() => { for (;;); }, 2500)</script>",
+    "/full": (_, response) => void response.writeHead(503, { "content-type": "text/html" }).end("<p>in use"),
     "/download": (_, response) => {
       response.writeHead(200, { "content-disposition": "attachment; filename=evil.exe" });
       response.end("MZ");
@@ -92,6 +95,18 @@ function idOf({ observation }: { observation: { text: string } }, words: string)
 }
 
 describe.skipIf(noChromium !== null)("a browser", () => {
+  it("does not begin on a page that says that the site is full", async () => {
+    const start = create(aBrowserSpec(`${site.origin}/full`)).reset(never);
+    await expect(start).rejects.toMatchObject({ code: "ENVIRONMENT_SETUP_FAILED" });
+  });
+
+  it("replaces a page that hangs between two steps", async () => {
+    await visit("/hang-later", hasty);
+    await delay(3_000);
+    expect((await act(hasty, "scroll [down]")).observation.error).toContain("did not answer any more");
+    await visit("/popup", hasty);
+  });
+
   it("shows tabs and the tree of the viewport, with the documents of frames", async () => {
     const { observation } = await visit("/");
     expect(observation).toMatchObject({ url: `${site.origin}/`, title: "Form", error: null, omittedBytes: 0 });

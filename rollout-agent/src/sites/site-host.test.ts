@@ -1,5 +1,7 @@
 // Requirements: 6.14.visits
+import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { type IncomingMessage, request as ask } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -11,9 +13,15 @@ let folder: string;
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "site-host-"))));
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-const server = `require("node:http").createServer((_, answer) => answer.end("here")).listen(process.env.SITE_PORT, "127.0.0.1")`;
+const greeting = `require("node:http").createServer((_, answer) => answer.end("here")).listen(process.env.SITE_PORT, "127.0.0.1")`;
+const resetting = `require("node:http").createServer((asked, answer) => {
+  if (asked.url !== "/reset") return answer.end("here");
+  answer.write("half");
+  setTimeout(() => answer.socket.resetAndDestroy(), 50);
+}).listen(process.env.SITE_PORT, "127.0.0.1")`;
 
-it("gives the copy of a browser that said it is closed to the next one, and of no other before its time", async () => {
+/** With one copy of a site that is this program. */
+async function aHost(server: string): Promise<SiteHost> {
   for (const name of ["recipe", "seed", "copies"]) mkdirSync(join(folder, name));
   writeFileSync(join(folder, "recipe", "start.sh"), `exec "${process.execPath}" -e '${server}'`);
   new DatabaseSync(join(folder, "seed", "toy.sqlite3")).close();
@@ -28,18 +36,47 @@ it("gives the copy of a browser that said it is closed to the next one, and of n
     program: null,
   };
   const site = { recipe, folder, seed: join(folder, "seed"), database: join(folder, "seed", "toy.sqlite3") };
-  await using host = await SiteHost.start({ site, folder: join(folder, "copies"), port: 0, copiesMax: 1 });
-  const come = async (): Promise<{ status: number; cookie: string }> => {
-    const { status, headers } = await fetch(host.origin);
-    return { status, cookie: headers.getSetCookie()[0]?.split(";")[0] ?? "" };
-  };
-  const leave = (cookie: string): Promise<unknown> =>
-    fetch(`${host.origin}${leavePath}`, { method: "POST", headers: { cookie } });
-  const first = await come();
-  expect([first.status, (await come()).status]).toEqual([200, 503]);
-  await leave("other=cookie");
-  await leave("hindcast_visit_toy=another's");
-  expect((await come()).status).toBe(503);
-  await leave(first.cookie);
-  expect([(await come()).status, (await come()).status]).toEqual([200, 503]);
+  return await SiteHost.start({ site, folder: join(folder, "copies"), port: 0, copiesMax: 1 });
+}
+
+async function come(host: SiteHost): Promise<{ status: number; cookie: string }> {
+  const { status, headers } = await fetch(host.origin);
+  return { status, cookie: headers.getSetCookie()[0]?.split(";")[0] ?? "" };
+}
+
+const leave = (host: SiteHost, cookie: string): Promise<unknown> =>
+  fetch(`${host.origin}${leavePath}`, { method: "POST", headers: { cookie } });
+
+/** As a browser opens an address; `fetch` sets this header by itself. */
+async function navigate(host: SiteHost, cookie: string): Promise<void> {
+  const asked = ask(host.origin, { headers: { cookie, "sec-fetch-mode": "navigate" } }).end();
+  const [answer] = (await once(asked, "response")) as [IncomingMessage];
+  answer.resume();
+  await once(answer, "end");
+}
+
+it("gives the copy of a browser that said it is closed to the next one, and of no other before its time", async () => {
+  await using host = await aHost(greeting);
+  const first = await come(host);
+  expect([first.status, (await come(host)).status]).toEqual([200, 503]);
+  await leave(host, "other=cookie");
+  await leave(host, "hindcast_visit_toy=another's");
+  expect((await come(host)).status).toBe(503);
+  await leave(host, first.cookie);
+  expect([(await come(host)).status, (await come(host)).status]).toEqual([200, 503]);
+});
+
+it("takes the copy from no browser that was closed and has come back with the same visit", async () => {
+  await using host = await aHost(greeting);
+  const { cookie } = await come(host);
+  await leave(host, cookie);
+  await navigate(host, cookie);
+  expect((await come(host)).status).toBe(503);
+});
+
+it("outlives a copy that breaks off in the middle of an answer", async () => {
+  await using host = await aHost(resetting);
+  const half = fetch(`${host.origin}/reset`).then((answer) => answer.text());
+  await expect(half).rejects.toThrow();
+  expect((await come(host)).status).toBe(503);
 });

@@ -102,7 +102,11 @@ export class SiteHost implements AsyncDisposable {
         response.writeHead(204).end();
         return;
       }
-      if (held !== undefined) return this.#forward(held, request, response, null);
+      if (held !== undefined) {
+        // Restored with the cookies of then, it is back. What a page that is closing still fetches is no return.
+        if (request.headers["sec-fetch-mode"] === "navigate") held.isLeft = false;
+        return this.#forward(held, request, response, null);
+      }
       response.setHeader("set-cookie", `${this.#cookie}=; Path=/; Max-Age=0`);
       return say(
         response,
@@ -190,6 +194,10 @@ export class SiteHost implements AsyncDisposable {
       const { method, url: path, headers } = request;
       const sent = ask({ host: "127.0.0.1", port: held.copy.port, method, path, headers, agent: this.#agent });
       request.pipe(sent);
+      // Before there is an answer, `once` below tells of it as well; after that nobody else listens.
+      sent.on("error", () => {
+        if (response.headersSent) response.destroy();
+      });
       request.once("error", () => sent.destroy());
       response.once("close", () => sent.destroy());
       const [answer] = (await once(sent, "response")) as [IncomingMessage];

@@ -90,7 +90,7 @@ export class BrowserEnvironment implements Environment {
       }
     } else {
       const session = await this.#open(place.storageState, signal);
-      await session.open(place.urls, signal);
+      await session.open(place.urls, signal, false);
       await session.tabs.focus(place.front);
       this.#calls = calls.map((written) => this.#read(written).call);
     }

@@ -82,15 +82,19 @@ export class BrowserSession implements AsyncDisposable {
     return this.#network.entries;
   }
 
-  /** Opens addresses, a tab each, the first in front. @throws ENVIRONMENT_SETUP_FAILED where one cannot be had */
-  async open(urls: readonly string[], signal: AbortSignal): Promise<void> {
+  /**
+   * Opens addresses, a tab each, the first in front.
+   * @param isStart whether a site's own error is a start that cannot be had; a policy may have stood on one
+   * @throws ENVIRONMENT_SETUP_FAILED where one cannot be had
+   */
+  async open(urls: readonly string[], signal: AbortSignal, isStart = true): Promise<void> {
     await this.#alive(async () => {
       for (const url of urls) {
         const page = await this.tabs.open();
         if (page === null) break;
         // To start is no step: it may take as long as any page may.
         const loadMsMax = limits.browserLoadMsMax;
-        const problem = await visit(page, url, { loadMsMax, signal });
+        const problem = await visit(page, url, { loadMsMax, signal, isStart });
         const isLoaded = problem === null && (await this.#rest.wait(page, loadMsMax, signal));
         await this.#network.settle();
         if (this.#refused !== null || !isLoaded) throw unreachable(url, this.#refused === null ? problem : null);
@@ -146,6 +150,8 @@ export class BrowserSession implements AsyncDisposable {
       const error = said.length === 0 ? null : said.join(" ");
       const url = this.tabs.front.url();
       const stateHash = await stateHashOf(this.#process.context, this.tabs);
+      // Of what is only looked at nothing is kept, and it takes no room from the steps that follow.
+      if (!withArtifacts) this.#network.takeRecent();
       const artifacts = withArtifacts ? await this.#artifacts(shown.slice(0, linesShown)) : [];
       return { observation: { kind: "page", text, url, title, error, omittedBytes }, stateHash, artifacts };
     });

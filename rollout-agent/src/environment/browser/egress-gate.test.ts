@@ -48,6 +48,22 @@ async function aSite(answer: RequestListener): Promise<{ port: number; asked: In
 }
 
 describe("the gate of a browser's sandbox", () => {
+  it.each(["HTTP/1.1 000 None", "HTTP/1.1 200 OK\r\nTrailer: Digest"])(
+    "outlives a site that answers %j",
+    async (head) => {
+      const answer = `${head}\r\nContent-Length: 0\r\n\r\n`;
+      const port = await portOf(createListener((socket) => void socket.once("data", () => socket.end(answer))));
+      const said = await ask(port, `GET http://127.0.0.1:${port}/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+      expect(said).toMatch(/^HTTP\/1\.1 (200|502) /);
+    },
+  );
+
+  it("outlives a browser that announces trailers for a body that has none", async () => {
+    const { port } = await aSite((_, outgoing) => outgoing.end("here"));
+    const head = `GET http://127.0.0.1:${port}/ HTTP/1.1\r\nHost: x\r\nTrailer: x\r\nConnection: close\r\n\r\n`;
+    expect(await ask(port, head)).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
   it.each(["/:PORT", "?:PORT", "#:PORT", "/a/b?c#d:PORT", ":443/:PORT"])(
     "leads to the port that was checked, and not to one behind the address: %s",
     async (rest) => {

@@ -12,7 +12,16 @@ export type GateRefusal = "denied" | "unreachable";
 
 /** A site that says nothing for so long is taken for dead. */
 const idleMs = 60_000;
-const hopByHop = new Set(["connection", "keep-alive", "proxy-authorization", "proxy-connection", "te", "upgrade"]);
+/** Trailers are not passed on: Node throws where they are announced for a body that can have none. */
+const hopByHop = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-authorization",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "upgrade",
+]);
 /** Says where a body ends, whatever a client says of it. */
 const framing = new Set(["content-length", "transfer-encoding"]);
 
@@ -74,7 +83,14 @@ export class EgressGate implements AsyncDisposable {
     // The host of the address that was checked: servers that are several sites go by it.
     const headers = { ...endToEnd(asked), host: url.host };
     const passedOn = request(url, { method: asked.method ?? "GET", headers, timeout: idleMs }, (response) => {
-      answer.writeHead(response.statusCode ?? 502, ownWords(response));
+      const { statusCode = 0 } = response;
+      // Nobody may say such a status, so it cannot be passed on: Node would throw, here where nobody catches it.
+      if (statusCode < 100) {
+        response.destroy();
+        refuse(answer, 502, "unreachable");
+        return;
+      }
+      answer.writeHead(statusCode, ownWords(response));
       response.pipe(answer);
       response.on("error", () => answer.destroy());
     });

@@ -37,12 +37,13 @@ export async function perform(command: BrowserCommand, performer: Performer): Pr
     case "wheel":
       return await wheel(performer, command);
     case "scroll-windows":
-      await page.evaluate(`scrollBy(0, ${command.windows} * innerHeight)`);
+      // It answered when it was shown; meanwhile its scripts may have begun to run for ever.
+      await within(performer.loadMsMax, page.evaluate(`scrollBy(0, ${command.windows} * innerHeight)`), "scrolling");
       return null;
     case "type":
       return await type(performer, command);
     case "insert-text":
-      await page.keyboard.insertText(command.text);
+      await within(performer.loadMsMax, page.keyboard.insertText(command.text), "typing");
       return null;
     case "key":
       return await key(performer, command);
@@ -78,15 +79,21 @@ export async function perform(command: BrowserCommand, performer: Performer): Pr
   }
 }
 
-/** Loads an address in `page`. @returns what went wrong, or null */
+/**
+ * Loads an address in `page`.
+ * @param isStart whether the episode begins here: a site that is full or broken says so in a page, and to begin there
+ *   would be held against the policy
+ * @returns what went wrong, or null
+ */
 export async function visit(
   page: Page,
   url: string,
-  { loadMsMax, signal }: Pick<Performer, "loadMsMax" | "signal">,
+  { loadMsMax, signal, isStart = false }: Pick<Performer, "loadMsMax" | "signal"> & { isStart?: boolean },
 ): Promise<string | null> {
   try {
-    await page.goto(url, { waitUntil: "commit", timeout: loadMsMax });
-    return null;
+    const response = await page.goto(url, { waitUntil: "commit", timeout: loadMsMax });
+    const status = response?.status() ?? 200;
+    return isStart && status >= 500 ? `${url} answers ${status}.` : null;
   } catch (error) {
     signal.throwIfAborted();
     return `${url} could not be loaded: ${reasonOf(error)}.`;
@@ -143,7 +150,7 @@ async function mouse(performer: Performer, { move, turn, button }: Command<"mous
 async function wheel(performer: Performer, { at, deltaX, deltaY }: Command<"wheel">): Promise<string | null> {
   const { mouse: pointer } = performer.tabs.front;
   if (at === null) {
-    await pointer.wheel(deltaX, deltaY);
+    await within(performer.loadMsMax, pointer.wheel(deltaX, deltaY), "scrolling");
     return null;
   }
   return await atPoint(performer, at, async (x, y) => {
@@ -187,7 +194,11 @@ async function fill(performer: Performer, { at, value }: Command<"fill">): Promi
       case "set":
         return null;
       case "selected":
-        await (value === "" ? keyboard.press("Delete") : keyboard.insertText(value));
+        await within(
+          performer.loadMsMax,
+          value === "" ? keyboard.press("Delete") : keyboard.insertText(value),
+          "typing",
+        );
         return null;
       case "disabled":
         return "The field is disabled or read-only.";

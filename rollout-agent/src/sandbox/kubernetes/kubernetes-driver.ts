@@ -126,7 +126,14 @@ class KubernetesDriver implements GuestDriver {
   }
 
   #server(): Promise<KubernetesApi> {
-    this.#api ??= clusterAccess(this.#options.kubeconfig).then((access) => new KubernetesApi(access));
+    this.#api ??= clusterAccess(this.#options.kubeconfig).then(
+      (access) => new KubernetesApi(access),
+      (error: unknown) => {
+        // The file may be there, or right, the next time.
+        this.#api = null;
+        throw error;
+      },
+    );
     return this.#api;
   }
 

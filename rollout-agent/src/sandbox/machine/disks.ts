@@ -1,10 +1,11 @@
 // Folders as read-only disks for virtual machines.
 import { execFile } from "node:child_process";
-import { mkdir, readdir, rename, rm, stat, utimes } from "node:fs/promises";
+import { mkdir, open, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { HindcastError, limits, messageOf } from "@hindcast/shared";
 import { sha256Hex } from "@hindcast/shared/node";
+import { withFolderLock } from "../../image/folder-lock.ts";
 import { derivedForm } from "../../image/image-cache.ts";
 import type { ImageRef, SandboxMount } from "../sandbox.ts";
 
@@ -25,13 +26,24 @@ export async function mountDisk({ source }: SandboxMount, folder: string, signal
   const disks = join(folder, "mounts");
   const path = join(disks, `${sha256Hex(Buffer.from(`${source}\0${sortedListing(listing)}`)).slice(0, 32)}.ext4`);
   await mkdir(disks, { recursive: true });
-  if ((await stat(path).catch(() => null)) === null) {
-    const draft = `${path}.${process.pid}`;
+  const isThere = async (): Promise<boolean> => (await stat(path).catch(() => null)) !== null;
+  const make = async (): Promise<void> => {
+    if (await isThere()) return;
+    const draft = `${path}.draft`;
     await makeDisk(source, draft, signal);
     await rename(draft, path);
-  }
+  };
+  // Also among the slots of one process: of a draft that two write, neither gets a disk.
+  if (!(await isThere())) await withFolderLock(`${path}.making`, make, { signal });
   await keepNewest(path, { prefix: "", keep: limits.machineMountDisksMax });
   return path;
+}
+
+/** Of one making of a disk: the random UUID of its file system, 0x68 bytes into the superblock (ext4's documentation). */
+export async function diskMark(path: string): Promise<string> {
+  await using file = await open(path);
+  const { buffer } = await file.read(Buffer.alloc(16), 0, 16, 1_024 + 0x68);
+  return buffer.toString("hex");
 }
 
 /** A file system without journal or checksums: nobody ever writes to it. */

@@ -15,7 +15,7 @@ import { GuestProvider } from "../guest-provider.ts";
 import { type GuestDriver, type GuestTransport, type GuestWorld, processTransport } from "../guest-transport.ts";
 import { sandboxEnvironment, sandboxFiles } from "../sandbox-world.ts";
 import type { ImageRef, SandboxOptions, SandboxProvider } from "../sandbox.ts";
-import { imageDisk, keepNewest, mountDisk } from "./disks.ts";
+import { diskMark, imageDisk, keepNewest, mountDisk } from "./disks.ts";
 import { findKernel, type MachineKernel, prepareKernel } from "./machine-kernel.ts";
 import { canNobodyUseKvm, jailArguments, opensKvm, qemuArguments, type QemuOptions, qemuPath } from "./qemu.ts";
 import { Monitor, saveMachine, stateReceiver } from "./saved-machine.ts";
@@ -138,7 +138,11 @@ class MachineDriver implements GuestDriver {
       if (path === null) throw unavailable(`no kernel is in ${folder}`);
       return prepareKernel(path, { folder, guestPath });
     });
-    const kernel = await this.#kernel;
+    const kernel = await this.#kernel.catch((error: unknown) => {
+      // What failed (a full disk, say) may go well the next time.
+      this.#kernel = null;
+      throw error;
+    });
     const needed = (wanted.memoryBytesMax + wanted.diskBytesMax) / MiB + overheadMiB;
     const plan = {
       kernel,
@@ -148,7 +152,11 @@ class MachineDriver implements GuestDriver {
       memoryMiB: Math.ceil(needed / memoryStepMiB) * memoryStepMiB,
     };
     this.#accelerator ??= this.#chooseAccelerator(plan);
-    return { ...plan, accelerator: await this.#accelerator };
+    const accelerator = await this.#accelerator.catch((error: unknown) => {
+      this.#accelerator = null;
+      throw error;
+    });
+    return { ...plan, accelerator };
   }
 
   /** Some machines show the device and yet run nothing on it, so a machine is booted once; the answer holds until the next boot. */
@@ -193,14 +201,23 @@ class MachineDriver implements GuestDriver {
   }
 
   #qemuVersion(): Promise<string> {
-    this.#version ??= promisify(execFile)(qemuPath, ["--version"]).then(({ stdout }) => stdout);
+    this.#version ??= promisify(execFile)(qemuPath, ["--version"]).then(
+      ({ stdout }) => stdout,
+      (error: unknown) => {
+        this.#version = null;
+        throw error;
+      },
+    );
     return this.#version;
   }
 
   async #savedState(plan: Plan, signal: AbortSignal): Promise<string> {
     const { kernel, disks, mountTargets, memoryMiB } = plan;
     const processor = cpus()[0]?.model ?? "";
-    const parts = [await this.#qemuVersion(), processor, kernel.hash, disks, mountTargets, memoryMiB, plan.accelerator];
+    // A saved machine remembers what it has read of its disks: one made anew under the same name is another.
+    const marks = await Promise.all(disks.map((path) => diskMark(path)));
+    const machine = [mountTargets, memoryMiB, plan.accelerator];
+    const parts = [await this.#qemuVersion(), processor, kernel.hash, disks, marks, ...machine];
     const prefix = "machine-";
     const name = `${prefix}${sha256Hex(Buffer.from(JSON.stringify(parts))).slice(0, 32)}`;
     const path = await derivedForm(plan.image, name, (draft) => this.#save(plan, draft, signal), signal);
@@ -215,9 +232,7 @@ class MachineDriver implements GuestDriver {
     const transport = transportOf(child);
     try {
       await untilReady(transport, limits.machineBootMs, signal);
-      const received = receiver.receive(path);
-      await saveMachine(new Monitor(child.stdio[4] as Duplex), receiver.uri, signal);
-      await received;
+      await saveMachine(new Monitor(child.stdio[4] as Duplex), { receiver, path }, signal);
     } catch (error) {
       await rm(path, { force: true });
       throw error;

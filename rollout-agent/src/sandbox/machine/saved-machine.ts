@@ -68,8 +68,17 @@ export class Monitor {
   }
 }
 
-/** Sends a running machine's whole state to `uri`, and ends it. */
-export async function saveMachine(monitor: Monitor, uri: string, signal: AbortSignal): Promise<void> {
+/** Writes a running machine's whole state to `path`, and ends it. */
+export async function saveMachine(
+  monitor: Monitor,
+  { receiver, path }: { receiver: StateReceiver; path: string },
+  signal: AbortSignal,
+): Promise<void> {
+  // Awaited together: a disk that is full is heard of while the machine still sends.
+  await Promise.all([receiver.receive(path), sendState(monitor, receiver.uri, signal)]);
+}
+
+async function sendState(monitor: Monitor, uri: string, signal: AbortSignal): Promise<void> {
   await monitor.call("qmp_capabilities");
   await monitor.call("migrate-set-parameters", { "max-bandwidth": 2 ** 36 });
   await monitor.call("migrate", { uri });

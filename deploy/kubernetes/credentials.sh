@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # Writes to standard output every Secret that the manifests refer to, as YAML, with fresh passwords and certificates:
 #   deploy/kubernetes/credentials.sh | kubectl apply -f -
-# Run it again to rotate, then restart NATS's pods one by one and after them the programs (deploy/README.md). Where
+# Run it again to rotate, then restart all of NATS's pods at once and after them the programs (deploy/README.md). Where
 # External Secrets or cert-manager keep your secrets, let them make Secrets of the same names and keys instead.
 #   deploy/kubernetes/credentials.sh --folder deploy/compose/secrets
 # writes the same as files for compose.yaml, which its containers' users can read and nobody else who may not enter it.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 folder=''
-[ "${1:-}" != --folder ] || { mkdir -p -m 700 "$2"; folder=$(cd "$2" && pwd); }
+# One that is there already may be open to all, and the files in it are readable by all who enter.
+[ "${1:-}" != --folder ] || { mkdir -p "$2"; chmod 700 "$2"; folder=$(cd "$2" && pwd); }
 days=${CERTIFICATE_DAYS:-365}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -42,9 +43,9 @@ if [ -n "$folder" ]; then
   install -m 444 tls.crt tls.key ca.crt accounts.conf grafana "${users[@]}" "$folder"
   exit
 fi
-for namespace in hindcast hindcast-agents; do
-  printf -- '---\napiVersion: v1\nkind: Namespace\nmetadata: { name: %s }\n' "$namespace"
-done
+# With their labels: to apply them without would take the Pod Security level of namespaces that have one.
+echo ---
+cat "$here/bases/namespaces/namespaces.yaml"
 secret nats-passwords hindcast $(for user in "${users[@]}"; do echo "$user=$user"; done)
 secret nats-tls hindcast tls.crt=tls.crt tls.key=tls.key ca.crt=ca.crt
 for user in coordinator index-core client backup; do secret "bus-$user" hindcast password="$user" ca.crt=ca.crt; done

@@ -85,6 +85,7 @@ describe("the report", () => {
     expect(summary(rows)).toContain(
       "2 probes in 1 of 15 categories; 1 held by every driver, 1 not; 2 work in a weakened",
     );
+    expect(summary([rowOf(first, "held", "held")])).toContain("1 had no effect there and prove nothing");
     expect(asJson(rows)).toMatchObject({
       problems: [expect.any(String)],
       probes: [{ drivers: { bubblewrap: { verdict: "held" } } }, {}],

@@ -130,3 +130,9 @@ it("scrapes every program by its name, and shows the committed dashboards and al
   const path = /path: ([\w/]+)/.exec(provider)?.[1];
   expect(mounted("grafana")).toContainEqual(expect.objectContaining({ source: "monitoring/dashboards", target: path }));
 });
+
+it("images are compiled from the sources: nothing that this machine has built or keeps to itself goes in", () => {
+  const ignored = readFileSync(join(composeFolder, "images/build.Dockerfile.dockerignore"), "utf8").split("\n");
+  const own = [".git", ".hindcast", "deploy/compose/secrets", "**/*.node", "**/node_modules", "**/dist", "**/target"];
+  expect(ignored).toEqual(expect.arrayContaining(own));
+});

@@ -1,10 +1,14 @@
 // What every overlay promises: valid for the API server, no root, no token, bounded, reachable only as policies say, and
 // in step with what the code reads, creates and allows.
 // Requirements: 7.9.schema, 7.9.policies, 7.9.names, 7.1.drain
-import { readFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { limits, stagePool, streams, taskConsumer } from "@hindcast/shared";
 import { accountName, environmentVariables, namesOf, readConfig, tracingVariables } from "@hindcast/shared/node";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { parseAllDocuments } from "yaml";
 import { z } from "zod";
 import { streamDefinitions, consumerDefinition } from "../../shared/src/node/bus/topology.ts";
 import { complaintsOf } from "../support/kubernetes-schemas.ts";
@@ -48,6 +52,21 @@ describe.skipIf(missing !== null).each(overlays)(
     beforeAll(async () => {
       manifests = await render(overlay);
       workloads = workloadsOf(manifests);
+    });
+
+    it("backs up by the inbox that its user may hear, beside the backup that is there", () => {
+      for (const { pod } of workloads.filter(({ name }) => name === "backup")) {
+        const said = JSON.stringify(pod.containers[0]);
+        expect(said).toContain("--inbox-prefix _INBOX_backup");
+        expect(said).not.toContain("NATS_INBOX_PREFIX");
+        expect(said).toContain("account backup --force /backup/next");
+      }
+    });
+
+    it("is scraped as the job that alerts and dashboards know", () => {
+      for (const monitor of ofKind("PodMonitor")) {
+        expect(JSON.stringify(monitor)).toContain('{"replacement":"hindcast","targetLabel":"job"}');
+      }
     });
 
     it("is valid for the API server, field by field", () => {
@@ -229,6 +248,31 @@ describe.skipIf(missing !== null).each(overlays)(
     });
   },
 );
+
+it("credentials, applied again, take no label from a namespace", () => {
+  const namespacesOf = (yaml: string): unknown[] =>
+    parseAllDocuments(yaml)
+      .map((document) => document.toJS() as Manifest | null)
+      .filter((manifest) => manifest?.kind === "Namespace");
+  const base = namespacesOf(readFileSync(join(kubernetesFolder, "bases/namespaces/namespaces.yaml"), "utf8"));
+  const printed = execFileSync(join(kubernetesFolder, "credentials.sh"), { encoding: "utf8" });
+  expect(base).toHaveLength(2);
+  expect(namespacesOf(printed)).toEqual(base);
+});
+
+it("credentials lie in a folder that nobody else may enter, whoever made it", () => {
+  const folder = mkdtempSync(join(tmpdir(), "hindcast-secrets-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  chmodSync(folder, 0o755);
+  execFileSync(join(kubernetesFolder, "credentials.sh"), ["--folder", folder]);
+  expect(statSync(folder).mode & 0o777).toBe(0o700);
+});
+
+it("a restore leaves no agent paused", () => {
+  const guide = readFileSync(join(kubernetesFolder, "../README.md"), "utf8");
+  expect(guide.match(/paused-replicas=0/g)).toHaveLength(1);
+  expect(guide.match(/paused-replicas-\s/g)).toHaveLength(1);
+});
 
 // What an API server refuses, and no schema says.
 it.skipIf(missing !== null).each([{ components: [] }, { components: ["gvisor"] }, { components: ["kata"] }])(

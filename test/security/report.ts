@@ -49,13 +49,16 @@ export function summary(rows: readonly Row[]): string {
   const broken = rows.filter(({ drivers }) => Object.values(drivers).some(({ verdict }) => verdict === "worked"));
   const shown = rows.filter(({ weakened }) => weakened?.verdict === "worked").length;
   const silent = rows.filter(({ weakened }) => weakened?.verdict === "none");
+  const idle = rows.filter(({ weakened }) => weakened?.verdict === "held").length;
+  // A probe that does nothing where nothing holds it says nothing of the drivers either.
+  const unproven = idle === 0 ? "" : `, ${idle} had no effect there and prove nothing`;
   const untried = notTried(rows).length;
   const unsaid = untried === 0 ? "" : `, ${untried} attempts say nothing (n/a)`;
   const kinds = new Set(rows.map(({ probe }) => probe.category)).size;
   const proof =
     rows[0]?.weakened === null
       ? "weakened sandboxes were not run, which takes root"
-      : `${shown} work in a weakened sandbox, ${silent.length} cannot be shown on this machine`;
+      : `${shown} work in a weakened sandbox${unproven}, ${silent.length} cannot be shown on this machine`;
   return `${rows.length} probes in ${kinds} of ${categories.length} categories; ${rows.length - broken.length} held by every driver, ${broken.length} not${unsaid}; ${proof}.`;
 }
 

@@ -77,13 +77,14 @@ export const workAlerts: readonly Alert[] = [
   },
   {
     name: "HindcastStreamNearlyFull",
-    value: "max by (stream) (hindcast_stream_bytes / hindcast_stream_limit_bytes)",
+    // The others drop their oldest when they are full, which is what a limit on them asks for.
+    value: 'max by (stream) (hindcast_stream_bytes{stream!~"KV_JOURNAL|ADVISORIES"} / hindcast_stream_limit_bytes)',
     condition: "> 0.8",
     forMinutes: 10,
     severity: "page",
     summary: "stream {{ $labels.stream }} is {{ $value | humanizePercentage }} full",
     means:
-      "At its limit a stream refuses new messages or discards old ones, as `shared/docs/protocol.md` says for each.",
+      "At its limit a stream refuses new messages. The journal and advisories, which drop their oldest, are not looked at.",
     lookAt: "`hindcast status` (storage), the growth in the NATS dashboard.",
     act: "`hindcast gc` and `hindcast forget` for old campaigns; raise the limit of the stream, and the disk of NATS with it.",
     fires: [
@@ -93,6 +94,8 @@ export const workAlerts: readonly Alert[] = [
     staysQuiet: [
       { series: 'hindcast_stream_bytes{stream="TRAJECTORIES", instance="a"}', values: "20+0x90" },
       { series: 'hindcast_stream_limit_bytes{stream="TRAJECTORIES", instance="a"}', values: "100+0x90" },
+      { series: 'hindcast_stream_bytes{stream="KV_JOURNAL", instance="a"}', values: "100+0x90" },
+      { series: 'hindcast_stream_limit_bytes{stream="KV_JOURNAL", instance="a"}', values: "100+0x90" },
     ],
     atMinutes: 15,
   },

@@ -253,6 +253,7 @@ proptest! {
         match open() {
             Ok(index) => {
                 let found = answers(&index);
+                prop_assert_eq!(index.fallback().is_some(), index.sequence() == 60);
                 match index.sequence() {
                     60 => prop_assert_eq!(found, older),
                     80 => prop_assert_eq!(found, newer),

@@ -208,3 +208,23 @@ fn a_window_counts_its_own_tokens_against_the_budget() {
     let answer = index.search(&asked(316)).unwrap();
     assert_eq!((answer.hits.len(), answer.dropped.token_budget), (0, 1));
 }
+
+/// Where only relevance counts, the most relevant come first, whatever was refused on the way.
+#[test]
+fn marginal_relevance_without_diversity_is_relevance() {
+    let index = exact_index();
+    index
+        .upsert((0..300).map(|id| demonstration(id, 0)).collect())
+        .unwrap();
+    for seed in 0..30 {
+        let asked = |mmr_lambda, per_trajectory_max| Query {
+            ranking: fused(mmr_lambda, 0.0),
+            per_trajectory_max,
+            ..query(seed)
+        };
+        for most in [1, 2, 1_000] {
+            let expected = ids(&index, &asked(None, most));
+            assert_eq!(ids(&index, &asked(Some(1.0), most)), expected);
+        }
+    }
+}

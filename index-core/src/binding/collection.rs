@@ -60,7 +60,8 @@ pub fn open_collection(env: &Env, options: NativeCollectionOptions) -> Result<Ob
                 storage: storage_of(&options.storage)?,
             },
         )?);
-        let problem = Arc::new(Mutex::new(String::new()));
+        let fallback = collection.fallback().map(ToString::to_string);
+        let problem = Arc::new(Mutex::new(fallback.unwrap_or_default()));
         let (waits, settles, reports) = (collection.clone(), collection.clone(), problem.clone());
         maintain(
             move || waits.wait_for_work(),

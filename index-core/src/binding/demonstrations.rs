@@ -71,7 +71,8 @@ pub fn open_index(env: &Env, options: NativeIndexOptions) -> Result<Object<'_>> 
         };
         let folder = options.folder.as_deref().map(Path::new);
         let index = Arc::new(DemonstrationIndex::open(folder, index_options)?);
-        let problem = Arc::new(Mutex::new(String::new()));
+        let fallback = index.fallback().map(ToString::to_string);
+        let problem = Arc::new(Mutex::new(fallback.unwrap_or_default()));
         let (waits, settles, reports) = (index.clone(), index.clone(), problem.clone());
         maintain(
             move || waits.wait_for_work(),

@@ -38,6 +38,8 @@ pub(crate) struct Restored {
     pub(crate) folder: Folder,
     pub(crate) sequence: u64,
     pub(crate) shards: Vec<(String, Shard)>,
+    /// Why an older checkpoint than the last one was opened.
+    pub(crate) fallback: Option<IndexError>,
 }
 
 /// Files of a checkpoint, the manifest last.
@@ -66,10 +68,12 @@ impl Folder {
         };
         let mut shards = Vec::new();
         let mut sequence = 0;
+        let mut fallback = None;
         if let Some(opened) = read_manifest(path)? {
             check_identity(path, &opened.manifest, index_version, &identity)?;
-            let read = read_whole(path, layout, rules, &opened.manifest)?;
+            let (read, damage) = read_whole(path, layout, rules, &opened.manifest)?;
             (sequence, state, shards) = read;
+            fallback = damage.or(opened.fallback);
         }
         let folder = Self {
             path: path.to_owned(),
@@ -82,6 +86,7 @@ impl Folder {
             folder,
             sequence,
             shards,
+            fallback,
         })
     }
 
@@ -193,15 +198,18 @@ fn read_whole(
     layout: &Arc<Layout>,
     rules: ShardRules,
     manifest: &Manifest,
-) -> Result<Read, IndexError> {
+) -> Result<(Read, Option<IndexError>), IndexError> {
     match read_shards(path, layout, rules, manifest) {
         Err(damage @ IndexError::Damaged { .. }) => match read_previous_manifest(path) {
             Ok(Some(previous)) if previous != *manifest => {
-                read_shards(path, layout, rules, &previous).map_err(|_| damage)
+                match read_shards(path, layout, rules, &previous) {
+                    Ok(read) => Ok((read, Some(damage))),
+                    Err(_) => Err(damage),
+                }
             }
             _ => Err(damage),
         },
-        other => other,
+        other => Ok((other?, None)),
     }
 }
 

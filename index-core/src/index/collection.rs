@@ -12,6 +12,7 @@ use crate::index::query::{EXPANSION_MAX, RESULTS_MAX};
 use crate::index::segment::Layout;
 use crate::index::shard::{Shard, ShardOptions, ShardRules};
 use crate::index::shards::{Home, Shards};
+use crate::index::snapshot::Snapshot;
 use crate::index::stats::{IndexStats, stats_of};
 use crate::index::vector_query::{VectorAnswer, VectorQuery};
 use crate::index::vector_search::{SearchMode, VectorSearch};
@@ -156,7 +157,7 @@ impl Collection {
     pub fn search(&self, query: &VectorQuery) -> Result<Vec<VectorAnswer>, IndexError> {
         self.shards.all()?;
         query.check(self.schema(), self.dimensions)?;
-        let answers = query.answer(&self.shards, &self.shard.snapshot(), self.dimensions)?;
+        let answers = query.answer(&self.shards, &self.snapshot()?, self.dimensions)?;
         for answer in &answers {
             self.counters
                 .count(answer.parts.iter().map(|part| part.strategy));
@@ -187,7 +188,7 @@ impl Collection {
             )));
         }
         let query = QueryVector::new(vector, self.dimensions)?;
-        let snapshot = self.shard.snapshot();
+        let snapshot = self.snapshot()?;
         let passing = passing_parts(self.schema(), &snapshot, &Conditions::default())?;
         let search = VectorSearch {
             snapshot: &snapshot,
@@ -219,7 +220,7 @@ impl Collection {
     /// `INDEX_CLOSED`.
     pub fn resolve(&self, ordinals: &[u32]) -> Result<Vec<Option<String>>, IndexError> {
         self.shards.all()?;
-        let snapshot = self.shard.snapshot();
+        let snapshot = self.snapshot()?;
         let id = |ordinal: &u32| {
             let place = snapshot.find_ordinal(*ordinal)?;
             Some(snapshot.parts[place.part].segment.id(place.row).to_owned())
@@ -234,7 +235,7 @@ impl Collection {
     /// `INDEX_CLOSED`.
     pub fn vectors(&self, ids: &[String]) -> Result<Vec<Option<Vec<f32>>>, IndexError> {
         self.shards.all()?;
-        let snapshot = self.shard.snapshot();
+        let snapshot = self.snapshot()?;
         let vector = |id: &String| {
             let place = snapshot.find(id)?;
             let block = snapshot.parts[place.part].segment.vectors.first()?;
@@ -296,5 +297,48 @@ impl Collection {
     /// Frees everything; every later call fails with `INDEX_CLOSED`. Closing twice is fine.
     pub fn close(&self) {
         self.shards.close();
+        self.shard.clear();
+    }
+
+    /// Why an older checkpoint than the last one was opened.
+    #[must_use]
+    pub fn fallback(&self) -> Option<&IndexError> {
+        self.shards.fallback.as_ref()
+    }
+
+    /// Looks again whether it is open: what a closed collection has left must not look like an answer.
+    fn snapshot(&self) -> Result<Arc<Snapshot>, IndexError> {
+        let snapshot = self.shard.snapshot();
+        self.shards.check_open()?;
+        Ok(snapshot)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_closed_collection_holds_no_rows() {
+        let options = CollectionOptions {
+            embedder: "none".into(),
+            dimensions: 4,
+            field: "observation".into(),
+            schema: Schema::default(),
+            graph_rows_min: 1_000,
+            storage: VectorStorage::F32,
+        };
+        let Ok(collection) = Collection::open(None, options) else {
+            panic!("a collection in memory opens");
+        };
+        let row = CollectionRow {
+            id: "one".into(),
+            columns: RowColumns::default(),
+            vector: vec![1.0; 4],
+        };
+        assert!(collection.upsert(vec![row]).is_ok());
+        let held = Arc::downgrade(&collection.shard.snapshot());
+        collection.close();
+        assert_eq!(held.strong_count(), 0);
     }
 }

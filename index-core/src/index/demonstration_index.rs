@@ -316,6 +316,12 @@ impl DemonstrationIndex {
     pub fn close(&self) {
         self.shards.close();
     }
+
+    /// Why an older checkpoint than the last one was opened.
+    #[must_use]
+    pub fn fallback(&self) -> Option<&IndexError> {
+        self.shards.fallback.as_ref()
+    }
 }
 
 impl SearchCounters {

@@ -1,10 +1,11 @@
 //! Several ranked lists become one: reciprocal rank fusion, the prior of utility, and diversity.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
 
 use crate::index::selection::{Proposal, Rows, Selection};
 use crate::index::snapshot::Place;
-use crate::rank::{by_score_then_id, on_grid};
+use crate::rank::{by_score_then_id, grid_steps, on_grid};
 
 pub(crate) struct Fusion {
     pub(crate) rrf_k: u32,
@@ -67,23 +68,30 @@ impl Fusion {
         while selection.kept.len() < most && !list.is_empty() {
             let value = |at: usize| {
                 let relevance = list[at].fused.unwrap_or_default() / highest.max(f64::MIN_POSITIVE);
-                on_grid(lambda * relevance - (1.0 - lambda) * nearest[at])
+                grid_steps(lambda * relevance - (1.0 - lambda) * nearest[at])
             };
-            // The earlier of equal ones: the list is ordered by relevance and id.
-            let best = (1..list.len()).fold(
-                0,
-                |best, at| {
-                    if value(at) > value(best) { at } else { best }
-                },
-            );
-            let taken = list.remove(best);
-            nearest.remove(best);
+            // The earlier of equal ones: the list is ordered by relevance and id. What is refused changes no value, so one
+            // heap serves until something is kept.
+            let mut best_first: BinaryHeap<_> =
+                (0..list.len()).map(|at| (value(at), Reverse(at))).collect();
             let before = selection.kept.len();
-            selection.offer(taken, rows);
-            if selection.kept.len() > before {
-                for (similarity, other) in nearest.iter_mut().zip(&list) {
-                    *similarity = similarity.max(cosine(taken.place, other.place, rows));
+            let mut is_left = vec![true; list.len()];
+            let mut kept = None;
+            while let Some((_, Reverse(at))) = best_first.pop() {
+                is_left[at] = false;
+                selection.offer(list[at], rows);
+                if selection.kept.len() > before {
+                    kept = Some(list[at].place);
+                    break;
                 }
+            }
+            let Some(kept) = kept else { return };
+            let mut left = is_left.iter();
+            list.retain(|_| left.next().copied().unwrap_or_default());
+            let mut left = is_left.iter();
+            nearest.retain(|_| left.next().copied().unwrap_or_default());
+            for (similarity, other) in nearest.iter_mut().zip(&list) {
+                *similarity = similarity.max(cosine(kept, other.place, rows));
             }
         }
     }

@@ -3,7 +3,7 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::IndexError;
 use crate::filter::Schema;
@@ -51,6 +51,14 @@ struct Sample {
 }
 
 impl RecallProbe {
+    /// Samples hold on to snapshots.
+    pub(crate) fn clear(&self) {
+        self.waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+
     /// Takes the answer as a sample, or does not. `true`: there is something to do now.
     pub(crate) fn offer(
         &self,

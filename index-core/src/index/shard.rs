@@ -185,6 +185,15 @@ impl Shard {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Lets go of all rows: whoever closes an index may keep the shard itself.
+    pub(crate) fn clear(&self) {
+        let mut writer = self.lock();
+        writer.requests.clear();
+        writer.begun.clear();
+        writer.merging.clear();
+        self.publish(Snapshot::default());
+    }
+
     /// Only for who holds the lock.
     pub(crate) fn publish(&self, snapshot: Snapshot) {
         self.snapshot.store(Arc::new(snapshot));

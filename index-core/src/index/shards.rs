@@ -34,6 +34,8 @@ pub(crate) struct Shards {
     writing: Mutex<()>,
     /// Sequence of the log that the folder held when it was opened.
     pub(crate) sequence: u64,
+    /// Why an older checkpoint than the last one was opened.
+    pub(crate) fallback: Option<IndexError>,
     is_closed: AtomicBool,
     /// Tells the background that there may be work.
     pub(super) bell: Bell,
@@ -60,9 +62,14 @@ impl Shards {
             .folder
             .map(|path| Folder::open(path, home.index_version, home.identity, &layout, rules))
             .transpose()?;
-        let (folder, sequence, shards) = match restored {
-            None => (None, 0, Vec::new()),
-            Some(restored) => (Some(restored.folder), restored.sequence, restored.shards),
+        let (folder, sequence, fallback, shards) = match restored {
+            None => (None, 0, None, Vec::new()),
+            Some(restored) => (
+                Some(restored.folder),
+                restored.sequence,
+                restored.fallback,
+                restored.shards,
+            ),
         };
         let shards: ByEnvironment = shards
             .into_iter()
@@ -76,6 +83,7 @@ impl Shards {
             folder: ArcSwapOption::from_pointee(folder),
             writing: Mutex::new(()),
             sequence,
+            fallback,
             is_closed: AtomicBool::new(false),
             bell: Bell::default(),
             recall: RecallProbe::default(),
@@ -152,6 +160,7 @@ impl Shards {
     pub(crate) fn close(&self) {
         self.is_closed.store(true, Ordering::Release);
         self.by_environment.store(Arc::default());
+        self.recall.clear();
         self.ring();
         // Waits for a job and a checkpoint that are ending, so that the folder is free when this returns.
         drop(

@@ -7,6 +7,7 @@ import { delimiter, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { HindcastError, messageOf } from "@hindcast/shared";
 import { sandboxFiles } from "../sandbox/sandbox-world.ts";
+import { pathInRoot } from "./path-in-root.ts";
 import type { ImageRecipe } from "./recipe.ts";
 
 const run = promisify(execFile);
@@ -53,7 +54,7 @@ export async function buildRoot(
   if (bootstrap === null) throw failed(builderProblems(options).join(" "));
   await step("installing Debian's packages", bootstrap.path, bootstrap.arguments(recipe, root));
   for (const { path, content, mode } of recipe.files) {
-    const target = join(root, path);
+    const target = await pathInRoot(root, path);
     await mkdir(dirname(target), { recursive: true });
     await writeFile(target, content);
     await chmod(target, mode);
@@ -69,7 +70,7 @@ export async function buildRoot(
   }
   for (const script of recipe.run) await inside(`running ${JSON.stringify(script.slice(0, 200))}`, script);
   // Last, so that nothing replaces them: a read-only root takes no names later.
-  for (const [path, content] of sandboxFiles) await writeFile(join(root, path), content);
+  for (const [path, content] of sandboxFiles) await writeFile(await pathInRoot(root, path), content);
   await step("sealing", options.guestPath, [root, "--seal"]);
 }
 

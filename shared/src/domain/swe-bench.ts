@@ -36,6 +36,11 @@ export const PinnedNode = z.strictObject({
 });
 export type PinnedNode = z.infer<typeof PinnedNode>;
 
+/** "psf/requests". It names folders too, so neither part may be `.` or `..`. */
+export const RepositoryName = z
+  .string()
+  .regex(/^(?!\.{1,2}\/)[A-Za-z0-9_.-]+\/(?!\.{1,2}$)[A-Za-z0-9_.-]+$/, 'must read "owner/name"');
+
 /**
  * A repository at an instance's base commit, in /testbed, with its environment. What would give the task away (the gold
  * patch, the tests, the evaluation script) is no part of it: that is in the reference.
@@ -43,7 +48,7 @@ export type PinnedNode = z.infer<typeof PinnedNode>;
 export const SweBenchSpec = z.strictObject({
   kind: z.literal("swe-bench"),
   /** "psf/requests" */
-  repository: z.string().regex(/^[A-Za-z0-9_.-]+\/[A-Za-z0-9_.-]+$/),
+  repository: RepositoryName,
   commit: z.string().regex(/^[0-9a-f]{40}$/),
   /** Null: the sandbox's own programs will do. */
   environment: PinnedPython.nullable(),

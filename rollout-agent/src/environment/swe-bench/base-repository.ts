@@ -94,20 +94,32 @@ async function prepareSubmodule(
 }
 
 async function openMirror(url: string, cache: CacheFolder, signal: AbortSignal): Promise<CacheEntry> {
+  const shown = withoutPassword(url);
   const make = async (path: string): Promise<string> => {
     try {
       const options = { timeoutMs: cloneTimeoutMs, environment: gitEnvironment };
       await mustRun([...git, "clone", "--quiet", "--mirror", "--", url, path], options, signal);
-      return url;
+      return shown;
     } catch (error) {
       signal.throwIfAborted();
+      // What git says may quote the address.
+      const why = shown === url ? messageOf(error) : "what git said is not shown, because the address holds a password";
       throw unavailable(
-        `${url} cannot be cloned: ${messageOf(error)}. Without a network, give --repos a folder that holds a clone or a bundle`,
-        error,
+        `${shown} cannot be cloned: ${why}. Without a network, give --repos a folder that holds a clone or a bundle`,
+        shown === url ? error : undefined,
       );
     }
   };
   return await cache.open(`mirror-${sha256Hex(url).slice(0, 16)}`, make, signal);
+}
+
+/** What is said of an address goes into records of episodes. */
+function withoutPassword(address: string): string {
+  if (!URL.canParse(address)) return address;
+  const url = new URL(address);
+  if (url.username === "" && url.password === "") return address;
+  [url.username, url.password] = ["", ""];
+  return url.href;
 }
 
 async function cut(

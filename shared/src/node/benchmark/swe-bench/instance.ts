@@ -1,8 +1,7 @@
 // One task of SWE-bench as its official files hold it (benchmarks.md §1.1): Verified, Lite and Multilingual.
 import { z } from "zod";
+import { RepositoryName } from "../../../domain/swe-bench.ts";
 
-/** Absolute paths and `..` would let a data file reach outside the repository. */
-const repositoryName = z.string().regex(/^[A-Za-z0-9_.-]+\/[A-Za-z0-9_.-]+$/, 'must read "owner/name"');
 const commit = z.string().regex(/^[0-9a-f]{40}$/, "must be a commit of 40 hexadecimal digits");
 
 /** Hugging Face's Parquet has JSON strings of lists, the other forms have lists. */
@@ -28,7 +27,7 @@ export type EvalType = z.infer<typeof EvalType>;
  * not named here (`image_assets`, say) is passed over, because other people write these files.
  */
 export const SweBenchInstance = z.object({
-  repo: repositoryName,
+  repo: RepositoryName,
   instance_id: z.string().regex(/^[A-Za-z0-9_.-]+$/, "must be letters, digits, dots, dashes and underscores"),
   base_commit: commit,
   patch: z.string().min(1),

@@ -1,7 +1,7 @@
 // What the command line asks of the program that runs instances, and what that program says: one JSON object as its
 // argument, one per line on its standard output. Admissions are also what is stored of an instance.
 import { z } from "zod";
-import { PinnedNode, PinnedPython } from "../../../domain/swe-bench.ts";
+import { PinnedNode, PinnedPython, RepositoryName } from "../../../domain/swe-bench.ts";
 
 const Count = z.strictObject({ passed: z.int().nonnegative(), total: z.int().nonnegative() });
 
@@ -106,7 +106,7 @@ export const MakeTasksRequest = z.strictObject({
   ...places,
   verb: z.literal("make"),
   /** "owner/name", by which it is found. */
-  repository: z.string().regex(/^[A-Za-z0-9_.-]+\/[A-Za-z0-9_.-]+$/),
+  repository: RepositoryName,
   commit: z.string().regex(/^[0-9a-f]{40}$/),
   language: z.enum(["python", "javascript"]).default("python"),
   /** Null: none. */

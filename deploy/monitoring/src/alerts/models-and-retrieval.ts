@@ -124,7 +124,8 @@ export const modelAndRetrievalAlerts: readonly Alert[] = [
     severity: "ticket",
     summary: "{{ $labels.instance }} lacks {{ $value }} messages of the demonstrations stream",
     means: "The replica answers from an older state than that of the stream. A rebuild after a start looks the same.",
-    lookAt: "Its log (`index.*`, `projection.*`), and the lane of its embedder if that is a provider.",
+    lookAt:
+      "Its log (`index.*`, `embedder.away`, `demonstration.rejected`), and the lane of its embedder if that is a provider.",
     act: "Wait for a rebuild; give it CPU; if the embedder is paused, see HindcastLanePaused.",
     ...gaugeCase('hindcast_retrieval_lag{instance="a"}', "5000+0", "3+0"),
     atMinutes: 15,

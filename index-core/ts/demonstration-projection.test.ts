@@ -386,3 +386,23 @@ test("what is given up in the middle of a batch is in no checkpoint", async () =
   expect(index.live.size).toBe(2);
   expect(written).toEqual([]);
 });
+
+test("a stream that was made anew and has grown as far as the old one ends the projection", async () => {
+  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+  let isSame = true;
+  const log = aLog([entry(1, aDemonstrationOf(1))]);
+  const index = aNotingIndex();
+  const isSameStream = (): Promise<boolean> => Promise.resolve(isSame);
+  const projection = new DemonstrationProjection({ log, index, logger: silentLogger, isSameStream });
+  const running = projection.run(new AbortController().signal);
+  running.catch(() => undefined);
+  await projection.reached(1, new AbortController().signal);
+  vi.advanceTimersByTime(10_000);
+  await nextTurn();
+  isSame = false;
+  vi.advanceTimersByTime(10_000);
+  await expect(running).rejects.toMatchObject({
+    code: "INDEX_CORRUPT",
+    message: expect.stringContaining("is not the one that was indexed"),
+  });
+});

@@ -16,13 +16,15 @@ import { Pieces } from "./pieces.ts";
 import type { TextEmbedder } from "./retrieval-index.ts";
 import type { RejectionReason } from "./retrieval-metrics.ts";
 
-/** How often the stream is checked for having been replaced by a shorter one. */
+/** How often the stream is checked for having been replaced. */
 const checkEveryMs = 10_000;
 const streamPollMs = 500;
 const embedderRetryMsMax = 30_000;
 
 export interface ProjectionOptions {
   log: Pick<DemonstrationLog, "follow" | "lastSequence">;
+  /** Whether the log's stream is still the one that was there at the start. @default judged by its end alone */
+  isSameStream?: () => Promise<boolean>;
   index: ProjectedIndex;
   logger: Logger;
   /** Told of each entry that could not be indexed. */
@@ -338,9 +340,10 @@ export class DemonstrationProjection {
     }
     // Read before: what is applied while the answer is on its way may be newer than the answer.
     const applied = this.#appliedSequence;
-    void this.#options.log.lastSequence().then(
-      (last) => {
-        if (last < applied) this.#stop.abort(replaced(last, applied));
+    const { log, isSameStream } = this.#options;
+    void Promise.all([log.lastSequence(), isSameStream?.() ?? true]).then(
+      ([last, isSame]) => {
+        if (last < applied || !isSame) this.#stop.abort(replaced(last, applied));
       },
       (error: unknown) => this.#options.logger.warn({ event: "stream.unchecked", problem: messageOf(error) }),
     );
@@ -394,7 +397,8 @@ function isRefusal(error: unknown): error is HindcastError {
 }
 
 function replaced(end: number, indexed: number): HindcastError {
-  const message = `the demonstrations stream ends at ${end} but ${indexed} is indexed: it was replaced; restart to index the new one`;
+  const what = end < indexed ? `ends at ${end} but ${indexed} is indexed` : `is not the one that was indexed`;
+  const message = `the demonstrations stream ${what}: it was replaced; restart to index the new one`;
   return new HindcastError({ code: "INDEX_CORRUPT", boundary: "index", message });
 }
 

@@ -13,6 +13,7 @@ import { GraphLog, groupOf } from "./graph-log.ts";
 import { openIndex } from "./open-index.ts";
 import { RetrievalMetrics } from "./retrieval-metrics.ts";
 import { RetrievalService } from "./retrieval-service.ts";
+import { indexOfStream } from "./stream-mark.ts";
 import { SnapshotExchange, type SnapshotExchangeOptions, SnapshotPointer } from "./snapshot-exchange.ts";
 
 /** What of a process its parts need. */
@@ -52,9 +53,14 @@ await runService("index-core", variables, async (process) => {
   let index = await open();
   // Beside the folder, which is replaced as a whole.
   const noted = folder === null ? null : `${folder}.applying.json`;
-  const exchange = folder === null ? null : exchangeOf(process, { folder, partition, indexVersion: index.version });
+  const streamEnd = await endOfStream(bus.demonstrations, draining);
+  const born = await bus.demonstrations.born();
+  if (folder !== null && noted !== null) {
+    index = await indexOfStream(index, open, { folder, born, beside: noted, logger });
+  }
+  const indexVersion = `${index.version} stream=${born}`;
+  const exchange = folder === null ? null : exchangeOf(process, { folder, partition, indexVersion });
   if (exchange !== null) {
-    const streamEnd = await endOfStream(bus.demonstrations, draining);
     // Sequences of a stream that was replaced say nothing of the new one's.
     if (noted !== null && index.sequence > streamEnd) await rm(noted, { force: true });
     index = await exchange.openNewest(index, open, { streamEnd, signal: draining });
@@ -68,6 +74,7 @@ await runService("index-core", variables, async (process) => {
     log: bus.demonstrations,
     index: index.trusting,
     graphs,
+    isSameStream: async () => (await bus.demonstrations.born()) === born,
     logger,
     embedder,
     partition,

@@ -189,6 +189,22 @@ test("a process with a folder goes on from its checkpoint, and rebuilds when the
   expect(await readFile(join(folder, "notes.txt"), "utf8")).toBe("somebody else's");
 });
 
+test("an index of a stream that was made anew is not taken for one of the new stream, however far that is", async () => {
+  const folder = join(nats.directory, "of-another");
+  const first = await start({ HINDCAST_INDEX_FOLDER: folder });
+  await first.logged("process.ready");
+  first.child.kill("SIGTERM");
+  await first.exited;
+  const mark = join(folder, "demonstrations.stream");
+  expect(await readFile(mark, "utf8")).toBe(await coordinator.demonstrations.born());
+  await writeFile(mark, "2020-01-01T00:00:00Z");
+  const second = await start({ HINDCAST_INDEX_FOLDER: folder });
+  expect(await second.logged("index.outdated")).toMatchObject({ streamOf: "2020-01-01T00:00:00Z" });
+  expect(await second.logged("index.rebuilt")).toMatchObject({ demonstrations: 299 });
+  second.child.kill("SIGTERM");
+  expect(await second.exited).toEqual([0, null]);
+});
+
 test("what crashed on a stream that was replaced is not held against the new one", async () => {
   const folder = join(nats.directory, "replaced");
   const own = join(folder, "demonstrations");

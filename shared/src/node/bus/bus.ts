@@ -199,6 +199,8 @@ export interface DemonstrationLog {
    */
   tell(entry: GraphEntry, applied: number): Promise<boolean>;
   lastSequence(): Promise<number>;
+  /** When the stream was made, as the server writes it: one that is made anew counts from the beginning again. */
+  born(): Promise<string>;
   /** All that is stored now, in the order of the stream; no bytes: retired. A later message of an id replaces an earlier one. */
   stored(): AsyncIterable<DemonstrationName & { bytes: Uint8Array }>;
   /** Of `stored` bytes; null when they cannot be read, which is reported. */

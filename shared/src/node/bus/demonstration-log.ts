@@ -1,5 +1,6 @@
 // The log of accepted demonstrations: what every index is rebuilt from. One message per demonstration; publishing it
 // again replaces it, an empty message retires it.
+import type { StreamInfo } from "@nats-io/jetstream";
 import type { DemonstrationId } from "../../domain/ids.ts";
 import { Demonstration } from "../../domain/demonstration.ts";
 import { HindcastError, messageOf } from "../../errors.ts";
@@ -78,10 +79,17 @@ export class JetStreamDemonstrationLog implements DemonstrationLog {
   }
 
   async lastSequence(): Promise<number> {
-    const info = await patiently(this.#connection, `inspect ${streams.demonstrations}`, () =>
+    return (await this.#info()).state.last_seq;
+  }
+
+  async born(): Promise<string> {
+    return (await this.#info()).created;
+  }
+
+  async #info(): Promise<StreamInfo> {
+    return await patiently(this.#connection, `inspect ${streams.demonstrations}`, () =>
       this.#connection.manager.streams.info(streams.demonstrations),
     );
-    return info.state.last_seq;
   }
 
   async #store(environment: string, id: DemonstrationId, bytes: Uint8Array): Promise<number> {

@@ -1,0 +1,33 @@
+// Of which stream an index is. A stream that is made anew under its old name counts from the beginning again, and soon
+// nothing in its sequences tells it from the one before; so what an index was made from is noted beside its folder.
+import { readFile, rename, rm, writeFile } from "node:fs/promises";
+import type { Logger } from "@hindcast/shared/node";
+
+interface OpenIndex {
+  close(): Promise<void>;
+}
+
+/**
+ * The index that is open, or an empty one in its place where the folder is of another stream.
+ * @param born when the stream was made
+ * @param beside what was noted of that stream beside the folder, and means nothing for another
+ */
+export async function indexOfStream<I extends OpenIndex>(
+  index: I,
+  open: () => Promise<I>,
+  { folder, born, beside, logger }: { folder: string; born: string; beside: string; logger: Logger },
+): Promise<I> {
+  const file = `${folder}.stream`;
+  const known = await readFile(file, "utf8").catch(() => null);
+  const isOther = known !== null && known !== born;
+  if (isOther) {
+    logger.warn({ event: "index.outdated", streamOf: known, born });
+    await index.close();
+    await rm(beside, { force: true });
+    await rm(folder, { recursive: true, force: true });
+  }
+  // After the folder is gone: whoever is killed in between finds an empty folder of the old stream, and removes that.
+  await writeFile(`${file}.draft`, born);
+  await rename(`${file}.draft`, file);
+  return isOther ? await open() : index;
+}

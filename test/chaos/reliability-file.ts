@@ -36,8 +36,11 @@ function tablesOf(command: string, report: Report): string {
       "from SIGKILL of an agent to the next committed step, p50 / p99 / most",
       `${seconds(recovery.p50Ms)} / ${seconds(recovery.p99Ms)} / ${seconds(recovery.maxMs)} (${recovery.episodes} episodes)`,
     ],
-    ["memory of all processes before / after", `${levels.before.memoryMiB} / ${levels.after.memoryMiB} MiB`],
-    ["memory while working, median of each quarter of the run", `${report.memoryMiBByQuarter.join(" / ") || "–"} MiB`],
+    ...Object.entries(levels.before.memoryMiB).map(([part, before]): [string, string] => [
+      `memory of ${part}, garbage collected: before; medians of the quarters of the run; after`,
+      `${before}; ${report.memoryMiBByQuarter[part]?.join(" / ") ?? "–"}; ${levels.after.memoryMiB[part] ?? 0} MiB`,
+    ]),
+    ["demonstrations that the index holds in the end", report.demonstrations],
     ["open files before / after", `${levels.before.openFiles} / ${levels.after.openFiles}`],
     ["consumers of all streams before / after", `${levels.before.consumers} / ${levels.after.consumers}`],
     ["sandboxes left", levels.after.sandboxed],

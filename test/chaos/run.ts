@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { RetrievalStats, RetrievalStatsRequest, subjects } from "@hindcast/shared";
 import { type Bus, connectBus } from "@hindcast/shared/node";
 import { workerIds } from "../../coordinator/src/local/broker.ts";
 import { seededRandom } from "../../coordinator/src/sampling.ts";
@@ -14,7 +15,7 @@ import { countConsumers, type History, readHistory, type ServerAccess } from "./
 import { type Fault, torment } from "./nemesis.ts";
 import { startPolicy } from "./policy.ts";
 import { type Recovery, recoveryOf } from "./recovery.ts";
-import { levelsOf, type Levels } from "./resources.ts";
+import { levelsOf, type Levels, type Memory, memoryOf } from "./resources.ts";
 import { oneServer, type Servers, threeServers } from "./servers.ts";
 import { untilReady, workOn } from "./workload.ts";
 
@@ -45,8 +46,10 @@ export interface Report extends Verdict {
   tasksPerMinute: number;
   purchases: number;
   recovery: Recovery;
-  /** Of all processes while they work: the median of each quarter of the run. What leaks rises from one to the next. */
-  memoryMiBByQuarter: number[];
+  /** Of each part while it works: the median of each quarter of the run. What leaks rises from one to the next. */
+  memoryMiBByQuarter: Record<string, number[]>;
+  /** In the retrieval replica at the end: what is learned stays. */
+  demonstrations: number;
   /** At the beginning and at the end, when nothing is worked on. */
   levels: { before: ClusterLevels; after: ClusterLevels };
 }
@@ -55,7 +58,7 @@ type ClusterLevels = Levels & { consumers: number };
 
 /** What a lease and a redelivery may still take after the last fault. */
 const quietMsMax = 90_000;
-const memoryEveryMs = 5_000;
+const memoryEveryMs = 15_000;
 const steadyMs = 4_000;
 
 export async function runChaos(options: RunOptions): Promise<Report> {
@@ -73,13 +76,14 @@ export async function runChaos(options: RunOptions): Promise<Report> {
     await untilReady(bus);
     const cluster = clusterOf(servers.url);
     const levels = async (): Promise<ClusterLevels> => ({
-      ...levelsOf(fleet.members, cluster),
+      ...(await levelsOf(fleet.members, cluster)),
       consumers: await countConsumers(access),
     });
     const before = await steady(levels);
     const startedAt = Date.now();
-    const memory: number[] = [];
-    const sampling = setInterval(() => memory.push(levelsOf(fleet.members, cluster).memoryMiB), memoryEveryMs);
+    const memory: Memory[] = [];
+    const sample = async (): Promise<void> => void memory.push(await memoryOf(fleet.members));
+    const sampling = setInterval(() => void sample(), memoryEveryMs);
     const { campaigns, faults } = await workAndHarm(bus, { ...options, fleet }).finally(() => clearInterval(sampling));
     const workedMs = Date.now() - startedAt;
     show("waiting until everything is at rest");
@@ -99,6 +103,7 @@ export async function runChaos(options: RunOptions): Promise<Report> {
       ...verdict,
       recovery: recoveryOf(history, faults, workerOf(agents)),
       memoryMiBByQuarter: mediansByQuarter(memory),
+      demonstrations: await demonstrationsOf(bus),
       levels: { before, after: await levelsAtRest(levels, before.consumers) },
     };
   } finally {
@@ -188,13 +193,32 @@ function connect({ servers, user, password, inboxPrefix }: ServerAccess): Promis
   return connectBus({ servers, credentials: { user, password }, name: "chaos", inboxPrefix });
 }
 
-/** None of a run that was too short for a sample in each. */
-function mediansByQuarter(samples: readonly number[]): number[] {
-  if (samples.length < 4) return [];
-  return [0, 1, 2, 3].map((quarter) => {
-    const within = samples.slice((quarter * samples.length) / 4, ((quarter + 1) * samples.length) / 4);
-    return quantile(within, 0.5);
+async function demonstrationsOf(bus: Bus): Promise<number> {
+  const { demonstrations } = await bus.request({
+    subject: subjects.retrievalStats,
+    request: RetrievalStatsRequest,
+    reply: RetrievalStats,
+    value: { v: 1, kind: "retrieval.stats" },
   });
+  return demonstrations;
+}
+
+/** None of a run that was too short for a sample in each. */
+function mediansByQuarter(samples: readonly Memory[]): Record<string, number[]> {
+  if (samples.length < 4) return {};
+  const parts = Object.keys(samples[0] ?? {});
+  return Object.fromEntries(
+    parts.map((part) => [
+      part,
+      [0, 1, 2, 3].map((quarter) => {
+        const within = samples.slice((quarter * samples.length) / 4, ((quarter + 1) * samples.length) / 4);
+        return quantile(
+          within.map((memory) => memory[part] ?? 0),
+          0.5,
+        );
+      }),
+    ]),
+  );
 }
 
 const countsOf = (faults: Fault[]): Record<string, number> =>

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { Har } from "@hindcast/shared/node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { EnvironmentState } from "../../rollout-agent/src/environment/environment.ts";
 import { createBrowserProvider } from "../../rollout-agent/src/environment/browser/browser-provider.ts";
 import { BrowserSession } from "../../rollout-agent/src/environment/browser/browser-session.ts";
 import { defaultGuestPath } from "../../rollout-agent/src/sandbox/bubblewrap.ts";
@@ -23,7 +24,11 @@ const counter = `<title>Count</title><p id=n>0</p><button onclick='
 beforeAll(async () => {
   if (noChromium !== null) return;
   other = await aWebSite({ "/": "secret" });
-  site = await aWebSite({ "/": counter, "/send": "<title>Sent</title>thanks" });
+  site = await aWebSite({
+    "/": counter,
+    "/send": "<title>Sent</title>thanks",
+    "/many": "<title>Many</title><script>for (let i = 0; i < 200; i += 1) fetch('/send?' + i)</script>",
+  });
   session = await BrowserSession.start({
     name: "ep-session",
     programs: { chromiumPath: chromium ?? "", bwrapPath: "/usr/bin/bwrap", guestPath: defaultGuestPath },
@@ -209,6 +214,30 @@ describe.skipIf(noChromium !== null)("a browser's snapshot", () => {
     expect(restored.stateHash).toBe(state.stateHash);
     if (resume === "replay") expect(restored.observation).toEqual(state.observation);
     expect(restored.stateHash).not.toBe(start.stateHash);
+  });
+
+  it("has all exchanges however many its replay brought", { timeout: 120_000 }, async () => {
+    const provider = createBrowserProvider({
+      chromiumPath: chromium,
+      guestPath: defaultGuestPath,
+      miniWobFolder: null,
+      evaluators: [
+        (_, browser) => {
+          const detail = String(Buffer.from(browser.har() ?? []).includes("exchanges are missing"));
+          return Promise.resolve({ verdict: "success", evaluator: "test", detail });
+        },
+      ],
+    });
+    const spec = aBrowserSpec(`${site.origin}/`, { earlyStop: false });
+    await using one = provider.create({ id: "ep-many-1", spec, limits: browserLimits });
+    await using two = provider.create({ id: "ep-many-2", spec, limits: browserLimits });
+    let state: EnvironmentState = await one.reset(never);
+    for (let index = 0; index < 3; index += 1) {
+      state = await one.step({ kind: "browser", call: `goto [${site.origin}/many?${index}]` }, never);
+    }
+    await two.restore((await state.snapshot(never)) ?? new Uint8Array(), never);
+    const request = { reference: { commands: ["x"] }, answer: null, trajectory: { initial: anObserved(), steps: [] } };
+    expect((await two.evaluate(request, never)).detail).toBe("false");
   });
 
   it("that is damaged is refused for good", async () => {

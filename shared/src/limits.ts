@@ -209,8 +209,8 @@ export const limits = {
   admissionStallMsMax: 1_800_000,
   /** Requests for admission that may wait at once: every slot of the largest fleet, and as many calls of campaigns. */
   admissionWaitingMax: 16_000,
-  /** Unsettled reservations of one budget; their record (about 60 bytes each) must fit a message. */
-  admissionOpenMax: 2_000,
+  /** Unsettled reservations of one budget; their record (250 bytes each at most) must fit a message. */
+  admissionOpenMax: 1_000,
   /** Holders of reservations say so this often; after this silence they are taken for dead. */
   admissionRenewMs: 10_000,
   admissionHolderTtlMs: 35_000,

@@ -1,8 +1,9 @@
 // The judge: given what the server holds after all harm is done and everything has come to rest, which promises were
 // broken. The invariants' numbers are those of the design (I1–I7).
 import { gunzipSync } from "node:zlib";
-import { actionText, CampaignReport, type CampaignRecord } from "@hindcast/shared";
+import { actionText, CampaignReport, type CampaignRecord, type TaskResult } from "@hindcast/shared";
 import { assembleAttempt, type Bus, trajectoryDigest } from "@hindcast/shared/node";
+import { nobody } from "../../coordinator/src/dead-letter-reconciler.ts";
 import { episodeResults, type History } from "./history.ts";
 import { commandOf, type Policy, purchaseIn, stepsPerEpisode } from "./policy.ts";
 
@@ -15,7 +16,7 @@ export interface Verdict {
   /** Answers bought although the journal held an equal one; and those that died with their process before it did. */
   paidTwice: number;
   answersLostInFlight: number;
-  /** Terminal records that tell of exhausted attempts, which no result of the policy stands for. */
+  /** Tasks of any kind that were given up: a stage or a replay that nobody finished costs its item as well. */
   infrastructure: number;
   deadLetters: number;
   diverged: number;
@@ -43,7 +44,8 @@ export async function judge(
   const doubled = results.length - new Set(results.map(({ subject }) => subject)).size;
   if (doubled > 0) violations.push(`I2: ${doubled} tasks have two terminal records`);
   violations.push(...results.flatMap((result) => faultsOf(result, history)), ...unrest(history));
-  const { paidTwice, answersLostInFlight } = purchasesOf(policy, history);
+  const { paidTwice, answersLostInFlight, usedUnjournaled } = purchasesOf(policy, history);
+  if (usedUnjournaled > 0) violations.push(`${usedUnjournaled} steps follow answers that are not in the journal`);
   if (paidTwice > 0) violations.push(`${paidTwice} answers were bought although they stood in the journal`);
   return {
     tasks,
@@ -52,7 +54,7 @@ export async function judge(
     doubled,
     paidTwice,
     answersLostInFlight,
-    infrastructure: results.filter(({ value }) => value.reason === "infrastructure").length,
+    infrastructure: history.results.filter(({ value }) => isGivenUp(value)).length,
     deadLetters: history.deadLetters,
     diverged: history.records.filter(({ value }) => value.kind === "attempt.diverged").length,
   };
@@ -66,8 +68,11 @@ export async function reportOf(bus: Bus, campaign: CampaignRecord): Promise<Camp
 /** I3 and I4 for one terminal record, and that its steps are those the policy asked for. */
 function faultsOf(result: ReturnType<typeof episodeResults>[number], history: History): string[] {
   const { value } = result;
-  if (value.reason !== "submitted") return [];
+  // Given up: counted apart, and it vouches for no steps.
+  if (value.reason === "infrastructure") return [];
   const { faults, assembled } = storedFaults(result, history);
+  // This policy always submits: any other end is what the faults did to it.
+  if (value.reason !== "submitted") return [...faults, `I3: ${value.episodeId} ended as ${value.reason}`];
   const actions = assembled?.trajectory.steps.map(({ turn }) => actionText(turn.action)) ?? [];
   const expected = Array.from({ length: stepsPerEpisode }, (_, n) => commandOf(n + 1));
   if (actions.join("\n") === expected.join("\n")) return faults;
@@ -106,7 +111,15 @@ export function unrest({ tasksLeft, tasksPending, openLeases }: History): string
   ];
 }
 
-function purchasesOf({ purchases }: Policy, { journal }: History): Pick<Verdict, "paidTwice" | "answersLostInFlight"> {
+function isGivenUp(result: TaskResult): boolean {
+  if (result.kind === "episode.ended") return result.reason === "infrastructure";
+  return result.kind === "stage.ended" ? result.outcome === "failed" : result.workerId === nobody;
+}
+
+function purchasesOf(
+  { purchases }: Policy,
+  { journal, records }: History,
+): Pick<Verdict, "paidTwice" | "answersLostInFlight"> & { usedUnjournaled: number } {
   const journaledAt = new Map<number, number>();
   for (const { value, at } of journal) {
     const number = value.answer.kind === "inline" ? purchaseIn(value.answer.words.text) : null;
@@ -125,5 +138,10 @@ function purchasesOf({ purchases }: Policy, { journal }: History): Pick<Verdict,
       answersLostInFlight += Number(known === undefined);
     }
   }
-  return { paidTwice, answersLostInFlight };
+  // Without a journal nothing could be bought twice from it: whatever was acted on must stand there.
+  const usedUnjournaled = records.filter(({ value }) => {
+    const number = value.kind === "step.recorded" ? purchaseIn(value.step.turn.reason) : null;
+    return number !== null && !journaledAt.has(number);
+  }).length;
+  return { paidTwice, answersLostInFlight, usedUnjournaled };
 }

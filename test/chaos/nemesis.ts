@@ -67,6 +67,7 @@ class ServerNemesis {
   readonly #fleet: Fleet;
   readonly #random: () => number;
   #striking: Promise<void> | null = null;
+  #failure: unknown = null;
 
   constructor(fleet: Fleet, random: () => number) {
     this.#fleet = fleet;
@@ -77,14 +78,17 @@ class ServerNemesis {
     const { servers } = this.#fleet;
     const kind = servers.faults[Math.floor(this.#random() * servers.faults.length)];
     if (this.#striking !== null || kind === undefined) return null;
-    this.#striking = servers.strike(kind, this.#random).finally(() => (this.#striking = null));
-    // Its failure ends the run where it is waited for.
-    this.#striking.catch(() => undefined);
+    // Its failure ends the run where it is waited for: what is counted as a fault was one.
+    this.#striking = servers
+      .strike(kind, this.#random)
+      .catch((error: unknown) => void (this.#failure ??= error))
+      .finally(() => (this.#striking = null));
     return { kind, member: "nats-server", part: "servers", at: Date.now(), pausedMs: null };
   }
 
   async untilWhole(): Promise<void> {
     await this.#striking;
+    if (this.#failure !== null) throw this.#failure;
   }
 }
 

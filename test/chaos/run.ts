@@ -89,6 +89,7 @@ export async function runChaos(options: RunOptions): Promise<Report> {
     show("waiting until everything is at rest");
     const history = await untilAtRest(access);
     const verdict = await judge(bus, { campaigns, history, policy });
+    const after = await levelsAtRest(levels, before.consumers);
     return {
       machine: machine(cpus()),
       at: new Date(startedAt).toISOString(),
@@ -101,10 +102,11 @@ export async function runChaos(options: RunOptions): Promise<Report> {
       tasksPerMinute: (verdict.tasks * 60_000) / workedMs,
       purchases: policy.purchases.length,
       ...verdict,
+      violations: [...verdict.violations, ...leftovers(before, after)],
       recovery: recoveryOf(history, faults, workerOf(agents)),
       memoryMiBByQuarter: mediansByQuarter(memory),
       demonstrations: await demonstrationsOf(bus),
-      levels: { before, after: await levelsAtRest(levels, before.consumers) },
+      levels: { before, after },
     };
   } finally {
     await bus.close();
@@ -173,12 +175,23 @@ async function steady(levels: () => Promise<ClusterLevels>): Promise<ClusterLeve
   }
 }
 
+/** What must be gone after the wait. Memory and files of processes of another age are told, not judged. */
+export function leftovers(
+  before: Pick<ClusterLevels, "consumers">,
+  { sandboxed, consumers }: Pick<ClusterLevels, "sandboxed" | "consumers">,
+): string[] {
+  return [
+    ...(sandboxed > 0 ? [`${sandboxed} processes of sandboxes are left`] : []),
+    ...(consumers > before.consumers ? [`${consumers} consumers are left of ${before.consumers}`] : []),
+  ];
+}
+
 /** What a killed process followed with stays for a minute of silence; it is waited for, and what stays beyond is told. */
 async function levelsAtRest(levels: () => Promise<ClusterLevels>, consumers: number): Promise<ClusterLevels> {
   const deadline = Date.now() + quietMsMax;
   for (;;) {
     const now = await levels();
-    if (now.consumers <= consumers || Date.now() > deadline) return now;
+    if ((now.consumers <= consumers && now.sandboxed === 0) || Date.now() > deadline) return now;
     await pause(2_000);
   }
 }

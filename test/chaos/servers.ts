@@ -35,13 +35,24 @@ export async function oneServer(folder: string, agents: number, log: (line: stri
   const credentialsDirectory = join(folder, "credentials");
   const natsBinary = natsBinaryOptions(process.env, log);
   const options = { directory: join(folder, "nats"), credentialsDirectory, agents, natsBinary };
-  const broker = await Broker.start(options, () => undefined);
+  let onRestart = (): void => undefined;
+  const broker = await Broker.start(options, (_detail, delayMs) => {
+    if (delayMs === 0) onRestart();
+  });
   return {
     url: broker.url,
     replicas: 1,
     credentialsDirectory,
     faults: ["kill-server"],
-    strike: async () => void process.kill(broker.pid, "SIGKILL"),
+    strike: async () => {
+      const again = Promise.withResolvers<void>();
+      onRestart = again.resolve;
+      // 0 would be our own process group.
+      if (broker.pid === 0) throw new Error("there is no nats-server to kill: it did not come up again");
+      process.kill(broker.pid, "SIGKILL");
+      // One fault at a time: until it is started again there is nothing that another kill could hit.
+      await again.promise;
+    },
     [Symbol.asyncDispose]: () => broker.stop(),
   };
 }

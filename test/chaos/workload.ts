@@ -121,7 +121,8 @@ function settings(seed: number): CampaignSettings {
     documentsMax: documentsPerCampaign,
     tasksPerDocument: 1,
     seed,
-    limits: someLimits,
+    // Long enough that no fault shows as an episode out of time.
+    limits: { ...someLimits, wallTimeMs: 7_200_000, stepTimeMs: 7_200_000 },
     windowPolicy: { kind: "bounded", windowsMax: 4 },
     instructionKinds: ["new-task"],
     retrieval: { observationBased: 0, modelBased: 0, tokenBudget: 1_000, perTrajectoryMax: 1 },

@@ -1,7 +1,7 @@
 // A shell session persists over commands that each run in a bash of their own.
 // Requirements: 3.5.session, 3.bad.commands
 import { expect, it } from "vitest";
-import { describeSandbox, openSandbox } from "./sandbox-fixture.ts";
+import { describeSandbox, openSandbox, slowness } from "./sandbox-fixture.ts";
 
 describeSandbox("a sandbox's session", () => {
   it("keeps directory, variables, arrays, exports, functions, aliases, options and umask", async () => {
@@ -133,6 +133,15 @@ describeSandbox("a sandbox's session", () => {
       'before=$(wc -l < ticks); while [ "$(wc -l < ticks)" -le $((before + 3)) ]; do :; done; kill $(cat pid); echo done',
     );
     expect(text).toBe("done\n");
+  });
+
+  it("lets what runs in the background print while another command waits for it", async () => {
+    const { run } = await openSandbox();
+    await run("mkfifo go; (read -r _ < go; head -c 1000000 /dev/zero; echo x > printed) & echo started");
+    const waited = await run("echo > go; until [ -e printed ]; do sleep 0.05; done; echo done", {
+      timeoutMs: 10_000 * slowness,
+    });
+    expect(waited).toMatchObject({ killed: null, text: "done\n" });
   });
 
   it("falls back to the workspace when its directory was removed", async () => {

@@ -86,6 +86,14 @@ describeSandbox("a sandbox's state", () => {
     expect(await state()).toEqual({ ...before, effects: [], effectsOmitted: 0 });
   });
 
+  it("knows nothing of a socket that a program has left, as no snapshot does", async () => {
+    const { run, sandbox } = await openSandbox();
+    const before = (await sandbox.state(never)).stateHash;
+    const bind = `python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("left")'; test -S left && echo bound`;
+    expect((await run(bind)).text).toBe("bound\n");
+    expect((await sandbox.state(never)).stateHash).toBe(before);
+  });
+
   it("includes the working directory, and tells the files apart from it", async () => {
     const { run, state } = await openSandbox();
     const before = await state();

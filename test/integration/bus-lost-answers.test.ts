@@ -2,6 +2,7 @@
 import type { LeaseName, TaskId, WorkerId } from "@hindcast/shared";
 import { subjects } from "@hindcast/shared";
 import { type Bus, connectBus } from "@hindcast/shared/node";
+import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { acquire } from "../support/leases.ts";
@@ -107,5 +108,34 @@ describe("a write whose confirmation was lost on the way", () => {
     const revision = await records.create("c-2", { v: 1, n: 1 });
     await raw.jetstream.publish("$KV.CAMPAIGNS.c-2", JSON.stringify({ v: 1, n: 9 }));
     await expect(records.update("c-2", { v: 1, n: 2 }, revision)).rejects.toMatchObject({ code: "BUS_CONFLICT" });
+  });
+});
+
+describe("a subscription whose confirmation was lost on the way", () => {
+  it("answers nobody once the service that it was for was not handed out", async () => {
+    await using nats = await aNatsServer();
+    const other = await nats.coordinator();
+    await using proxy = await aLossyProxy(nats.server.url);
+    const bus = await connectBus({ ...nats.options("coordinator"), servers: proxy.url });
+    const subject = subjects.admission("renew");
+    const note = { v: 1 as const, n: 1 };
+    const handle = (): Promise<typeof note> => Promise.resolve(note);
+    await bus.ping();
+    proxy.mute();
+    const serving = bus.serve({ subject, queue: "test", request: Note, reply: Note, handle });
+    serving.catch(() => undefined);
+    await delay(100);
+    proxy.cut();
+    const ask = (): Promise<z.output<typeof Note>> =>
+      other.request({ subject, request: Note, reply: Note, value: note, timeoutMs: 500 });
+    const outcome = await serving.then(
+      (served) => served,
+      () => null,
+    );
+    expect(outcome).toBeNull();
+    // A client that is connected again asks again for all that it had subscribed to.
+    await expect.poll(() => bus.ping().catch(() => -1)).toBeGreaterThanOrEqual(0);
+    await expect(ask()).rejects.toMatchObject({ code: "BUS_UNAVAILABLE" });
+    await bus.close();
   });
 });

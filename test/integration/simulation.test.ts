@@ -37,9 +37,19 @@ describe("a simulated campaign", { timeout: 240_000 }, () => {
     // Some had a limit in their way, and some had one that was enough.
     const ends = new Set(reports.filter(({ costUsdMax }) => costUsdMax !== null).map(({ end }) => end));
     expect([...ends].sort()).toEqual(["failed", "finished"]);
+    // Whose campaign had no limit in its way is nearly always whole, and then its demonstrations are compared.
+    const unlimited = reports.filter(({ costUsdMax }) => costUsdMax === null);
+    expect(unlimited.filter(({ isCompared }) => isCompared).length).toBeGreaterThan(unlimited.length / 2);
     const kinds = new Set(reports.flatMap(({ faults }) => Object.keys(faults)));
     // One or two are rare in so few runs.
     expect(kinds.size).toBeGreaterThan(faultKinds.length - 3);
+  });
+
+  it("is judged when those who slept or were cut off at its end have acted", async () => {
+    const struck = { only: ["zombie" as const], struck: "coordinator-" };
+    const { trace } = await simulate({ seed: 1, documents, ...struck, isTraced: true });
+    const at = (what: string): number => Number.parseFloat(trace.find((line) => line.endsWith(` ${what}`)) ?? "NaN");
+    expect(at("judged") - at("healed")).toBeGreaterThanOrEqual(30);
   });
 
   it("is the same, event by event, under the same seed, and another under another", async () => {

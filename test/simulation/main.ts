@@ -36,10 +36,13 @@ const { values } = parseArgs({
 const terminal = new Terminal({ isJson: values.json, env: process.env });
 const weakening = weakenings.find((each) => each === values.weaken) ?? null;
 const documents = wholeNumber("documents", values.documents);
-const only = values.faults === undefined ? null : faultKinds.filter((kind) => values.faults?.split(",").includes(kind));
+const asked = values.faults?.split(",") ?? null;
+const only = asked === null ? null : faultKinds.filter((kind) => asked.includes(kind));
+// A fault that nobody knows would be a run without any, and clean.
+const isMisspelt = only?.length !== asked?.length || (values.weaken !== undefined && weakening === null);
 const shownMax = 20;
 
-if (values.help || (values.weaken !== undefined && weakening === null)) {
+if (values.help || isMisspelt) {
   terminal.note(usage);
   process.exitCode = values.help ? 0 : 2;
 } else process.exitCode = await (values.seed === undefined ? runMany() : runOne(wholeNumber("seed", values.seed)));
@@ -90,19 +93,24 @@ async function runMany(): Promise<number> {
   return failed.length === 0 ? 0 : 1;
 }
 
-type Summed = Pick<SimulationReport, "seed" | "faults" | "violations" | "tasks" | "purchases" | "virtualMs">;
+type Summed = Pick<
+  SimulationReport,
+  "seed" | "faults" | "violations" | "tasks" | "purchases" | "virtualMs" | "isCompared"
+>;
 
 function countsOf(reports: readonly Summed[]): string {
   const sum = (of: (report: Summed) => number): string =>
     reports.reduce((total, report) => total + of(report), 0).toLocaleString("en");
   const hours = reports.reduce((total, { virtualMs }) => total + virtualMs, 0) / 3_600_000;
-  return `${sum(({ tasks }) => tasks)} tasks, ${sum(({ purchases }) => purchases)} model answers, ${hours.toFixed(1)} virtual hours`;
+  const work = `${sum(({ tasks }) => tasks)} tasks, ${sum(({ purchases }) => purchases)} model answers, ${hours.toFixed(1)} virtual hours`;
+  return `${work}; what ${sum(({ isCompared }) => Number(isCompared))} learned was compared with the undisturbed run`;
 }
 
 function markdownOf(reports: readonly Summed[], seconds: number): string {
   const faults = totalsOf(reports);
   const failed = reports.filter(({ violations }) => violations.length > 0);
-  const seeds = `--seeds ${values.seeds}${values.documents === "3" ? "" : ` --documents ${documents}`}`;
+  const first = values.first === "1" ? [] : [`--first ${values.first}`];
+  const seeds = [`--seeds ${values.seeds}`, ...first, ...settingsAsked()].join(" ");
   return [
     `\`npm run sim -- ${seeds}\` on ${new Date().toISOString().slice(0, 10)}, ${machine(cpus())}: ${countsOf(reports)}; ${(seconds / 60).toFixed(0)} minutes.`,
     "",
@@ -131,15 +139,19 @@ function summaryOf(reports: readonly Summed[]): string {
 }
 
 function failureOf({ seed, violations }: Pick<SimulationReport, "seed" | "violations">): string {
-  const options = [
+  const replay = ["npm run sim -- --seed", seed, ...settingsAsked(), "--trace"].join(" ");
+  const lines = violations.slice(0, 5).map(({ invariant, detail }) => `  ${invariant}: ${detail}`);
+  return [`seed ${seed} (replay: ${replay})`, ...lines].join("\n");
+}
+
+/** What a run was asked for beside its seeds. */
+function settingsAsked(): string[] {
+  return [
     ...(values.documents === "3" ? [] : [`--documents ${documents}`]),
     ...(values.faults === undefined ? [] : [`--faults "${values.faults}"`]),
     ...(values.struck === "" ? [] : [`--struck ${values.struck}`]),
     ...(weakening === null ? [] : [`--weaken "${weakening}"`]),
   ];
-  const replay = ["npm run sim -- --seed", seed, ...options, "--trace"].join(" ");
-  const lines = violations.slice(0, 5).map(({ invariant, detail }) => `  ${invariant}: ${detail}`);
-  return [`seed ${seed} (replay: ${replay})`, ...lines].join("\n");
 }
 
 function totalsOf(reports: readonly Pick<SimulationReport, "faults">[]): Record<string, number> {

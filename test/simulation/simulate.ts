@@ -70,6 +70,8 @@ export interface SimulationReport {
   events: number;
   digest: string;
   demonstrations: string[];
+  /** Whether they could be held against the undisturbed run: nothing was given up and no limit ended it. */
+  isCompared: boolean;
   trace: string[];
 }
 
@@ -82,6 +84,8 @@ const faultsMs = 120_000;
 const restMs = 1_200_000;
 /** How long a world may outlast its episode's record. */
 const closingMs = 60_000;
+/** Longer than any lease and any late message: who slept or was cut off when the campaign ended acts before it is judged. */
+const awakeMs = 30_000;
 const limitsUsd = [0.02, 0.6] as const;
 const settings: CampaignSettings = {
   ...someSettings,
@@ -121,10 +125,13 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
       nemesis.start();
       await cluster.scheduler.run(() => !state.isRunning, cluster.scheduler.now + faultsMs);
       nemesis.heal();
+      cluster.trace.note("healed");
+      await cluster.scheduler.run(() => false, cluster.scheduler.now + awakeMs);
     }
     await cluster.scheduler.run(() => state.isAtRest, cluster.scheduler.now + restMs);
     // The result comes before the world is closed.
     await cluster.scheduler.run(() => worlds.all.length === 0, cluster.scheduler.now + closingMs);
+    cluster.trace.note("judged");
     const violations = violationsOf(state, witness, leaseChanges);
     const demonstrations = state.demonstrations
       .filter(({ campaignId }) => campaignId !== earlier)
@@ -150,6 +157,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
       events: cluster.scheduler.count,
       digest: cluster.trace.digest,
       demonstrations,
+      isCompared: options.expected !== undefined && isComparable(state),
       trace: cluster.trace.lines,
     };
   } finally {
@@ -281,18 +289,18 @@ function budgetIsOverdrawn(
   return violations;
 }
 
+/** A replay that no worker finished says nothing of its demonstration; any other verdict must be that of the undisturbed run. */
+const isComparable = (state: ServerState): boolean =>
+  state.campaigns.every((campaign) => campaign.state === "finished") &&
+  state.results.every((result) => (result.kind === "replay.ended" ? result.workerId !== nobody : isOutcome(result)));
+
 /** Unless Hindcast itself gave an episode up, faults must not show in what was learned. */
 function outcomeDiffers(
   state: ServerState,
   demonstrations: readonly string[],
   { expected, warnings }: { expected: readonly string[] | undefined; warnings: string[] },
 ): Violation[] {
-  const hasFinished = state.campaigns.every((campaign) => campaign.state === "finished");
-  // A replay that no worker finished says nothing of its demonstration; any other verdict must be that of the undisturbed run.
-  const isWhole = state.results.every((result) =>
-    result.kind === "replay.ended" ? result.workerId !== nobody : isOutcome(result),
-  );
-  if (expected === undefined || !hasFinished || !isWhole) return [];
+  if (expected === undefined || !isComparable(state)) return [];
   const missing = expected.filter((each) => !demonstrations.includes(each)).length;
   const extra = demonstrations.filter((each) => !expected.includes(each)).length;
   if (missing === 0 && extra === 0) return [];

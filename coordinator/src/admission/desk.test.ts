@@ -154,6 +154,19 @@ describe("the desk", () => {
     });
   });
 
+  it("holds nothing for an ask that comes behind its own settlement: nobody would ever settle it again", async () => {
+    const bucket = aBucket();
+    const slow = Promise.withResolvers<{ priority: number; weight: number; costUsdMax: number }>();
+    const terms = { of: () => slow.promise } as unknown as DeskDeps["terms"];
+    const desk = await aDesk(bucket, { terms });
+    const asked = desk.reserve(reserve("t-1"));
+    // Its caller gave up while the campaign's terms were read.
+    await desk.settle({ ...settle("t-1", 0), outcome: "unused" });
+    slow.resolve({ priority: 1, weight: 1, costUsdMax: 1 });
+    expect(await asked).toMatchObject({ kind: "admission.waiting", detail: "it is settled" });
+    expect(desk.status()).toMatchObject({ lanes: [{ inFlight: 0, waiting: 0 }], budgets: [{ escrowUsd: 0 }] });
+  });
+
   it("tells a caller after its wait what it waits for, keeps its place, and forgets it when it does not come back", async () => {
     const desk = await aDesk(aBucket());
     await desk.reserve(reserve("t-1"));

@@ -18,7 +18,7 @@ import type { BudgetBook } from "./budget-book.ts";
 import type { CampaignTerms, TermsOfCampaigns } from "./campaign-terms.ts";
 import { Holders } from "./holders.ts";
 import type { AdmissionSettings } from "./settings.ts";
-import { granted, priceUnknown, refusedFor, Visit } from "./visit.ts";
+import { granted, priceUnknown, refusedFor, settledAlready, Visit } from "./visit.ts";
 
 export interface DeskDeps {
   settings: AdmissionSettings;
@@ -32,12 +32,16 @@ export interface DeskDeps {
 
 /** A reservation that nobody settles is given up after the longest call, however alive its holder is. */
 const ticketMsMax = limits.modelCallTimeoutMs + limits.admissionSettleMsMax;
+/** Longer than an ask for a ticket can be on its way or wait for its campaign's terms. */
+const settledKeptMs = 2 * limits.admissionWaitMs;
 
 export class Desk {
   readonly admitter: Admitter;
   readonly #deps: DeskDeps;
   readonly #visits = new Map<string, Visit>();
   readonly #grantedMs = new Map<string, number>();
+  /** When each was settled: an ask for it that comes later must hold nothing, for nobody would ever settle it again. */
+  readonly #settledMs = new Map<string, number>();
   readonly #holders = new Holders();
   #timer: NodeJS.Timeout | undefined;
   #zombies = 0;
@@ -74,6 +78,7 @@ export class Desk {
   async settle(settlement: AdmissionSettle): Promise<boolean> {
     this.saw(settlement.holder);
     const { ticket, lane, costUsd, outcome, detail } = settlement;
+    this.#settledMs.set(ticket, Date.now());
     const visit = this.#visits.get(ticket);
     if (visit !== undefined && !this.admitter.isGranted(ticket)) {
       this.admitter.withdraw(visit.request);
@@ -137,6 +142,9 @@ export class Desk {
       this.admitter.withdraw(visit.request);
       this.#visits.delete(ticket);
     }
+    for (const [ticket, settledMs] of this.#settledMs) {
+      if (nowMs - settledMs > settledKeptMs) this.#settledMs.delete(ticket);
+    }
     const dead = this.#holders.takeDead(nowMs);
     const isDead = (holder: string): boolean => dead.has(holder);
     const open = new Map(this.admitter.ticketsOf(isDead).map(({ ticket, lane }) => [ticket, lane]));
@@ -170,6 +178,7 @@ export class Desk {
     if (accounts.length > 0 && request.usdMax === null && !settings.allowUnknownPrices) return priceUnknown(request);
     const known = this.#visits.get(request.ticket);
     if (known !== undefined) return known;
+    if (this.#settledMs.has(request.ticket)) return settledAlready;
     // Written for it by a desk that is no more, but never said: it is still asking.
     for (const account of accounts) if (account.holds(request.ticket)) account.settle(request.ticket, 0);
     const visit = new Visit(request, { priority, weight, accounts });

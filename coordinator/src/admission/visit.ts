@@ -81,6 +81,14 @@ function pick({ block, detail }: Pick<Extract<AdmissionReply, { kind: "admission
   return { block, detail };
 }
 
+/** Nobody listens: whoever asked has settled it since. */
+export const settledAlready: AdmissionReply = {
+  v: 1,
+  kind: "admission.waiting",
+  block: "turn",
+  detail: "it is settled",
+};
+
 export function granted(share: LaneShare, isBudgeted: boolean): AdmissionReply {
   return { v: 1, kind: "admission.granted", share, isBudgeted };
 }

@@ -9,6 +9,7 @@ import type {
   RolloutTask,
   StorageState,
   TaskId,
+  WebArenaSite,
 } from "@hindcast/shared";
 import { BrowserSpec, messageOf } from "@hindcast/shared";
 import {
@@ -52,17 +53,23 @@ export interface WebTaskResult {
 /** @throws the signal's reason, and what the bus throws */
 export async function runWebTasks(options: WebRunOptions, signal: AbortSignal): Promise<WebTaskResult[]> {
   const results: WebTaskResult[] = [];
+  // Sites that are to be put back and were not: their task could not be tried, or the reset failed.
+  const owed = new Set<WebArenaSite>();
   for (const planned of options.plan) {
     signal.throwIfAborted();
-    const result = await runOne(planned, options, signal);
+    for (const site of planned.resetBefore) owed.add(site);
+    const result = await runOne(planned, { ...options, owed }, signal);
     results.push(result);
     options.onResult?.(result);
   }
   return results;
 }
 
-async function runOne(planned: PlannedWebTask, options: WebRunOptions, signal: AbortSignal): Promise<WebTaskResult> {
-  const { task, resetBefore, unavailable } = planned;
+async function runOne(
+  { task, unavailable }: PlannedWebTask,
+  options: WebRunOptions & { owed: Set<WebArenaSite> },
+  signal: AbortSignal,
+): Promise<WebTaskResult> {
   const without = (status: "unavailable" | "error", detail: string): WebTaskResult => ({
     taskId: task.task_id,
     status,
@@ -71,9 +78,10 @@ async function runOne(planned: PlannedWebTask, options: WebRunOptions, signal: A
     steps: 0,
   });
   if (unavailable !== null) return without("unavailable", unavailable);
-  for (const site of resetBefore) {
+  for (const site of task.sites.filter((each) => options.owed.has(each))) {
     try {
       await options.sites.resets[site]?.(signal);
+      options.owed.delete(site);
     } catch (error) {
       signal.throwIfAborted();
       return without("error", `${site} could not be put back to its first state: ${messageOf(error)}`);

@@ -7,11 +7,11 @@ import { canonicalJson, deriveId, workerVariables } from "@hindcast/shared/node"
 import type { Command } from "commander";
 import { planWebTasks, type WebSites } from "../bench/web-plan.ts";
 import { runWebTasks, type WebTaskResult } from "../bench/web-run.ts";
-import { pool } from "../local/broker.ts";
 import { runningCluster } from "../local/local-cluster.ts";
 import { formatCountOf } from "../report/format.ts";
 import { printableLine } from "../report/text-width.ts";
 import { TaskRunner } from "../task-runner.ts";
+import { poolOf } from "../worlds/pool-of.ts";
 import { chosenTasks, usage, type BenchOptions } from "./bench-webarena-tasks.ts";
 import { commandContext, type CommandContext } from "./command-context.ts";
 import { exitCodes } from "./exit-codes.ts";
@@ -59,6 +59,8 @@ export async function runWebArena(options: RunOptions, command: Command): Promis
     terminal.status(`${results.length} of ${plan.length} done; task ${result.taskId}: ${result.status}`);
   };
   const isAnyReady = plan.some(({ unavailable }) => unavailable === null);
+  // The pool that this command's own agents work on: another one nobody would read.
+  const pool = poolOf(context.loaded.config.campaign.environment);
   const common = { campaign, plan, sites, model: options.model, pool, limits: episodeLimits, onResult };
   if (isAnyReady) {
     await withSession(

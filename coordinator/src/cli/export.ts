@@ -55,6 +55,7 @@ export function exportCommand(): Command {
       terminal.result({ event: "exported", ...summary }, () =>
         [
           `wrote ${summary.files.length + summary.runFiles.length} files, ${formatBytes(summary.bytes)}, to ${summary.directory}`,
+          ...heldBack(summary.heldBack.total),
           terminal.table(
             [
               { header: "file", isFlexible: true },
@@ -70,6 +71,13 @@ export function exportCommand(): Command {
         ].join("\n"),
       );
     });
+}
+
+function heldBack(rows: number): string[] {
+  if (rows === 0) return [];
+  return [
+    `held back ${rows} that hold something shaped like a credential; manifest.json names them, --allow-secrets exports them too`,
+  ];
 }
 
 function formatNamed(name: string): ExportFormat {

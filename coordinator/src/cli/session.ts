@@ -14,7 +14,13 @@ import {
 } from "@hindcast/shared/node";
 import { natsBinaryOptions } from "../local/binary-options.ts";
 import type { ClusterPart } from "../local/cluster-file.ts";
-import { type ClusterAccess, type ClusterEvent, runningCluster, startLocalCluster } from "../local/local-cluster.ts";
+import {
+  type ClusterAccess,
+  type ClusterEvent,
+  nothingRuns,
+  runningCluster,
+  startLocalCluster,
+} from "../local/local-cluster.ts";
 import { poolOf } from "../worlds/pool-of.ts";
 import { formatDuration } from "../report/format.ts";
 import type { CommandContext } from "./command-context.ts";
@@ -71,6 +77,7 @@ export async function openCluster(context: CommandContext, options: SessionOptio
     {
       dataDirectory,
       parts: options.parts,
+      mayStart: options.mayStart ?? true,
       agents,
       slots,
       pool: poolOf(context.loaded.config.campaign.environment),
@@ -87,14 +94,6 @@ export async function openCluster(context: CommandContext, options: SessionOptio
     },
     interruption.asked,
   );
-}
-
-function nothingRuns(dataDirectory: string): HindcastError {
-  return new HindcastError({
-    code: "BUS_UNAVAILABLE",
-    boundary: "bus",
-    message: `no cluster runs in ${dataDirectory}; \`hindcast up\` starts one`,
-  });
 }
 
 async function connect(

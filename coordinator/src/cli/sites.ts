@@ -12,6 +12,7 @@ import { type AgentProgram, agentProgram, passedOn, runAgentProgram } from "./ag
 import { usage } from "./bench-webarena-tasks.ts";
 import { type CommandContext, commandContext } from "./command-context.ts";
 import { exitCodes } from "./exit-codes.ts";
+import { Interrupted } from "./interruption.ts";
 
 export function sitesCommand(): Command {
   const command = new Command("sites").description("web sites that are built and served here, with tasks of their own");
@@ -150,6 +151,8 @@ async function ask(
   const own = passedOn(env, { names: ["NODE_EXTRA_CA_CERTS"], pattern: registrySettings });
   const program = { purpose: "sites", file: agentProgram("sites.ts"), events: SitesEvent, env: own };
   await runAgentProgram({ ...program, request, onEvent }, interruption.asked);
+  // Serving has no other end; of anything else a part must not pass for the whole.
+  if (interruption.asked.aborted && asked.verb !== "serve") throw new Interrupted("interrupted");
 }
 
 function numberIn(flag: string, text: string, [min, max]: [number, number]): number {

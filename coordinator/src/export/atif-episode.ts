@@ -2,7 +2,7 @@ import type { EpisodeEnded, ModelCall, Trajectory } from "@hindcast/shared";
 import {
   agentStep,
   openingSteps,
-  toolDefinitions,
+  toolDefinitionsOf,
   type AtifMetrics,
   type AtifStep,
   type AtifTrajectory,
@@ -41,7 +41,14 @@ export function atifFromEpisode({ environment, instruction, trajectory, ended }:
     schema_version: "ATIF-v1.8",
     session_id: ended.episodeId,
     trajectory_id: ended.episodeId,
-    agent: { name: "hindcast", version: projectVersion(), tool_definitions: toolDefinitions },
+    agent: {
+      name: "hindcast",
+      version: projectVersion(),
+      tool_definitions: toolDefinitionsOf(
+        environment,
+        trajectory.steps.map(({ turn }) => turn.action),
+      ),
+    },
     steps,
     notes: `Episode of task ${ended.taskId}; ended: ${ended.reason}.`,
     final_metrics: {

@@ -19,6 +19,16 @@ function expectWellFormed({ steps }: AtifTrajectory): void {
 }
 
 describe("atifFromDemonstration", () => {
+  it("defines what its steps call and nothing that the agent never had", () => {
+    const base = aDemonstration();
+    const [step] = base.steps;
+    if (step === undefined) throw new Error("the demonstration has no steps");
+    const steps = [{ ...step, action: { kind: "browser" as const, call: "click [12]" } }];
+    const { agent } = atifFromDemonstration({ ...base, environment: "browser", steps });
+    const names = (agent.tool_definitions as { function: { name: string } }[]).map((each) => each.function.name);
+    expect(names).toEqual(["browser", "stop"]);
+  });
+
   it("is the environment, the constructed instruction, and the steps with their answers in the same step", () => {
     const trajectory = atifFromDemonstration(aDemonstration());
 

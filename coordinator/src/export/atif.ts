@@ -58,25 +58,35 @@ const parameters = (properties: Record<string, unknown>, required: string[]): Re
   required,
 });
 
+const definition = (
+  name: string,
+  description: string,
+  properties: Record<string, unknown>,
+): Record<string, unknown> => ({
+  type: "function",
+  function: { name, description, parameters: parameters(properties, Object.keys(properties)) },
+});
+
 /** The actions as functions, in OpenAI's schema, as ATIF asks. */
-export const toolDefinitions: Record<string, unknown>[] = [
-  {
-    type: "function",
-    function: {
-      name: "shell",
-      description: "Run a command in the shell session.",
-      parameters: parameters({ command: { type: "string" } }, ["command"]),
-    },
-  },
-  {
-    type: "function",
-    function: {
-      name: "stop",
-      description: "Declare the objective fulfilled; answer it when it asks for an answer.",
-      parameters: parameters({ answer: { type: ["string", "null"] } }, ["answer"]),
-    },
-  },
-];
+const definitions: Readonly<Record<Action["kind"], Record<string, unknown>>> = {
+  shell: definition("shell", "Run a command in the shell session.", { command: { type: "string" } }),
+  browser: definition("browser", "Carry out one call of the browser's action set.", { call: { type: "string" } }),
+  tool: definition("tool", "Call one of the world's tools by name.", {
+    name: { type: "string" },
+    input: { type: "object" },
+  }),
+  stop: definition("stop", "Declare the objective fulfilled; answer it when it asks for an answer.", {
+    answer: { type: ["string", "null"] },
+  }),
+};
+const ofWorld: Readonly<Record<string, Action["kind"]>> = { shell: "shell", "swe-bench": "shell", browser: "browser" };
+
+/** The world's way to act, whatever else these steps call, and `stop`: no call without its definition. */
+export function toolDefinitionsOf(environment: string, actions: readonly Action[]): Record<string, unknown>[] {
+  const kinds = new Set<Action["kind"]>([ofWorld[environment] ?? "tool", ...actions.map(({ kind }) => kind)]);
+  kinds.delete("stop");
+  return [...kinds, "stop" as const].map((kind) => definitions[kind]);
+}
 
 export function toolCall(action: Action, id: string): AtifToolCall {
   const { kind, ...rest } = action;
@@ -149,7 +159,10 @@ export function atifFromDemonstration(demonstration: Demonstration): AtifTraject
       name: "hindcast",
       version: projectVersion(),
       ...(model === undefined ? {} : { model_name: model }),
-      tool_definitions: toolDefinitions,
+      tool_definitions: toolDefinitionsOf(
+        demonstration.environment,
+        demonstration.steps.map(({ action }) => action),
+      ),
     },
     steps,
     notes: [

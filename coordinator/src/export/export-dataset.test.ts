@@ -9,6 +9,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { aDemonstration, anEpisode, demonstrations } from "../../../test/support/export-check/demonstrations.ts";
 import { exportDataset, type ExportOptions } from "./export-dataset.ts";
 import type { Lineage } from "./lineage.ts";
+import { parquetRow } from "./parquet-columns.ts";
 import { splitOf } from "./split.ts";
 
 interface Row {
@@ -80,6 +81,13 @@ describe("exportDataset", () => {
       "run/manifest.json",
       "steps.jsonl",
     ]);
+  });
+
+  it("gives Parquet's rows the system text in the first user turn too, where that is asked for", () => {
+    const roles = (isFlat: boolean): string[] =>
+      (parquetRow(aDemonstration(), isFlat)["messages"] as { role: string }[]).map(({ role }) => role);
+    expect(roles(false)).toContain("system");
+    expect(roles(true)).not.toContain("system");
   });
 
   it("carries the whole lineage in every row", async () => {

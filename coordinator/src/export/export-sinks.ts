@@ -33,7 +33,7 @@ export class ExportSinks implements ExportSink {
       ...jsonl("messages", (demonstration) => messageRows(demonstration, flattenSystem)),
       ...jsonl("steps", (demonstration) => stepRows(demonstration, flattenSystem)),
       ...(this.atif === null ? [] : [this.atif]),
-      ...(formats.includes("parquet") ? [new ParquetSink(folder, rowsPerShard)] : []),
+      ...(formats.includes("parquet") ? [new ParquetSink(folder, rowsPerShard, flattenSystem)] : []),
     ];
   }
 

@@ -89,7 +89,7 @@ export const parquetSchema: SchemaElement[] = [
 ];
 
 /** One demonstration as a row: a value per column name. */
-export function parquetRow(demonstration: Demonstration): Record<string, unknown> {
+export function parquetRow(demonstration: Demonstration, flattenSystem = false): Record<string, unknown> {
   const { demonstration_id: id, ...lineage } = lineageOf(demonstration);
   return {
     ...lineage,
@@ -109,6 +109,6 @@ export function parquetRow(demonstration: Demonstration): Record<string, unknown
       state_hash: stateHash,
       summary,
     })),
-    messages: conversationOf(demonstration),
+    messages: conversationOf(demonstration, flattenSystem),
   };
 }

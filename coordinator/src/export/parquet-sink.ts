@@ -69,10 +69,12 @@ class ShardSeries {
 /** `data/<split>-00000-of-0000N.parquet`, the layout that the Hugging Face hub expects. */
 export class ParquetSink implements ExportSink {
   readonly #folder: string;
+  readonly #flattenSystem: boolean;
   readonly #series: Record<Split, ShardSeries>;
 
-  constructor(folder: string, rowsPerShard: number = rowsPerShardDefault) {
+  constructor(folder: string, rowsPerShard: number = rowsPerShardDefault, flattenSystem = false) {
     this.#folder = folder;
+    this.#flattenSystem = flattenSystem;
     const series = (split: Split): ShardSeries =>
       new ShardSeries((index) => join(folder, "data", `${split}-${index}.part`), rowsPerShard);
     this.#series = { train: series("train"), validation: series("validation") };
@@ -80,7 +82,7 @@ export class ParquetSink implements ExportSink {
 
   async write(demonstration: Demonstration, split: Split): Promise<void> {
     const characters = demonstration.steps.reduce((sum, step) => sum + JSON.stringify(step).length, 0);
-    await this.#series[split].add(parquetRow(demonstration), 2 * characters);
+    await this.#series[split].add(parquetRow(demonstration, this.#flattenSystem), 2 * characters);
   }
 
   async finish(nameOf: (split: Split) => Split): Promise<ExportedFile[]> {

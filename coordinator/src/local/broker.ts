@@ -3,11 +3,11 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import type { WorkerId } from "@hindcast/shared";
+import { messageOf, type WorkerId } from "@hindcast/shared";
 import { localLimits } from "./local-limits.ts";
 import { findNatsServer, type NatsBinaryOptions } from "./nats-binary.ts";
 import { type NatsServer, startNatsServer } from "./nats-server.ts";
-import { identityOf, isAlive, type ProcessIdentity } from "./process-identity.ts";
+import { identityOf, isAlive } from "./process-identity.ts";
 
 /** What agents work on where nothing else is said. */
 export const pool = "shell";
@@ -26,19 +26,22 @@ export interface BrokerOptions {
   natsBinary: NatsBinaryOptions;
 }
 
+/** Told why the server had to be started again and, where it did not come up, when that is tried once more. */
+type OnRestart = (detail: string, delayMs: number) => void;
+
 export class Broker {
   readonly #server: NatsServer;
   readonly #stopping = new AbortController();
   readonly #watch: Promise<void>;
   restarts = 0;
 
-  private constructor(server: NatsServer, onRestart: () => void) {
+  private constructor(server: NatsServer, onRestart: OnRestart) {
     this.#server = server;
     this.#watch = this.#keepAlive(onRestart);
   }
 
   /** @throws CONFIG_INVALID when there is no nats-server, BUS_UNAVAILABLE when it does not come up */
-  static async start(options: BrokerOptions, onRestart: () => void): Promise<Broker> {
+  static async start(options: BrokerOptions, onRestart: OnRestart): Promise<Broker> {
     const workers = workerIds(options.agents);
     const binary = await findNatsServer(options.natsBinary);
     const server = await startNatsServer({
@@ -69,24 +72,28 @@ export class Broker {
     await this.#server.stop();
   }
 
-  async #keepAlive(onRestart: () => void): Promise<void> {
+  async #keepAlive(onRestart: OnRestart): Promise<void> {
     let identity = identityOf(this.#server.pid);
+    let delayMs: number = localLimits.brokerPollMs;
     while (!this.#stopping.signal.aborted) {
-      await pause(localLimits.brokerPollMs);
+      // It rejects only when it is told to stop, which the loop sees.
+      await pause(delayMs, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
       if (this.#stopping.signal.aborted || (identity !== null && isAlive(identity))) continue;
-      identity = await this.#restart();
-      onRestart();
+      const problem = await this.#restart();
+      identity = problem === null ? identityOf(this.#server.pid) : null;
+      delayMs = problem === null ? localLimits.brokerPollMs : Math.min(2 * delayMs, localLimits.restartDelayMsMax);
+      onRestart(problem ?? "it is gone", problem === null ? 0 : delayMs);
     }
   }
 
-  /** Null when it does not come up now: it is tried again at the next look. */
-  async #restart(): Promise<ProcessIdentity | null> {
+  /** Null once it is up again, else why it is not: it is tried again, later each time. */
+  async #restart(): Promise<string | null> {
     this.restarts += 1;
     try {
       await this.#server.restart();
-      return identityOf(this.#server.pid);
-    } catch {
       return null;
+    } catch (error) {
+      return messageOf(error);
     }
   }
 }

@@ -2,12 +2,30 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { releaseOwnership, removeDead, takeOwnership } from "./cluster-lock.ts";
+import { type LocalClusterOptions, startLocalCluster } from "./local-cluster.ts";
 import { identityOf } from "./process-identity.ts";
 
 const dead = { pid: process.pid, startTicks: 1 };
 const living = identityOf(process.ppid);
+
+it("a command that may start nothing starts nothing, and leaves the data directory to others", async () => {
+  const dataDirectory = mkdtempSync(join(tmpdir(), "hindcast-lock-"));
+  onTestFinished(() => rmSync(dataDirectory, { recursive: true }));
+  const options = {
+    dataDirectory,
+    parts: [],
+    mayStart: false,
+    onEvent: () => undefined,
+  } as Partial<LocalClusterOptions>;
+  const started = startLocalCluster(options as LocalClusterOptions, new AbortController().signal);
+  await expect(started).rejects.toMatchObject({
+    code: "BUS_UNAVAILABLE",
+    message: expect.stringContaining("hindcast up"),
+  });
+  expect(takeOwnership(dataDirectory).isOwner).toBe(true);
+});
 
 describe("the ownership of a data directory", () => {
   let directory: string;

@@ -48,6 +48,8 @@ export interface LocalClusterOptions {
   /** The embedder and what it takes to reach it, for the index. */
   indexEnvironment: Record<string, string>;
   onEvent: (event: ClusterEvent) => void;
+  /** False: only a cluster that runs already is used. @default true */
+  mayStart?: boolean;
 }
 
 export type ClusterEvent =
@@ -76,7 +78,12 @@ export async function startLocalCluster(options: LocalClusterOptions, signal: Ab
   for (;;) {
     signal.throwIfAborted();
     const { isOwner, owner } = takeOwnership(options.dataDirectory);
-    if (isOwner) return startOwned(options, owner, signal);
+    if (isOwner && options.mayStart !== false) return startOwned(options, owner, signal);
+    if (isOwner) {
+      // The one that ran when the command began has ended meanwhile.
+      releaseOwnership(options.dataDirectory);
+      throw nothingRuns(options.dataDirectory);
+    }
     const joined = joinRunning(options);
     if (joined !== null) return joined;
     if (!isToldToWait)
@@ -85,6 +92,14 @@ export async function startLocalCluster(options: LocalClusterOptions, signal: Ab
     if (Date.now() > deadline) throw occupied(options.dataDirectory, owner);
     await pause(localLimits.pollMs, undefined, { signal });
   }
+}
+
+export function nothingRuns(dataDirectory: string): HindcastError {
+  return new HindcastError({
+    code: "BUS_UNAVAILABLE",
+    boundary: "bus",
+    message: `no cluster runs in ${dataDirectory}; \`hindcast up\` starts one`,
+  });
 }
 
 /** The cluster that runs in this data directory, or null. */
@@ -158,8 +173,8 @@ class OwnedCluster implements ClusterAccess {
     this.#broker = await this.#timed("nats-server", () =>
       Broker.start(
         { ...this.#options, directory: join(dataDirectory, "nats"), credentialsDirectory: this.credentialsDirectory },
-        () => {
-          onEvent({ kind: "died", name: "nats-server", detail: "it is gone", delayMs: 0 });
+        (detail, delayMs) => {
+          onEvent({ kind: "died", name: "nats-server", detail, delayMs });
           this.#record();
         },
       ),

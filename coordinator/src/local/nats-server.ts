@@ -98,8 +98,12 @@ export class NatsServer implements AsyncDisposable {
     const failed = new Promise<never>((_, reject) => child.once("error", reject));
     this.#child = child;
     try {
-      await Promise.race([this.#untilReady(child), failed]);
-      await writeOwner(directory, { pid: child.pid ?? 0, owner: process.pid });
+      // Written at once and not when it is ready: a start that is killed meanwhile must leave a trace of its server.
+      // Together, so that a spawn that fails has somebody who listens.
+      await Promise.all([
+        writeOwner(directory, { pid: child.pid ?? 0, owner: process.pid }),
+        Promise.race([this.#untilReady(child), failed]),
+      ]);
     } catch (error) {
       await this.kill();
       throw new HindcastError({

@@ -20,5 +20,7 @@ logger.warn({ event: "owner.lost", processes: file?.processes.map(({ name }) => 
 const deadline = Date.now() + localLimits.staleGraceMs;
 while (file !== null && isAlive(file.owner) && Date.now() < deadline) await pause(localLimits.pollMs);
 await endRecorded(file);
-removeClusterFile(dataDirectory);
+// Another owner may have written its own meanwhile.
+const left = readClusterFile(dataDirectory);
+if (left !== null && !isAlive(left.owner)) removeClusterFile(dataDirectory);
 logger.info({ event: "owner.reaped" });

@@ -174,6 +174,10 @@ fn follow(
             },
         ];
         sources.extend(terminal.as_ref().map(Terminal::interest));
+        // Who still prints there must not wait for this command, which may wait for them.
+        let abandoned_at = sources.len();
+        let abandoned = guest.abandoned.iter();
+        sources.extend(abandoned.map(|pipe| Interest::read(pipe.as_raw_fd())));
         let tunnels_at = sources.len();
         sources.extend(guest.tunnels.interests());
         let timeout = wake.saturating_duration_since(Instant::now());
@@ -186,6 +190,7 @@ fn follow(
         if let Some(typed) = terminal.as_mut().and_then(Terminal::type_on) {
             guest.send_event(id, typed, &[])?;
         }
+        guest.empty_abandoned(&ready[abandoned_at..tunnels_at]);
         guest.serve_tunnels(&ready[tunnels_at..])?;
         if let Some(ended) = guest.reap_until(pid) {
             return Ok(match ended {

@@ -366,7 +366,7 @@ impl Guest {
         }
     }
 
-    fn empty_abandoned(&mut self, ready: &[bool]) {
+    pub fn empty_abandoned(&mut self, ready: &[bool]) {
         let mut index = 0;
         let mut buffer = vec![0_u8; READ_BYTES];
         self.abandoned.retain_mut(|pipe| {

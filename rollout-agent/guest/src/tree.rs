@@ -149,6 +149,10 @@ pub fn manifest(previous: &Manifest, look: &mut Look<'_>) -> io::Result<Manifest
     for root in [crate::session::WORKSPACE, setup::HOME] {
         walk::<io::Error>(root, &mut |found| {
             look();
+            // A socket means nothing without its process, and no snapshot holds one.
+            if found.metadata.kind == Kind::Other {
+                return Ok(());
+            }
             names.add(found.path)?;
             let entry = match previous.get(found.path) {
                 Some(known)

@@ -75,11 +75,12 @@ export class EpisodeRecorder {
     const { snapshotEverySteps } = this.#options.task.limits;
     const snapshot = index % snapshotEverySteps === 0 ? await this.#storedImage(await state.snapshot(signal)) : null;
     const artifacts = await this.stored(state.artifacts ?? []);
+    const kept = fitEffects(effects);
     return {
       observation,
       stateHash,
-      effects: fitEffects(effects),
-      effectsOmitted,
+      effects: kept,
+      effectsOmitted: effectsOmitted + effects.length - kept.length,
       snapshot,
       ...(artifacts.length > 0 && { artifacts }),
     };

@@ -19,6 +19,19 @@ const effects = fc.array(
 );
 
 describe("fitEffects", () => {
+  it("leaves out paths of absurd length, for the caller to count", () => {
+    const path = (n: number): string => `/workspace/${"\u0001".repeat(4_000)}${n}`;
+    const many = Array.from({ length: 50 }, (_, n): Effect => ({
+      change: "created",
+      path: path(n),
+      before: null,
+      after: null,
+    }));
+    const kept = fitEffects(many);
+    expect(kept.length).toBeLessThan(50);
+    expect(Buffer.byteLength(JSON.stringify(kept))).toBeLessThan(140_000);
+  });
+
   it("keeps every path and drops only texts that do not fit", () => {
     fc.assert(
       fc.property(effects, (all) => {

@@ -120,7 +120,11 @@ export class GuestChannel {
     try {
       this.#send(request, id, payload);
       // Where there is nothing right to type, the command ends; the turn ends with it.
-      const typed = feed?.run().then(null, (error: unknown) => (cancel(), { error }));
+      const typed = feed?.run().then(null, (error: unknown) => {
+        // Later it would end the next command.
+        if (this.#pending?.id === id) cancel();
+        return { error };
+      });
       const { reply, payload: content } = await answered;
       signal?.throwIfAborted();
       feed?.end();

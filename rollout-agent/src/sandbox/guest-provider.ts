@@ -96,7 +96,7 @@ export class GuestProvider implements SandboxProvider {
     } catch (error) {
       await sandbox.close();
       signal.throwIfAborted();
-      throw unavailable(this.#driver.explain(`${messageOf(error)} ${channel.complaint}`), error);
+      throw notOpened(this.#driver.explain(`${messageOf(error)} ${channel.complaint}`), error);
     }
   }
 
@@ -113,11 +113,16 @@ export class GuestProvider implements SandboxProvider {
       return new GuestChannel(await this.#driver.start(options, signal), onIncoming);
     } catch (error) {
       signal.throwIfAborted();
-      throw unavailable(this.#driver.explain(messageOf(error)), error);
+      throw notOpened(this.#driver.explain(messageOf(error)), error);
     }
   }
 }
 
-function unavailable(message: string, cause?: unknown): HindcastError {
-  return new HindcastError({ code: "SANDBOX_UNAVAILABLE", boundary: "sandbox", message, cause });
+function unavailable(message: string): HindcastError {
+  return new HindcastError({ code: "SANDBOX_UNAVAILABLE", boundary: "sandbox", message });
+}
+
+/** Nothing is missing, and it failed all the same (a daemon that restarts, a full machine): another try may well work. */
+function notOpened(message: string, cause: unknown): HindcastError {
+  return new HindcastError({ code: "SANDBOX_UNAVAILABLE", boundary: "sandbox", message, retryable: true, cause });
 }

@@ -37,6 +37,19 @@ interface Shelf {
 
 const never = new AbortController().signal;
 
+async function pristineOf(sandbox: Sandbox): Promise<Warm["pristine"]> {
+  try {
+    const snapshot = await sandbox.snapshot(limits.snapshotBytesMax, never);
+    const { stateHash } = await sandbox.state(never);
+    if (snapshot === null) throw new Error("a fresh sandbox is larger than a snapshot may be");
+    return { snapshot, stateHash };
+  } catch (error) {
+    // Nobody else knows of it.
+    await sandbox.close();
+    throw error;
+  }
+}
+
 export class SandboxPool implements SandboxProvider, AsyncDisposable {
   readonly name: string;
   readonly #options: SandboxPoolOptions;
@@ -126,10 +139,7 @@ export class SandboxPool implements SandboxProvider, AsyncDisposable {
       try {
         await this.#rate.turn(never);
         const sandbox = await sandboxes.open({ ...shelf.options, id: `${owner}/warm-${this.#count++}` }, never);
-        const snapshot = await sandbox.snapshot(limits.snapshotBytesMax, never);
-        const { stateHash } = await sandbox.state(never);
-        if (snapshot === null) throw new Error("a fresh sandbox is larger than a snapshot may be");
-        shelf.ready.push({ sandbox, pristine: { snapshot, stateHash } });
+        shelf.ready.push({ sandbox, pristine: await pristineOf(sandbox) });
         shelf.failures = 0;
       } catch (error) {
         shelf.failures += 1;

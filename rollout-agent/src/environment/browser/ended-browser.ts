@@ -37,7 +37,14 @@ export class EndedBrowser {
   async evaluate(expression: string, signal: AbortSignal): Promise<unknown> {
     signal.throwIfAborted();
     const answer = this.#session.tabs.front.evaluate<unknown>(expression);
-    return await within(limits.browserAnswerMsMax, answer, "the page's answer");
+    try {
+      return await within(limits.browserAnswerMsMax, answer, "the page's answer");
+    } catch (error) {
+      if (this.#session.isAlive) throw error;
+      // Not the page's doing: nothing is known of it.
+      const message = "the browser is gone: it crashed or was killed";
+      throw new HindcastError({ code: "SANDBOX_LOST", boundary: "sandbox", message, retryable: true, cause: error });
+    }
   }
 
   /**

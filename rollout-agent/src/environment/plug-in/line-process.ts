@@ -80,7 +80,12 @@ export class LineProcess {
   async #farewell(): Promise<void> {
     this.#hasEnded = true;
     this.#process.stdin?.end();
-    const overdue = setTimeout(() => this.#killGroup(), limits.worldFarewellMs);
+    const overdue = setTimeout(() => {
+      this.#killGroup();
+      // Whoever left the group and still holds our streams would keep "close" from ever coming.
+      this.#process.stdout?.destroy();
+      this.#process.stderr?.destroy();
+    }, limits.worldFarewellMs);
     await this.#exited;
     clearTimeout(overdue);
     this.#killGroup();

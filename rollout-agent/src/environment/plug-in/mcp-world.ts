@@ -2,6 +2,7 @@
 // an episode's copy of the world; a server that shares its state between sessions is shared by episodes.
 import { setTimeout as delay } from "node:timers/promises";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import type { JsonSchemaValidator, jsonSchemaValidator } from "@modelcontextprotocol/sdk/validation";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import { type CallToolResult, ErrorCode, McpError, type Tool } from "@modelcontextprotocol/sdk/types.js";
@@ -35,11 +36,21 @@ const refusals: ReadonlySet<number> = new Set([
   ErrorCode.InternalError,
 ]);
 
+/** What a tool answered is shown as it is: a stranger's schema of it is never compiled. */
+const unchecked: jsonSchemaValidator = {
+  getValidator:
+    <T>(): JsonSchemaValidator<T> =>
+    (input) => ({ valid: true, data: input as T, errorMessage: undefined }),
+};
+
 export class McpWorld extends PlainWorld {
   readonly #name: string;
   readonly #options: McpOptions;
   readonly #context: WorldContext;
-  readonly #client = new Client({ name: "hindcast", version: "1" }, { capabilities: {} });
+  readonly #client = new Client(
+    { name: "hindcast", version: "1" },
+    { capabilities: {}, jsonSchemaValidator: unchecked },
+  );
   readonly #transport: Transport;
   #tools: ToolDescription[] = [];
 

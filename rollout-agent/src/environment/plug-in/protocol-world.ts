@@ -10,7 +10,6 @@ export class ProtocolWorld implements World {
   readonly #exchange: Exchange;
   readonly #context: WorldContext;
   readonly #capabilities: WorldHello["capabilities"];
-  #isBroken = false;
 
   private constructor(
     name: string,
@@ -75,7 +74,8 @@ export class ProtocolWorld implements World {
   async close(): Promise<void> {
     const asking = { timeoutMs: limits.worldFarewellMs, signal: new AbortController().signal };
     try {
-      if (!this.#isBroken) await this.#exchange.ask({ kind: "close" }, asking);
+      // Whatever went wrong: a service keeps a session until it is told. A process that is lost says so at once.
+      await this.#exchange.ask({ kind: "close" }, asking);
     } catch (error) {
       this.#context.log.debug({ event: "world.farewell", world: this.#name, err: error }, messageOf(error));
     } finally {
@@ -92,12 +92,7 @@ export class ProtocolWorld implements World {
     question: WorldQuestion,
     asking: Asking,
   ): Promise<Extract<WorldReply, { kind: K }>> {
-    try {
-      return expectKind(this.#name, kind, await this.#exchange.ask(question, asking));
-    } catch (error) {
-      this.#isBroken = true;
-      throw error;
-    }
+    return expectKind(this.#name, kind, await this.#exchange.ask(question, asking));
   }
 }
 

@@ -75,3 +75,9 @@ describe("a set of tools", () => {
     expect(before.changesTo(aSet({ name: "c" }, { name: "b" }, { name: "a" }))).toBeNull();
   });
 });
+
+it("checks at once whatever a schema says of being asynchronous", () => {
+  const inputSchema = { $async: true, type: "object", required: ["a"] };
+  const set = new ToolSet("w", [{ name: "t", description: "", inputSchema }]);
+  expect(set.problemOf({ name: "t", input: {} })).toMatch(/does not take these arguments/);
+});

@@ -93,7 +93,8 @@ class Compiler {
   #older: Ajv | null = null;
 
   compile(world: string, { name, inputSchema }: ToolDescription): ValidateFunction {
-    const { $schema, ...schema } = inputSchema;
+    // "$async" is the validator's own word: its verdict would be a promise, which rejects where nobody listens.
+    const { $schema, $async: _, ...schema } = inputSchema;
     const isOlder = typeof $schema === "string" && /draft-0[4-7]/.test($schema);
     try {
       const ajv = isOlder ? (this.#older ??= new Ajv(reading)) : (this.#present ??= new Ajv2020(reading));

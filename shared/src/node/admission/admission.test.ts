@@ -141,6 +141,13 @@ describe("a lane", () => {
     expect(lane.blockOf(need, 900_002)).toBeNull();
   });
 
+  it("is tried again no sooner where a spent quota advises seconds", () => {
+    const lane = new LaneState(open, 0);
+    lane.take({ ticket: "a", ...need }, 0);
+    lane.settle("a", { ...outcome("spent"), retryAfterMs: 18_000 }, 0);
+    expect(lane.blockOf(need, 20_000)).toMatchObject({ block: "paused", untilMs: 900_000 });
+  });
+
   it("is told by a day's Retry-After that it is paused, not that a request should queue for it", () => {
     const lane = new LaneState(open, 0);
     lane.settle("a", outcome("rate-limited", 7_200_000), 0);

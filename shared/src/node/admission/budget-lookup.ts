@@ -30,7 +30,8 @@ export class BudgetLookup {
         this.#budgets.get(fleetAccount),
       ]);
       const isBudgeted = fleet !== null || (record !== null && tunedSettings(record.value).costUsdMax !== null);
-      this.#known.set(campaign, isBudgeted);
+      // A limit may be set at any time, so that there is none holds only for now.
+      if (isBudgeted) this.#known.set(campaign, true);
       return isBudgeted;
     } catch {
       return true;

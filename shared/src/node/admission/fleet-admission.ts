@@ -37,6 +37,8 @@ export interface FleetAdmissionOptions {
 
 /** An answer that does not come within this beyond the wait is lost. */
 const answerMarginMs = 3_000;
+/** That nobody admits is said at once; what fails later may lie with somebody who does. */
+const unheardMsMax = 50;
 /** After an answer that did not come: how long nobody asks again. */
 const awayMs = 1_000;
 
@@ -88,11 +90,18 @@ export class FleetAdmission implements Admission, AsyncDisposable {
   async #wait(ticket: string, request: AdmissionRequest, signal: AbortSignal): Promise<"fleet" | "share"> {
     const startedAt = performance.now();
     this.#held.add(ticket);
+    let isHeard = false;
     try {
       for (;;) {
+        const askedAt = performance.now();
         const reply = await this.#ask(ticket, request, signal);
+        isHeard ||= reply !== null || performance.now() - askedAt > unheardMsMax;
         if (reply === null) {
-          if (await this.#byShare(ticket, request, signal)) return "share";
+          if (await this.#byShare(ticket, request, signal)) {
+            // A desk that heard it would let the ticket go one day, and nobody would settle it there.
+            if (isHeard) this.#send(ticket, request.lane, unused, 0);
+            return "share";
+          }
           assertPatience({ block: "takeover", detail: "nobody admits requests" }, request, startedAt);
           request.account?.observer?.told("nobody admits requests; accounts with a budget wait");
           await systemClock.sleep(awayMs, signal);

@@ -231,7 +231,8 @@ export class LaneState {
         if (retryAfterMs !== null) this.#closeGate(retryAfterMs, detail, nowMs);
         return;
       case "spent":
-        this.#pause = { reason: detail, ...closed(retryAfterMs ?? pauseMs, nowMs), probe: null };
+        // Gemini advises seconds even where the day's quota is used up; no money and no quota comes back so soon.
+        this.#pause = { reason: detail, ...closed(Math.max(retryAfterMs ?? 0, pauseMs), nowMs), probe: null };
         return;
       case "answer-invalid":
       case "refused":

@@ -86,15 +86,22 @@ class NatsBus implements Bus {
   }
 
   async serve<Q extends z.ZodType, R extends z.ZodType>(endpoint: Endpoint<Q, R>): Promise<AsyncDisposable> {
-    const served = serve(this.#connection, endpoint);
-    await this.#flush();
-    return served;
+    return await this.#taken(serve(this.#connection, endpoint));
   }
 
   async serveMicro(service: MicroService): Promise<AsyncDisposable> {
-    const served = serveMicro(this.#connection, service);
-    await this.#flush();
-    return served;
+    return await this.#taken(serveMicro(this.#connection, service));
+  }
+
+  /** Once the server knows of it. What is not handed out must not go on answering: nobody could ever end it. */
+  async #taken<T extends AsyncDisposable>(served: T): Promise<T> {
+    try {
+      await this.#flush();
+      return served;
+    } catch (error) {
+      await served[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   publish<S extends z.ZodType>(subject: string, schema: S, value: z.input<S>): void {

@@ -3,6 +3,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { StoredMsg } from "@nats-io/jetstream";
 import type { Msg } from "@nats-io/transport-node";
+import { HindcastError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import type { Connection } from "./connection.ts";
 import { converse, MessageLost } from "./conversation.ts";
@@ -69,6 +70,10 @@ async function fromLeader(
   return message === null ? null : fromStored(message);
 }
 
+const emptyWaitMs = 50;
+/** Empty batches in a row after which the leader is asked whether there is anything left to wait for. */
+const emptyLook = 20;
+
 /** Every stored message whose subject matches, in stream order, from `fromSequence`. */
 export async function* readAll(
   connection: Connection,
@@ -79,19 +84,34 @@ export async function* readAll(
   const last = await lastMessage(connection, stream, filter);
   if (last === null) return;
   let next = fromSequence;
-  // A replica may lag behind the leader for a moment; a message may also have been removed since. Neither lasts.
-  for (let empty = 0; next <= last.sequence && empty < 20;) {
+  // A replica may lag behind the leader; a message may also have been removed since. Only the leader tells which.
+  for (let empty = 0; next <= last.sequence;) {
     const batch = await readBatch(connection, stream, filter, next);
     for (const message of batch) yield message;
     const end = batch.at(-1);
-    if (end === undefined) {
-      empty += 1;
-      if (next <= last.sequence) await delay(50);
-    } else {
+    if (end !== undefined) {
       next = end.sequence + 1;
       empty = 0;
+      continue;
     }
+    empty += 1;
+    if (empty % emptyLook === 0) {
+      const newest = await lastMessage(connection, stream, filter);
+      if (newest === null || newest.sequence < next) return;
+      // A short list would be taken for all there is.
+      if (empty * emptyWaitMs >= limits.busNoStreamMsMax) throw lagging(stream, filter, next);
+    }
+    await delay(emptyWaitMs);
   }
+}
+
+function lagging(stream: string, filter: string, next: number): HindcastError {
+  return new HindcastError({
+    code: "BUS_TIMEOUT",
+    boundary: "bus",
+    message: `could not read ${filter} from ${stream}: the replica that answers lacks what its leader has from ${next} on`,
+    retryable: true,
+  });
 }
 
 async function readBatch(

@@ -1,6 +1,7 @@
 // Any endpoint that speaks OpenAI's chat completions: OpenAI itself, vLLM, llama.cpp, Ollama, LM Studio, LiteLLM.
 // Only what all of them have is used: `response_format: json_schema`, no tools, no Responses API.
 import type OpenAI from "openai";
+import { Usage } from "../../domain/usage.ts";
 import { type Driver, type DriverAnswer, DriverFailure } from "./driver.ts";
 import type { CompletionRequest, StopReason } from "./model.ts";
 import { loadSdk, openAiClient, openAiFailure, openAiLane, type OpenAiEndpoint } from "./openai-wire.ts";
@@ -109,12 +110,14 @@ async function streamed(
 function usageOf(usage: OpenAI.CompletionUsage | null | undefined): DriverAnswer["usage"] {
   if (usage === null || usage === undefined) return null;
   const cached = usage.prompt_tokens_details?.cached_tokens ?? 0;
-  return {
+  // Half a report is none: a NaN would pass every budget and fit no record.
+  const told = Usage.safeParse({
     inputTokens: Math.max(0, usage.prompt_tokens - cached),
     cacheReadTokens: cached,
     cacheWriteTokens: 0,
     outputTokens: usage.completion_tokens,
-  };
+  });
+  return told.success ? told.data : null;
 }
 
 function stopOf(finish: string | null | undefined, refusal: string | null | undefined): StopReason {

@@ -16,6 +16,8 @@ export interface ImageFacts {
   workingDirectory: string;
   files: SeedFile[];
   setup: string[];
+  /** A command has run that may look at files, or write them. */
+  hasRun: boolean;
 }
 
 /** Why a task cannot run here: a sentence for a table. */
@@ -54,7 +56,7 @@ export function imageFacts(dockerfile: string, context: ReadonlyMap<string, Uint
   if (from === undefined) throw new Unavailable("its Dockerfile has no FROM");
   if (froms.length > 1) throw new Unavailable("its image is built in several stages");
   assertBase(from.value, host);
-  const image: ImageFacts = { workingDirectory: "/", files: [], setup: [] };
+  const image: ImageFacts = { workingDirectory: "/", files: [], setup: [], hasRun: false };
   for (const instruction of instructions) apply(instruction, image, context);
   return image;
 }
@@ -89,19 +91,30 @@ function apply(
     case "ENV":
     case "ARG": {
       const variables = keyword === "ENV" || value.includes("=") ? variablesOf(value) : {};
-      image.setup.push(...Object.entries(variables).map(([name, text]) => `export ${name}=${quoted(text)}`));
+      image.setup.push(...Object.entries(variables).map(([name, text]) => `export ${name}=${expanded(text)}`));
       return;
     }
     case "COPY":
     case "ADD":
+      // Here all files come first: copied later, they would be seen, or overwritten, by commands that Docker runs before.
+      if (image.hasRun) throw new Unavailable("it copies files after its commands have run");
       image.files.push(...copied(value, image.workingDirectory, context));
       return;
-    case "RUN":
-      image.setup.push(commandOf(value, heredoc));
+    case "RUN": {
+      const command = commandOf(value, heredoc);
+      image.setup.push(command);
+      image.hasRun ||= !/^mkdir [^;&|<>`$\n]*$/.test(command);
       return;
+    }
     default:
       throw new Unavailable(`its Dockerfile has ${keyword}, which is not known here`);
   }
+}
+
+/** Docker puts earlier variables in the place of `$NAME` and `${NAME}`; the rest of the text means nothing to a shell. */
+function expanded(text: string): string {
+  if (!/\$[A-Za-z_{]/.test(text)) return quoted(text);
+  return `"${text.replaceAll(/[\\"`]|\$(?![A-Za-z_{])/g, String.raw`\$&`)}"`;
 }
 
 function commandOf(value: string, heredoc: string | null): string {

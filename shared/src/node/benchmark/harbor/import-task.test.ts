@@ -97,6 +97,11 @@ describe("a Harbor task folder", () => {
       { "environment/Dockerfile": "FROM debian\nWORKDIR /app\nRUN git clone https://x/y ." },
       /built with git clone/,
     ],
+    [
+      "files after commands",
+      { "environment/Dockerfile": "FROM debian\nWORKDIR /app\nRUN git init -q\nCOPY list.txt ." },
+      /copies files after its commands/,
+    ],
     ["several stages", { "environment/Dockerfile": "FROM debian\nFROM debian" }, /several stages/],
     [
       "files outside",
@@ -151,6 +156,12 @@ describe("a Harbor task folder", () => {
     ["with a wrong type", "[verifier]\ntimeout_sec = true", "PROTOCOL_INVALID"],
   ])("is refused where its task.toml is %s", (_, text, code) => {
     expect(() => imported({ "task.toml": text })).toThrow(expect.objectContaining({ code }));
+  });
+
+  it("puts earlier variables in the place of their names, as Docker does", () => {
+    const dockerfile = "FROM debian\nENV PATH=/app/bin:$PATH\nWORKDIR /app\n";
+    const found = imported({ "environment/Dockerfile": dockerfile });
+    expect(JSON.stringify(found)).toContain(String.raw`export PATH=\"/app/bin:$PATH\"`);
   });
 
   it("does not take comments and names for programs that need a network", () => {

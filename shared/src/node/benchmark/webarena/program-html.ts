@@ -7,7 +7,7 @@ import type { EvaluatedPage } from "./evaluated-page.ts";
 import type { FuzzyJudge } from "./fuzzy-judge.ts";
 import { unescapeHtml } from "./html-unescape.ts";
 import { checkContents, type Component } from "./required-contents.ts";
-import { callHelper, HelperUnavailable, type HelperContext } from "./site-helpers.ts";
+import { callHelper, HelperUnavailable, type HelperContext, isAway } from "./site-helpers.ts";
 import { render } from "./sites.ts";
 import type { Variant } from "./string-match.ts";
 
@@ -103,8 +103,9 @@ async function locate(check: ProgramHtmlCheck, helpers: HelperContext, signal: A
 async function evaluated(expression: string, page: EvaluatedPage, signal: AbortSignal): Promise<string | null> {
   try {
     return textOf(await page.evaluate(expression, signal));
-  } catch {
+  } catch (error) {
     signal.throwIfAborted();
+    if (isAway(error)) throw error;
     return null;
   }
 }

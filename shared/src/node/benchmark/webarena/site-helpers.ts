@@ -1,6 +1,7 @@
 // The helper functions that task files call by `func:name(arguments)`. They are read as calls of known names with literal
 // arguments and never evaluated: task files come from elsewhere.
 import { z } from "zod";
+import { HindcastError } from "../../../errors.ts";
 import { unescapeHtml } from "./html-unescape.ts";
 import type { EvaluatedPage } from "./evaluated-page.ts";
 import type { SiteUrls } from "./sites.ts";
@@ -83,6 +84,11 @@ export function redditPostUrl(url: string): string {
   return `${scheme}://${host}/f/${forum}/${post}/`;
 }
 
+/** The browser or a site is away: that says nothing of the page. */
+export function isAway(error: unknown): boolean {
+  return error instanceof HindcastError && error.retryable;
+}
+
 /** Null where the member is not on the page. */
 async function gitlabMemberRole(account: string, page: EvaluatedPage, signal: AbortSignal): Promise<string | null> {
   const expression = `(() => {
@@ -92,8 +98,9 @@ async function gitlabMemberRole(account: string, page: EvaluatedPage, signal: Ab
   })()`;
   try {
     return z.string().parse(await page.evaluate(expression, signal));
-  } catch {
+  } catch (error) {
     signal.throwIfAborted();
+    if (isAway(error)) throw error;
     return null;
   }
 }
@@ -103,8 +110,9 @@ async function queryText(selector: string, page: EvaluatedPage, signal: AbortSig
   const expression = `document.querySelector(${JSON.stringify(selector)}).outerText`;
   try {
     return unescapeHtml(z.string().parse(await page.evaluate(expression, signal)));
-  } catch {
+  } catch (error) {
     signal.throwIfAborted();
+    if (isAway(error)) throw error;
     return null;
   }
 }

@@ -6,7 +6,9 @@ import { WebArenaSite } from "../../../domain/webarena-reference.ts";
 const siteUrl = z
   .string()
   .regex(/^https?:\/\/[^\s|]+$/, "must be an http(s) URL")
-  .transform((url) => url.replace(/\/+$/, ""));
+  .refine((url) => URL.canParse(url), "must be an http(s) URL")
+  // As browsers show it (host in lower case, no port of the scheme's own): pages' addresses are compared with it.
+  .transform((url) => new URL(url).href.replace(/\/+$/, ""));
 
 /** URLs of the sites that there are. A site with several was recorded in several places; the first one is in use. */
 export const SiteUrls = z.partialRecord(

@@ -155,3 +155,7 @@ describe("the order of tasks", () => {
     expect(() => parseBrowserGymMetadata(`${header}\na,b`, "m.csv")).toThrow("m.csv, line 2: 2 cells under 7 headers");
   });
 });
+
+it("addresses of sites are kept as browsers show them", () => {
+  expect(SiteUrls.parse({ shopping: "http://Shop.test:80/" })).toEqual({ shopping: ["http://shop.test"] });
+});

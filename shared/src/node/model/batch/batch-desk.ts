@@ -338,15 +338,21 @@ export class BatchDesk implements AsyncDisposable {
     const acquisition = await leases.acquire(leaseOf.batch(id), owner, this.#run.tuning.leaseTtlMs);
     if (acquisition.kind !== "acquired") return;
     const { lease } = acquisition;
-    const batch = await this.#run.store.batch(id);
-    if (batch !== null && batch.value.state !== "closed") {
-      this.#mine.add(id);
-      this.#start("batch.resumed", { batch, lease, requests: null });
-      return;
+    let isStarted = false;
+    try {
+      const batch = await this.#run.store.batch(id);
+      if (batch !== null && batch.value.state !== "closed") {
+        this.#mine.add(id);
+        this.#start("batch.resumed", { batch, lease, requests: null });
+        isStarted = true;
+      } else if (batch !== null) {
+        // Its process died between closing it and striking it off.
+        await this.#run.store.close(batch.value);
+      }
+    } finally {
+      // It renews itself: what cannot be read here would be kept from those who can.
+      if (!isStarted) await lease.release();
     }
-    // Its process died between closing it and striking it off.
-    if (batch !== null) await this.#run.store.close(batch.value);
-    await lease.release();
   }
 
   /** Requests that waited for a batch which is closed: its answers are in the journal. */

@@ -4,7 +4,14 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { HindcastError, limits, streams } from "@hindcast/shared";
-import { type Bus, indexVariables, type Logger, modelVariables, runService } from "@hindcast/shared/node";
+import {
+  type Bus,
+  indexVariables,
+  type Logger,
+  modelVariables,
+  runService,
+  type Shutdown,
+} from "@hindcast/shared/node";
 import { admittedEmbedder } from "./admitted-embedder.ts";
 import { CrashGuard } from "./crash-guard.ts";
 import type { DemonstrationIndex } from "./demonstration-index.ts";
@@ -15,6 +22,16 @@ import { RetrievalMetrics } from "./retrieval-metrics.ts";
 import { RetrievalService } from "./retrieval-service.ts";
 import { indexOfStream } from "./stream-mark.ts";
 import { SnapshotExchange, type SnapshotExchangeOptions, SnapshotPointer } from "./snapshot-exchange.ts";
+
+interface Opening {
+  open: () => Promise<DemonstrationIndex>;
+  /** Null: the index lives in memory. */
+  folder: string | null;
+  /** Where crashes are noted. */
+  noted: string | null;
+  born: string;
+  partition: { index: number; of: number };
+}
 
 /** What of a process its parts need. */
 interface OnBus {
@@ -50,21 +67,10 @@ await runService("index-core", variables, async (process) => {
     graphsFollowLog: true,
   };
   const open = (): Promise<DemonstrationIndex> => openIndex(options, logger);
-  let index = await open();
   // Beside the folder, which is replaced as a whole.
   const noted = folder === null ? null : `${folder}.applying.json`;
-  const streamEnd = await endOfStream(bus.demonstrations, draining);
-  const born = await bus.demonstrations.born();
-  if (folder !== null && noted !== null) {
-    index = await indexOfStream(index, open, { folder, born, beside: noted, logger });
-  }
-  const indexVersion = `${index.version} stream=${born}`;
-  const exchange = folder === null ? null : exchangeOf(process, { folder, partition, indexVersion });
-  if (exchange !== null) {
-    // Sequences of a stream that was replaced say nothing of the new one's.
-    if (noted !== null && index.sequence > streamEnd) await rm(noted, { force: true });
-    index = await exchange.openNewest(index, open, { streamEnd, signal: draining });
-  }
+  const born = await bornOf(process);
+  const { index, exchange } = await newestIndex(process, { open, folder, noted, born, partition });
   const guard = new CrashGuard(noted);
   shutdown.defer("guard", () => Promise.resolve(guard[Symbol.dispose]()));
   shutdown.defer("index", () => index.close());
@@ -111,6 +117,28 @@ await runService("index-core", variables, async (process) => {
   const telling = graphs.tellNews(() => projection.appliedSequence, draining);
   shutdown.defer("graphs", () => telling);
 });
+
+/** Once there is a stream: a coordinator makes it. */
+async function bornOf({ bus, shutdown }: OnBus & { shutdown: Shutdown }): Promise<string> {
+  await endOfStream(bus.demonstrations, shutdown.draining);
+  return await bus.demonstrations.born();
+}
+
+/** What the folder holds of this very stream, or a newer snapshot that another replica has published of it. */
+async function newestIndex(
+  { bus, logger, shutdown: { draining } }: OnBus & { shutdown: Shutdown },
+  { open, folder, noted, born, partition }: Opening,
+): Promise<{ index: DemonstrationIndex; exchange: SnapshotExchange | null }> {
+  const found = await open();
+  if (folder === null || noted === null) return { index: found, exchange: null };
+  const index = await indexOfStream(found, open, { folder, born, beside: noted, logger });
+  const indexVersion = `${index.version} stream=${born}`;
+  const exchange = exchangeOf({ bus, logger }, { folder, partition, indexVersion });
+  const streamEnd = await endOfStream(bus.demonstrations, draining);
+  // Sequences of a stream that was replaced say nothing of the new one's.
+  if (index.sequence > streamEnd) await rm(noted, { force: true });
+  return { index: await exchange.openNewest(index, open, { streamEnd, signal: draining }), exchange };
+}
 
 function exchangeOf(
   { bus, logger }: OnBus,

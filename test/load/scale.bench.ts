@@ -20,6 +20,8 @@ const simulated = { slots: 50, sizes: [2, 10, 50] };
 const indexed = [5_000, 20_000, 50_000];
 const settledMs = 60_000;
 const countedMs = 60_000;
+/** Long enough that no episode ends while messages are counted. */
+const stepsEach = Math.ceil((2 * (settledMs + countedMs)) / (asked.stepSeconds * 1_000));
 const inFlight = 256;
 const measuredMs = option("seconds", 5) * 1_000;
 const never = new AbortController().signal;
@@ -43,7 +45,7 @@ async function ratesAt(agents: number): Promise<Map<Kind, number>> {
   const episodes = agents * simulated.slots;
   await publishTasks(cluster, episodes);
   const callMs = asked.stepSeconds * 1_000;
-  startAgents(cluster, { agents, episodes, steps: Math.ceil((2 * (settledMs + countedMs)) / callMs), callMs });
+  startAgents(cluster, { agents, episodes, steps: stepsEach, callMs });
   const began = cluster.scheduler.now;
   await cluster.scheduler.run(() => false, began + settledMs);
   const counts = new Map<Kind, number>();
@@ -136,7 +138,9 @@ function tableOf(measured: Map<number, Map<Kind, number>>, capacity: Map<Kind, n
     .map(([kind, rate]) => {
       const slopes = simulated.sizes.map((agents) => (measured.get(agents)?.get(kind) ?? 0).toFixed(3)).join(" / ");
       const takes = capacity.get(kind);
-      const until = takes === undefined ? "" : whole(takes / rate);
+      // No task ends while messages are counted: their pace is that of whole episodes, and so is what a server takes of them.
+      const pace = kind === "tasks taken and ended" ? 1 / (stepsEach * asked.stepSeconds) : rate;
+      const until = takes === undefined ? "" : whole(takes / pace);
       return `| ${kind} | ${slopes} | ${whole(rate * episodes)} | ${takes === undefined ? "" : whole(takes)} | ${until} |`;
     });
   const sizes = simulated.sizes.map((agents) => whole(agents * simulated.slots)).join(" / ");

@@ -109,8 +109,8 @@ print(20 < len(children) < 32)`;
 
   it("hold also while the files are read for a snapshot", async () => {
     const box = await openSandbox({ memoryBytesMax: 64 * MiB, diskBytesMax: 96 * MiB });
-    // Longer than the watch ever looks away.
-    const source = `import time; time.sleep(0.1); x = b"x" * ${40 * MiB}; time.sleep(0.5); open("/tmp/survived", "w")`;
+    // Longer than the watch ever looks away, and than a busy machine takes from the first's start to the last's.
+    const source = `import time; time.sleep(0.1); x = b"x" * ${40 * MiB}; time.sleep(3); open("/tmp/survived", "w")`;
     await box.run(`head -c 80M /dev/urandom > noise; for i in 1 2 3; do python3 -c '${source}' & done`);
     await box.sandbox.snapshot(96 * MiB, never);
     const { text } = await box.run("while pgrep python3 > /dev/null; do sleep 0.1; done; ls /tmp; echo looked");

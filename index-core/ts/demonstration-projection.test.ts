@@ -20,10 +20,13 @@ function aLog(
     lastSequence: async () => await Promise.resolve(last),
     async *follow(from, signal) {
       yield* entries.filter((entry) => entry.sequence >= from);
-      if (signal.aborted) return;
-      await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+      await untilAborted(signal);
     },
   };
+}
+
+async function untilAborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await new Promise((done) => signal.addEventListener("abort", done, { once: true }));
 }
 
 function entry(sequence: number, demonstration: Demonstration): DemonstrationEntry {
@@ -350,17 +353,13 @@ test("what is given up in the middle of a batch is in no checkpoint", async () =
   const index = aNotingIndex();
   const written: number[] = [];
   let calls = 0;
-  const embedder: Options["embedder"] = {
-    name: "scripted",
-    dimensions: 1,
-    embed: async (texts, _purpose, signal) => {
-      if ((calls += 1) < 3) return texts.map(() => Float32Array.of(1));
-      hangs.resolve();
-      return await new Promise((_, reject) =>
-        signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true }),
-      );
-    },
+  const embed = async (texts: readonly string[], _: unknown, signal: AbortSignal): Promise<Float32Array[]> => {
+    if ((calls += 1) < 3) return texts.map(() => Float32Array.of(1));
+    hangs.resolve();
+    await untilAborted(signal);
+    throw signal.reason as Error;
   };
+  const embedder: Options["embedder"] = { name: "scripted", dimensions: 1, embed };
   const log: Options["log"] = {
     lastSequence: () => Promise.resolve(4),
     async *follow(_from, signal) {
@@ -369,19 +368,15 @@ test("what is given up in the middle of a batch is in no checkpoint", async () =
       yield entry(2, aDemonstrationOf(2));
       yield gone(3, "demo-9");
       yield entry(4, aDemonstrationOf(4));
-      await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+      await untilAborted(signal);
     },
   };
-  const checkpoint = async (sequence: number): Promise<void> => {
-    written.push(sequence);
-    await Promise.resolve();
-  };
+  const checkpoint = (sequence: number): Promise<void> => Promise.resolve(void written.push(sequence));
   const projection = new DemonstrationProjection({ log, index, embedder, logger: silentLogger, checkpoint });
   const running = projection.run(abort.signal);
   await projection.reached(1, abort.signal);
   more.resolve();
-  await hangs.promise;
-  abort.abort();
+  await hangs.promise.then(() => abort.abort());
   await running;
   expect(index.live.size).toBe(2);
   expect(written).toEqual([]);
@@ -390,8 +385,7 @@ test("what is given up in the middle of a batch is in no checkpoint", async () =
 test("a stream that was made anew and has grown as far as the old one ends the projection", async () => {
   vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
   let isSame = true;
-  const log = aLog([entry(1, aDemonstrationOf(1))]);
-  const index = aNotingIndex();
+  const [log, index] = [aLog([entry(1, aDemonstrationOf(1))]), aNotingIndex()];
   const isSameStream = (): Promise<boolean> => Promise.resolve(isSame);
   const projection = new DemonstrationProjection({ log, index, logger: silentLogger, isSameStream });
   const running = projection.run(new AbortController().signal);
@@ -401,8 +395,5 @@ test("a stream that was made anew and has grown as far as the old one ends the p
   await nextTurn();
   isSame = false;
   vi.advanceTimersByTime(10_000);
-  await expect(running).rejects.toMatchObject({
-    code: "INDEX_CORRUPT",
-    message: expect.stringContaining("is not the one that was indexed"),
-  });
+  await expect(running).rejects.toThrow("is not the one that was indexed");
 });

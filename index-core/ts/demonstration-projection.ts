@@ -11,6 +11,7 @@ import {
 } from "@hindcast/shared";
 import type { DemonstrationEntry, DemonstrationLog, GraphLogEntry, Logger, LogEntry } from "@hindcast/shared/node";
 import { CrashGuard } from "./crash-guard.ts";
+import { endOfStream } from "./demonstrations-stream.ts";
 import type { GraphLog } from "./graph-log.ts";
 import { Pieces } from "./pieces.ts";
 import type { TextEmbedder } from "./retrieval-index.ts";
@@ -18,7 +19,6 @@ import type { RejectionReason } from "./retrieval-metrics.ts";
 
 /** How often the stream is checked for having been replaced. */
 const checkEveryMs = 10_000;
-const streamPollMs = 500;
 const embedderRetryMsMax = 30_000;
 
 export interface ProjectionOptions {
@@ -374,20 +374,6 @@ function runsOf(entries: readonly DemonstrationEntry[]): DemonstrationEntry[][] 
     else runs.push([entry]);
   }
   return runs;
-}
-
-/** The stream's last sequence. A coordinator creates the stream; a replica may be up before it, and waits. */
-export async function endOfStream(log: Pick<DemonstrationLog, "lastSequence">, signal: AbortSignal): Promise<number> {
-  const deadline = performance.now() + limits.streamWaitMsMax;
-  for (;;) {
-    try {
-      return await log.lastSequence();
-    } catch (error) {
-      const isMissing = error instanceof HindcastError && error.code === "BUS_NOT_FOUND";
-      if (!isMissing || performance.now() > deadline) throw error;
-      await delay(streamPollMs, undefined, { signal });
-    }
-  }
 }
 
 /** Of one demonstration, by the index or by what embeds it; anything else is not the demonstration's fault. */

@@ -15,12 +15,12 @@ import {
 import { admittedEmbedder } from "./admitted-embedder.ts";
 import { CrashGuard } from "./crash-guard.ts";
 import type { DemonstrationIndex } from "./demonstration-index.ts";
-import { DemonstrationProjection, endOfStream } from "./demonstration-projection.ts";
+import { DemonstrationProjection } from "./demonstration-projection.ts";
 import { GraphLog, groupOf } from "./graph-log.ts";
 import { openIndex } from "./open-index.ts";
 import { RetrievalMetrics } from "./retrieval-metrics.ts";
 import { RetrievalService } from "./retrieval-service.ts";
-import { indexOfStream } from "./stream-mark.ts";
+import { endOfStream, indexOfStream } from "./demonstrations-stream.ts";
 import { SnapshotExchange, type SnapshotExchangeOptions, SnapshotPointer } from "./snapshot-exchange.ts";
 
 interface Opening {

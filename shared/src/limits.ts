@@ -129,10 +129,7 @@ export const limits = {
   snapshotPartBytes: 8 * MiB,
   /** A replica that publishes a snapshot has this long; afterwards another one may. */
   snapshotClaimMs: 1_800_000,
-  /**
-   * A snapshot's part that no pointer names is kept this long: its pointer may be about to be written, and a part that
-   * is put again within `blobRenewMs` is not renewed.
-   */
+  /** A snapshot's part that no pointer names is kept this long: its pointer may be about to come (see `blobRenewMs`). */
   snapshotOrphanMs: 86_400_000,
   /** Pointers of another index version or partitioning are kept this long after their last snapshot: a rollback. */
   snapshotOtherVersionMs: 7 * 86_400_000,

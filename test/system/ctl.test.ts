@@ -135,6 +135,11 @@ describe("hindcast run, interrupted on a cluster that is not its own", () => {
     process.kill(coordinator?.identity.pid ?? 0, "SIGSTOP");
     run.child.kill("SIGINT");
     const { code, stderr } = await run.done;
+    // A command that nobody answers ends with Ctrl-C, long before its own two minutes.
+    const asking = startHindcast([...toldOf(folder.path), "ctl", "pause", "c-0001"], { cwd: elsewhere.path });
+    await delay(5_000);
+    asking.child.kill("SIGINT");
+    expect((await asking.done).code).toBe(130);
     process.kill(coordinator?.identity.pid ?? 0, "SIGCONT");
     expect([code, stderr]).toEqual([
       1,

@@ -116,6 +116,7 @@ export async function ask(
       reply: ChangesReply,
       value: { v: 1, kind: "command", verb, target, arguments: values, by: whoAsks() },
       timeoutMs: commandTimeoutMs,
+      signal: context.interruption.asked,
     }),
   );
   terminal.result({ event: `ctl.${verb}`, changes, auditSequence }, () =>

@@ -3,23 +3,12 @@ import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { HindcastError, limits } from "@hindcast/shared";
 import { pause } from "@hindcast/shared/node";
+import { processMark } from "../process-mark.ts";
 
 const lookEveryMs = 50;
 
-/** Says whether a process is the one that wrote its mark, and not another with the same number. */
-export async function processMark(pid: number): Promise<string | null> {
-  try {
-    // Field 22 is the start time; the name in parentheses may hold anything.
-    const stat = await readFile(`/proc/${pid}/stat`, "utf8");
-    return `${pid} ${stat.slice(stat.lastIndexOf(")")).split(" ")[20] ?? ""}`;
-  } catch {
-    // It is gone.
-    return null;
-  }
-}
-
-export async function isAlive(mark: string): Promise<boolean> {
-  return (await processMark(Number(mark.split(" ")[0]))) === mark;
+export function isAlive(mark: string): boolean {
+  return processMark(Number(mark.split(" ")[0])) === mark;
 }
 
 /** @throws ENVIRONMENT_UNAVAILABLE when another process holds it for longer than `waitMs`; the signal's reason. */
@@ -50,11 +39,11 @@ async function take(path: string): Promise<boolean> {
     const mark = await readFile(owner, "utf8").catch(() => null);
     // Without a mark, or with an empty one, its owner is about to write it, or died just then; the caller's patience
     // decides that.
-    if (mark !== null && mark !== "" && !(await isAlive(mark))) await clear(path, mark);
+    if (mark !== null && mark !== "" && !isAlive(mark)) await clear(path, mark);
     return false;
   }
   try {
-    await writeFile(owner, (await processMark(process.pid)) ?? String(process.pid));
+    await writeFile(owner, processMark(process.pid) ?? String(process.pid));
     return true;
   } catch (error) {
     // A lock that says nobody's name would be waited for in vain.

@@ -5,7 +5,8 @@ import { execFile } from "node:child_process";
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { isAlive, processMark, withFolderLock } from "./folder-lock.ts";
+import { processMark } from "../process-mark.ts";
+import { isAlive, withFolderLock } from "./folder-lock.ts";
 import type { ImageRef } from "../sandbox/sandbox.ts";
 import { type ImageRecipe, recipeHash } from "./recipe.ts";
 
@@ -125,7 +126,7 @@ export class ImageCache {
     const mark = join(path, "users", `${process.pid}-${holds++}`);
     return await this.#exclusively(signal, async () => {
       try {
-        await writeFile(mark, (await processMark(process.pid)) ?? "");
+        await writeFile(mark, processMark(process.pid) ?? "");
       } catch (error) {
         if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
         throw error;
@@ -164,7 +165,7 @@ async function hasUsers(path: string): Promise<boolean> {
   const alive = await Promise.all(
     marks.map(async (name) => {
       const mark = await readFile(join(users, name), "utf8").catch(() => "");
-      if (await isAlive(mark)) return true;
+      if (isAlive(mark)) return true;
       await rm(join(users, name), { force: true });
       return false;
     }),

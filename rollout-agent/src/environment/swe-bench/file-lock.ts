@@ -2,6 +2,7 @@
 // process that died is taken over.
 import { linkSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
+import { processMark } from "../../process-mark.ts";
 
 const lookEveryMs = 250;
 /** Taking over is two system calls; whoever has been at it for longer has died. */
@@ -64,24 +65,16 @@ export function readWhereThere(file: string): string | null {
   }
 }
 
-/** Tells this process from a later one with its number: in a container every agent is process 1. */
 export function ownMark(): string {
-  return markOf(process.pid) ?? String(process.pid);
+  return processMark(process.pid) ?? String(process.pid);
 }
 
 /** @param mark of another process; those of earlier versions are numbers alone */
 export function isAlive(mark: string): boolean {
   const [pid = "", start] = mark.split(" ");
   if (!isRunning(Number(pid))) return false;
-  const now = markOf(Number(pid));
+  const now = processMark(Number(pid));
   return start === undefined || now === null || now === mark;
-}
-
-/** Null where /proc hides what belongs to others. */
-function markOf(pid: number): string | null {
-  const stat = readWhereThere(`/proc/${pid}/stat`);
-  // Field 22 is the start time; the name in parentheses may hold anything.
-  return stat === null ? null : `${pid} ${stat.slice(stat.lastIndexOf(")")).split(" ")[20] ?? ""}`;
 }
 
 function isRunning(pid: number): boolean {

@@ -374,13 +374,8 @@ export class BatchDesk implements AsyncDisposable {
   }
 
   #tellTrouble(detail: string): void {
-    this.#options.onEvent?.({
-      event: "batch.troubled",
-      model: this.#options.driver.driver.id,
-      batch: "",
-      requests: 0,
-      detail,
-    });
+    const model = this.#options.driver.driver.id;
+    this.#options.onEvent?.({ event: "batch.troubled", model, batch: "", requests: 0, detail });
   }
 }
 

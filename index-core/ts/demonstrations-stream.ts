@@ -1,7 +1,11 @@
 // Of which stream an index is. A stream that is made anew under its old name counts from the beginning again, and soon
 // nothing in its sequences tells it from the one before; so what an index was made from is noted beside its folder.
 import { readFile, rename, rm, writeFile } from "node:fs/promises";
-import type { Logger } from "@hindcast/shared/node";
+import { setTimeout as delay } from "node:timers/promises";
+import { HindcastError, limits } from "@hindcast/shared";
+import type { DemonstrationLog, Logger } from "@hindcast/shared/node";
+
+const streamPollMs = 500;
 
 interface OpenIndex {
   close(): Promise<void>;
@@ -18,7 +22,7 @@ export async function indexOfStream<I extends OpenIndex>(
   { folder, born, beside, logger }: { folder: string; born: string; beside: string; logger: Logger },
 ): Promise<I> {
   const file = `${folder}.stream`;
-  const known = await readFile(file, "utf8").catch(() => null);
+  const known = await readWhereThere(file);
   const isOther = known !== null && known !== born;
   if (isOther) {
     logger.warn({ event: "index.outdated", streamOf: known, born });
@@ -30,4 +34,28 @@ export async function indexOfStream<I extends OpenIndex>(
   await writeFile(`${file}.draft`, born);
   await rename(`${file}.draft`, file);
   return isOther ? await open() : index;
+}
+
+/** Null for a file that is not there; one that cannot be read says nothing, and must not be taken for none. */
+async function readWhereThere(file: string): Promise<string | null> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw error;
+  }
+}
+
+/** The stream's last sequence. A coordinator creates the stream; a replica may be up before it, and waits. */
+export async function endOfStream(log: Pick<DemonstrationLog, "lastSequence">, signal: AbortSignal): Promise<number> {
+  const deadline = performance.now() + limits.streamWaitMsMax;
+  for (;;) {
+    try {
+      return await log.lastSequence();
+    } catch (error) {
+      const isMissing = error instanceof HindcastError && error.code === "BUS_NOT_FOUND";
+      if (!isMissing || performance.now() > deadline) throw error;
+      await delay(streamPollMs, undefined, { signal });
+    }
+  }
 }

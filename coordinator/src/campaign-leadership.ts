@@ -6,7 +6,7 @@ import {
   type CampaignId,
   type CampaignLeader,
   type CampaignRecord,
-  type HindcastError,
+  HindcastError,
   isOver,
   leaseOf,
   limits,
@@ -121,6 +121,7 @@ export class CampaignLeadership {
       steering.begin(record);
       await this.#runToEnd(record, leader, { signal: AbortSignal.any([signal, lease.lost]), steering });
     } catch (error) {
+      if (error instanceof HindcastError && error.code === "CAMPAIGN_NOT_FOUND") this.#open.delete(id);
       // The record stays `running`: it is taken up again, here or elsewhere.
       logger.error({ event: "campaign.unsettled", ...log, err: error }, messageOf(error));
     } finally {

@@ -11,3 +11,17 @@ it("remembers of any number of dead letters how far they need no further look", 
   looked.advance(null);
   expect([looked.until, looked.beyond.size]).toEqual([300_001, 0]);
 });
+
+it("looks again where the stream no longer reaches to what was looked at, and only there", () => {
+  const looked = new LookedAt();
+  for (const sequence of [1, 2, 4]) looked.settle(sequence);
+  looked.advance(3);
+  for (const newest of [4, 3, 2]) {
+    looked.reaches(newest);
+    expect([looked.until, [...looked.beyond]]).toEqual([3, [4]]);
+  }
+  looked.reaches(1);
+  expect([looked.until, looked.beyond.size]).toEqual([1, 0]);
+  looked.reaches(0);
+  expect(looked.until).toBe(1);
+});

@@ -35,6 +35,13 @@ export class LookedAt {
   /** Above it, because a letter before them has to be looked at again. */
   readonly beyond = new Set<number>();
 
+  /** A stream that no longer reaches to what was looked at is another one, or shorter: a second look does no harm. */
+  reaches(newest: number): void {
+    if (newest >= this.until - 1) return;
+    this.until = 1;
+    this.beyond.clear();
+  }
+
   settle(sequence: number): void {
     this.beyond.add(sequence);
   }
@@ -54,6 +61,7 @@ export class LookedAt {
  * @param looked kept between calls.
  */
 export async function endDeadTasks(bus: ReconcilerBus, looked: LookedAt = new LookedAt()): Promise<number> {
+  looked.reaches(await bus.deadLetters.newest());
   let firstHeld: number | null = null;
   let ended = 0;
   for await (const letter of bus.deadLetters.read(looked.until)) {

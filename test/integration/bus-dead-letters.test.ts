@@ -4,7 +4,8 @@ import { headers } from "@nats-io/transport-node";
 import type { WorkerId } from "@hindcast/shared";
 import { leaseOf, limits, streams, subjects, taskConsumer } from "@hindcast/shared";
 import type { Bus } from "@hindcast/shared/node";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { BucketLeaseStore } from "../../shared/src/node/bus/lease-store.ts";
 import { acquire } from "../support/leases.ts";
 import { anAttemptBegun, anEpisodeEnded, task } from "../support/messages.ts";
 import { aNatsServer, type TestNats, testPool } from "../support/nats-server.ts";
@@ -208,6 +209,44 @@ describe("dead letters", () => {
     expect(await coordinator.deadLetters.reconcile([testPool])).toBe(0);
     const [again] = await worker.tasks.lease(testPool, 1, 10_000, never);
     expect(again?.task).toEqual(task("orphan"));
+  });
+
+  it("are requeued also where the lease that was held meanwhile cannot be given up: it expires", async () => {
+    const work = task("unreleased");
+    await coordinator.tasks.publish(work, never);
+    const [leased] = await worker.tasks.lease(testPool, 1, 10_000, never);
+    await leased?.deadLetter("no");
+    const acquireLease = BucketLeaseStore.prototype.acquire;
+    const spy = vi.spyOn(BucketLeaseStore.prototype, "acquire").mockImplementation(async function (
+      this: BucketLeaseStore,
+      ...args
+    ) {
+      const acquisition = await acquireLease.apply(this, args);
+      if (acquisition.kind === "acquired") acquisition.lease.release = () => Promise.reject(new Error("no answer"));
+      return acquisition;
+    });
+    try {
+      const [letter] = await coordinator.deadLetters.list();
+      await coordinator.deadLetters.requeue(letter?.sequence ?? 0);
+      expect(spy).toHaveBeenCalledTimes(1);
+    } finally {
+      spy.mockRestore();
+    }
+    expect(await coordinator.deadLetters.list()).toEqual([]);
+    expect((await worker.tasks.lease(testPool, 1, 10_000, never)).map((one) => one.task)).toEqual([work]);
+  });
+
+  it("tell the newest of them, and none where there is none", async () => {
+    expect(await coordinator.deadLetters.newest()).toBe(0);
+    for (const n of [1, 2]) {
+      await coordinator.tasks.publish(task(`newest-${n}`), never);
+      const [leased] = await worker.tasks.lease(testPool, 1, 10_000, never);
+      await leased?.deadLetter("no");
+    }
+    const [older, newer] = await coordinator.deadLetters.list();
+    expect(await coordinator.deadLetters.newest()).toBe(newer?.sequence);
+    await coordinator.deadLetters.drop(newer?.sequence ?? 0);
+    expect(await coordinator.deadLetters.newest()).toBe(older?.sequence);
   });
 
   it("can be dropped, and say so when they are gone", async () => {

@@ -1,5 +1,9 @@
 // Requirements: 3.3.queue, 3.3.fencing, 3.3.traps, 3.bad.nats-restart
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFile, readlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { CampaignId, DemonstrationId, EpisodeId, TaskId, WorkerId } from "@hindcast/shared";
 import { subjects } from "@hindcast/shared";
@@ -9,6 +13,7 @@ import { z } from "zod";
 import { acquire } from "../support/leases.ts";
 import { aDemonstration, anEpisodeEnded, aStepRecorded, task } from "../support/messages.ts";
 import { aNatsServer, type TestNats, testPool } from "../support/nats-server.ts";
+import { rawNats } from "../support/raw-nats.ts";
 
 const never = new AbortController().signal;
 const w1 = "w-1" as WorkerId;
@@ -182,5 +187,82 @@ describe("the bus across kill -9 and restart of the server", () => {
     expect(other?.lost.aborted).toBe(false);
     await other?.release();
     expect(await lease?.renew()).toBe(false);
+  });
+});
+
+describe("what follows a bucket", () => {
+  it("goes on where the bucket was deleted and made anew, whose sequences begin again", async () => {
+    await using nats = await aNatsServer();
+    const coordinator = await nats.coordinator();
+    const worker = await nats.connect(w1);
+    await using raw = await rawNats(nats);
+    const notes = coordinator.records("CAMPAIGNS", Note);
+    const seen: number[] = [];
+    const stop = new AbortController();
+    const watching = (async () => {
+      for await (const { value } of worker.records("CAMPAIGNS", Note).watch(stop.signal)) seen.push(value?.n ?? -1);
+    })();
+    for (let n = 1; n <= 5; n += 1) await notes.put(`note-${n}`, { v: 1, n });
+    await expect.poll(() => seen).toEqual([1, 2, 3, 4, 5]);
+    await raw.manager.streams.delete("KV_CAMPAIGNS");
+    await coordinator.ensureTopology({ pools: [testPool], replicas: 1, tasksBytesMax: 64 * 1024 * 1024 });
+    await notes.put("note-6", { v: 1, n: 6 });
+    await expect.poll(() => seen, { timeout: 10_000 }).toEqual([1, 2, 3, 4, 5, 6]);
+    stop.abort();
+    await watching;
+  });
+});
+
+describe("a connection whose server does not come back as it was", () => {
+  it("lets nobody wait for an answer longer than was asked for", async () => {
+    await using nats = await aNatsServer();
+    const client = await nats.connect("client");
+    await nats.server.kill();
+    const exchange = { subject: subjects.control("echo"), request: Note, reply: Note, value: { v: 1 as const, n: 1 } };
+    // The first may still be sent before the loss is noticed.
+    for (const _ of [1, 2]) {
+      const startedAt = performance.now();
+      await expect(client.request({ ...exchange, timeoutMs: 300 })).rejects.toMatchObject({ code: "BUS_UNAVAILABLE" });
+      expect(performance.now() - startedAt).toBeLessThan(5_000);
+    }
+  });
+
+  it("says that it is gone for good where its password is refused, because nothing tries again", async () => {
+    await using nats = await aNatsServer();
+    // Its configuration names the ports only once it was started again on them.
+    await nats.server.restart();
+    const statuses: string[] = [];
+    const closed = Promise.withResolvers<Error>();
+    const client = await nats.connect("client", {
+      onStatus: (status) => statuses.push(status),
+      onClosed: closed.resolve,
+    });
+    const { credentials } = nats.options("client");
+    const binary = await readlink(`/proc/${nats.server.pid}/exe`);
+    await nats.server.kill();
+    const configFile = join(nats.directory, "nats-server.conf");
+    const config = await readFile(configFile, "utf8");
+    await writeFile(configFile, config.replace(credentials.password, "another"));
+    const changed = spawn(binary, ["--config", configFile], { stdio: "ignore" });
+    try {
+      expect(await closed.promise).toMatchObject({
+        code: "BUS_FORBIDDEN",
+        message: expect.stringContaining("the user client or its password") as string,
+      });
+      expect(statuses.some((status) => status.startsWith("error the connection was closed"))).toBe(true);
+      await expect(client.blobs.put(new Uint8Array(1))).rejects.toMatchObject({ code: "BUS_UNAVAILABLE" });
+    } finally {
+      changed.kill("SIGKILL");
+      await once(changed, "exit");
+    }
+  });
+
+  it("says nothing of the kind where it was closed on purpose", async () => {
+    await using nats = await aNatsServer();
+    const told: Error[] = [];
+    const client = await nats.connect("client", { onClosed: (error) => told.push(error) });
+    await client.close();
+    await delay(100);
+    expect(told).toEqual([]);
   });
 });

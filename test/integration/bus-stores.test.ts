@@ -44,6 +44,8 @@ describe("records, blobs and demonstrations", () => {
       await records.delete("c-1");
       expect(await records.get("c-1")).toBeNull();
       expect(await records.create("c-1", note("d"))).toBeGreaterThan(newer);
+      await expect(records.delete("c-1", newer)).rejects.toMatchObject({ code: "BUS_CONFLICT" });
+      expect((await records.get("c-1"))?.value).toEqual(note("d"));
       await records.delete("c-1");
     });
 

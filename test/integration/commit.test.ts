@@ -12,7 +12,7 @@ import {
 } from "@hindcast/shared";
 import { type Bus, commit, leaseOfTask, openTask } from "@hindcast/shared/node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { endDeadTasks } from "../../coordinator/src/dead-letter-reconciler.ts";
+import { endDeadTasks, LookedAt, nobody } from "../../coordinator/src/dead-letter-reconciler.ts";
 import { acquire } from "../support/leases.ts";
 import { anEpisodeEnded, task } from "../support/messages.ts";
 import { aNatsServer, type TestNats, testPool } from "../support/nats-server.ts";
@@ -152,6 +152,48 @@ describe("a task's commit", () => {
     expect(await standing(decided)).toBe(w1);
     expect(await coordinator.results.get(dead.campaignId, dead.taskId)).toMatchObject({ reason: "infrastructure" });
     await raw.manager.streams.purge(streams.deadLetters);
+  });
+
+  it("is found also by a reconciler whose dead letters were deleted and begin anew, below what it looked at", async () => {
+    const dies = async (work: RolloutTask): Promise<void> => {
+      await coordinator.tasks.publish(work, never);
+      const [leased] = await one.tasks.lease(testPool, 1, 10_000, never);
+      await leased?.deadLetter("gave up");
+    };
+    const looked = new LookedAt();
+    for (const n of [1, 2]) await dies(task(`before-${n}`));
+    expect(await endDeadTasks(coordinator, looked)).toBe(2);
+    await raw.manager.streams.delete(streams.deadLetters);
+    await expect.poll(() => coordinator.deadLetters.newest().catch(() => null), { timeout: 10_000 }).toBe(0);
+    await dies(task("after"));
+    expect(await coordinator.deadLetters.newest()).toBeLessThan(looked.until - 1);
+    expect(await endDeadTasks(coordinator, looked)).toBe(1);
+    expect(await standing(task("after"))).toBe(nobody);
+    await raw.manager.streams.purge(streams.deadLetters);
+  });
+
+  it("stands whether or not the lease that was taken to look at it can be given up", async () => {
+    const work = task("unreleased");
+    await one.results.put(endOf(work, w1));
+    const released = { count: 0 };
+    const unable: Pick<Bus, "leases" | "results"> = {
+      results: two.results,
+      leases: {
+        holder: (name) => two.leases.holder(name),
+        acquire: async (...args) => {
+          const acquisition = await two.leases.acquire(...args);
+          if (acquisition.kind === "acquired")
+            acquisition.lease.release = () => ((released.count += 1), Promise.reject(new Error("no answer")));
+          return acquisition;
+        },
+      },
+    };
+    expect(await openTask(unable, work, { worker: w2 })).toEqual({ kind: "done" });
+    const broken = { ...unable, results: { ...two.results, has: () => Promise.reject(new Error("no results")) } };
+    await expect(openTask(broken as unknown as typeof unable, task("unread"), { worker: w2 })).rejects.toThrow(
+      "no results",
+    );
+    expect(released.count).toBe(2);
   });
 
   it("treats a lease of a form that is not known here as held, reports it and leaves it alone", async () => {

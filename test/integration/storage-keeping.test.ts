@@ -248,6 +248,7 @@ describe("storage", () => {
       expect(await usageOf("TRAJECTORIES")).toMatchObject({ ageMsMax: 2 * dayMs, bytesMax: 40_000 });
       expect(await usageOf("RESULTS")).toMatchObject({ ageMsMax: 365 * dayMs, bytesMax: null });
       expect(await usageOf("OBJ_BLOBS")).toMatchObject({ ageMsMax: null, bytesMax: 50_000_000 });
+      expect(await usageOf("TASKS")).toMatchObject({ bytesMax: 64 * 1024 * 1024 });
 
       // A full log of steps refuses and loses nothing; a full journal forgets its oldest answers.
       const full = "ep-full" as EpisodeId;
@@ -269,6 +270,44 @@ describe("storage", () => {
       expect(await usageOf("TRAJECTORIES")).toMatchObject({ ageMsMax: limits.trajectoryAgeMsMax, bytesMax: null });
       expect(await usageOf("RESULTS")).toMatchObject({ ageMsMax: null, bytesMax: null });
       await worker.trajectories.append(aStepRecorded(101, { episodeId: full }));
+    });
+
+    it("refuses at once what cannot wait; what can waits for room until it is given or the wait is over", async () => {
+      const episodeId = "ep-waits" as EpisodeId;
+      const bytesMax = 40_000;
+      const tight = { ...defaultRetention, blobs: { days: null, bytesMax: 1 } };
+      await apply({ ...tight, trajectories: { days: null, bytesMax } });
+      let stored = 0;
+      const fill = async (): Promise<void> => {
+        for (; stored < 100; stored += 1) await worker.trajectories.append(aStepRecorded(stored + 1, { episodeId }));
+      };
+      await expect(fill()).rejects.toMatchObject({ code: "BUS_FULL" });
+      const image = noise(1_000, 77);
+      await expect(worker.blobs.put(image)).rejects.toMatchObject({ code: "BUS_FULL" });
+
+      const over = new AbortController();
+      const reason = new Error("the attempt is over");
+      const given = worker.trajectories.append(aStepRecorded(stored + 2, { episodeId }), over.signal);
+      const outcome = given.catch((error: unknown) => error);
+      const statuses: string[] = [];
+      const patient = await nats.connect("w-2" as WorkerId, { onStatus: (status) => statuses.push(status) });
+      const goesOn = new AbortController().signal;
+      const record = aStepRecorded(stored + 1, { episodeId, workerId: "w-2" as WorkerId });
+      const settled: string[] = [];
+      const waiting = [
+        patient.trajectories.append(record, goesOn).then(() => settled.push("step")),
+        patient.blobs.put(image, { roomUntil: goesOn }).then(() => settled.push("image")),
+      ];
+      await expect.poll(() => statuses.filter((status) => status.includes("is full; ")).length).toBe(2);
+      over.abort(reason);
+      expect(await outcome).toBe(reason);
+      expect(settled).toEqual([]);
+
+      await apply(defaultRetention);
+      await Promise.all(waiting);
+      const read = await coordinator.trajectories.read("c-0001" as CampaignId, episodeId);
+      expect(read.map(({ record: { workerId } }) => workerId)).toEqual([...Array<string>(stored).fill("w-1"), "w-2"]);
+      expect(statuses.filter((status) => status.includes("is full; "))).toHaveLength(2);
     });
   });
 });

@@ -26,6 +26,8 @@ export interface RecorderOptions {
   delivery: number;
   /** Asked before each step is written. @throws once the lease is lost */
   assertHeld?: (() => void) | undefined;
+  /** The attempt's: a full stream is waited for until it aborts. */
+  signal?: AbortSignal;
 }
 
 export class EpisodeRecorder {
@@ -37,12 +39,13 @@ export class EpisodeRecorder {
   }
 
   async begun(): Promise<void> {
-    const { bus, delivery } = this.#options;
-    await bus.trajectories.append({ ...this.#head(), kind: "attempt.begun", delivery });
+    const { bus, delivery, signal } = this.#options;
+    await bus.trajectories.append({ ...this.#head(), kind: "attempt.begun", delivery }, signal);
   }
 
   async diverged(what: Pick<AttemptDiverged, "from" | "step" | "detail">): Promise<void> {
-    await this.#options.bus.trajectories.append({ ...this.#head(), kind: "attempt.diverged", ...what });
+    const { bus, signal } = this.#options;
+    await bus.trajectories.append({ ...this.#head(), kind: "attempt.diverged", ...what }, signal);
   }
 
   async failed(error: HindcastError): Promise<void> {
@@ -60,13 +63,15 @@ export class EpisodeRecorder {
   }
 
   async started(initial: Observed, resumedFrom: EpisodeStarted["resumedFrom"]): Promise<void> {
-    await this.#options.bus.trajectories.append({ ...this.#head(), kind: "episode.started", initial, resumedFrom });
+    const { bus, signal } = this.#options;
+    await bus.trajectories.append({ ...this.#head(), kind: "episode.started", initial, resumedFrom }, signal);
   }
 
   /** @throws PROTOCOL_TOO_LARGE before anything is sent when the step does not fit a message. */
   async step(step: Step): Promise<void> {
-    this.#options.assertHeld?.();
-    this.#stepBytes.push(await this.#options.bus.trajectories.append({ ...this.#head(), kind: "step.recorded", step }));
+    const { bus, assertHeld, signal } = this.#options;
+    assertHeld?.();
+    this.#stepBytes.push(await bus.trajectories.append({ ...this.#head(), kind: "step.recorded", step }, signal));
   }
 
   /** The record's form of `o_index`. Its image is stored as a blob where the task asks for one at this step. */
@@ -90,13 +95,20 @@ export class EpisodeRecorder {
   async stored(files: readonly WorldFile[]): Promise<Artifact[]> {
     const { blobs } = this.#options.bus;
     return await Promise.all(
-      files.map(async ({ name, mediaType, bytes }) => ({ name, mediaType, blob: await blobs.put(bytes) })),
+      files.map(async ({ name, mediaType, bytes }) => ({ name, mediaType, blob: await blobs.put(bytes, this.#room) })),
     );
   }
 
   async #storedImage(image: Uint8Array | null): Promise<BlobRef | null> {
     const { bus, task } = this.#options;
-    return image === null || image.length > task.limits.snapshotBytesMax ? null : await putImage(bus.blobs, image);
+    return image === null || image.length > task.limits.snapshotBytesMax
+      ? null
+      : await putImage(bus.blobs, image, this.#room);
+  }
+
+  get #room(): { roomUntil?: AbortSignal } {
+    const { signal } = this.#options;
+    return signal === undefined ? {} : { roomUntil: signal };
   }
 
   get digest(): Sha256 {

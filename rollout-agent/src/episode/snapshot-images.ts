@@ -9,10 +9,14 @@ const pack = promisify(gzip);
 const unpack = promisify(gunzip);
 
 /** Stores an image as an environment made it. */
-export async function putImage(blobs: Bus["blobs"], image: Uint8Array): Promise<BlobRef> {
+export async function putImage(
+  blobs: Bus["blobs"],
+  image: Uint8Array,
+  room: { roomUntil?: AbortSignal } = {},
+): Promise<BlobRef> {
   const archive = isGzip(image) ? await unpackedArchive(image) : null;
-  if (archive === null || archive.length <= limits.wholeSnapshotBytesMax) return await blobs.put(image);
-  return await blobs.put(archive, { inParts: true });
+  if (archive === null || archive.length <= limits.wholeSnapshotBytesMax) return await blobs.put(image, room);
+  return await blobs.put(archive, { inParts: true, ...room });
 }
 
 /** The image in the form in which the environment restores it, however it was stored. @throws BUS_NOT_FOUND */

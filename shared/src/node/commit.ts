@@ -39,13 +39,18 @@ export async function openTask(
       try {
         if (!(await bus.results.has(task.campaignId, task.taskId))) return { kind: "open", lease };
       } catch (error) {
-        await lease.release();
+        await giveUp(lease);
         throw error;
       }
-      await lease.release();
+      await giveUp(lease);
       return { kind: "done" };
     }
   }
+}
+
+/** One that cannot be given up expires, as that of a dead worker does. */
+async function giveUp(lease: Pick<Lease, "release">): Promise<void> {
+  await lease.release().catch(() => undefined);
 }
 
 /** @returns `fenced` when the lease is no longer held: the result goes nowhere, and another worker's will stand. */

@@ -65,6 +65,8 @@ export async function runService<V extends EnvironmentVariables>(
         metrics.status(status);
         logger.info({ event: "bus.status", status });
       },
+      // Started anew it reads its password again.
+      onClosed: (error) => shutdown.fail(error),
       ...(leaseMetrics === null ? {} : { onLease: (event) => leaseMetrics.lease(event) }),
     });
     metrics.connected();

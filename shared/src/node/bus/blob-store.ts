@@ -54,7 +54,10 @@ export class ObjectBlobStore implements BlobStore, IndexBlobStore {
     this.#stream = objectStream(bucket);
   }
 
-  async put(bytes: Uint8Array, { inParts = false }: { inParts?: boolean } = {}): Promise<BlobRef> {
+  async put(
+    bytes: Uint8Array,
+    { inParts = false, roomUntil }: { inParts?: boolean; roomUntil?: AbortSignal } = {},
+  ): Promise<BlobRef> {
     const bytesMax = inParts ? limits.sharedBlobBytesMax : limits.blobBytesMax;
     if (bytes.length > bytesMax) {
       throw new HindcastError({
@@ -66,7 +69,7 @@ export class ObjectBlobStore implements BlobStore, IndexBlobStore {
     const sha256 = Sha256.parse(sha256Hex(bytes));
     for (let attempt = 1; ; attempt += 1) {
       try {
-        await this.#ensure(sha256, bytes, inParts);
+        await this.#ensure(sha256, bytes, { inParts, roomUntil });
         return { sha256, bytes: bytes.length };
       } catch (error) {
         // Somebody else stored, renewed or removed the same content meanwhile: look again.
@@ -79,17 +82,21 @@ export class ObjectBlobStore implements BlobStore, IndexBlobStore {
    * What is stored already is not stored again, but renewed when it is old: the garbage collection removes only what is
    * old and named by nothing, and the record that names this content is about to be written.
    */
-  async #ensure(sha256: Sha256, bytes: Uint8Array, inParts: boolean): Promise<void> {
+  async #ensure(
+    sha256: Sha256,
+    bytes: Uint8Array,
+    { inParts, roomUntil }: { inParts: boolean; roomUntil: AbortSignal | undefined },
+  ): Promise<void> {
     const existing = await lastMessage(this.#connection, this.#stream, this.#metaSubject(sha256));
     const ageMs = existing === null ? null : Date.now() - Date.parse(existing.at);
     if (ageMs !== null && ageMs < limits.blobRenewMs) return;
     const parts = inParts ? [...partsOf(bytes)] : [];
     // Parts are made or renewed before the blob that names them.
-    const names = await this.#putParts(parts);
-    if (existing !== null) return this.#putMeta(sha256, existing.bytes, existing.sequence);
+    const names = await this.#putParts(parts, roomUntil);
+    if (existing !== null) return this.#putMeta(sha256, existing.bytes, { last: existing.sequence, roomUntil });
     const info =
       names.length === 0
-        ? await this.#putChunks(bytes)
+        ? await this.#putChunks(bytes, roomUntil)
         : { nuid: randomUUID(), size: bytes.length, chunks: 0, metadata: { parts: names.join(",") } };
     const record = {
       name: sha256,
@@ -99,27 +106,31 @@ export class ObjectBlobStore implements BlobStore, IndexBlobStore {
       mtime: new Date().toISOString(),
       options: { max_chunk_size: limits.blobChunkBytes },
     };
-    await this.#putMeta(sha256, Buffer.from(JSON.stringify(record)), 0);
+    await this.#putMeta(sha256, Buffer.from(JSON.stringify(record)), { last: 0, roomUntil });
   }
 
-  async #putMeta(sha256: Sha256, bytes: Uint8Array, expectedSequence: number): Promise<void> {
-    const place = { stream: this.#stream, subject: this.#metaSubject(sha256), expectedSequence };
-    const headers = expectedSequence === 0 ? {} : { "Nats-Rollup": "sub" };
-    await store(this.#connection, { ...place, bytes, headers });
+  async #putMeta(
+    sha256: Sha256,
+    bytes: Uint8Array,
+    { last, roomUntil }: { last: number; roomUntil: AbortSignal | undefined },
+  ): Promise<void> {
+    const place = { stream: this.#stream, subject: this.#metaSubject(sha256), expectedSequence: last };
+    const headers = last === 0 ? {} : { "Nats-Rollup": "sub" };
+    await store(this.#connection, { ...place, bytes, headers, roomUntil });
   }
 
   /** @returns the parts' names as base64url, which is shorter than hexadecimal. */
-  async #putParts(parts: readonly Uint8Array[]): Promise<string[]> {
-    return await pMap(parts, (part) => this.#putPart(part), { concurrency: partsInFlightMax });
+  async #putParts(parts: readonly Uint8Array[], roomUntil: AbortSignal | undefined): Promise<string[]> {
+    return await pMap(parts, (part) => this.#putPart(part, roomUntil), { concurrency: partsInFlightMax });
   }
 
   /** A part that was put a short while ago is neither compressed nor looked for again. */
-  async #putPart(part: Uint8Array): Promise<string> {
+  async #putPart(part: Uint8Array, roomUntil: AbortSignal | undefined): Promise<string> {
     const content = sha256Hex(part);
     const known = this.#knownParts.get(content);
     if (known !== undefined && Date.now() - known.at < limits.blobRenewMs / 2) return known.name;
     const at = Date.now();
-    const { sha256 } = await this.put(await deflate(part));
+    const { sha256 } = await this.put(await deflate(part), roomUntil === undefined ? {} : { roomUntil });
     const name = Buffer.from(sha256, "hex").toString("base64url");
     const [oldest] = this.#knownParts.keys();
     if (oldest !== undefined && this.#knownParts.size >= limits.knownPartsMax) this.#knownParts.delete(oldest);
@@ -184,12 +195,13 @@ export class ObjectBlobStore implements BlobStore, IndexBlobStore {
   }
 
   /** Each try of a put writes under an id of its own; chunks of a put that died are garbage, not damage. */
-  async #putChunks(bytes: Uint8Array): Promise<ObjectInfo> {
+  async #putChunks(bytes: Uint8Array, roomUntil: AbortSignal | undefined): Promise<ObjectInfo> {
     const nuid = randomUUID();
     let chunks = 0;
     for (let offset = 0; offset < bytes.length; offset += limits.blobChunkBytes) {
       const chunk = bytes.subarray(offset, offset + limits.blobChunkBytes);
-      await store(this.#connection, { stream: this.#stream, subject: this.#chunkSubject(nuid), bytes: chunk });
+      const subject = this.#chunkSubject(nuid);
+      await store(this.#connection, { stream: this.#stream, subject, bytes: chunk, roomUntil });
       chunks += 1;
     }
     return { nuid, size: bytes.length, chunks };

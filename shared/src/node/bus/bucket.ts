@@ -76,7 +76,7 @@ export class Bucket {
   }
 
   async *watch(signal: AbortSignal): AsyncGenerator<BucketEntry> {
-    const source = { stream: this.#stream, filter: `$KV.${this.#name}.>`, fromSequence: 1 };
+    const source = { stream: this.#stream, filter: `$KV.${this.#name}.>`, fromSequence: 1, isRepeatable: true };
     for await (const message of follow(this.#connection, source, signal)) yield this.#toEntry(message);
   }
 

@@ -118,7 +118,10 @@ export function patienceMs(error: unknown): number {
 export function toBusError(error: unknown, doing: string): HindcastError {
   if (error instanceof HindcastError) return error;
   const code = codeOf(error);
-  const forbidden = code === "BUS_FORBIDDEN" ? "; this user's permissions do not cover it" : "";
+  const forbidden =
+    code === "BUS_FORBIDDEN"
+      ? "; this user's permissions do not cover it (to remove anything takes the user coordinator: cluster.natsUser)"
+      : "";
   return new HindcastError({
     code,
     boundary: code === "PROTOCOL_TOO_LARGE" ? "protocol" : "bus",

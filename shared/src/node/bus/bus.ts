@@ -4,6 +4,7 @@ import type { z } from "zod";
 import type { CampaignId, DemonstrationId, EpisodeId, TaskId, WorkerId } from "../../domain/ids.ts";
 import type { BlobRef } from "../../domain/ids.ts";
 import type { Demonstration } from "../../domain/demonstration.ts";
+import type { HindcastError } from "../../errors.ts";
 import type { AuditRecord } from "../../protocol/audit.ts";
 import type { GraphEntry } from "../../protocol/graph-entry.ts";
 import type { LeaseName, Pool } from "../../protocol/subjects.ts";
@@ -26,6 +27,8 @@ export interface BusOptions {
   inboxPrefix?: string;
   /** Told of connection changes: `disconnected`, `reconnected`, `error <text>`; for logs and metrics. */
   onStatus?: (status: string) => void;
+  /** Told once when the connection is gone for good: after two refused logins the library tries no more. */
+  onClosed?: (error: HindcastError) => void;
   /** Told of leases; for metrics. */
   onLease?: (event: LeaseEvent) => void;
 }
@@ -121,7 +124,7 @@ export interface TrajectoryLog {
    * Text above `limits.observationInlineBytesMax` is stored beside it, as a blob, and read back with it.
    * @returns the bytes as stored, of which the digest is made.
    */
-  append(record: TrajectoryRecord): Promise<Uint8Array>;
+  append(record: TrajectoryRecord, roomUntil?: AbortSignal): Promise<Uint8Array>;
   /** All records of an episode in the order of storage, with each record's stored bytes for the digest. */
   read(campaign: CampaignId, episode: EpisodeId): Promise<StoredRecord[]>;
   /** All records of a campaign as they lie in the stream, in its order: many times faster than episode by episode. */
@@ -238,9 +241,10 @@ export interface BlobStore {
   /**
    * Content-addressed and idempotent. `inParts` stores once what the content shares with others that were put so: for
    * images that differ little from each other.
-   * @throws PROTOCOL_TOO_LARGE above `limits.blobBytesMax`, in parts above `limits.sharedBlobBytesMax`.
+   * A full store is waited for until `roomUntil` aborts; without it that is an error.
+   * @throws PROTOCOL_TOO_LARGE above `limits.blobBytesMax`, in parts above `limits.sharedBlobBytesMax`; BUS_FULL
    */
-  put(bytes: Uint8Array, options?: { inParts?: boolean }): Promise<BlobRef>;
+  put(bytes: Uint8Array, options?: { inParts?: boolean; roomUntil?: AbortSignal }): Promise<BlobRef>;
   /** Checks the digest. @throws BUS_NOT_FOUND */
   get(ref: BlobRef): Promise<Uint8Array>;
 }
@@ -264,7 +268,8 @@ export interface RecordStore<T> {
   /** @throws BUS_CONFLICT when `revision` is no longer the newest. */
   update(key: string, value: T, revision: number): Promise<number>;
   put(key: string, value: T, ttlMs?: number): Promise<number>;
-  delete(key: string): Promise<void>;
+  /** @throws BUS_CONFLICT when `revision` is given and no longer the newest. */
+  delete(key: string, revision?: number): Promise<void>;
   entries(): Promise<{ key: string; value: T; revision: number }[]>;
   /** Current values, then changes (`value` null: deleted or expired), until `signal` aborts. */
   watch(signal: AbortSignal): AsyncIterable<{ key: string; value: T | null }>;
@@ -284,6 +289,8 @@ export interface DeadLetter {
 }
 
 export interface DeadLetters {
+  /** Sequence of the newest; 0: there is none. */
+  newest(): Promise<number>;
   list(): Promise<DeadLetter[]>;
   /** As `list`, one at a time, from a sequence on: a letter may hold a megabyte, and there may be many. */
   read(fromSequence: number): AsyncIterable<DeadLetter>;

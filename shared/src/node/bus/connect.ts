@@ -29,7 +29,8 @@ import { ensureTopology, keepTopology } from "./topology.ts";
 import { JetStreamTrajectoryLog } from "./trajectory-log.ts";
 
 /**
- * Connects to NATS. The connection reconnects for ever; operations outlast outages up to `limits.busOutageMsMax`.
+ * Connects to NATS. The connection reconnects until its credentials are refused (`onClosed`); operations outlast outages
+ * up to `limits.busOutageMsMax`.
  * @throws BUS_UNAVAILABLE when no server answers, BUS_FORBIDDEN when it refuses the credentials
  */
 export async function connectBus(options: BusOptions): Promise<Bus> {

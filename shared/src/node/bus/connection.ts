@@ -1,5 +1,6 @@
-// One connection to NATS for the life of a process. It never gives up reconnecting (the library's default of ten tries
-// would close it for ever), says so through `onStatus`, and lets callers wait for it and notice its loss.
+// One connection to NATS for the life of a process. It gives up reconnecting only when its password is refused twice in a
+// row, which it says through `onClosed` (the library's default of ten tries would close it for ever), tells of its state
+// through `onStatus`, and lets callers wait for it and notice its loss.
 import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect, type NatsConnection, PermissionViolationError, type Status } from "@nats-io/transport-node";
 import { HindcastError, messageOf } from "../../errors.ts";
@@ -21,6 +22,8 @@ export class Connection {
   readonly #closer = new AbortController();
   readonly onLease: (event: LeaseEvent) => void;
   readonly #report: (status: string) => void;
+  readonly #onClosed: (error: HindcastError) => void;
+  readonly #options: BusOptions;
   readonly #reconnectListeners = new Set<() => void>();
   readonly #forbidden = new Map<string, Set<(error: Error) => void>>();
   #up = Promise.withResolvers<void>();
@@ -29,12 +32,14 @@ export class Connection {
   #closed: Promise<void> | undefined;
 
   private constructor(nats: NatsConnection, manager: JetStreamManager, options: BusOptions) {
+    this.#options = options;
     this.nats = nats;
     this.manager = manager;
     this.jetstream = jetstream(nats, { timeout: limits.busTryTimeoutMs });
     this.inboxPrefix = options.inboxPrefix ?? "_INBOX";
     this.closing = this.#closer.signal;
     this.#report = options.onStatus ?? (() => undefined);
+    this.#onClosed = options.onClosed ?? (() => undefined);
     this.onLease = options.onLease ?? (() => undefined);
     this.#up.resolve();
     void this.#watch();
@@ -91,14 +96,21 @@ export class Connection {
     };
   }
 
-  /** Resolves when connected. @throws BUS_UNAVAILABLE once closed; `signal`'s reason when it aborts. */
-  async whenUp(signal?: AbortSignal): Promise<void> {
+  /** Resolves when connected. @throws BUS_UNAVAILABLE once closed or after `withinMs`; `signal`'s reason when it aborts. */
+  async whenUp(signal?: AbortSignal, withinMs: number = limits.busOutageMsMax): Promise<void> {
     if (this.nats.isClosed() || this.closing.aborted) throw unavailable(this.nats.getServer(), "the bus is closed");
     signal?.throwIfAborted();
     if (!this.#link.signal.aborted) return;
     // One inside the other: a signal that is made of one with a time limit is kept for ever.
-    const up = untilAborted(this.#up.promise, this.closing);
-    await (signal === undefined ? up : untilAborted(up, signal));
+    const late = new AbortController();
+    const expire = (): void => late.abort(unavailable(this.nats.getServer(), `no connection for ${withinMs} ms`));
+    const timer = setTimeout(expire, withinMs);
+    try {
+      const up = untilAborted(untilAborted(this.#up.promise, this.closing), late.signal);
+      await (signal === undefined ? up : untilAborted(up, signal));
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** Runs one try of a request; it fails at once when the connection drops, because no answer can come any more. */
@@ -133,8 +145,12 @@ export class Connection {
     const lost = cause instanceof Error ? cause : new ConnectionLost("the connection was closed");
     this.#link.abort(lost);
     this.#up.promise.catch(() => undefined);
-    this.#up.reject(unavailable(this.nats.getServer(), lost));
-    if (!this.closing.aborted) this.report(`error the connection was closed: ${lost.message}`);
+    const isRefused = toBusError(lost, "reconnect").code === "BUS_FORBIDDEN";
+    const error = isRefused ? notLetIn(this.#options, lost) : unavailable(this.nats.getServer(), lost);
+    this.#up.reject(error);
+    if (this.closing.aborted) return;
+    this.report(`error the connection was closed: ${lost.message}`);
+    this.#onClosed(error);
   }
 
   #forbid(error: PermissionViolationError): void {

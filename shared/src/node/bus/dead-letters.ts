@@ -81,6 +81,10 @@ export class JetStreamDeadLetters implements DeadLetters {
     return letters;
   }
 
+  async newest(): Promise<number> {
+    return (await lastMessage(this.#connection, streams.deadLetters, subjects.deadLetters))?.sequence ?? 0;
+  }
+
   async *read(fromSequence: number): AsyncGenerator<DeadLetter> {
     const messages = readAll(this.#connection, streams.deadLetters, subjects.deadLetters, fromSequence);
     for await (const message of messages) yield toDeadLetter(message);
@@ -99,7 +103,8 @@ export class JetStreamDeadLetters implements DeadLetters {
       // Already queued again: what was wanted is so.
       if (!isBusCode(error, "BUS_CONFLICT")) throw error;
     } finally {
-      await lease?.release();
+      // It expires by itself, and what was asked for has happened.
+      await lease?.release().catch(() => undefined);
     }
     await this.#delete(streams.deadLetters, sequence);
   }

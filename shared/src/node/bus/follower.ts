@@ -9,6 +9,7 @@ import { isBusCode, toBusError } from "./bus-errors.ts";
 import type { Connection } from "./connection.ts";
 import { converse, MessageLost } from "./conversation.ts";
 import { patiently, retryDelayMs } from "./patience.ts";
+import { lastMessage } from "./stored.ts";
 
 export interface FollowedMessage {
   sequence: number;
@@ -22,6 +23,8 @@ export interface FollowedSource {
   /** A subject; left out: all of the stream. */
   filter?: string;
   fromSequence: number;
+  /** From the beginning again where the stream was made anew or put back: for readers whom a repetition does not harm. */
+  isRepeatable?: boolean;
 }
 
 const pullExpiresMs = 20_000;
@@ -41,6 +44,7 @@ export async function* follow(
   let next = Math.max(1, source.fromSequence);
   for (let failures = 0; !stop.aborted;) {
     try {
+      if (failures > 0 && source.isRepeatable === true && (await endsBefore(connection, source.stream, next))) next = 1;
       const consumer = await createConsumer(connection, { ...source, fromSequence: next }, stop);
       for await (const message of pullForever(connection, source.stream, consumer, stop)) {
         failures = 0;
@@ -55,6 +59,11 @@ export async function* follow(
       await delay(retryDelayMs(failures), undefined, { signal: stop }).catch(() => undefined);
     }
   }
+}
+
+/** Whether the stream is not the one that was read so far: the server would wait for a sequence of the old one. */
+async function endsBefore(connection: Connection, stream: string, next: number): Promise<boolean> {
+  return ((await lastMessage(connection, stream, ">"))?.sequence ?? 0) < next - 1;
 }
 
 async function createConsumer(connection: Connection, source: FollowedSource, signal: AbortSignal): Promise<string> {

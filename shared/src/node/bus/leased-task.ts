@@ -57,7 +57,7 @@ async function confirm(connection: Connection, message: Msg, acknowledgement: st
   const { reply } = message;
   for (let attempt = 1; attempt <= confirmTriesMax; attempt += 1) {
     try {
-      await connection.whenUp(AbortSignal.timeout(limits.busTryTimeoutMs));
+      await connection.whenUp(undefined, limits.busTryTimeoutMs);
       await connection.attempt(() =>
         connection.nats.request(reply, acknowledgement, { timeout: limits.busTryTimeoutMs }),
       );

@@ -1,13 +1,19 @@
 // Moves the large texts of a trajectory record into blobs and back, so that nobody else has to know where they lie.
 import type { Observed } from "../../domain/observation.ts";
+import type { BlobRef } from "../../domain/ids.ts";
 import { limits } from "../../limits.ts";
 import type { StoredObserved, StoredTrajectoryRecord, TrajectoryRecord } from "../../protocol/trajectory-record.ts";
 import type { BlobStore } from "./bus.ts";
 
-export async function withTextOutside(blobs: BlobStore, record: TrajectoryRecord): Promise<StoredTrajectoryRecord> {
-  if (record.kind === "episode.started") return { ...record, initial: await outside(blobs, record.initial) };
+export async function withTextOutside(
+  blobs: BlobStore,
+  record: TrajectoryRecord,
+  roomUntil?: AbortSignal,
+): Promise<StoredTrajectoryRecord> {
+  const put = (text: Uint8Array): Promise<BlobRef> => blobs.put(text, roomUntil === undefined ? {} : { roomUntil });
+  if (record.kind === "episode.started") return { ...record, initial: await outside(put, record.initial) };
   if (record.kind !== "step.recorded") return record;
-  return { ...record, step: { ...record.step, observed: await outside(blobs, record.step.observed) } };
+  return { ...record, step: { ...record.step, observed: await outside(put, record.step.observed) } };
 }
 
 /** @throws BUS_NOT_FOUND when the text's blob is gone */
@@ -17,12 +23,12 @@ export async function withTextInside(blobs: BlobStore, record: StoredTrajectoryR
   return { ...record, step: { ...record.step, observed: await inside(blobs, record.step.observed) } };
 }
 
-async function outside(blobs: BlobStore, observed: Observed): Promise<StoredObserved> {
+async function outside(put: (text: Uint8Array) => Promise<BlobRef>, observed: Observed): Promise<StoredObserved> {
   const { observation } = observed;
   if (observation.kind === "notice") return { ...observed, observation };
   const text = Buffer.from(observation.text);
   if (text.length <= limits.observationInlineBytesMax) return { ...observed, observation };
-  return { ...observed, observation: { ...observation, text: { blob: await blobs.put(text) } } };
+  return { ...observed, observation: { ...observation, text: { blob: await put(text) } } };
 }
 
 async function inside(blobs: BlobStore, observed: StoredObserved): Promise<Observed> {

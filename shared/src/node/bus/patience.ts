@@ -25,13 +25,14 @@ export async function patiently<T>(
   const stop = signal === undefined ? connection.closing : AbortSignal.any([signal, connection.closing]);
   for (let attempt = 1; ; attempt += 1) {
     stop.throwIfAborted();
-    await connection.whenUp(signal);
+    await connection.whenUp(signal, Math.max(0, started + limits.busOutageMsMax - Date.now()));
     try {
       return await connection.attempt(() => work(attempt));
     } catch (error) {
       const isOver = Date.now() - started > patienceMs(error);
       if (stop.aborted || !isTransient(error) || isOver) throw toBusError(error, doing);
-      await delay(retryDelayMs(attempt), undefined, { signal: stop });
+      // Aborted meanwhile: the next round throws the reason, where this would throw words of its own.
+      await delay(retryDelayMs(attempt), undefined, { signal: stop }).catch(() => undefined);
     }
   }
 }

@@ -136,7 +136,8 @@ function client(inbox: string): Permissions {
       ...writeBlobs,
       ...readable.flatMap(readRange),
       ...readable.flatMap(followStream),
-      ...[...readable, streams.advisories].map((stream) => `$JS.API.STREAM.INFO.${stream}`),
+      // How full they are; of the queue nothing else can be read.
+      ...[...readable, streams.advisories, streams.tasks].map((stream) => `$JS.API.STREAM.INFO.${stream}`),
       `$JS.API.CONSUMER.INFO.${streams.tasks}.*`,
     ],
     subscribe: [progress, inbox],

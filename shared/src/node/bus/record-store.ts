@@ -36,8 +36,8 @@ export class BucketRecordStore<S extends z.ZodType> implements RecordStore<z.out
     return await this.#bucket.put(key, this.#encode(value), ttlMs);
   }
 
-  async delete(key: string): Promise<void> {
-    await this.#bucket.delete(key);
+  async delete(key: string, revision?: number): Promise<void> {
+    await this.#bucket.delete(key, revision);
   }
 
   async entries(): Promise<{ key: string; value: z.output<S>; revision: number }[]> {

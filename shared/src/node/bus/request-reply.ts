@@ -45,7 +45,7 @@ export async function ask(
 ): Promise<Uint8Array> {
   const timeout = timeoutMs ?? limits.requestTimeoutMs;
   signal?.throwIfAborted();
-  await connection.whenUp(signal);
+  await connection.whenUp(signal, timeout);
   let reply: Msg;
   try {
     const answer = connection.attempt(() => connection.nats.request(subject, payload, { timeout, ...traced() }));

@@ -58,8 +58,8 @@ export class JetStreamResultStore implements ResultStore {
   }
 
   async *watch(campaign: CampaignId, signal: AbortSignal): AsyncGenerator<TaskResult> {
-    const source = { stream: streams.results, filter: subjects.resultsOfCampaign(campaign), fromSequence: 1 };
-    for await (const message of follow(this.#connection, source, signal)) {
+    const source = { stream: streams.results, filter: subjects.resultsOfCampaign(campaign) };
+    for await (const message of follow(this.#connection, { ...source, fromSequence: 1, isRepeatable: true }, signal)) {
       const result = this.#read(message.subject, message.bytes);
       if (result !== null) yield result;
     }

@@ -7,8 +7,8 @@ import { collectGarbage } from "./garbage-collector.ts";
 import { patiently } from "./patience.ts";
 import { keptStreams, streamOf } from "./retention.ts";
 
-/** Streams of demonstrations too, which no setting limits. */
-const shown = [...keptStreams.map((kept) => streamOf[kept]), streams.demonstrations];
+/** Beside what settings limit: demonstrations, which nothing does, and the queue, whose limit is the coordinators' own. */
+const shown = [...keptStreams.map((kept) => streamOf[kept]), streams.demonstrations, streams.tasks];
 
 export class StorageKeeper implements Storage {
   readonly #connection: Connection;

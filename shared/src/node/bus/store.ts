@@ -1,11 +1,12 @@
 // The only way a message gets into a stream: acknowledged by the server, under a message id that makes a retry
 // harmless, and with an honest answer when the expected revision or the subject's one place was taken.
 import { randomUUID } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
 import { headers, type MsgHdrs } from "@nats-io/transport-node";
 import { limits } from "../../limits.ts";
-import { toBusError } from "./bus-errors.ts";
+import { isBusCode, toBusError } from "./bus-errors.ts";
 import type { Connection } from "./connection.ts";
-import { patiently } from "./patience.ts";
+import { patiently, retryDelayMs } from "./patience.ts";
 import { lastMessage } from "./stored.ts";
 
 export interface StoreOptions {
@@ -21,6 +22,8 @@ export interface StoreOptions {
   /** A list gives several headers of one name. */
   headers?: Readonly<Record<string, string | readonly string[]>>;
   signal?: AbortSignal;
+  /** A full stream is waited for until this aborts; without it that is an error. */
+  roomUntil?: AbortSignal | undefined;
 }
 
 export interface StoreReceipt {
@@ -29,12 +32,30 @@ export interface StoreReceipt {
   isDuplicate: boolean;
 }
 
+/** As `storeNow`, but patient with a full stream. A publish that a limit refused is not remembered: its id may stay. */
+export async function store(connection: Connection, options: StoreOptions): Promise<StoreReceipt> {
+  const { stream, subject, roomUntil } = options;
+  if (roomUntil === undefined) return await storeNow(connection, options);
+  const message = { ...options, messageId: options.messageId ?? randomUUID() };
+  const stop = AbortSignal.any([roomUntil, connection.closing]);
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await storeNow(connection, message);
+    } catch (error) {
+      if (!isBusCode(error, "BUS_FULL")) throw error;
+      if (attempt === 1) connection.report(`error ${stream} is full; ${subject} waits for room`);
+      const pause = delay(retryDelayMs(attempt, limits.backpressureDelayMsMax), undefined, { signal: stop });
+      await pause.catch(() => stop.throwIfAborted());
+    }
+  }
+}
+
 /**
  * @throws BUS_CONFLICT when the expected sequence is not the last, or the subject's one place is taken
  * @throws BUS_FULL when the stream refuses messages at its limits
  * @throws BUS_UNAVAILABLE or BUS_TIMEOUT when an outage outlasts the cap
  */
-export async function store(connection: Connection, options: StoreOptions): Promise<StoreReceipt> {
+async function storeNow(connection: Connection, options: StoreOptions): Promise<StoreReceipt> {
   const { stream, subject } = options;
   const messageId = options.messageId ?? randomUUID();
   const doing = `store ${subject} in ${stream}`;

@@ -20,13 +20,14 @@ export class JetStreamTrajectoryLog implements TrajectoryLog {
     this.#blobs = new ObjectBlobStore(connection);
   }
 
-  async append(record: TrajectoryRecord): Promise<Uint8Array> {
-    const bytes = encode(StoredTrajectoryRecord, await withTextOutside(this.#blobs, record));
+  async append(record: TrajectoryRecord, roomUntil?: AbortSignal): Promise<Uint8Array> {
+    const bytes = encode(StoredTrajectoryRecord, await withTextOutside(this.#blobs, record, roomUntil));
     await store(this.#connection, {
       stream: streams.trajectories,
       subject: subjects.trajectory(record.workerId, record.campaignId, record.episodeId, record.attempt),
       bytes,
       messageId: recordMessageId(record),
+      roomUntil,
     });
     return bytes;
   }

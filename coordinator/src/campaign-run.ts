@@ -112,15 +112,16 @@ async function knownInstructions(context: CampaignContext): Promise<InstructionD
   const known = new InstructionDeduplicator();
   // A task leads to many demonstrations, and its words are known after the first.
   const tasks = new Set<string>();
-  const last = await context.bus.demonstrations.lastSequence();
-  if (last === 0) return known;
-  for await (const { sequence, demonstration } of context.bus.demonstrations.follow(1, context.signal)) {
+  const { demonstrations } = context.bus;
+  // What is stored, to its end: of a log that was emptied by hand its last sequence never comes.
+  for await (const { id, bytes } of demonstrations.stored()) {
+    context.signal.throwIfAborted();
+    const demonstration = bytes.byteLength === 0 ? null : demonstrations.restore(id, bytes);
     if (demonstration !== null && demonstration.campaignId !== context.id) {
       const { taskId, taskInstruction } = demonstration.lineage;
       if (!tasks.has(taskId)) known.add(taskId, taskInstruction);
       tasks.add(taskId);
     }
-    if (sequence >= last) break;
   }
   return known;
 }

@@ -5,13 +5,16 @@ import {
   type CampaignRecord,
   type CampaignReport,
   type Demonstration,
+  streams,
 } from "@hindcast/shared";
 import { type Bus, type Model, silentLogger } from "@hindcast/shared/node";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type CampaignOutcome, runCampaign } from "../../coordinator/src/campaign-run.ts";
 import { someSettings } from "../support/campaign-context.ts";
 import { aStoredCampaign, demonstrationsOn } from "../support/campaign-records.ts";
+import { aDemonstration } from "../support/messages.ts";
 import { aNatsServer, type TestNats } from "../support/nats-server.ts";
+import { rawNats } from "../support/raw-nats.ts";
 import { scriptedGenerator } from "../support/scripted-generator.ts";
 import type { Line, ScriptedModel } from "../support/scripted-model.ts";
 import { startStages } from "../support/stages.ts";
@@ -124,6 +127,14 @@ describe("a campaign on a real bus", () => {
       JSON.parse(JSON.stringify(found).replaceAll(/"(createdAt|durationMs)":("[^"]*"|[\d.]+)/g, '"$1":0'));
     expect(withoutTime(again)).toEqual(withoutTime(await demonstrations()));
     expect(stepsBefore).toBeGreaterThan(0);
+  });
+
+  it("starts although all that was learned before it was removed by hand", async () => {
+    await bus.demonstrations.put(aDemonstration(1));
+    await using raw = await rawNats(nats);
+    await raw.manager.streams.purge(streams.demonstrations);
+    const report = await run(scriptedGenerator(), await aRecord(), AbortSignal.timeout(30_000));
+    expect(countsOf(report, "demonstrations")).toEqual({ indexed: 12 });
   });
 
   it("does not learn again what an earlier campaign learned", async () => {

@@ -235,6 +235,34 @@ describe("retune of a campaign", () => {
     expect(record).toMatchObject({ settings: { costUsdMax: 1.5 }, tuning: { costUsdMax: 1000 } });
   });
 
+  it("holds for a stage that was queued before the limit was raised and still works", async () => {
+    await using _worker = await startWorker(cluster.nats, { commands });
+    const priced = scriptedGenerator();
+    const [summarising, going] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const costly: Model = {
+      id: priced.id,
+      provider: "offline",
+      isOffline: true,
+      complete: async (request) => {
+        if (request.purpose === "summarise-transition") {
+          summarising.resolve();
+          await going.promise;
+        }
+        return { ...(await priced.complete(request)), costUsd: 1 };
+      },
+    };
+    await using _coordinator = await cluster.coordinator(costly);
+    // The proposal leaves two dollars, which the summaries alone take.
+    const campaign = await cluster.start({ costUsdMax: 3 }, 1);
+    await summarising.promise;
+    await cluster.ctl("retune", campaign.id, { costUsdMax: "1000" });
+    // Stages follow the records; nothing is let go meanwhile.
+    await delay(500);
+    going.resolve();
+    await cluster.untilFinished(campaign);
+    expect(priced.asked("judge")).toBeGreaterThan(0);
+  });
+
   it("bounds the episodes that are queued or worked on at once", async () => {
     await using _coordinator = await cluster.coordinator();
     const { campaign } = await new CampaignRecords(cluster.bus).create({

@@ -55,7 +55,8 @@ export function minHash(set: Uint32Array): Uint32Array {
 export class SimilarityIndex<Id> {
   readonly #threshold: number;
   readonly #entries: { id: Id; set: Uint32Array }[] = [];
-  readonly #buckets = new Map<string, number[]>();
+  /** Most hold one entry; an array for each would take most of the memory. */
+  readonly #buckets = new Map<number, number | number[]>();
 
   /** @param threshold Jaccard similarity from which two sets count as near-duplicates, in (0, 1]. */
   constructor(threshold: number) {
@@ -70,7 +71,8 @@ export class SimilarityIndex<Id> {
     const entry = this.#entries.push({ id, set }) - 1;
     for (const band of bandsOf(set)) {
       const bucket = this.#buckets.get(band);
-      if (bucket === undefined) this.#buckets.set(band, [entry]);
+      if (bucket === undefined) this.#buckets.set(band, entry);
+      else if (typeof bucket === "number") this.#buckets.set(band, [bucket, entry]);
       else bucket.push(entry);
     }
   }
@@ -89,12 +91,14 @@ export class SimilarityIndex<Id> {
   }
 }
 
-function bandsOf(set: Uint32Array): string[] {
+/** A number for each band; two bands that share one by chance cost one exact comparison. */
+function bandsOf(set: Uint32Array): number[] {
   const signature = minHash(set);
-  return Array.from(
-    { length: bands },
-    (_, band) => `${band}:${signature.subarray(band * rows, (band + 1) * rows).join(",")}`,
-  );
+  return Array.from({ length: bands }, (_, band) => {
+    let hash = mix(band + 1);
+    for (let row = 0; row < rows; row += 1) hash = mix(Math.imul(hash, 31) ^ (signature[band * rows + row] ?? 0));
+    return hash;
+  });
 }
 
 function mix(value: number): number {

@@ -43,7 +43,7 @@ export interface StageDeps {
   bus: Bus;
   model: ModelSource;
   workerId: WorkerId;
-  cancellations: Pick<Cancellations, "signalFor" | "pauseOf" | "isPaused">;
+  cancellations: Pick<Cancellations, "signalFor" | "pauseOf" | "isPaused" | "hasMovedLimit">;
   logger: Logger;
   metrics?: CoordinatorMetrics;
 }
@@ -161,7 +161,7 @@ export class StageHandler implements TaskHandler {
 
   #contextOf(task: StageTask, gate: CallGate, signal: AbortSignal): StageContext {
     const { campaignId: id, settings, leftUsd } = task;
-    const { bus, logger, metrics } = this.#deps;
+    const { bus, cancellations, logger, metrics } = this.#deps;
     const model = gate.guard(this.#deps.model);
     const report = progressOf(bus, id);
     const account = new CampaignAccount(id, report);
@@ -171,8 +171,9 @@ export class StageHandler implements TaskHandler {
       settings,
       generator: charged(settings.models.generator),
       judges: settings.models.judges.map(charged),
-      // Admission keeps the limit call by call; what comes from batches is not admitted and shows here.
-      ledger: new CostLedger(leftUsd),
+      // Admission keeps the limit call by call; what comes from batches is not admitted and shows here. What was left when
+      // the task was queued says nothing once the limit was moved.
+      ledger: new CostLedger(() => (cancellations.hasMovedLimit(id) ? null : leftUsd)),
       funnel: new Funnel(),
       warnings: new Set(),
       random: seededRandom(settings.seed, id),

@@ -9,7 +9,7 @@ const never = new AbortController().signal;
 /** Follows these states one after the other; the store's own word is the last. */
 async function following(...states: CampaignRecord["state"][]): Promise<Cancellations> {
   const cancellations = new Cancellations();
-  const value = (state: CampaignRecord["state"]): CampaignRecord => ({ id, state }) as CampaignRecord;
+  const value = (state: CampaignRecord["state"]): CampaignRecord => ({ id, state, tuning: {} }) as CampaignRecord;
   await cancellations.follow(
     {
       get: () => Promise.resolve({ value: value(states.at(-1)!), revision: 1 }),
@@ -51,7 +51,7 @@ describe("Cancellations", () => {
         get: () => Promise.resolve(null),
         watch: async function* () {
           await finish.promise;
-          yield { key: id, value: { id, state: "finished" } as CampaignRecord };
+          yield { key: id, value: { id, state: "finished", tuning: {} } as CampaignRecord };
         },
       },
       never,
@@ -61,6 +61,34 @@ describe("Cancellations", () => {
     await following;
     expect(cancellations.signalFor(id)).not.toBe(before[0]);
     expect(cancellations.pauseOf(id)).not.toBe(before[1]);
+  });
+
+  it("knows whose dollar limit was moved, until the campaign is over or has its first one again", async () => {
+    const cancellations = new Cancellations();
+    const seen: boolean[] = [];
+    const records: Pick<CampaignRecord, "state" | "tuning">[] = [
+      { state: "running", tuning: { weight: 2 } },
+      { state: "running", tuning: { costUsdMax: 9 } },
+      { state: "paused", tuning: { costUsdMax: null } },
+      { state: "running", tuning: {} },
+      { state: "running", tuning: { costUsdMax: 9 } },
+      { state: "finished", tuning: { costUsdMax: 9 } },
+    ];
+    await cancellations.follow(
+      {
+        get: () => Promise.resolve(null),
+        watch: async function* () {
+          for (const record of records) {
+            await Promise.resolve();
+            yield { key: id, value: { id, ...record } as CampaignRecord };
+            seen.push(cancellations.hasMovedLimit(id));
+          }
+        },
+      },
+      never,
+    );
+    expect(seen).toEqual([false, true, true, false, true, false]);
+    expect(cancellations.hasMovedLimit("c-0002" as CampaignId)).toBe(false);
   });
 
   it("takes no campaign for paused of which nothing is known", async () => {

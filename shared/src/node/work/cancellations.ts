@@ -11,6 +11,8 @@ type Campaigns = Pick<RecordStore<CampaignRecord>, "watch" | "get">;
 export class Cancellations {
   readonly #over = new Map<string, AbortController>();
   readonly #pauses = new Map<string, AbortController>();
+  /** Campaigns whose dollar limit was moved after they began. */
+  readonly #relimited = new Set<string>();
   #campaigns: Campaigns | null = null;
 
   /** Follows the CAMPAIGNS bucket until `signal` aborts. */
@@ -18,6 +20,8 @@ export class Cancellations {
     this.#campaigns = campaigns;
     for await (const { key, value } of campaigns.watch(signal)) {
       if (value === null) continue;
+      if (value.tuning.costUsdMax === undefined || isOver(value.state)) this.#relimited.delete(key);
+      else this.#relimited.add(key);
       // Nobody works on it any more, and as long as the process lives there are others.
       if (value.state === "finished") this.#over.delete(key);
       if (value.state === "cancelled" || value.state === "failed")
@@ -34,6 +38,10 @@ export class Cancellations {
   /** Aborts when the campaign is paused, as far as is known here; after it was resumed there is a fresh one. */
   pauseOf(campaign: CampaignId): AbortSignal {
     return controllerOf(this.#pauses, campaign).signal;
+  }
+
+  hasMovedLimit(campaign: CampaignId): boolean {
+    return this.#relimited.has(campaign);
   }
 
   /**

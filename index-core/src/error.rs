@@ -10,6 +10,11 @@ pub enum IndexError {
     Invalid(String),
     #[error("the index is closed")]
     Closed,
+    /// Whoever asked no longer waits.
+    #[error(
+        "the deadline passed before the search was over; try again, ask for less, or allow more time"
+    )]
+    Late,
     /// The index can no longer be trusted: a writer panicked, or a graph returned what it was never given.
     #[error("{0}; restart the process to rebuild the index from its log")]
     Corrupt(String),
@@ -51,6 +56,7 @@ impl IndexError {
         match self {
             Self::Invalid(_) => "INDEX_INVALID",
             Self::Closed => "INDEX_CLOSED",
+            Self::Late => "INDEX_NOT_READY",
             Self::Corrupt(_) | Self::Damaged { .. } => "INDEX_CORRUPT",
             Self::Foreign(_) => "INDEX_FOREIGN",
             Self::Locked { .. } => "INDEX_LOCKED",
@@ -62,7 +68,7 @@ impl IndexError {
     /// Whether the same call can succeed later without a change of its input.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Io { .. } | Self::Locked { .. })
+        matches!(self, Self::Io { .. } | Self::Locked { .. } | Self::Late)
     }
 
     pub(crate) fn invalid(message: impl Into<String>) -> Self {

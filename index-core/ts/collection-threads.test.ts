@@ -54,6 +54,20 @@ describe("the event loop", () => {
   });
 });
 
+test("the queries of one call see one state, whatever is written meanwhile", async () => {
+  const collection = await aCollection();
+  const vectors = noise(64 * 20_000, 5);
+  await collection.upsert({ ids: idsUpTo(20_000), vectors });
+  const asked = vectors.slice(64, 128);
+  const many = new Float32Array(64 * 5_000);
+  for (let at = 0; at < many.length; at += 64) many.set(asked, at);
+  const searching = collection.search({ vectors: many, k: 1, mode: "exact" });
+  // The row that was nearest is now another, under a higher number.
+  await collection.upsert({ ids: ["row-1"], vectors: asked });
+  const { rows } = await searching;
+  expect(new Set(rows).size).toBe(1);
+});
+
 describe("searchInto", () => {
   test("answers as search does, from a scan and from a graph", async () => {
     const collection = await aCollection({ graphRowsMin: 1_000 });

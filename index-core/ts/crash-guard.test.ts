@@ -2,12 +2,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Demonstration, type DemonstrationId, limits } from "@hindcast/shared";
+import { type Demonstration, type DemonstrationId, type HindcastError, limits } from "@hindcast/shared";
 import { type DemonstrationEntry, silentLogger } from "@hindcast/shared/node";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { aDemonstration } from "../../test/support/messages.ts";
 import { CrashGuard } from "./crash-guard.ts";
 import { DemonstrationProjection } from "./demonstration-projection.ts";
+import { indexError } from "./index-error.ts";
 import type { RejectionReason } from "./retrieval-metrics.ts";
 
 const deadly = 7;
@@ -28,8 +29,11 @@ interface Life {
   quarantined: number[];
 }
 
-/** One life of a replica: it replays the stream from the start, and is gone for ever once it applies `deadly`. */
-async function live(): Promise<Life> {
+/**
+ * One life of a replica: it replays the stream from the start, and is over once it applies `deadly`.
+ * @param error with which the index refuses that; null: nobody sees what ends the process
+ */
+async function live(error: HindcastError | null = null): Promise<Life> {
   const applied = new Map<string, number>();
   const [rejected, quarantined]: [RejectionReason[], number[]] = [[], []];
   const crashed = Promise.withResolvers<"crashed">();
@@ -41,15 +45,17 @@ async function live(): Promise<Life> {
   const projection = new DemonstrationProjection({
     log: {
       lastSequence: () => Promise.resolve(last),
-      async *follow(from) {
+      async *follow(from, signal) {
         yield* entries.filter(({ sequence }) => sequence >= from);
-        await new Promise((resolve) => stop.signal.addEventListener("abort", resolve, { once: true }));
+        if (signal.aborted) return;
+        await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
       },
     },
     index: {
       sequence: 0,
       upsert: (demonstrations: readonly Demonstration[]): Promise<void> => {
         if (demonstrations.some(({ id }) => id === `demo-${deadly}`)) {
+          if (error !== null) return Promise.reject(error);
           crashed.resolve("crashed");
           // Nothing comes after the end of a process.
           return new Promise(() => undefined);
@@ -67,10 +73,14 @@ async function live(): Promise<Life> {
     onRejected: (reason) => rejected.push(reason),
     quarantine: (sequence) => (quarantined.push(sequence), Promise.resolve()),
   });
-  const running = projection.run(stop.signal);
-  const end = await Promise.race([crashed.promise, projection.catchUp(stop.signal).then(() => "caught up" as const)]);
+  const running = projection.run(stop.signal).catch(() => crashed.resolve("crashed"));
+  const caughtUp = projection.catchUp(stop.signal).then(
+    () => "caught up" as const,
+    () => crashed.promise,
+  );
+  const end = await Promise.race([crashed.promise, caughtUp]);
   stop.abort();
-  if (end === "caught up") await running;
+  if (end === "caught up" || error !== null) await running;
   return {
     isCrashed: end === "crashed",
     applied: [...applied.values()].toSorted((a, b) => a - b),
@@ -93,6 +103,25 @@ describe("a demonstration whose application ends the process", () => {
     expect(life).toEqual({ isCrashed: false, applied: others, rejected: ["crashed"], quarantined: [deadly] });
     // Also at every later start, as the message is still in its stream.
     expect(await live()).toEqual(life);
+  });
+
+  it("is passed over also where the index says that it is at fault, and the process ends for that", async () => {
+    const fault = indexError("INDEX_CORRUPT", "the native index panicked");
+    let crashes = 0;
+    let life = await live(fault);
+    while (life.isCrashed && crashes < 20) {
+      crashes += 1;
+      life = await live(fault);
+    }
+    expect(crashes).toBeLessThanOrEqual(1 + limits.crashesMax);
+    expect(life).toMatchObject({ isCrashed: false, rejected: ["crashed"], quarantined: [deadly] });
+  });
+
+  it("is not suspected for errors that another time may not bring, however often they come", async () => {
+    for (let lives = 0; lives < limits.crashesMax + 2; lives += 1) {
+      expect(await live(indexError("INDEX_IO", "the disk is full"))).toMatchObject({ isCrashed: true, rejected: [] });
+    }
+    expect(new CrashGuard(file).batchMax(deadly)).toBeGreaterThan(1);
   });
 
   it("is not suspected because the process was killed while it was applied once", async () => {

@@ -1,5 +1,5 @@
 // Borders of the facade; what it answers is compared with an oracle in test/conformance/retrieval.test.ts.
-// Requirements: 3.8.index, 4.2.bf16, 4.bad-input
+// Requirements: 3.8.index, 4.7.overload, 4.2.bf16, 4.bad-input
 import type { DemonstrationId, RetrievalQuery } from "@hindcast/shared";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { aDemonstrationOf, aRetrievalQuery } from "../../test/support/retrieval.ts";
@@ -139,6 +139,15 @@ test("work under way when the index is closed ends in an answer or INDEX_CLOSED"
   for (const outcome of await outcomes) {
     if (outcome.status === "rejected") expect(outcome.reason).toMatchObject({ code: "INDEX_CLOSED" });
   }
+});
+
+test("what is not begun at its deadline is given up, and nobody else waits for it", async () => {
+  const { trusting: index } = await anIndex();
+  await index.upsertAtOnce([aDemonstrationOf(1)]);
+  const late = { code: "INDEX_NOT_READY", boundary: "index", retryable: true };
+  await expect(index.search([aRetrievalQuery({ query: "tag" })], undefined, 0)).rejects.toMatchObject(late);
+  await expect(index.searchVectors({ ...aVectorSearch(), withinMs: 0 })).rejects.toMatchObject(late);
+  expect(await index.search([aRetrievalQuery({ query: "tag" })], undefined, 60_000)).toHaveLength(1);
 });
 
 test("an empty index, an empty query and silence find nothing", async () => {

@@ -158,7 +158,8 @@ export class DemonstrationProjection {
 
   async #applyPending(): Promise<void> {
     try {
-      while (this.#pending.length > 0) {
+      // Nothing follows what was given up: it would be counted as applied, and take the guard's note of it away.
+      while (this.#pending.length > 0 && !this.#isTorn) {
         await this.#gather();
         const from = this.#pending[0]?.sequence ?? 0;
         const entries = this.#pending.splice(0, this.#guard.batchMax(from));
@@ -205,10 +206,13 @@ export class DemonstrationProjection {
     this.#guard.begin(first.sequence, last.sequence);
     try {
       await this.#apply(kept);
-    } finally {
-      // An error is no crash: whatever it leads to, the process was there to see it.
-      this.#guard.end();
+    } catch (error) {
+      // A fault of the native index ends this process and comes again at the next start, as a crash does. No other error
+      // does: whatever it leads to, the process was there to see it.
+      if (!(error instanceof HindcastError && error.code === "INDEX_CORRUPT")) this.#guard.end();
+      throw error;
     }
+    this.#guard.end();
   }
 
   /** The index is then as if the message had been retired: an older one under its id must not stand for it. */

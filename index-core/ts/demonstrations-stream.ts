@@ -23,7 +23,8 @@ export async function indexOfStream<I extends OpenIndex>(
 ): Promise<I> {
   const file = `${folder}.stream`;
   const known = await readWhereThere(file);
-  const isOther = known !== null && known !== born;
+  if (known === born) return index;
+  const isOther = known !== null;
   if (isOther) {
     logger.warn({ event: "index.outdated", streamOf: known, born });
     await index.close();
@@ -31,7 +32,7 @@ export async function indexOfStream<I extends OpenIndex>(
     await rm(folder, { recursive: true, force: true });
   }
   // After the folder is gone: whoever is killed in between finds an empty folder of the old stream, and removes that.
-  await writeFile(`${file}.draft`, born);
+  await writeFile(`${file}.draft`, born, { flush: true });
   await rename(`${file}.draft`, file);
   return isOther ? await open() : index;
 }

@@ -9,6 +9,7 @@ import {
   type RetrievalQuery,
   type RetrievalStats,
   type VectorAnswer,
+  vectorAnswerBytesMin,
   type VectorQuestion,
   type VectorSearch,
 } from "@hindcast/shared";
@@ -64,11 +65,11 @@ export class LocalRetrieval implements Retrieval {
     this.#embedder = options.index.embedder;
     const { metrics } = options;
     this.#searches = new RequestJoiner({
-      work: (_, queries) => this.#searchTogether(queries),
+      work: (_, queries, deadlineAt) => this.#searchTogether(queries, deadlineAt),
       onCall: (call) => metrics.joined("search", call),
     });
     this.#vectors = new RequestJoiner({
-      work: (context, vectors) => this.#searchVectorsTogether(context, vectors),
+      work: (context, vectors, deadlineAt) => this.#searchVectorsTogether(context, vectors, deadlineAt),
       onCall: (call) => metrics.joined("vectors", call),
     });
   }
@@ -88,6 +89,7 @@ export class LocalRetrieval implements Retrieval {
     await this.#applied(minSequence, call);
     const indexSequence = this.#options.projection.appliedSequence;
     const version = { indexSequence, indexVersion: this.#options.version };
+    await this.#checkFits({ ...rest, k, vectors });
     const here = this.#searchVectorsHere({ ...rest, k, vectors }, call);
     if (here !== null) return { ...version, ...here };
     const items: Float32Array[] = [];
@@ -102,6 +104,22 @@ export class LocalRetrieval implements Retrieval {
       scores: Float32Array.from(found.flatMap(({ scores }) => Array.from(scores))),
       ids: found.flatMap(({ ids }) => ids),
     };
+  }
+
+  /**
+   * Before all of it is searched: every query has as many hits as the first, `k` or all that pass.
+   * @throws PROTOCOL_TOO_LARGE when their answer fits no message
+   */
+  async #checkFits(request: VectorsRequest): Promise<void> {
+    const { dimensions } = this.#embedder;
+    const queries = request.vectors.length / dimensions;
+    if (vectorAnswerBytesMin(queries, request.k) <= limits.replyBytesMax) return;
+    const vectors = request.vectors.subarray(0, dimensions);
+    const each = (await this.#options.index.searchVectors({ ...request, vectors })).counts[0] ?? 0;
+    const bytes = vectorAnswerBytesMin(queries, each);
+    if (bytes <= limits.replyBytesMax) return;
+    const message = `${queries} queries of ${each} hits each are an answer of ${bytes} bytes or more, beyond the ${limits.replyBytesMax} of a message; ask for fewer queries or hits at once`;
+    throw new HindcastError({ code: "PROTOCOL_TOO_LARGE", boundary: "protocol", message });
   }
 
   async get(ids: readonly Demonstration["id"][]): Promise<(Demonstration | null)[]> {
@@ -181,15 +199,13 @@ export class LocalRetrieval implements Retrieval {
     }
   }
 
-  async #searchTogether(queries: RetrievalQuery[]): Promise<RetrievalAnswer[]> {
+  async #searchTogether(queries: RetrievalQuery[], deadlineAt: number): Promise<RetrievalAnswer[]> {
     const { index, metrics, embedder } = this.#options;
     const isSampled = this.#searched % explainEvery === 0;
     this.#searched += 1;
     const asked = isSampled ? queries.map((query) => (query.explain ? query : { ...query, explain: true })) : queries;
-    const answers =
-      embedder === null
-        ? await index.search(asked)
-        : await index.search(asked, await this.#vectorsOf(embedder, queries));
+    const vectors = embedder === null ? undefined : await this.#vectorsOf(embedder, queries);
+    const answers = await index.search(asked, vectors, leftMs(deadlineAt));
     return answers.map((answer, at) => {
       metrics.answeredBy(answer);
       return queries[at]?.explain === true || answer.explain === null ? answer : { ...answer, explain: null };
@@ -236,11 +252,15 @@ export class LocalRetrieval implements Retrieval {
     return { ids, scores, counts, epoch };
   }
 
-  async #searchVectorsTogether(context: VectorContext, vectors: Float32Array[]): Promise<VectorHits[]> {
+  async #searchVectorsTogether(
+    context: VectorContext,
+    vectors: Float32Array[],
+    deadlineAt: number,
+  ): Promise<VectorHits[]> {
     const { dimensions } = this.#embedder;
     const together = new Float32Array(vectors.length * dimensions);
     for (const [at, vector] of vectors.entries()) together.set(vector, at * dimensions);
-    const request = { ...context, vectors: together };
+    const request = { ...context, vectors: together, withinMs: leftMs(deadlineAt) };
     const { ids, scores, counts, epoch, microseconds } = await this.#options.index.searchVectors(request);
     this.#costs.note(costKind(request), microseconds / vectors.length);
     let from = 0;
@@ -266,6 +286,8 @@ export class LocalRetrieval implements Retrieval {
 /** What searches that take about as long have in common. Filters and exclusions differ from request to request. */
 const costKind = ({ environment, k, ef, mode, filter }: VectorsRequest): string =>
   `${environment} ${k} ${ef ?? ""} ${mode ?? ""} ${filter === null ? "" : "filtered"}`;
+
+const leftMs = (deadlineAt: number): number => Math.max(0, deadlineAt - performance.now());
 
 const embedTimeout = (): AbortSignal => AbortSignal.timeout(limits.requestTimeoutMs);
 

@@ -38,8 +38,8 @@ export declare class NativeIndex {
    */
   upsert(rows: Array<string>, vectors: Float32Array, sequences: Array<number>): Promise<void>
   remove(ids: Array<string>): Promise<number>
-  search(queries: Array<NativeQuery>): Promise<NativeAnswer[]>
-  searchVectors(environment: string, vectors: Float32Array, query: NativeVectorQuery): Promise<NativeVectorAnswer>
+  search(queries: Array<NativeQuery>, withinMs?: number | undefined | null): Promise<NativeAnswer[]>
+  searchVectors(environment: string, vectors: Float32Array, query: NativeVectorQuery, withinMs?: number | undefined | null): Promise<NativeVectorAnswer>
   /**
    * In the calling thread, which waits: for searches that take less time than the way to another thread and back.
    * `scores` has room for `k` hits of each query, `counts` for how many each has.

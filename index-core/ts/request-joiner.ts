@@ -15,8 +15,8 @@ export interface JoinedRequest<Context, Item> {
 }
 
 export interface JoinerOptions<Context, Item, Answer> {
-  /** One answer per item, in order. */
-  work(context: Context, items: Item[]): Promise<Answer[]>;
+  /** One answer per item, in order; nobody waits for one after `deadlineAt`. */
+  work(context: Context, items: Item[], deadlineAt: number): Promise<Answer[]>;
   /** Told of each call: requests and items in it, and what each request waited. */
   onCall?: (call: { requests: number; items: number; waitedMs: readonly number[] }) => void;
 }
@@ -97,6 +97,7 @@ export class RequestJoiner<Context, Item, Answer> {
       const answers = await this.#options.work(
         first.context,
         requests.flatMap(({ items }) => items),
+        Math.max(...requests.map(({ deadlineAt }) => deadlineAt)),
       );
       let from = 0;
       for (const request of requests) {

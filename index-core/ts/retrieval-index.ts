@@ -12,6 +12,8 @@ export interface VectorsRequest {
   filter: Filter | null;
   exclude: Exclusions;
   mode?: SearchMode;
+  /** What is not begun by then is given up: INDEX_NOT_READY. In the calling thread nothing is. @default without end */
+  withinMs?: number;
 }
 
 export interface VectorsAnswer {
@@ -31,8 +33,15 @@ export interface RetrievalIndex {
   readonly version: string;
   /** What made its vectors: the index itself, or what hands them to it. */
   readonly embedder: EmbedderIdentity;
-  /** `vectors[i]` is the vector of query i where the index does not compute it itself. */
-  search(queries: readonly RetrievalQuery[], vectors?: (Float32Array | null)[]): Promise<RetrievalAnswer[]>;
+  /**
+   * @param vectors `vectors[i]` is the vector of query i where the index does not compute it itself
+   * @param withinMs what is not begun by then is given up: INDEX_NOT_READY. @default without end
+   */
+  search(
+    queries: readonly RetrievalQuery[],
+    vectors?: readonly (Float32Array | null)[],
+    withinMs?: number,
+  ): Promise<RetrievalAnswer[]>;
   searchVectors(request: VectorsRequest): Promise<VectorsAnswer>;
   /** The same in the calling thread, which waits. */
   searchVectorsHere(request: VectorsRequest): VectorsAnswer;

@@ -1,4 +1,5 @@
-import type { Explanation, RetrievalAnswer } from "@hindcast/shared";
+import { setTimeout as delay } from "node:timers/promises";
+import { type Explanation, limits, type RetrievalAnswer } from "@hindcast/shared";
 import {
   CounterMetric,
   type CounterName,
@@ -63,6 +64,7 @@ export class RetrievalMetrics {
   observe(
     index: Pick<RetrievalIndex, "stats" | "version">,
     projection: Pick<DemonstrationProjection, "appliedSequence" | "lag">,
+    readMs: number = limits.scrapeReadMs,
   ): void {
     const stats = recent(() => index.stats());
     const info = new GaugeMetric(this.#registry, "hindcast_retrieval_index_info");
@@ -78,19 +80,24 @@ export class RetrievalMetrics {
     ofIndex("resident_bytes", (read) => read.residentBytes);
     ofIndex("mapped_bytes", (read) => read.mappedBytes);
     ofIndex("recall", (read) => (read.recall.wanted === 0 ? 1 : read.recall.found / read.recall.wanted));
-    type Counted = "recall_sampled" | "repaired_links" | "diverged_graphs";
+    type Counted = "recall_sampled" | "recall_wanted" | "recall_found" | "repaired_links" | "diverged_graphs";
     const counted = (name: Counted, of: (read: DemonstrationIndexStats) => number): void =>
-      this.#counter(`hindcast_retrieval_${name}_total`, async (counter) => counter.add(of(await stats()), {}));
+      this.#counter(`hindcast_retrieval_${name}_total`, stats, (counter, read) => counter.add(of(read), {}));
     counted("recall_sampled", (read) => read.recall.sampled);
+    counted("recall_wanted", (read) => read.recall.wanted);
+    counted("recall_found", (read) => read.recall.found);
     counted("repaired_links", (read) => read.repaired);
     counted("diverged_graphs", (read) => read.diverged);
-    this.#counter("hindcast_retrieval_searches_total", async (counter) => {
-      for (const [strategy, value] of Object.entries((await stats()).searches)) {
+    this.#counter("hindcast_retrieval_searches_total", stats, (counter, read) => {
+      for (const [strategy, value] of Object.entries(read.searches)) {
         counter.add(value, { strategy: strategy as Strategy });
       }
     });
     this.#gauge("sequence", () => projection.appliedSequence);
-    this.#gauge("lag", () => projection.lag());
+    this.#gauge(
+      "lag",
+      inTime(() => projection.lag(), readMs),
+    );
   }
 
   answered(endpoint: Endpoint, elapsedSeconds: number): void {
@@ -149,11 +156,17 @@ export class RetrievalMetrics {
   }
 
   /** The index counts; here the count is only passed on. */
-  #counter<N extends CounterName>(name: N, read: (counter: CounterMetric<N>) => Promise<void>): void {
+  #counter<N extends CounterName>(
+    name: N,
+    stats: () => Promise<DemonstrationIndexStats>,
+    show: (counter: CounterMetric<N>, read: DemonstrationIndexStats) => void,
+  ): void {
     const made: CounterMetric<N> = new CounterMetric(this.#registry, name, {
       collect: async () => {
+        const read = await stats();
+        // Nothing may come between: a scrape at the same time would add to what this one has set.
         made.reset();
-        await read(made);
+        show(made, read);
       },
     });
   }
@@ -165,6 +178,19 @@ const share = (part: number, whole: number): number => (whole === 0 ? 0 : part /
 function strategyOf({ parts }: Explanation): Strategy {
   const used = new Set(parts.map(({ strategy }) => strategy));
   return (["fallback", "graph", "exact", "skip"] as const).find((strategy) => used.has(strategy)) ?? "none";
+}
+
+/** What NATS does not tell in time is no number, and the rest of the scrape still comes; no scrape asks a second time meanwhile. */
+function inTime(read: () => Promise<number>, readMs: number): () => Promise<number> {
+  let asked: Promise<number> | null = null;
+  return async () => {
+    asked ??= read()
+      .catch(() => Number.NaN)
+      .finally(() => {
+        asked = null;
+      });
+    return await Promise.race([asked, delay(readMs, Number.NaN, { ref: false })]);
+  };
 }
 
 function recent<T>(read: () => Promise<T>): () => Promise<T> {

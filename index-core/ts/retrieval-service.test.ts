@@ -6,6 +6,7 @@ import {
   encodeVectorQuestion,
   HindcastError,
   limits,
+  RetrievalGetReply,
   RetrievalHealth,
   type RetrievalQuery,
   RetrievalReply,
@@ -15,7 +16,7 @@ import {
 import fc from "fast-check";
 import { Registry } from "prom-client";
 import { describe, expect, test } from "vitest";
-import { aRetrievalQuery } from "../../test/support/retrieval.ts";
+import { aDemonstrationOf, aRetrievalQuery } from "../../test/support/retrieval.ts";
 import { aScriptedIndex, anAnswer, type ScriptedIndex } from "../../test/support/scripted-index.ts";
 import type { VectorsAnswer, VectorsRequest } from "./retrieval-index.ts";
 import { RetrievalMetrics } from "./retrieval-metrics.ts";
@@ -71,6 +72,8 @@ const question = (firsts: number[], search: object = {}): Uint8Array =>
     vectors: vectors(...firsts),
     search: { environment: "shell", embedder: "hash-v1", ...search },
   });
+
+const getOf = (ids: readonly string[]): object => ({ v: 1, kind: "retrieval.get", ids });
 
 describe("joined requests", () => {
   test("of one turn reach the index as one call, each with its own answers", async () => {
@@ -196,6 +199,45 @@ test("a vector search is made on the event loop where the ones before were over 
   expect(await where([1])).toEqual(["there"]);
 });
 
+test("vectors whose hits fit no message are refused before all of them are searched; few hits are not", async () => {
+  const [queries, k] = [200, limits.vectorHitsMax];
+  let each: number = k;
+  const index = aScriptedIndex({
+    searchVectors: ({ vectors: { length } }) => {
+      const asked = length / 1_024;
+      const ids = Array.from({ length: asked * each }, (_, n) => `demo-${n}`);
+      const counts = new Uint32Array(asked).fill(each);
+      const scores = new Float32Array(ids.length);
+      return Promise.resolve({ ids, scores, counts, passing: each, epoch: "e", microseconds: 1e6 });
+    },
+  });
+  const { ask } = aService({ index });
+  const search = { environment: "shell", embedder: "hash-v1" };
+  const firsts = Array.from({ length: queries }, (_, n) => n + 1);
+  const large = encodeVectorQuestion({ dimensions: 1_024, k, vectors: vectors(...firsts), search });
+  const sizes = (): number[] => index.vectorSearches.splice(0).map((request) => request.vectors.length / 1_024);
+  await expect(ask("vectors", large)).rejects.toMatchObject({
+    code: "PROTOCOL_TOO_LARGE",
+    message: expect.stringMatching(/^200 queries of 1000 hits each .* ask for fewer queries or hits at once$/),
+  });
+  expect(sizes()).toEqual([1]);
+  each = 2;
+  expect(decodeVectorAnswer(await ask("vectors", large)).ids).toHaveLength(queries * each);
+  expect(sizes()).toEqual([1, queries]);
+});
+
+test("demonstrations that fit no reply are refused, with what to do about it", async () => {
+  const long = aDemonstrationOf(1, { initial: "x".repeat(100_000) });
+  const { ask } = aService({ index: aScriptedIndex({ get: (ids) => Promise.resolve(ids.map(() => long)) }) });
+  const ids = Array.from({ length: 20 }, (_, n) => `demo-${n}`);
+  await expect(ask("get", getOf(ids))).rejects.toMatchObject({
+    code: "PROTOCOL_TOO_LARGE",
+    message: expect.stringMatching(/^20 demonstrations take \d+ bytes, .* ask for fewer at once$/),
+  });
+  const { demonstrations } = decode(RetrievalGetReply, await ask("get", getOf(ids.slice(0, 2))));
+  expect(demonstrations).toEqual([long, long]);
+});
+
 test("beyond the cap a search is refused at once, and accepted again when there is room", async () => {
   const gate = Promise.withResolvers<void>();
   const search = async (queries: readonly RetrievalQuery[]): Promise<ReturnType<typeof anAnswer>[]> => {
@@ -206,6 +248,7 @@ test("beyond the cap a search is refused at once, and accepted again when there 
   const held = Array.from({ length: limits.retrievalInFlightMax }, () => ask("search", searchOf([{}])));
   await expect(ask("search", searchOf([{}]))).rejects.toMatchObject({ code: "INDEX_OVERLOADED", retryable: true });
   await expect(ask("vectors", question([1]))).rejects.toMatchObject({ code: "INDEX_OVERLOADED" });
+  await expect(ask("get", getOf(["demo-1"]))).rejects.toMatchObject({ code: "INDEX_OVERLOADED" });
   gate.resolve();
   await Promise.all(held);
   await expect(ask("search", searchOf([{}]))).resolves.toBeDefined();
@@ -251,7 +294,7 @@ test("health says what is wrong; stats say what there is", async () => {
 });
 
 test("an external embedder makes the queries' vectors, each text once", async () => {
-  const given: (Float32Array | null)[][] = [];
+  const given: (readonly (Float32Array | null)[])[] = [];
   const texts: string[][] = [];
   const index = aScriptedIndex({
     search: (queries, made = []) => {
@@ -313,6 +356,8 @@ test("metrics say how the index is, with bounded labels", async () => {
   for (const line of [
     "hindcast_retrieval_recall 0.97",
     "hindcast_retrieval_recall_sampled_total 10",
+    "hindcast_retrieval_recall_wanted_total 100",
+    "hindcast_retrieval_recall_found_total 97",
     'hindcast_retrieval_searches_total{strategy="graph"} 6',
     "hindcast_retrieval_repaired_links_total 4",
     "hindcast_retrieval_dead_ratio 0.25",
@@ -326,6 +371,30 @@ test("metrics say how the index is, with bounded labels", async () => {
   }
   // Scraped again, what the index counts is not added twice.
   expect(await registry.metrics()).toContain('hindcast_retrieval_searches_total{strategy="graph"} 6\n');
+});
+
+test("two scrapes at once do not add to each other", async () => {
+  const { registry } = aService();
+  for (const text of await Promise.all([registry.metrics(), registry.metrics()])) {
+    expect(text).toContain('hindcast_retrieval_searches_total{strategy="graph"} 6\n');
+    expect(text).toContain("hindcast_retrieval_repaired_links_total 4\n");
+  }
+});
+
+test("a lag that NATS does not tell holds up no scrape, and is asked for once", async () => {
+  const registry = new Registry();
+  const metrics = new RetrievalMetrics(registry);
+  const answers: ((lag: number) => void)[] = [];
+  const lag = (): Promise<number> => new Promise((resolve) => answers.push(resolve));
+  metrics.observe(aScriptedIndex(), { appliedSequence: 7, lag }, 20);
+  for (let scrape = 0; scrape < 3; scrape += 1) {
+    const text = await registry.metrics();
+    expect(text).toContain("hindcast_retrieval_lag Nan\n");
+    expect(text).toContain("hindcast_retrieval_sequence 7\n");
+  }
+  expect(answers).toHaveLength(1);
+  answers[0]?.(3);
+  await expect.poll(async () => (await registry.metrics(), answers.length)).toBe(2);
 });
 
 test("searches whose embedding is given up may be tried again, and are not embedded twice", async () => {

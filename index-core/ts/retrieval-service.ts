@@ -1,5 +1,6 @@
 // Answers `hindcast.retrieval.*` as one NATS micro service: from its own index, or, where the corpus is divided, from all
 // partitions, of which it is one.
+import type { RetrievalGetReply } from "@hindcast/shared";
 import {
   decode,
   decodeVectorQuestion,
@@ -9,7 +10,6 @@ import {
   HindcastError,
   limits,
   RetrievalExplainRequest,
-  RetrievalGetReply,
   RetrievalGetRequest,
   RetrievalHealth,
   RetrievalHealthRequest,
@@ -158,10 +158,15 @@ class RetrievalEndpoints implements Record<RetrievalVerb, MicroEndpoint["handle"
 
   async get(payload: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
     const { ids } = read(RetrievalGetRequest, payload);
-    const found = await this.#retrieval.get(ids, soon(signal));
+    const found = await this.#admitted(() => this.#retrieval.get(ids, soon(signal)));
     const demonstrations = found.filter((demonstration) => demonstration !== null);
     const missing: DemonstrationId[] = ids.filter((_, index) => found[index] === null);
-    return encode(RetrievalGetReply, { v: 1, kind: "retrieval.got", demonstrations, missing }, limits.replyBytesMax);
+    // Not checked again: it is what the index was given.
+    const reply: RetrievalGetReply = { v: 1, kind: "retrieval.got", demonstrations, missing };
+    const bytes = Buffer.from(JSON.stringify(reply));
+    if (bytes.length <= limits.replyBytesMax) return bytes;
+    const message = `${ids.length} demonstrations take ${bytes.length} bytes, beyond the ${limits.replyBytesMax} of a reply; ask for fewer at once`;
+    throw new HindcastError({ code: "PROTOCOL_TOO_LARGE", boundary: "protocol", message });
   }
 
   async stats(payload: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {

@@ -108,7 +108,7 @@ export class SnapshotExchange {
       await rename(folder, previous);
       await rename(incoming, folder);
       logger.info({ event: "snapshot.fetched", sequence: snapshot.sequence, files: snapshot.files.length });
-      return await this.#openFetched(snapshot, open);
+      return await this.#openFetched(snapshot, { open, previous });
     } catch (error) {
       // What was there before, where nothing has taken its place: onto a folder that holds something this fails.
       if (!isOpen) await rename(previous, folder).catch(() => undefined);
@@ -144,16 +144,21 @@ export class SnapshotExchange {
     return `${partition.of}.${partition.index}.${version}`;
   }
 
-  async #openFetched<I extends OpenIndex>(snapshot: Snapshot, open: () => Promise<I>): Promise<I> {
+  async #openFetched<I extends OpenIndex>(
+    snapshot: Snapshot,
+    { open, previous }: { open: () => Promise<I>; previous: string },
+  ): Promise<I> {
     try {
       const opened = await open();
       if (opened.sequence === snapshot.sequence) return opened;
       await opened.close();
       throw new Error(`the fetched index is at ${opened.sequence}, not at ${snapshot.sequence}`);
     } catch (error) {
-      // What the index refuses would be refused at every start: begin with nothing.
+      // What the index refuses would be refused at every start; what was there before is whole.
       this.#options.logger.warn({ event: "snapshot.refused", problem: messageOf(error) });
-      return await this.#openEmpty(open);
+      await rm(this.#options.folder, { recursive: true, force: true });
+      await rename(previous, this.#options.folder);
+      return await open();
     }
   }
 

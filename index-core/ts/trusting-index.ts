@@ -76,6 +76,7 @@ export class TrustingIndex implements RetrievalIndex, LedIndex {
   async search(
     queries: readonly RetrievalQuery[],
     vectors?: readonly (Float32Array | null)[],
+    withinMs?: number,
   ): Promise<RetrievalAnswer[]> {
     if (vectors !== undefined && vectors.length !== queries.length) {
       throw indexError("INDEX_INVALID", `${vectors.length} vectors are not one for each of ${queries.length} queries`);
@@ -84,13 +85,14 @@ export class TrustingIndex implements RetrievalIndex, LedIndex {
       if (vector !== null) checkArray(`vectors[${at}]`, "Float32Array", vector);
     }
     const natives = queries.map((query, at) => toNativeQuery(query, vectors?.[at] ?? null));
-    const answers = await this.call((native) => native.search(natives));
+    const answers = await this.call((native) => native.search(natives, withinMs));
     return answers.map((answer, at) => toAnswer(answer, queries[at]?.explain === true ? this.#storage : null));
   }
 
   async searchVectors(request: VectorsRequest): Promise<VectorsAnswer> {
     const query = this.#conditionsOf(request);
-    const answer = await this.call((native) => native.searchVectors(request.environment, request.vectors, query));
+    const { environment, vectors, withinMs } = request;
+    const answer = await this.call((native) => native.searchVectors(environment, vectors, query, withinMs));
     const { ids, scores, counts, passing, epoch, microseconds } = answer;
     return { ids, scores, counts, passing, epoch, microseconds };
   }

@@ -176,16 +176,20 @@ describe("a snapshot", () => {
     expect(events.join("\n")).toMatch(/snapshot.unavailable/);
   });
 
-  test("that the index refuses is thrown away, and the index starts empty", async () => {
+  test("that the index refuses is thrown away, and what the replica had stays in its place", async () => {
     const first = await aReplica("first");
     const files = await first.index.checkpoint(10, { a: "good" });
     // A manifest that names another checksum than the file has: damage before it was published.
     await first.exchange.offer({ ...files, files: files.files.filter(({ name }) => name === "MANIFEST") }, never);
     await first.exchange.settled();
-    const opened = await (await aReplica("second")).fetch();
-    expect(opened.sequence).toBe(0);
-    expect(await readdir(opened.folder)).toEqual([]);
+    const empty = await (await aReplica("second")).fetch();
+    expect([empty.sequence, await readdir(empty.folder)]).toEqual([0, []]);
     expect(events.join("\n")).toMatch(/snapshot.refused/);
+    const behind = await aReplica("third");
+    await behind.index.checkpoint(5, { a: "its own" });
+    const kept = await (await aReplica("third")).fetch();
+    expect([kept.sequence, await contentOf(kept)]).toEqual([5, { a: "its own" }]);
+    expect((await readdir(directory)).toSorted()).toEqual(["first", "second", "third"]);
   });
 
   test("leaves nothing behind once it is outdated", async () => {

@@ -132,10 +132,12 @@ impl NativeCollection {
         let collection = self.collection.clone();
         let queries = vector_queries(&vectors, collection.dimensions(), query)
             .map_err(|error| to_js(&error))?;
+        let snapshot = collection.snapshot().map_err(|error| to_js(&error))?;
         promise_all(
             env,
             queries,
-            move |query| timed(|| collection.search(query)),
+            None,
+            move |query| timed(|| collection.search_in(&snapshot, query)),
             |answers| {
                 let (answers, took) = untimed(answers);
                 vector_answer(answers, false, took)

@@ -12,7 +12,7 @@ use super::answers::{
     NativeAnswer, NativeCheckpoint, NativeFoundIds, count, found_ids, native_stats, vector_answer,
 };
 use super::graphs::{NativeGraphNews, NativeGraphOrder, fingerprint_of, shown_text};
-use super::pool::{Lane, maintain, promise, promise_all, to_js};
+use super::pool::{Lane, maintain, promise, promise_all, to_js, until};
 use super::queries::{
     NativeExclusions, NativeQuery, NativeVectorQuery, filter_of, mode_of, sequence_of, storage_of,
 };
@@ -149,7 +149,12 @@ impl NativeIndex {
     }
 
     #[napi(catch_unwind, ts_return_type = "Promise<NativeAnswer[]>")]
-    pub fn search<'env>(&self, env: &'env Env, queries: Vec<NativeQuery>) -> Result<Object<'env>> {
+    pub fn search<'env>(
+        &self,
+        env: &'env Env,
+        queries: Vec<NativeQuery>,
+        within_ms: Option<f64>,
+    ) -> Result<Object<'env>> {
         let index = self.index.clone();
         let queries = queries
             .into_iter()
@@ -159,6 +164,7 @@ impl NativeIndex {
         promise_all(
             env,
             queries,
+            until(within_ms),
             move |query| index.search(query),
             |answers| {
                 answers
@@ -176,14 +182,19 @@ impl NativeIndex {
         environment: String,
         vectors: Float32ArraySlice<'_>,
         query: NativeVectorQuery,
+        within_ms: Option<f64>,
     ) -> Result<Object<'env>> {
         let index = self.index.clone();
         let dimensions = index.embedder().dimensions();
         let queries = vector_queries(&vectors, dimensions, query).map_err(|error| to_js(&error))?;
+        let snapshot = index
+            .snapshot_of(&environment)
+            .map_err(|error| to_js(&error))?;
         promise_all(
             env,
             queries,
-            move |query| timed(|| index.search_vectors(&environment, query)),
+            until(within_ms),
+            move |query| timed(|| index.search_vectors_in(snapshot.as_ref(), query)),
             |answers| {
                 let (answers, took) = untimed(answers);
                 vector_answer(answers, true, took)
@@ -206,9 +217,13 @@ impl NativeIndex {
         let queries = vector_queries(&vectors, self.index.embedder().dimensions(), query)
             .and_then(|queries| check_room(queries, k, (&scores, &counts)))
             .map_err(|error| to_js(&error))?;
+        let snapshot = self
+            .index
+            .snapshot_of(&environment)
+            .map_err(|error| to_js(&error))?;
         let answers = queries
             .iter()
-            .map(|query| self.index.search_vectors(&environment, query))
+            .map(|query| self.index.search_vectors_in(snapshot.as_ref(), query))
             .collect::<std::result::Result<Vec<_>, _>>()
             .map_err(|error| to_js(&error))?;
         #[expect(unsafe_code, reason = "the results go where the caller wants them")]

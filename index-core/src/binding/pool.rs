@@ -5,8 +5,9 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use napi::bindgen_prelude::{Object, ToNapiValue};
 use napi::{Env, Error, JsDeferred, Result, Status};
@@ -31,39 +32,50 @@ struct Queue {
     ready: Condvar,
 }
 
-struct Pool {
-    queries: Arc<Queue>,
-    writes: Arc<Queue>,
-    builds: Arc<Queue>,
-    query_threads: usize,
+/// Starts with its first job. Where not one thread can be had, that job fails, and the next tries again.
+fn queue(lane: Lane) -> Outcome<Arc<Queue>> {
+    static QUEUES: Mutex<[Option<Arc<Queue>>; 3]> = Mutex::new([const { None }; 3]);
+    let mut queues = QUEUES.lock().unwrap_or_else(PoisonError::into_inner);
+    let place = &mut queues[lane as usize];
+    if let Some(queue) = place {
+        return Ok(queue.clone());
+    }
+    let queue = match lane {
+        Lane::Query => started("index-query", query_threads(), spawn)?,
+        Lane::Write => started("index-write", 1, spawn)?,
+        Lane::Build => started("index-settle", 1, spawn)?,
+    };
+    Ok(place.insert(queue).clone())
 }
 
-fn pool() -> &'static Pool {
-    static POOL: OnceLock<Pool> = OnceLock::new();
-    POOL.get_or_init(|| {
-        let query_threads = thread::available_parallelism().map_or(1, usize::from);
-        Pool {
-            queries: started("index-query", query_threads),
-            writes: started("index-write", 1),
-            builds: started("index-settle", 1),
-            query_threads,
-        }
-    })
+fn query_threads() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Threads that work until the process ends. Where the machine gives fewer, those that there are do the work.
-fn started(name: &str, threads: usize) -> Arc<Queue> {
+fn started(
+    name: &str,
+    threads: usize,
+    spawn: impl Fn(&str, Arc<Queue>) -> std::io::Result<()>,
+) -> Outcome<Arc<Queue>> {
     let queue = Arc::new(Queue::default());
-    for _ in 0..threads {
-        let source = queue.clone();
-        let spawned = thread::Builder::new()
-            .name(name.to_owned())
-            .spawn(move || source.work());
-        if spawned.is_err() {
-            break;
+    for number in 0..threads {
+        match spawn(name, queue.clone()) {
+            Err(error) if number == 0 => {
+                return Err(IndexError::io("start a thread of", Path::new(name))(error));
+            }
+            Err(_) => break,
+            Ok(()) => {}
         }
     }
-    queue
+    Ok(queue)
+}
+
+fn spawn(name: &str, queue: Arc<Queue>) -> std::io::Result<()> {
+    thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(move || queue.work())
+        .map(|_| ())
 }
 
 impl Queue {
@@ -88,7 +100,8 @@ impl Queue {
                     .unwrap_or_else(PoisonError::into_inner);
             };
             drop(jobs);
-            job();
+            // Whoever waits for one that panics waits in vain; the lane goes on.
+            let _ = catch_unwind(AssertUnwindSafe(job));
         }
     }
 }
@@ -102,20 +115,18 @@ pub(crate) fn promise<T>(
 where
     T: ToNapiValue + Send + 'static,
 {
+    let queue = queue(lane).map_err(|error| to_js(&error))?;
     let (deferred, promise) = env.create_deferred::<T, Resolver<T>>()?;
-    let queue = match lane {
-        Lane::Query => &pool().queries,
-        Lane::Write => &pool().writes,
-        Lane::Build => &pool().builds,
-    };
     queue.push(Box::new(move || settle(deferred, guarded(compute))));
     Ok(promise)
 }
 
-/// A promise of one answer per question, computed by all threads of the query lane together.
+/// A promise of one answer per question, computed by all threads of the query lane together. What is not begun at `until`
+/// is not begun any more: nobody waits for it, and others wait for the threads.
 pub(crate) fn promise_all<Q, A, T>(
     env: &Env,
     questions: Vec<Q>,
+    until: Option<Instant>,
     answer: impl Fn(&Q) -> Outcome<A> + Send + Sync + 'static,
     gather: impl FnOnce(Vec<A>) -> T + Send + 'static,
 ) -> Result<Object<'_>>
@@ -124,20 +135,22 @@ where
     A: Send + 'static,
     T: ToNapiValue + Send + 'static,
 {
+    let queue = queue(Lane::Query).map_err(|error| to_js(&error))?;
     let (deferred, promise) = env.create_deferred::<T, Resolver<T>>()?;
-    let helpers = pool().query_threads.min(questions.len()).max(1);
+    let helpers = query_threads().min(questions.len()).max(1);
     let batch = Arc::new(Batch {
         answers: Mutex::new(questions.iter().map(|_| None).collect()),
         next: AtomicUsize::new(0),
         working: AtomicUsize::new(helpers),
         questions,
+        until,
     });
     let finish: Finish<A> = Box::new(move |answers| settle(deferred, answers.map(gather)));
     let finish = Arc::new(Mutex::new(Some(finish)));
     let answer = Arc::new(answer);
     for _ in 0..helpers {
         let (batch, finish, answer) = (batch.clone(), finish.clone(), answer.clone());
-        pool().queries.push(Box::new(move || {
+        queue.push(Box::new(move || {
             batch.work(&*answer);
             // The last one to finish settles the promise.
             if batch.working.fetch_sub(1, Ordering::AcqRel) == 1
@@ -154,6 +167,7 @@ type Finish<A> = Box<dyn FnOnce(Outcome<Vec<A>>) + Send>;
 
 struct Batch<Q, A> {
     questions: Vec<Q>,
+    until: Option<Instant>,
     next: AtomicUsize,
     answers: Mutex<Vec<Option<Outcome<A>>>>,
     working: AtomicUsize,
@@ -162,7 +176,12 @@ struct Batch<Q, A> {
 impl<Q, A> Batch<Q, A> {
     fn work(&self, answer: &(dyn Fn(&Q) -> Outcome<A> + Send + Sync)) {
         while let Some((at, question)) = self.take() {
-            let answered = guarded(|| answer(question));
+            let is_late = self.until.is_some_and(|until| Instant::now() >= until);
+            let answered = if is_late {
+                Err(IndexError::Late)
+            } else {
+                guarded(|| answer(question))
+            };
             self.answers.lock().unwrap_or_else(PoisonError::into_inner)[at] = Some(answered);
         }
     }
@@ -179,6 +198,12 @@ impl<Q, A> Batch<Q, A> {
             .map(|answer| answer.unwrap_or_else(|| Err(panicked())))
             .collect()
     }
+}
+
+/// `None` where there is no end, or none that the clock can tell.
+pub(crate) fn until(within_ms: Option<f64>) -> Option<Instant> {
+    let within = Duration::try_from_secs_f64(within_ms? / 1_000.0).ok()?;
+    Instant::now().checked_add(within)
 }
 
 fn guarded<T>(compute: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
@@ -234,5 +259,25 @@ fn lower_priority() {
     {
         let thread = rustix::thread::gettid();
         let _ = rustix::process::setpriority_process(Some(thread), 10);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failing_from(first: usize) -> impl Fn(&str, Arc<Queue>) -> std::io::Result<()> {
+        let asked = AtomicUsize::new(0);
+        move |_, _| match asked.fetch_add(1, Ordering::Relaxed) {
+            number if number < first => Ok(()),
+            _ => Err(std::io::Error::other("no more threads")),
+        }
+    }
+
+    #[test]
+    fn a_lane_without_a_thread_is_an_error_and_with_fewer_it_works() {
+        let none = started("index-query", 2, failing_from(0));
+        assert!(matches!(none, Err(IndexError::Io { .. })));
+        assert!(started("index-query", 2, failing_from(1)).is_ok());
     }
 }

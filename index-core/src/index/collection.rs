@@ -155,9 +155,18 @@ impl Collection {
     /// # Errors
     /// `INDEX_INVALID` for a query beyond the stated limits.
     pub fn search(&self, query: &VectorQuery) -> Result<Vec<VectorAnswer>, IndexError> {
+        self.search_in(&self.snapshot()?, query)
+    }
+
+    /// For calls of several queries that must all see the same.
+    pub(crate) fn search_in(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        query: &VectorQuery,
+    ) -> Result<Vec<VectorAnswer>, IndexError> {
         self.shards.all()?;
         query.check(self.schema(), self.dimensions)?;
-        let answers = query.answer(&self.shards, &self.snapshot()?, self.dimensions)?;
+        let answers = query.answer(&self.shards, snapshot, self.dimensions)?;
         for answer in &answers {
             self.counters
                 .count(answer.parts.iter().map(|part| part.strategy));
@@ -307,7 +316,7 @@ impl Collection {
     }
 
     /// Looks again whether it is open: what a closed collection has left must not look like an answer.
-    fn snapshot(&self) -> Result<Arc<Snapshot>, IndexError> {
+    pub(crate) fn snapshot(&self) -> Result<Arc<Snapshot>, IndexError> {
         let snapshot = self.shard.snapshot();
         self.shards.check_open()?;
         Ok(snapshot)

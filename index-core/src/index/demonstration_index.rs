@@ -1,4 +1,5 @@
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::IndexError;
@@ -14,6 +15,7 @@ use crate::index::ranges::GraphOrder;
 use crate::index::segment::Layout;
 use crate::index::shard::{ShardOptions, ShardRules};
 use crate::index::shards::{Home, Shards};
+use crate::index::snapshot::Snapshot;
 use crate::index::stats::{IndexStats, stats_of};
 use crate::index::vector_query::{VectorAnswer, VectorQuery};
 use crate::storage::CollectionIdentity;
@@ -176,12 +178,28 @@ impl DemonstrationIndex {
         environment: &str,
         query: &VectorQuery,
     ) -> Result<Vec<VectorAnswer>, IndexError> {
+        self.search_vectors_in(self.snapshot_of(environment)?.as_ref(), query)
+    }
+
+    /// For calls of several queries that must all see the same; `None` for an environment that is not there.
+    pub(crate) fn snapshot_of(
+        &self,
+        environment: &str,
+    ) -> Result<Option<Arc<Snapshot>>, IndexError> {
+        Ok(self.shards.get(environment)?.map(|shard| shard.snapshot()))
+    }
+
+    pub(crate) fn search_vectors_in(
+        &self,
+        snapshot: Option<&Arc<Snapshot>>,
+        query: &VectorQuery,
+    ) -> Result<Vec<VectorAnswer>, IndexError> {
         query.check(&self.shards.layout.schema, self.embedder.dimensions())?;
-        let Some(shard) = self.shards.get(environment)? else {
+        let Some(snapshot) = snapshot else {
             let count = query.vectors.len() / self.embedder.dimensions();
             return Ok(vec![VectorAnswer::default(); count]);
         };
-        let answers = query.answer(&self.shards, &shard.snapshot(), self.embedder.dimensions())?;
+        let answers = query.answer(&self.shards, snapshot, self.embedder.dimensions())?;
         for answer in &answers {
             self.counters
                 .count(answer.parts.iter().map(|part| part.strategy));

@@ -56,14 +56,24 @@ impl Shards {
         let mut jobs = 0;
         loop {
             let before = jobs;
+            let mut failed = None;
             for shard in self.all()?.values() {
                 while let Some(job) = shard.next_job(urgency) {
-                    if !shard.run(job, &keep_going)? {
-                        return Err(IndexError::Closed);
+                    match shard.run(job, &keep_going) {
+                        Ok(true) => {}
+                        Ok(false) => return Err(IndexError::Closed),
+                        // The other environments must not wait for it.
+                        Err(error) => {
+                            failed.get_or_insert(error);
+                            break;
+                        }
                     }
                     self.check_open()?;
                     jobs += 1;
                 }
+            }
+            if let Some(error) = failed {
+                return Err(error);
             }
             if jobs == before && !self.recall.run_one(&self.layout.schema)? {
                 return Ok(jobs);

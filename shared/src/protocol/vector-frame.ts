@@ -38,6 +38,10 @@ const decoder = new TextDecoder("utf-8", { fatal: true });
 /** As frames are; then numbers are copied as they are. */
 const isLittleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
+/** What an answer takes at least: the shortest id is `demo-` and one character. */
+export const vectorAnswerBytesMin = (queries: number, hitsEach: number): number =>
+  headerBytes + 12 + queries * (4 + hitsEach * (8 + 6));
+
 /** @throws PROTOCOL_INVALID, PROTOCOL_TOO_LARGE */
 export function encodeVectorQuestion(question: {
   dimensions: number;

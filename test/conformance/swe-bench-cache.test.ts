@@ -1,5 +1,5 @@
 // Requirements: 6.9.cache
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -9,6 +9,13 @@ import { tryLock } from "../../rollout-agent/src/environment/swe-bench/file-lock
 const never = new AbortController().signal;
 /** Larger than any process number that Linux gives. */
 const deadProcess = 2 ** 22 + 5;
+/** Of another pod that mounts the same folder, where the number may be anybody's. */
+const foreignMark = `${deadProcess} 1 elsewhere`;
+
+function age(path: string, hours: number): void {
+  const then = Date.now() / 1_000 - hours * 3_600;
+  utimesSync(path, then, then);
+}
 
 function aFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "hindcast-cache-"));
@@ -98,6 +105,47 @@ describe("the cache of environments and repositories", () => {
     await using entry = await cache.open("new", file(100), never);
     expect(existsSync(join(folder, "entries", "left"))).toBe(false);
     expect(existsSync(entry.path)).toBe(true);
+  });
+
+  it("takes uses of another place for living ones, for a day", async () => {
+    const folder = aFolder();
+    const cache = new CacheFolder(folder, 150);
+    await (await cache.open("left", file(100), never))[Symbol.asyncDispose]();
+    const use = join(folder, "uses", "left", `${deadProcess}.elsewhere.0`);
+    writeFileSync(use, foreignMark);
+    await (await cache.open("new", file(100), never))[Symbol.asyncDispose]();
+    expect(existsSync(join(folder, "entries", "left"))).toBe(true);
+    age(use, 25);
+    await (await cache.open("newest", file(100), never))[Symbol.asyncDispose]();
+    expect(existsSync(join(folder, "entries", "left"))).toBe(false);
+  });
+
+  it("leaves a lock of another place alone, for a day", () => {
+    const path = join(aFolder(), "lock");
+    writeFileSync(path, foreignMark);
+    expect(tryLock(path)).toBeNull();
+    age(path, 23);
+    expect(tryLock(path)).toBeNull();
+    age(path, 25);
+    expect(tryLock(path)).not.toBeNull();
+  });
+
+  it("takes an empty lock over: a full disk leaves such, and nobody holds it", () => {
+    const path = join(aFolder(), "lock");
+    writeFileSync(path, "");
+    expect(tryLock(path)).not.toBeNull();
+  });
+
+  it("makes an entry anew that is no longer good, unless somebody works with it", async () => {
+    const folder = aFolder();
+    const cache = new CacheFolder(folder, 1e9);
+    const isGood = ({ note }: { note: string }): boolean => note !== "made";
+    const used = await cache.open("a", file(1), never);
+    const again = await cache.open("a", file(2), never, isGood);
+    expect(again.isNew).toBe(false);
+    for (const each of [used, again]) await each[Symbol.asyncDispose]();
+    await using renewed = await cache.open("a", file(2), never, isGood);
+    expect(renewed).toMatchObject({ isNew: true, facts: { bytes: 2 } });
   });
 
   it("locks are held by one, and taken over from the dead", () => {

@@ -1,6 +1,16 @@
 // Requirements: 6.9.cures
 import { execFileSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { silentLogger } from "@hindcast/shared/node";
@@ -70,6 +80,30 @@ describe("a repository with submodules", () => {
     );
     expect(entry.facts.note).toMatch(/without submodule deep\/helpers: no clone of demo\/helpers was found/);
     expect(existsSync(join(entry.path, "submodules", "0", "path"))).toBe(false);
+  });
+});
+
+describe("a clone that a repository is cut from", () => {
+  const elsewhere = "/dev/shm";
+  const isOther = existsSync(elsewhere) && statSync(elsewhere).dev !== statSync(tmpdir()).dev;
+
+  it.skipIf(!isOther)("may lie on another file system, and nothing is ever written into it", async () => {
+    const { repositories, commit } = withSubmodule();
+    const folder = mkdtempSync(join(elsewhere, "hindcast-cures-"));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    // The time of a folder tells also of a file that was there for a moment.
+    const state = (): unknown[] =>
+      ["helpers", "main"].flatMap((name) => {
+        const git = join(repositories, name, ".git");
+        const found = readdirSync(git, { recursive: true, encoding: "utf8" }).toSorted();
+        return found.map((path) => [name, path, statSync(join(git, path), { bigint: true }).mtimeNs]);
+      });
+    const before = state();
+    const places = [repositories];
+    const cache = new CacheFolder(join(folder, "cache"), 1e9);
+    await using entry = await openBaseRepository({ repository: "demo/main", commit }, { places, cache }, never);
+    expect(entry.facts.note).not.toMatch(/without submodule/);
+    expect(state()).toEqual(before);
   });
 });
 

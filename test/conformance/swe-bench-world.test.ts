@@ -159,6 +159,17 @@ describe.skipIf(fixturePython === null)("the world of SWE-bench", () => {
     expect(patch).not.toContain("\uFFFD");
   });
 
+  it("is judged a failure where a patch prints that the machine is broken, and ends the tests", async () => {
+    const { environment, reference, shell } = aWorld();
+    await environment.reset(never);
+    const said = "Temporary failure in name resolution";
+    await shell(`printf 'import os\\nprint("${said}", flush=True)\\nos._exit(1)\\n' > calc/__init__.py`);
+    expect(await environment.evaluate({ reference, answer: null, trajectory }, never)).toMatchObject({
+      verdict: "failure",
+      score: 0,
+    });
+  });
+
   it("refuses what cannot be edited, in words", async () => {
     const { environment, edit } = aWorld();
     await environment.reset(never);

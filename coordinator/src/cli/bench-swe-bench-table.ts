@@ -74,7 +74,9 @@ export function evaluationTable(terminal: Terminal, events: readonly EvaluationE
 }
 
 function whyOf(verdict: PatchVerdict | null): string {
-  if (verdict === null || verdict.resolution === "full") return "";
-  const forged = verdict.isForged ? "printed the evaluator's marks; " : "";
-  return `${forged}${verdict.problem ?? `fails ${verdict.failed.slice(0, 3).join(", ")}`}`;
+  if (verdict === null) return "";
+  const forged = verdict.isForged ? ["printed the evaluator's marks"] : [];
+  const fails =
+    verdict.resolution === "full" ? [] : [verdict.problem ?? `fails ${verdict.failed.slice(0, 3).join(", ")}`];
+  return [...forged, ...fails].join("; ");
 }

@@ -38,7 +38,9 @@ export class SiteCopy implements AsyncDisposable {
     };
     // Beside the environment that this process was given, which holds no secrets.
     const named = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
-    this.#child = spawn("env", [...named, "sh", join(site.recipe.folder, "start.sh")], {
+    // Ends with us, however we end: `start.sh` gives its place to the server.
+    const start = ["--pdeathsig", "KILL", "env", ...named, "sh", join(site.recipe.folder, "start.sh")];
+    this.#child = spawn("setpriv", start, {
       stdio: ["ignore", "pipe", "pipe"],
       detached: true,
     });

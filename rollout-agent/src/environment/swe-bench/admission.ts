@@ -12,6 +12,7 @@ import {
   judgedInstance,
   sweBenchSpec,
 } from "@hindcast/shared/node";
+import { lacksSubmodule, openBaseRepository } from "./base-repository.ts";
 import { type EvaluationOptions, evaluatePatch, isLacking } from "./evaluate-patch.ts";
 import { readWhereThere } from "./file-lock.ts";
 import type { TestbedSources } from "./testbed.ts";
@@ -52,13 +53,25 @@ export async function admit(
     seconds: Math.round(performance.now() - startedAt) / 1000,
   };
   // What a machine lacks today it may have tomorrow, and tests that came to no end may come to one within other limits.
-  const isInconclusive = outcome.gold?.patch.isApplied === true && outcome.gold.problem !== null;
+  const isInconclusive =
+    (outcome.gold?.patch.isApplied === true && outcome.gold.problem !== null) ||
+    (outcome.status === "rejected" && (await isIncomplete(instance, sources, signal)));
   if (admission.status !== "unavailable" && !isInconclusive) {
     mkdirSync(folder, { recursive: true });
     writeFileSync(`${file}.${process.pid}`, `${JSON.stringify(admission, null, 2)}\n`);
     renameSync(`${file}.${process.pid}`, file);
   }
   return { admission, isStored: false };
+}
+
+/** Its tests may have failed for want of a submodule. */
+async function isIncomplete(
+  { repo: repository, base_commit: commit }: SweBenchInstance,
+  { repositories: places, cache }: TestbedSources,
+  signal: AbortSignal,
+): Promise<boolean> {
+  await using base = await openBaseRepository({ repository, commit }, { places, cache }, signal);
+  return lacksSubmodule(base.facts);
 }
 
 type Outcome = Pick<InstanceAdmission, "status" | "reason" | "gold" | "empty">;

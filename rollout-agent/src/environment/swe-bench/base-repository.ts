@@ -4,7 +4,7 @@ import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { HindcastError, messageOf } from "@hindcast/shared";
 import { sha256Hex } from "@hindcast/shared/node";
-import type { CacheEntry, CacheFolder } from "./cache-folder.ts";
+import type { CacheEntry, CacheFacts, CacheFolder } from "./cache-folder.ts";
 import { unavailable } from "./errors.ts";
 import { mustRun, runProgram } from "./host-program.ts";
 import { locateRepository } from "./repository-source.ts";
@@ -14,6 +14,8 @@ const cloneTimeoutMs = 30 * 60_000;
 const packTimeoutMs = 10 * 60_000;
 /** Submodules of submodules: no project of SWE-bench's has any. */
 const depthMax = 2;
+/** A submodule that was not there is looked for again after this. */
+const lookAgainMs = 10 * 60_000;
 
 /** No configuration of the host's, and clones that belong to other users are read. */
 const git = ["git", "-c", "safe.directory=*", "-c", "core.hooksPath=/dev/null", "-c", "gc.auto=0"];
@@ -45,7 +47,7 @@ export async function openBaseRepository(
   const make = (path: string): Promise<string> =>
     prepare({ repository, commit, path, depth: 0 }, { places, cache }, signal);
   try {
-    return await cache.open(key, make, signal);
+    return await cache.open(key, make, signal, isGood);
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof HindcastError) throw error;
@@ -71,7 +73,15 @@ async function prepare(
     const problem = await prepareSubmodule(submodule, { to, depth }, sources, signal);
     if (problem !== null) missing.push(`without submodule ${submodule.path}: ${problem}`);
   }
-  return [note, ...missing].join("; ");
+  if (missing.length === 0) return note;
+  return `${[note, ...missing].join("; ")} (looked for at ${new Date().toISOString()})`;
+}
+
+export const lacksSubmodule = ({ note }: Pick<CacheFacts, "note">): boolean => note.includes("without submodule ");
+
+function isGood(facts: CacheFacts): boolean {
+  const lookedAt = /\(looked for at (\S+)\)$/.exec(facts.note)?.[1];
+  return !lacksSubmodule(facts) || (lookedAt !== undefined && Date.now() - Date.parse(lookedAt) < lookAgainMs);
 }
 
 /** @returns why it is not there: most tests do without, so the others tell by failing */
@@ -138,12 +148,10 @@ async function cut(
   mkdirSync(join(folder, "objects", "pack"), { recursive: true });
   // All that the commit's tree holds, in one pack; its parents are declared absent as in a shallow clone.
   const pipe =
-    'set -o pipefail; "${@:2}" rev-list --objects --no-object-names --no-walk "$0" | "${@:2}" pack-objects --quiet --threads=1 "$1"';
-  await mustRun(
-    ["bash", "-c", pipe, commit, join(folder, "objects", "pack", "pack"), ...source],
-    options,
-    signal,
-  ).catch((error: unknown) => {
+    'set -o pipefail; "${@:2}" rev-list --objects --no-object-names --no-walk "$0" | ' +
+    // To a stream: by a name it would write into the clone first, which may be another's, or on another disk.
+    '"${@:2}" pack-objects --quiet --threads=1 --stdout | git --git-dir="$1" index-pack --stdin >/dev/null';
+  await mustRun(["bash", "-c", pipe, commit, folder, ...source], options, signal).catch((error: unknown) => {
     signal.throwIfAborted();
     throw unavailable(`${from} lacks parts of commit ${commit.slice(0, 12)}: ${messageOf(error)}`, error);
   });

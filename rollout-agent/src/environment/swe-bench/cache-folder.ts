@@ -9,7 +9,7 @@ import { mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } f
 import { lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { isAlive, lock, ownMark, readWhereThere, tryLock } from "./file-lock.ts";
+import { isAlive, lock, ownMark, ownName, readWhereThere, tryLock } from "./file-lock.ts";
 
 const Complete = z.object({ key: z.string(), bytes: z.number(), seconds: z.number(), note: z.string() });
 export type CacheFacts = z.infer<typeof Complete>;
@@ -38,8 +38,18 @@ export class CacheFolder {
     for (const name of ["entries", "complete", "uses", "locks"]) mkdirSync(join(root, name), { recursive: true });
   }
 
-  /** The entry of `key`, made where it is not there. The caller disposes of it when it no longer needs the files. */
-  async open(key: string, make: MakeEntry, signal: AbortSignal): Promise<CacheEntry> {
+  /**
+   * The entry of `key`, made where it is not there. The caller disposes of it when it no longer needs the files.
+   * @param isGood what is not is made anew, unless somebody works with it just now
+   */
+  async open(
+    key: string,
+    make: MakeEntry,
+    signal: AbortSignal,
+    isGood: (facts: CacheFacts) => boolean = () => true,
+  ): Promise<CacheEntry> {
+    const found = this.#facts(key);
+    if (found !== null && !isGood(found)) this.#remove(found);
     // The use is marked before the entry is looked at: `#remove` looks at the marks after it has hidden the entry.
     const use = this.#markUse(key);
     try {
@@ -137,7 +147,7 @@ export class CacheFolder {
   #markUse(key: string): string {
     const folder = join(this.#root, "uses", key);
     mkdirSync(folder, { recursive: true });
-    const use = join(folder, `${process.pid}.${uses++}`);
+    const use = join(folder, `${ownName}.${uses++}`);
     writeFileSync(use, ownMark());
     return use;
   }
@@ -146,7 +156,10 @@ export class CacheFolder {
     const folder = join(this.#root, "uses", key);
     const uses = statSync(folder, { throwIfNoEntry: false }) === undefined ? [] : readdirSync(folder);
     // Empty: about to be written, or of an earlier version; then the number in its name must do.
-    return uses.some((use) => isAlive(readWhereThere(join(folder, use)) || (use.split(".")[0] ?? "")));
+    return uses.some((use) => {
+      const writtenMs = statSync(join(folder, use), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+      return isAlive(readWhereThere(join(folder, use)) || (use.split(".")[0] ?? ""), writtenMs);
+    });
   }
 
   #completeOf(key: string): string {

@@ -59,7 +59,9 @@ export async function evaluatePatch(
       : { isValid: false as const, problem: run.problem };
   const common = { patch, isForged: run.isForged, seconds: since() };
   if (!read.isValid) {
-    const infrastructure = run.isOutOfMemory ? outOfMemory : infraFailureOf(run.log);
+    // Where nothing was concluded only the sandbox's own word tells of a broken machine: a patch may print the others.
+    const said = infraFailureOf(run.log);
+    const infrastructure = run.isOutOfMemory ? outOfMemory : said && { ...said, tier: "ambiguous" as const };
     return { verdict: { ...none, ...common, problem: read.problem, failed: [], infrastructure }, log: run.log };
   }
   const { resolution, failToPass, passToPass } = gradeInstance(instance, read.statuses);

@@ -1,12 +1,21 @@
-// A lock between processes of one machine: a file that holds the process's number and when it began. The lock of a
-// process that died is taken over.
-import { linkSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+// A lock between processes that share a folder: a file that holds the process's number, when it began and where. The lock
+// of a process that died is taken over; of one on another machine that cannot be told, so that its lock ends after a day.
+import { createHash } from "node:crypto";
+import { linkSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import { processMark } from "../../process-mark.ts";
 
 const lookEveryMs = 250;
 /** Taking over is two system calls; whoever has been at it for longer has died. */
 const takeOverMsMax = 10_000;
+
+/** Where process numbers mean what they mean here: another pod that mounts the same folder has its own. */
+const place = createHash("sha256").update(`${hostname()} ${processNamespace()}`).digest("hex").slice(0, 12);
+/** No other process writes under it, in whichever pod. */
+export const ownName = `${process.pid}.${place}`;
+/** Of another place nobody can be looked for: a mark that is not older may be a live one's. */
+const foreignMsMax = 86_400_000;
 
 /** Waits until the lock is free. @returns what releases it */
 export async function lock(path: string, signal: AbortSignal): Promise<() => void> {
@@ -38,7 +47,7 @@ export function tryLock(path: string): (() => void) | null {
 
 /** The file appears with its content or not at all. */
 function create(path: string): boolean {
-  const own = `${path}.${process.pid}`;
+  const own = `${path}.${ownName}`;
   writeFileSync(own, ownMark());
   try {
     linkSync(own, path);
@@ -53,7 +62,7 @@ function create(path: string): boolean {
 
 function isHeld(path: string): boolean {
   const text = readWhereThere(path);
-  return text !== null && isAlive(text);
+  return text !== null && isAlive(text, statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0);
 }
 
 export function readWhereThere(file: string): string | null {
@@ -66,15 +75,28 @@ export function readWhereThere(file: string): string | null {
 }
 
 export function ownMark(): string {
-  return processMark(process.pid) ?? String(process.pid);
+  const [pid = "", start = ""] = (processMark(process.pid) ?? String(process.pid)).split(" ");
+  return `${pid} ${start} ${place}`;
 }
 
-/** @param mark of another process; those of earlier versions are numbers alone */
-export function isAlive(mark: string): boolean {
-  const [pid = "", start] = mark.split(" ");
-  if (!isRunning(Number(pid))) return false;
+/**
+ * @param mark of another process: number, start, place; those of earlier versions end before
+ * @param writtenMs when it was written, by the file's time
+ */
+export function isAlive(mark: string, writtenMs: number): boolean {
+  const [pid = "", start = "", at = place] = mark.split(" ");
+  if (at !== place) return Date.now() - writtenMs < foreignMsMax;
+  if (!(Number(pid) > 0) || !isRunning(Number(pid))) return false;
   const now = processMark(Number(pid));
-  return start === undefined || now === null || now === mark;
+  return start === "" || now === null || now === `${pid} ${start}`;
+}
+
+function processNamespace(): string {
+  try {
+    return readlinkSync("/proc/self/ns/pid");
+  } catch {
+    return "";
+  }
 }
 
 function isRunning(pid: number): boolean {

@@ -1,9 +1,15 @@
 // Programs of the host that prepare worlds (git, pip, cp). What an agent or a patch wrote never runs here.
 import { spawn } from "node:child_process";
 import { messageOf } from "@hindcast/shared";
+import { environmentVariables } from "@hindcast/shared/node";
 
 /** Of what a program printed, for the sentence that says why it failed. */
 const complaintBytesMax = 64 * 1024;
+
+/** Build scripts of strangers run below these programs: no key of ours is theirs. */
+const withoutSecrets = Object.values(environmentVariables).flatMap(({ name, source }) =>
+  source === "secret" ? ["-u", name, "-u", `${name}_FILE`] : [],
+);
 
 export interface ProgramOptions {
   timeoutMs: number;
@@ -32,9 +38,11 @@ export function runProgram(
   const [program = "", ...args] = argv;
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
+    const set = Object.entries(environment ?? {}).map(([name, value]) => `${name}=${value}`);
     const child = spawn(
-      "env",
-      [...Object.entries(environment ?? {}).map(([name, value]) => `${name}=${value}`), program, ...args],
+      // Ends with us, however we end: who works for a dead process writes into what its successor makes.
+      "setpriv",
+      ["--pdeathsig", "KILL", "env", ...withoutSecrets, ...set, program, ...args],
       {
         stdio: ["ignore", "pipe", "pipe"],
         detached: true,

@@ -45,6 +45,7 @@ beforeAll(async () => {
     "/hang": script("while (true);"),
     "/hang-later": "<title>Later</title><script>setTimeout(() => { for (;;); }, 2500)</script>",
     "/full": (_, response) => void response.writeHead(503, { "content-type": "text/html" }).end("<p>in use"),
+    "/broken": (_, response) => void response.writeHead(500, { "content-type": "text/html" }).end("<p>oh no"),
     "/download": (_, response) => {
       response.writeHead(200, { "content-disposition": "attachment; filename=evil.exe" });
       response.end("MZ");
@@ -95,9 +96,10 @@ function idOf({ observation }: { observation: { text: string } }, words: string)
 }
 
 describe.skipIf(noChromium !== null)("a browser", () => {
-  it("does not begin on a page that says that the site is full", async () => {
-    const start = create(aBrowserSpec(`${site.origin}/full`)).reset(never);
-    await expect(start).rejects.toMatchObject({ code: "ENVIRONMENT_SETUP_FAILED" });
+  it("does not begin on a page that says that the site is full, where another try may find room, or broken", async () => {
+    const start = (path: string): Promise<unknown> => create(aBrowserSpec(`${site.origin}${path}`)).reset(never);
+    await expect(start("/full")).rejects.toMatchObject({ code: "ENVIRONMENT_UNAVAILABLE", retryable: true });
+    await expect(start("/broken")).rejects.toMatchObject({ code: "ENVIRONMENT_SETUP_FAILED", retryable: false });
   });
 
   it("replaces a page that hangs between two steps", async () => {

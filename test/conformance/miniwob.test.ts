@@ -1,6 +1,6 @@
 // MiniWoB++ on its own pages: every task starts with its goal, and scripted solutions are rewarded.
 // Requirements: 6.11.early-stop, 6.13.tasks, 6.13.rewards, 6.13.seeds
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { BrowserSpec, PageObservation } from "@hindcast/shared";
 import { miniWobDefaults, miniWobOrigin, miniWobUrl } from "@hindcast/shared/node";
@@ -209,8 +209,30 @@ describe.skipIf(folder === null)(
       await environment.step({ kind: "browser", call: "goto [about:blank]" }, never);
       expect(await environment.evaluate(rewarded, never)).toMatchObject({ verdict: "failure" });
     });
+
+    it("says nothing of a page whose browser has died", async () => {
+      await using environment = create("click-button", 1);
+      await environment.reset(never);
+      for (const pid of browserProcesses()) process.kill(pid, "SIGKILL");
+      await expect.poll(browserProcesses).toEqual([]);
+      const lost = { code: "SANDBOX_LOST", retryable: true };
+      await expect(environment.evaluate(rewarded, never)).rejects.toMatchObject(lost);
+    });
   },
 );
+
+/** Of this test's browsers: their folders are named by its process. */
+function browserProcesses(): number[] {
+  return readdirSync("/proc")
+    .map(Number)
+    .filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(`hindcast-browser-${process.pid}-`);
+      } catch {
+        return false;
+      }
+    });
+}
 
 /** Fills the first field that does not hold its value yet; then presses the button. */
 function formFiller(page: PageObservation, fields: [role: string, value: string][], button: string): string {

@@ -1,6 +1,6 @@
 // Tasks of the WebArena family are judged in the browser that the episode left open, and by what it had sent to the sites.
 // Requirements: 6.12.in-browser, 6.12.lost-exchanges
-import type { Evaluation, TaskReference } from "@hindcast/shared";
+import type { BrowserSpec, Evaluation, TaskReference } from "@hindcast/shared";
 import { WebArenaReference, WebArenaVerifiedReference } from "@hindcast/shared";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createBrowserProvider } from "../../rollout-agent/src/environment/browser/browser-provider.ts";
@@ -37,21 +37,27 @@ function pages(): Parameters<typeof aWebSite>[0] {
     "/latest": (_, response) => {
       response.writeHead(200, { "content-type": "text/html" }).end(`<title>Latest</title><b id="item">${order}</b>`);
     },
+    "/endless": () => undefined,
+    "/noisy": `<title>Noisy</title><b id="item">fish</b><img src="/endless"><script>
+      alert("Cookies?"); window.open("/f/news/7/"); setTimeout(() => alert("Still here?"), 2000)</script>`,
     "/pictures": Array.from({ length: pictures }, (_, index) => `<img src="/picture?${index}">`).join(""),
   };
 }
 
-/** Performs calls in which `{button}` stands for the id of the first button that is shown. */
-async function anEpisode(path: string, calls: readonly string[], origin = site.origin): Promise<Environment> {
+function create(url: string, changed: Partial<BrowserSpec> = {}, limits = browserLimits): Environment {
   const provider = createBrowserProvider({
     chromiumPath: chromium,
     guestPath: defaultGuestPath,
     miniWobFolder: null,
-    evaluators: [webArenaEvaluator({ shopping: [origin] })],
+    evaluators: [webArenaEvaluator({ shopping: [new URL(url).origin] })],
   });
-  const spec = aBrowserSpec(`${origin}${path}`, { earlyStop: false });
-  const id = `ep-webarena-${process.pid}-${count++}`;
-  const environment = provider.create({ id, spec, limits: browserLimits });
+  const spec = aBrowserSpec(url, { earlyStop: false, ...changed });
+  return provider.create({ id: `ep-webarena-${process.pid}-${count++}`, spec, limits });
+}
+
+/** Performs calls in which `{button}` stands for the id of the first button that is shown. */
+async function anEpisode(path: string, calls: readonly string[], origin = site.origin): Promise<Environment> {
+  const environment = create(`${origin}${path}`);
   let { observation } = await environment.reset(never);
   for (const call of calls) {
     const text = observation.kind === "page" ? observation.text : "";
@@ -145,5 +151,24 @@ describe.skipIf(noChromium !== null)(`a web task${noChromium === null ? "" : ` (
       detail: expect.stringContaining("exchanges are missing"),
     });
     expect(await judged(full, onRequests("fish"), null)).toMatchObject({ verdict: "failure" });
+  });
+
+  it("is not judged by what a browser has exchanged that only took up where another stopped", async () => {
+    await using one = create(`${site.origin}/`, { resume: "revisit" });
+    await using two = create(`${site.origin}/`, { resume: "revisit" });
+    const { snapshot } = await one.reset(never);
+    await two.restore((await snapshot(never)) ?? new Uint8Array(), never);
+    expect(await judged(two, onRequests("fish"), done)).toMatchObject({
+      verdict: "unknown",
+      detail: expect.stringContaining("exchanges are missing"),
+    });
+  });
+
+  it("is judged by pages that ask questions, open windows and never come to rest", async () => {
+    await using left = create(`${site.origin}/`, {}, { ...browserLimits, stepTimeMs: 6_000 });
+    await left.reset(never);
+    const noisy = check("__SHOPPING__/noisy", "document.querySelector('#item').outerText", "fish");
+    const rules = onPages({ eval_types: ["program_html"], program_html: [noisy, noisy] });
+    expect(await judged(left, rules, null)).toMatchObject({ verdict: "success" });
   });
 });

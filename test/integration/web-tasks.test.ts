@@ -1,8 +1,8 @@
 // Tasks in WebArena's formats run as episodes against a local site: in their order, with resets, judged by what happened.
-// Requirements: 6.12.run
-import type { CampaignId } from "@hindcast/shared";
+// Requirements: 6.12.run, 6.12.judge
+import { type CampaignId, type TaskId, totalTokens, type Usage } from "@hindcast/shared";
 import type { AnyWebArenaTask } from "@hindcast/shared/node";
-import { VerifiedTask, WebArenaTask } from "@hindcast/shared/node";
+import { deriveId, VerifiedTask, WebArenaTask } from "@hindcast/shared/node";
 import { describe, expect, it } from "vitest";
 import { planWebTasks, type WebSites } from "../../coordinator/src/bench/web-plan.ts";
 import { runWebTasks } from "../../coordinator/src/bench/web-run.ts";
@@ -37,6 +37,7 @@ async function aBuyer(): Promise<Emulator> {
   const emulator = await startOpenAiEmulator();
   emulator.replyAlways(({ body }) => {
     const prompt = JSON.stringify(body["messages"]);
+    if (prompt.includes("Help a teacher")) return { kind: "answer", text: "The student bought it: correct" };
     const item = /Buy (\w+)/.exec(prompt)?.[1];
     const present = prompt.slice(prompt.lastIndexOf("OBSERVATIONS"));
     const idOf = (role: string): string => new RegExp(`\\[(\\d+)\\] ${role}`).exec(present)?.[1] ?? "";
@@ -70,6 +71,12 @@ function verified(id: number, intent: string, item: string): VerifiedTask {
       },
     ],
   });
+}
+
+/** Whose answer is in free words. */
+function inWords(id: number, item: string): WebArenaTask {
+  const fuzzy = { eval_types: ["string_match"], reference_answers: { fuzzy_match: [`${item} was bought`] } };
+  return WebArenaTask.parse({ ...onThePage(id, item, ""), eval: fuzzy });
 }
 
 /** Holds only while nothing but `all` was bought since the last reset. */
@@ -127,16 +134,22 @@ describe.skipIf(noChromium !== null)(`web tasks${noChromium === null ? "" : ` ($
         },
       },
     };
-    const run = async (campaign: string, read: AnyWebArenaTask, metadata: ReturnType<typeof entry>[] | null) => {
+    const run = async (
+      campaign: string,
+      read: AnyWebArenaTask,
+      metadata: ReturnType<typeof entry>[] | null,
+      judge?: string,
+    ) => {
       const tasks = new TaskRunner(bus, stop.signal);
       const following = tasks.follow(campaign as CampaignId).catch(() => undefined);
       const results = await runWebTasks(
         {
           tasks,
           campaign: campaign as CampaignId,
-          plan: planWebTasks({ read, sites, metadata, judge: false }),
+          plan: planWebTasks({ read, sites, metadata, judge: judge !== undefined }),
           sites,
           model: "openai:codestral-22b",
+          judge,
           pool: testPool,
           limits: browserLimits,
         },
@@ -170,7 +183,24 @@ describe.skipIf(noChromium !== null)(`web tasks${noChromium === null ? "" : ` ($
     );
     expect(second.results).toEqual(["6 success", "5 success", "7 success"]);
     expect(resets).toBe(3);
+    // Without a judge nobody could say whether it was done.
+    const free: AnyWebArenaTask = { benchmark: "webarena", tasks: [inWords(8, "rice")] };
+    expect((await run("c-unjudged", free, null)).results).toEqual(["8 unavailable"]);
+    const calls = buyer.requests.length;
+    const third = await run("c-judged", free, null, "openai:codestral-22b");
+    expect(third.results, third.details[0]?.detail).toEqual(["8 success"]);
+    const asked = buyer.requests.slice(calls).filter(({ body }) => JSON.stringify(body).includes("Help a teacher"));
+    expect(asked).toHaveLength(1);
+    expect(JSON.stringify(asked[0]?.body)).toContain("rice was bought");
+    // What the judge took counts as the episode's.
+    const ended = await bus.results.get("c-judged" as CampaignId, deriveId("task", "c-judged", 8) as TaskId);
+    if (ended?.kind !== "episode.ended") throw new Error("the episode has no end");
+    const steps = await bus.trajectories.read("c-judged" as CampaignId, ended.episodeId);
+    const taken = steps.flatMap(({ record }) => (record.kind === "step.recorded" ? record.step.turn.calls : []));
+    const tokens = (usages: readonly Usage[]): number => usages.reduce((sum, each) => sum + totalTokens(each), 0);
+    const closing = ended.closing?.calls ?? [];
+    expect(totalTokens(ended.usage)).toBeGreaterThan(tokens([...taken, ...closing].map(({ usage }) => usage)));
     stop.abort();
-    await Promise.all([first.following, second.following]);
+    await Promise.all([first.following, second.following, third.following]);
   });
 });

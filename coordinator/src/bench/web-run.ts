@@ -32,6 +32,8 @@ export interface WebRunOptions {
   sites: WebSites;
   /** Of the policy, `provider:model`. */
   model: string;
+  /** Who judges answers in free words, `provider:model`; without one such tasks are not tried. */
+  judge?: string | undefined;
   pool: string;
   limits: EpisodeLimits;
   onResult?: (result: WebTaskResult) => void;
@@ -93,7 +95,14 @@ async function runOne(
 
 export function webRolloutTask(
   task: WebTask,
-  { campaign, sites, model, pool, limits }: Pick<WebRunOptions, "campaign" | "sites" | "model" | "pool" | "limits">,
+  {
+    campaign,
+    sites,
+    model,
+    judge,
+    pool,
+    limits,
+  }: Pick<WebRunOptions, "campaign" | "sites" | "model" | "judge" | "pool" | "limits">,
 ): RolloutTask {
   const parts = [campaign, task.task_id];
   return {
@@ -119,7 +128,7 @@ export function webRolloutTask(
     model,
     retrieval: null,
     excludeFromRetrieval: { taskIds: [], documentIds: [] },
-    reference: "start_urls" in task ? verifiedReference(task) : webArenaReference(task),
+    reference: "start_urls" in task ? verifiedReference(task) : webArenaReference(task, judge),
     seed: 0,
   };
 }

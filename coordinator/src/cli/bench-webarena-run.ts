@@ -21,6 +21,7 @@ import type { Terminal } from "./terminal.ts";
 
 export interface RunOptions extends BenchOptions {
   model: string;
+  judge?: string;
   logins?: string;
   reset?: string[];
   name: string;
@@ -51,8 +52,8 @@ export async function runWebArena(options: RunOptions, command: Command): Promis
     logins: loginsOf(options, workingDirectory),
     resets: resetCommands(options.reset ?? []),
   };
-  const plan = planWebTasks({ read, sites, metadata, judge: false });
-  const campaign = deriveId("c", "webarena", options.name, options.model, canonicalJson(read)) as CampaignId;
+  const plan = planWebTasks({ read, sites, metadata, judge: options.judge !== undefined });
+  const campaign = campaignOf(options, canonicalJson(read));
   const results: WebTaskResult[] = [];
   const onResult = (result: WebTaskResult): void => {
     results.push(result);
@@ -61,7 +62,16 @@ export async function runWebArena(options: RunOptions, command: Command): Promis
   const isAnyReady = plan.some(({ unavailable }) => unavailable === null);
   // The pool that this command's own agents work on: another one nobody would read.
   const pool = poolOf(context.loaded.config.campaign.environment);
-  const common = { campaign, plan, sites, model: options.model, pool, limits: episodeLimits, onResult };
+  const common = {
+    campaign,
+    plan,
+    sites,
+    model: options.model,
+    judge: options.judge,
+    pool,
+    limits: episodeLimits,
+    onResult,
+  };
   if (isAnyReady) {
     await withSession(
       tellingAgents(context, sites),
@@ -98,6 +108,11 @@ export async function runWebArena(options: RunOptions, command: Command): Promis
     ].join("\n"),
   );
   if (others > 0) process.exitCode = exitCodes.partial;
+}
+
+/** The same tasks of the same run are not run again; judged by another they are. */
+function campaignOf({ name, model, judge }: RunOptions, tasks: string): CampaignId {
+  return deriveId("c", "webarena", name, model, ...(judge === undefined ? [] : [judge]), tasks) as CampaignId;
 }
 
 /** Agents judge by the same URLs; those of a cluster that runs already were told others, or none. */

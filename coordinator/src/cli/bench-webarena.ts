@@ -34,6 +34,7 @@ export function webArenaBenchCommand(): Command {
     .addCommand(
       withTasks(new Command("run").description("run tasks as episodes on sites that are there, and judge them"))
         .requiredOption("--model <provider:model>", "who acts")
+        .option("--judge <provider:model>", "who compares answers in free words; without one such tasks are left out")
         .option("--logins <folder>", "holds <site>_state.json, browsers' storage states of logged-in users")
         .option("--reset <site=command>", "puts a site back to its first state; repeatable", repeatable)
         .option("--name <text>", "tells this run from others of the same tasks", "default")

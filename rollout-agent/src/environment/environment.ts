@@ -7,6 +7,7 @@ import type {
   TaskReference,
   Trajectory,
 } from "@hindcast/shared";
+import type { ModelSource } from "@hindcast/shared/node";
 
 /** A file that an episode stores as a blob. */
 export interface WorldFile {
@@ -29,6 +30,8 @@ export interface EvaluationRequest {
   /** What the policy answered with `stop`; null where it gave no answer or did not stop. */
   answer: string | null;
   trajectory: Trajectory;
+  /** Models by name, on the episode's account; absent: nobody can be asked. */
+  judge?: ModelSource;
 }
 
 export interface EnvironmentStep extends EnvironmentState {

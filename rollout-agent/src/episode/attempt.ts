@@ -58,6 +58,7 @@ export async function runAttempt(
     fencingToken,
     delivery,
     assertHeld: hold.assertHeld,
+    signal,
   });
   await recorder.begun();
   try {
@@ -93,13 +94,15 @@ async function runRecorded(
       recorder,
       trajectory,
       drain: deps.drain,
+      judge: (name) => onAccount(deps.model(name), { campaignId: task.campaignId, observer: wait }),
       wait,
       ...(deps.metrics === undefined ? {} : { metrics: deps.metrics }),
     },
     signal,
   );
   if (outcome.kind === "handed-back") return "handed-back";
-  const { reason, closing, evaluation, governor } = outcome;
+  const { reason, detail, closing, evaluation, governor } = outcome;
+  if (detail !== "") deps.logger.info({ event: "episode.stopped", episodeId: task.episodeId, reason, detail });
   return {
     attempt,
     reason,

@@ -1,8 +1,8 @@
 // One episode: reset → (retrieve → act → step → record)* → evaluate. The loop of the paper's Algorithm 2, with what a
 // long-running system adds: limits, a place to hand back, and a record that is acknowledged before the next step.
 import { isUsableEnd, messageOf } from "@hindcast/shared";
-import type { EndReason, Evaluation, RolloutTask, Step, Trajectory, Turn } from "@hindcast/shared";
-import { inSpan } from "@hindcast/shared/node";
+import type { EndReason, Evaluation, ModelCall, RolloutTask, Step, Trajectory, Turn } from "@hindcast/shared";
+import { inSpan, type Model, modelCallOf, type ModelSource } from "@hindcast/shared/node";
 import type { Environment } from "../environment/environment.ts";
 import type { AgentMetrics } from "../metrics.ts";
 import type { Policy } from "../policy/policy.ts";
@@ -22,6 +22,8 @@ export interface EpisodeContext {
   trajectory: Trajectory;
   /** Aborts when the worker drains: finish the running step, then hand back. */
   drain: AbortSignal;
+  /** Whom evaluators may ask; what it costs is the episode's. */
+  judge?: ModelSource;
   /** What the model calls wait for admission: no time of the episode's. */
   wait?: AdmissionWait;
   metrics?: Pick<AgentMetrics, "stepRecorded">;
@@ -57,7 +59,9 @@ export async function runEpisode(context: EpisodeContext, signal: AbortSignal): 
         ? await inSpan("step", { attributes }, () => takeStep(context, governor, deadline))
         : { ...hit, closing: null };
   }
-  const evaluation = isUsableEnd(stop.reason) ? await evaluate(context, stop.closing, signal) : null;
+  const evaluation = isUsableEnd(stop.reason)
+    ? await evaluate(context, { closing: stop.closing, governor }, signal)
+    : null;
   return { kind: "ended", ...stop, evaluation, trajectory, governor };
 }
 
@@ -119,16 +123,31 @@ async function takeStep(
   }
 }
 
+/** Tells of every call that is answered. */
+function counted(source: ModelSource, tell: (call: ModelCall) => void): ModelSource {
+  return (name, batch) => {
+    const model = source(name, batch);
+    const complete: Model["complete"] = async (request, signal) => {
+      const completion = await model.complete(request, signal);
+      tell(modelCallOf(model, request, completion));
+      return completion;
+    };
+    return { ...model, complete };
+  };
+}
+
 /** An evaluator that breaks leaves the episode's success unknown; it never makes it a failure. */
 async function evaluate(
-  { task, environment, trajectory, recorder }: EpisodeContext,
-  closing: Turn | null,
+  { task, environment, trajectory, recorder, judge }: EpisodeContext,
+  { closing, governor }: { closing: Turn | null; governor: LimitGovernor },
   signal: AbortSignal,
 ): Promise<Evaluation | null> {
   if (task.reference === null) return null;
   try {
     const answer = closing?.action.kind === "stop" ? closing.action.answer : null;
-    const evaluation = await environment.evaluate({ reference: task.reference, answer, trajectory }, signal);
+    const asked = judge === undefined ? {} : { judge: counted(judge, (call) => governor.addCalls([call])) };
+    const request = { reference: task.reference, answer, trajectory, ...asked };
+    const evaluation = await environment.evaluate(request, signal);
     const { submission = null } = environment;
     return submission === null ? evaluation : { ...evaluation, artifacts: await recorder.stored([submission]) };
   } catch (error) {

@@ -140,6 +140,15 @@ describe("RolloutHandler", () => {
     expect(written).toMatchObject([{ reason: "cancelled", error: { code: "CAMPAIGN_BUDGET_EXHAUSTED" } }]);
   });
 
+  it.each([false, true])("ends an episode for want of its world, unless that may pass (%s)", async (retryable) => {
+    const busy = { code: "ENVIRONMENT_UNAVAILABLE", boundary: "environment", message: "full", retryable } as const;
+    const { handler, written } = arrange({ step: () => Promise.reject(new HindcastError(busy)) });
+    const handled = handler.handle(leased, task, never);
+    if (retryable) await expect(handled).rejects.toMatchObject(busy);
+    else expect(await handled).toEqual({ kind: "done" });
+    expect(written.map(({ reason }) => reason)).toEqual(retryable ? [] : ["unavailable"]);
+  });
+
   /** `heard`: what this agent was told; `stored`: what is so. */
   function aPause(stored: boolean): { heard: AbortController; cancellations: RolloutDeps["cancellations"] } {
     const heard = new AbortController();

@@ -207,6 +207,7 @@ function endWithout(reason: EndReason, attempt: number, error: HindcastError | n
 function isUnavailable(error: unknown): error is HindcastError {
   return (
     error instanceof HindcastError &&
+    !error.retryable &&
     (error.code === "ENVIRONMENT_SETUP_FAILED" || error.code === "ENVIRONMENT_UNAVAILABLE")
   );
 }

@@ -73,6 +73,8 @@ export const WebArenaReference = z.strictObject({
   /** VisualWebArena reads `must_include` by words and matches URLs whole. */
   variant: z.enum(["webarena", "visualwebarena"]),
   eval: WebArenaEval,
+  /** Who compares answers in free words, `provider:model`; without one they stay undecided. */
+  judge: z.string().min(1).max(200).optional(),
 });
 export type WebArenaReference = z.infer<typeof WebArenaReference>;
 

@@ -14,6 +14,7 @@ import {
   earlyStopReason,
   miniWobDefaults,
   miniWobScore,
+  type MiniWobStatus,
   miniWobUrl,
   type ParsedAction,
   type TakenAction,
@@ -53,7 +54,15 @@ const Image = z.strictObject({
   /** What was written, in order, readable or not. */
   calls: z.array(z.string()),
   /** Where the tabs were and what sites had stored, for `revisit`; null for `replay`. */
-  place: z.strictObject({ urls: z.array(z.string()), front: z.int(), storageState: StorageState }).nullable(),
+  place: z
+    .strictObject({
+      urls: z.array(z.string()),
+      front: z.int(),
+      storageState: StorageState,
+      /** Exchanged until then; the next browser does not have them. */
+      exchanges: z.int().nonnegative().default(0),
+    })
+    .nullable(),
 });
 type Image = z.infer<typeof Image>;
 
@@ -92,6 +101,7 @@ export class BrowserEnvironment implements Environment {
       const session = await this.#open(place.storageState, signal);
       await session.open(place.urls, signal, false);
       await session.tabs.focus(place.front);
+      session.lackExchanges(place.exchanges);
       this.#calls = calls.map((written) => this.#read(written).call);
     }
     return await this.#state([], signal);
@@ -112,7 +122,7 @@ export class BrowserEnvironment implements Environment {
     if (reference === null) {
       return { verdict: "unknown", evaluator: "browser", detail: "the task has no reference to compare with" };
     }
-    if (reference.kind === "world-reward") return await this.#reward(session);
+    if (reference.kind === "world-reward") return await this.#reward();
     const ended = new EndedBrowser(session);
     for (const evaluator of this.#options.evaluators) {
       const evaluation = await evaluator(request, ended, signal);
@@ -218,19 +228,28 @@ export class BrowserEnvironment implements Environment {
     if (this.#options.spec.resume === "replay") return null;
     const session = this.#present();
     const { pages, frontIndex: front } = session.tabs;
-    return { urls: pages.map((page) => page.url()), front, storageState: await session.storageState() };
+    const exchanges = session.exchanges.length + session.exchangesMissing;
+    return { urls: pages.map((page) => page.url()), front, storageState: await session.storageState(), exchanges };
   }
 
   async #isMiniWobDone(): Promise<boolean> {
     if (this.#options.spec.start.kind !== "miniwob") return false;
-    return (await miniWobStatus(this.#present().tabs.front))?.isDone ?? false;
+    return (await this.#miniWobStatus())?.isDone ?? false;
   }
 
-  async #reward({ tabs }: BrowserSession): Promise<Evaluation> {
+  /** @throws SANDBOX_LOST: nothing is known of what a browser showed that has died */
+  async #miniWobStatus(): Promise<MiniWobStatus | null> {
+    const session = this.#present();
+    const status = await miniWobStatus(session.tabs.front);
+    if (status === null) session.assertAlive();
+    return status;
+  }
+
+  async #reward(): Promise<Evaluation> {
     if (this.#options.spec.start.kind !== "miniwob") {
       return { verdict: "unknown", evaluator: "world-reward", detail: "only MiniWoB's pages give rewards" };
     }
-    const status = await miniWobStatus(tabs.front);
+    const status = await this.#miniWobStatus();
     if (status === null)
       return { verdict: "failure", evaluator: "world-reward", detail: "the task's page was left", score: 0 };
     const score = miniWobScore(status);

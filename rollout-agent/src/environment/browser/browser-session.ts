@@ -104,6 +104,11 @@ export class BrowserSession implements AsyncDisposable {
     });
   }
 
+  /** An earlier browser of the episode had these, and `exchanges` lacks them. */
+  lackExchanges(count: number): void {
+    this.#network.lack(count);
+  }
+
   /** How many exchanges `exchanges` lacks. */
   get exchangesMissing(): number {
     return this.#network.missing;
@@ -118,10 +123,39 @@ export class BrowserSession implements AsyncDisposable {
     return await this.#alive(async () => {
       const problem = await this.#withAnswer(() => perform(command, this.#performer(signal)), signal);
       await this.#network.settle();
-      if (this.#refused?.why === "unreachable") throw away(this.#refused.url);
-      const denied = this.#refused === null ? [] : [this.#outside(this.#refused.url)];
-      this.#refused = null;
+      const refused = this.#takeRefused();
+      const denied = refused === null ? [] : [this.#outside(refused)];
       return [...(problem === null ? [] : [problem]), ...denied, ...this.tabs.takeNotes()];
+    });
+  }
+
+  /** The page that the gate kept from loading, since the last time. @throws ENVIRONMENT_UNAVAILABLE where its site is away */
+  #takeRefused(): string | null {
+    if (this.#refused?.why === "unreachable") throw away(this.#refused.url);
+    const url = this.#refused?.url ?? null;
+    this.#refused = null;
+    return url;
+  }
+
+  /**
+   * Goes to a page for whoever judges it: what has happened since the last step, or happens on the way, is no reason
+   * not to look.
+   * @returns why it cannot be looked at, or null
+   * @throws as `perform`
+   */
+  async lookAt(url: string, signal: AbortSignal): Promise<string | null> {
+    this.#refused = null;
+    return await this.#alive(async () => {
+      const page = this.tabs.front;
+      const problem = await this.#withAnswer(() => perform({ do: "goto", url }, this.#performer(signal)), signal);
+      await this.#network.settle();
+      const refused = this.#takeRefused();
+      this.tabs.takeNotes();
+      const place = this.tabs.pages.indexOf(page);
+      if (place < 0) return "The page did not answer.";
+      // A tab that opened meanwhile is not what is judged.
+      await this.tabs.focus(place);
+      return problem ?? (refused === null ? null : this.#outside(refused));
     });
   }
 
@@ -163,6 +197,11 @@ export class BrowserSession implements AsyncDisposable {
 
   get isAlive(): boolean {
     return this.#process.isAlive;
+  }
+
+  /** @throws SANDBOX_LOST */
+  assertAlive(cause?: unknown): void {
+    if (!this.isAlive) throw gone(cause);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -266,13 +305,7 @@ export class BrowserSession implements AsyncDisposable {
       return await work();
     } catch (error) {
       if (this.isAlive || error instanceof HindcastError) throw error;
-      throw new HindcastError({
-        code: "SANDBOX_LOST",
-        boundary: "sandbox",
-        message: "the browser is gone: it crashed or was killed",
-        retryable: true,
-        cause: error,
-      });
+      throw gone(error);
     }
   }
 }
@@ -295,6 +328,11 @@ async function titleOf(page: Page): Promise<string> {
     // A page that hangs or navigates just now has none to show.
     return "";
   }
+}
+
+function gone(cause: unknown): HindcastError {
+  const message = "the browser is gone: it crashed or was killed";
+  return new HindcastError({ code: "SANDBOX_LOST", boundary: "sandbox", message, retryable: true, cause });
 }
 
 function unreachable(url: string, problem: string | null): HindcastError {

@@ -40,10 +40,9 @@ export class EndedBrowser {
     try {
       return await within(limits.browserAnswerMsMax, answer, "the page's answer");
     } catch (error) {
-      if (this.#session.isAlive) throw error;
-      // Not the page's doing: nothing is known of it.
-      const message = "the browser is gone: it crashed or was killed";
-      throw new HindcastError({ code: "SANDBOX_LOST", boundary: "sandbox", message, retryable: true, cause: error });
+      // Where the browser has died it is not the page's doing: nothing is known of it.
+      this.#session.assertAlive(error);
+      throw error;
     }
   }
 
@@ -52,9 +51,9 @@ export class EndedBrowser {
    * @throws ENVIRONMENT_UNAVAILABLE where it cannot be had; retryable where its site is away, which says nothing of the page
    */
   async goto(url: string, signal: AbortSignal): Promise<void> {
-    const problems = await this.#session.perform({ do: "goto", url }, signal);
-    if (problems.length === 0) return;
-    throw new HindcastError({ code: "ENVIRONMENT_UNAVAILABLE", boundary: "environment", message: problems.join(" ") });
+    const problem = await this.#session.lookAt(url, signal);
+    if (problem === null) return;
+    throw new HindcastError({ code: "ENVIRONMENT_UNAVAILABLE", boundary: "environment", message: problem });
   }
 
   /** What was exchanged during the episode, as HTTP Archive that says what it lacks; null where nothing was. */

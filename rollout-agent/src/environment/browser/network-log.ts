@@ -34,6 +34,11 @@ export class NetworkLog {
     return this.#missingEver + this.#pending.size;
   }
 
+  /** An earlier browser of the episode had these. */
+  lack(count: number): void {
+    this.#missingEver += count;
+  }
+
   /** Waits for exchanges that have ended and are still being read; one that takes too long comes with a later step. */
   async settle(): Promise<void> {
     await within(limits.browserAnswerMsMax, Promise.all(this.#pending), "reading the exchanges").catch(() => undefined);

@@ -1,6 +1,6 @@
 // Does in the browser what a command says. What cannot be done is told in a sentence; it is never an error of ours.
 import { setTimeout as delay } from "node:timers/promises";
-import { limits } from "@hindcast/shared";
+import { HindcastError, limits } from "@hindcast/shared";
 import type { BrowserCommand, Target } from "@hindcast/shared/node";
 import type { Page } from "playwright-core";
 import { z } from "zod";
@@ -90,14 +90,26 @@ export async function visit(
   url: string,
   { loadMsMax, signal, isStart = false }: Pick<Performer, "loadMsMax" | "signal"> & { isStart?: boolean },
 ): Promise<string | null> {
+  let status = 200;
   try {
     const response = await page.goto(url, { waitUntil: "commit", timeout: loadMsMax });
-    const status = response?.status() ?? 200;
-    return isStart && status >= 500 ? `${url} answers ${status}.` : null;
+    status = response?.status() ?? 200;
   } catch (error) {
     signal.throwIfAborted();
     return `${url} could not be loaded: ${reasonOf(error)}.`;
   }
+  // Full or restarting, in the site's own words (the gate says 502): another try may find room.
+  if (isStart && status === 503) throw siteBusy(url);
+  return isStart && status >= 500 ? `${url} answers ${status}.` : null;
+}
+
+function siteBusy(url: string): HindcastError {
+  return new HindcastError({
+    code: "ENVIRONMENT_UNAVAILABLE",
+    boundary: "environment",
+    message: `${url} answers 503: the site is full or restarts; more copies of it (\`hindcast sites serve --copies\`) take more episodes at once`,
+    retryable: true,
+  });
 }
 
 async function travel(page: Page, direction: "back" | "forward", performer: Performer): Promise<string | null> {

@@ -36,7 +36,7 @@ export const WebArenaTask = z.strictObject({
 export type WebArenaTask = z.infer<typeof WebArenaTask>;
 
 /** What the episode of a task is judged by. */
-export function webArenaReference(task: WebArenaTask): WebArenaReference {
+export function webArenaReference(task: WebArenaTask, judge?: string): WebArenaReference {
   return {
     kind: "webarena",
     taskId: task.task_id,
@@ -44,6 +44,7 @@ export function webArenaReference(task: WebArenaTask): WebArenaReference {
     sites: task.sites,
     variant: isVisual(task) ? "visualwebarena" : "webarena",
     eval: task.eval,
+    ...(judge === undefined ? {} : { judge }),
   };
 }
 

@@ -16,7 +16,8 @@ const log = { info: (_fields: object, message: string): void => void process.std
 const guestPath = settings.guestPath ?? defaultGuestPath;
 const images = imagesOfMachine(settings, { guestPath, log });
 const interruption = new AbortController();
-process.once("SIGINT", () => interruption.abort(new Error("interrupted")));
+// Not once: a terminal's Ctrl-C comes here by itself, and again from whoever started this.
+process.on("SIGINT", () => interruption.abort(new Error("interrupted")));
 const { signal } = interruption;
 
 async function recipeAt(path: string | undefined): Promise<ImageRecipe> {

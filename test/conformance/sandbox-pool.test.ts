@@ -48,6 +48,21 @@ describe("a pool of sandboxes", () => {
     expect(Buffer.from((await warm?.readFile("f", 10)) ?? []).toString()).toBe("x\n");
   });
 
+  it("keeps none warm with mounts: they stand for as long as whoever asked works with them", async () => {
+    const wanted: SandboxOptions[] = [];
+    const sandboxes: SandboxProvider = {
+      name: provider.name,
+      problems: () => provider.problems(),
+      open: (options, signal) => (wanted.push(options), provider.open(options, signal)),
+    };
+    const { pool } = aPool({ sandboxes });
+    const mounts = [{ source: "/usr/share", target: "/opt/share" }];
+    await (await pool.open({ id: "ep-1", limits, mounts }, never)).close();
+    await (await pool.open({ id: "ep-2", limits }, never)).close();
+    await expect.poll(() => pool.ready).toBeGreaterThan(0);
+    expect(wanted.filter((options) => options.mounts !== undefined).map(({ id }) => id)).toEqual(["ep-1"]);
+  });
+
   it("ends what was used, unless it takes back what is restored", async () => {
     const { pool, opened } = aPool({ warm: 2, recycles: true });
     await (await pool.open({ id: "ep-1", limits }, never)).close();

@@ -122,7 +122,11 @@ function unavailable(message: string): HindcastError {
   return new HindcastError({ code: "SANDBOX_UNAVAILABLE", boundary: "sandbox", message });
 }
 
-/** Nothing is missing, and it failed all the same (a daemon that restarts, a full machine): another try may well work. */
+/**
+ * A driver that refuses in its own words (a mount that it cannot show) refuses again; what else failed (a daemon that
+ * restarts, a full machine) may well work at another try.
+ */
 function notOpened(message: string, cause: unknown): HindcastError {
-  return new HindcastError({ code: "SANDBOX_UNAVAILABLE", boundary: "sandbox", message, retryable: true, cause });
+  const retryable = !(cause instanceof HindcastError) || cause.retryable;
+  return new HindcastError({ code: "SANDBOX_UNAVAILABLE", boundary: "sandbox", message, retryable, cause });
 }

@@ -106,6 +106,8 @@ export class SandboxPool implements SandboxProvider, AsyncDisposable {
     if (this.#options.warm === 0 || this.#isClosed) return null;
     // A way out belongs to one episode: its allowance and its records.
     if (options.network?.kind === "proxy") return null;
+    // What is mounted is kept for as long as whoever asked works with it.
+    if ((options.mounts ?? []).length > 0) return null;
     const key = JSON.stringify(options);
     const known = this.#shelves.get(key);
     if (known !== undefined) return known;

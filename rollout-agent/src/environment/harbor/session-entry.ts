@@ -1,22 +1,40 @@
 // A sandbox's image is a compressed tar archive whose first entry is the shell's session (guest/src/snapshot.rs): its
 // variables, functions, aliases and working directory. The rest are files.
-import { promisify } from "node:util";
-import { gunzip, gzip } from "node:zlib";
-import { limits } from "@hindcast/shared";
+import { Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
+import { pipeline } from "node:stream/promises";
+import { createGunzip, createGzip } from "node:zlib";
 
-const unpack = promisify(gunzip);
-const pack = promisify(gzip);
 const blockBytes = 512;
-/** An image unpacked: as much as a sandbox may have on its disk, within reason. */
-const unpackedBytesMax = 16 * limits.snapshotBytesMax;
 
-/** The files of `image` with the session of `other`. */
+/** The files of `image` with the session of `other`. What an image unpacks to may be far more than memory has room for. */
 export async function withSessionOf(other: Uint8Array, image: Uint8Array): Promise<Uint8Array> {
-  const [from, to] = await Promise.all(
-    [other, image].map((bytes) => unpack(bytes, { maxOutputLength: unpackedBytesMax })),
-  );
-  if (from === undefined || to === undefined) throw new Error("two images were unpacked");
-  return await pack(Buffer.concat([from.subarray(0, sessionBytes(from)), to.subarray(sessionBytes(to))]), { level: 1 });
+  const [session, own] = await Promise.all([sessionOf(other), sessionOf(image)]);
+  const spliced = async function* (archive: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    yield session;
+    let left = own.byteLength;
+    for await (const chunk of archive) {
+      const rest = chunk.subarray(Math.min(left, chunk.byteLength));
+      left -= chunk.byteLength - rest.byteLength;
+      if (rest.byteLength > 0) yield rest;
+    }
+  };
+  const packed = createGzip({ level: 1 });
+  const whole = pipeline(Readable.from([image]), createGunzip(), spliced, packed);
+  const [bytes] = await Promise.all([buffer(packed), whole]);
+  return bytes;
+}
+
+/** The first entry; no more is unpacked than it needs. */
+async function sessionOf(image: Uint8Array): Promise<Buffer> {
+  let read = Buffer.alloc(0);
+  const unpacked = createGunzip();
+  unpacked.end(image);
+  for await (const chunk of unpacked) {
+    read = Buffer.concat([read, chunk as Buffer]);
+    if (read.byteLength >= blockBytes && read.byteLength >= sessionBytes(read)) break;
+  }
+  return read.subarray(0, sessionBytes(read));
 }
 
 /** Of the first entry: its header, and its content up to a whole block. */

@@ -113,5 +113,5 @@ function saidIn(body: string): string {
 }
 
 function unavailable(message: string, cause: unknown): HindcastError {
-  return new HindcastError({ code: "SANDBOX_UNAVAILABLE", boundary: "sandbox", message, cause });
+  return new HindcastError({ code: "SANDBOX_UNAVAILABLE", boundary: "sandbox", message, retryable: true, cause });
 }

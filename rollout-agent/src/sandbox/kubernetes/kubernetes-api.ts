@@ -119,7 +119,13 @@ export class KubernetesApi {
 
   #unavailable(what: string, error: unknown): HindcastError {
     const message = `${what} at ${this.server}: ${messageOf(error)}`;
-    return new HindcastError({ code: "SANDBOX_UNAVAILABLE", boundary: "sandbox", message, cause: error });
+    return new HindcastError({
+      code: "SANDBOX_UNAVAILABLE",
+      boundary: "sandbox",
+      message,
+      retryable: true,
+      cause: error,
+    });
   }
 }
 

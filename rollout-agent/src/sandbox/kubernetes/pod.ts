@@ -85,5 +85,6 @@ function stateOf({ status }: Pick<Pod, "status">): Pod["status"]["containerStatu
 }
 
 function unavailable(why: string): HindcastError {
-  return new HindcastError({ code: "SANDBOX_UNAVAILABLE", boundary: "sandbox", message: `a sandbox's pod: ${why}` });
+  const message = `a sandbox's pod: ${why}`;
+  return new HindcastError({ code: "SANDBOX_UNAVAILABLE", boundary: "sandbox", message, retryable: true });
 }

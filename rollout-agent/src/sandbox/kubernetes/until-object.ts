@@ -48,6 +48,12 @@ export async function untilObject<T, R>(
     signal.throwIfAborted();
     if (!timeout.aborted) throw error;
     const message = `${collection}/${name}: ${explain()} after ${timeoutMs} ms`;
-    throw new HindcastError({ code: "SANDBOX_UNAVAILABLE", boundary: "sandbox", message, cause: error });
+    throw new HindcastError({
+      code: "SANDBOX_UNAVAILABLE",
+      boundary: "sandbox",
+      message,
+      retryable: true,
+      cause: error,
+    });
   }
 }

@@ -159,7 +159,7 @@ class MachineDriver implements GuestDriver {
     return { ...plan, accelerator };
   }
 
-  /** Some machines show the device and yet run nothing on it, so a machine is booted once; the answer holds until the next boot. */
+  /** Some machines show the device and yet run nothing on it, so a machine is booted once; that it runs holds until the next boot. */
   async #chooseAccelerator(plan: Omit<Plan, "accelerator">): Promise<"kvm" | "tcg"> {
     const { accelerator: wanted, folder, log } = this.#options;
     if (wanted !== undefined) return wanted;
@@ -168,7 +168,7 @@ class MachineDriver implements GuestDriver {
     const parts = [await this.#qemuVersion(), plan.kernel.hash, bootId].join(" ");
     const path = join(folder, `kvm-${sha256Hex(Buffer.from(parts)).slice(0, 32)}`);
     const known = await readFile(path, "utf8").catch(() => null);
-    if (known === "kvm" || known === "tcg") return known;
+    if (known === "kvm") return known;
     const answer = await this.#boot(
       { ...plan, accelerator: "kvm", name: "hindcast-probe" },
       limits.machineProbeMs,
@@ -183,7 +183,8 @@ class MachineDriver implements GuestDriver {
         return "tcg" as const;
       },
     );
-    await writeFile(path, answer);
+    // That it failed may be this moment's affair: each agent finds out for itself.
+    if (answer === "kvm") await writeFile(path, answer);
     return answer;
   }
 
@@ -271,7 +272,7 @@ function transportOf(child: ChildProcess): GuestTransport {
 async function untilReady(transport: GuestTransport, patienceMs: number, signal: AbortSignal): Promise<void> {
   const timeout = AbortSignal.timeout(patienceMs);
   const ended = transport.ended.then((how) => {
-    throw unavailable(`the virtual machine did not start: ${how}; it said: ${transport.complaint()}`);
+    throw notStarted(`the virtual machine did not start: ${how}; it said: ${transport.complaint()}`);
   });
   try {
     await Promise.race([firstWord(transport.output, AbortSignal.any([signal, timeout])), ended]);
@@ -279,7 +280,7 @@ async function untilReady(transport: GuestTransport, patienceMs: number, signal:
     transport.kill();
     signal.throwIfAborted();
     if (!timeout.aborted) throw error;
-    throw unavailable(`the virtual machine did not start in ${patienceMs} ms: ${transport.complaint()}`);
+    throw notStarted(`the virtual machine did not start in ${patienceMs} ms: ${transport.complaint()}`);
   }
 }
 
@@ -297,11 +298,16 @@ function firstWord(output: Readable, signal: AbortSignal): Promise<void> {
       const word = received.subarray(0, ready.length).toString("latin1");
       if (received.byteLength > ready.length) output.unshift(received.subarray(ready.length));
       if (word === ready) resolve();
-      else reject(unavailable("what answers in the virtual machine is no guest of ours"));
+      else reject(notStarted("what answers in the virtual machine is no guest of ours"));
     };
     output.on("data", take);
     signal.addEventListener("abort", () => (stop(), reject(signal.reason as Error)), { once: true });
   });
+}
+
+/** Another try may well work. */
+function notStarted(message: string): HindcastError {
+  return new HindcastError({ code: "SANDBOX_UNAVAILABLE", boundary: "sandbox", message, retryable: true });
 }
 
 function unavailable(message: string): HindcastError {

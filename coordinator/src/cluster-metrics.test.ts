@@ -44,6 +44,19 @@ it("what NATS does not tell in time is absent, and the scrape still comes", asyn
   expect(text).toContain("hindcast_bus_reading_failed 1\n");
 });
 
+it("what NATS does not tell is asked for once, however often it is scraped, and again once it is told", async () => {
+  const registry = new Registry();
+  const answers: (() => void)[] = [];
+  const bus = aBus(() => new Promise((resolve) => answers.push(() => resolve({ queued: 3, working: 2 }))));
+  observeCluster({ registry, bus, pools: ["shell"], logger: silentLogger, readMs: 20 });
+  for (let scrape = 0; scrape < 3; scrape += 1) {
+    expect(await registry.metrics()).toContain("hindcast_bus_reading_failed 1\n");
+  }
+  expect(answers).toHaveLength(1);
+  answers[0]?.();
+  await expect.poll(async () => (await registry.metrics(), answers.length)).toBe(2);
+});
+
 it("funnels of led campaigns are shown without names in their buckets; those of ended ones stay", async () => {
   const registry = new Registry();
   const metrics = new CoordinatorMetrics(registry);

@@ -31,8 +31,14 @@ interface Read {
 export function observeCluster(options: ClusterMetricsOptions): void {
   const { registry } = options;
   let reading: Promise<Read | null> | null = null;
+  let asked: Promise<Read> | null = null;
+  /** One that NATS has not answered goes on: while it is away, no scrape adds another. */
+  const ask = (): Promise<Read> =>
+    (asked ??= readAll(options).finally(() => {
+      asked = null;
+    }));
   const read = (): Promise<Read | null> =>
-    (reading ??= readInTime(options).finally(() => {
+    (reading ??= readInTime(ask(), options).finally(() => {
       reading = null;
     }));
   const shown = <N extends GaugeName>(name: N, show: (gauge: GaugeMetric<N>, now: Read) => void): void => {
@@ -74,9 +80,10 @@ export function observeCluster(options: ClusterMetricsOptions): void {
   });
 }
 
-async function readInTime(options: ClusterMetricsOptions): Promise<Read | null> {
-  const { logger, readMs = limits.scrapeReadMs } = options;
-  const reading = readAll(options);
+async function readInTime(
+  reading: Promise<Read>,
+  { logger, readMs = limits.scrapeReadMs }: ClusterMetricsOptions,
+): Promise<Read | null> {
   const late = new AbortController();
   const timeUp = delay(readMs, null, { signal: late.signal, ref: false }).catch(() => null);
   try {

@@ -83,7 +83,6 @@ describe.skipIf(!hasPrometheus)("monitoring (needs prometheus and promtool: apt-
     const env = {
       ANTHROPIC_API_KEY: provider.apiKey,
       HINDCAST_ANTHROPIC_BASE_URL: provider.url,
-      HINDCAST_STORAGE_RESULTS_BYTES_MAX: String(2 ** 30),
     };
     const owner = startHindcast(["--json", "up"], { cwd: folder.path, env });
     await owner.untilEvent("cluster.running");

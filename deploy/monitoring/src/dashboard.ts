@@ -11,7 +11,7 @@ import { PanelBuilder as StatBuilder } from "@grafana/grafana-foundation-sdk/sta
 import { PanelBuilder as TimeseriesBuilder } from "@grafana/grafana-foundation-sdk/timeseries";
 
 export interface Query {
-  /** PromQL; rates are over `$__rate_interval`, which Grafana fits to the scrape interval. */
+  /** PromQL; rates are over `$__rate_interval`, which Grafana fits to the scrape interval, sums over what is shown: `$__range`. */
   expr: string;
   /** Labels in `{{…}}`. */
   legend: string;
@@ -66,10 +66,12 @@ function buildPanel({ title, description, kind, unit, queries }: PanelSpec): Sta
   return panel;
 }
 
-/** Every query of a dashboard, as it is sent when `$__rate_interval` is `interval`. */
+/** Every query of a dashboard, as it is sent when `$__rate_interval` and `$__range` are `interval`. */
 export function queriesOf({ rows }: DashboardSpec, interval: string): string[] {
   return rows.flatMap(({ panels }) =>
-    panels.flatMap(({ queries }) => queries.map(({ expr }) => expr.replaceAll("$__rate_interval", interval))),
+    panels.flatMap(({ queries }) =>
+      queries.map(({ expr }) => expr.replaceAll("$__rate_interval", interval).replaceAll("$__range", interval)),
+    ),
   );
 }
 

@@ -1,8 +1,10 @@
 import { type Alert, gaugeCase, shareCase } from "../alert.ts";
 
 const bucket = (le: string): string => `hindcast_retrieval_request_seconds_bucket{endpoint="search", le="${le}"}`;
+/** Not of its whole life, in which bad hours hardly show, and good ones hardly either. */
+const recallLately =
+  "sum by (instance) (increase(hindcast_retrieval_recall_found_total[6h])) / sum by (instance) (increase(hindcast_retrieval_recall_wanted_total[6h]))";
 const requests = 'hindcast_retrieval_request_seconds_count{endpoint="search"}';
-const dollars = (what: string): string => `hindcast_budget_${what}_usd{account="fleet", instance="a"}`;
 
 export const modelAndRetrievalAlerts: readonly Alert[] = [
   {
@@ -39,8 +41,7 @@ export const modelAndRetrievalAlerts: readonly Alert[] = [
   },
   {
     name: "HindcastBudgetNearlySpent",
-    value:
-      "max by (account) ((hindcast_budget_settled_usd + hindcast_budget_escrow_usd) / (hindcast_budget_limit_usd > 0 or hindcast_budget_limit_usd + Inf))",
+    value: "max by (account) (hindcast_budget_used_ratio)",
     condition: "> 0.9",
     forMinutes: 0,
     severity: "ticket",
@@ -48,17 +49,7 @@ export const modelAndRetrievalAlerts: readonly Alert[] = [
     means: "At the limit no request is admitted any more and campaigns end as CAMPAIGN_BUDGET_EXHAUSTED.",
     lookAt: "Campaign funnel & cost dashboard: dollars by model, role and purpose.",
     act: "Raise the limit, or pause what may wait.",
-    fires: [
-      { series: dollars("settled"), values: "9+0x90" },
-      { series: dollars("escrow"), values: "0.5+0x90" },
-      { series: dollars("limit"), values: "10+0x90" },
-    ],
-    // No limit is shown as 0.
-    staysQuiet: [
-      { series: dollars("settled"), values: "9+0x90" },
-      { series: dollars("escrow"), values: "0.5+0x90" },
-      { series: dollars("limit"), values: "0+0x90" },
-    ],
+    ...gaugeCase('hindcast_budget_used_ratio{account="fleet", instance="a"}', "0.95+0", "0.5+0"),
     atMinutes: 5,
   },
   {
@@ -132,7 +123,7 @@ export const modelAndRetrievalAlerts: readonly Alert[] = [
   },
   {
     name: "HindcastRecallLow",
-    value: "min by (instance) (hindcast_retrieval_recall)",
+    value: recallLately,
     condition: "< 0.95",
     forMinutes: 30,
     severity: "ticket",
@@ -140,8 +131,15 @@ export const modelAndRetrievalAlerts: readonly Alert[] = [
     means: "Searches that are sampled and made again exactly show that the graphs miss demonstrations.",
     lookAt:
       "hindcast_retrieval_dead_ratio and pending builds: many dead rows lower the recall until they are merged away.",
-    act: "Let merges finish. If it stays, remove the folder of the replica: it rebuilds its graphs from the stream.",
-    ...gaugeCase('hindcast_retrieval_recall{instance="a"}', "0.9+0", "0.99+0"),
+    act: "Let merges finish. If it stays, divide the index (HINDCAST_INDEX_PARTITIONS): small ranges are scanned exactly. Emptying the folder brings the same graphs back.",
+    fires: [
+      { series: 'hindcast_retrieval_recall_found_total{instance="a"}', values: "990000+70x90" },
+      { series: 'hindcast_retrieval_recall_wanted_total{instance="a"}', values: "1000000+100x90" },
+    ],
+    staysQuiet: [
+      { series: 'hindcast_retrieval_recall_found_total{instance="a"}', values: "700000+99x90" },
+      { series: 'hindcast_retrieval_recall_wanted_total{instance="a"}', values: "1000000+100x90" },
+    ],
     atMinutes: 45,
   },
 ];

@@ -4,16 +4,42 @@ import { type Alert, gaugeCase } from "../alert.ts";
 export const natsAlerts: readonly Alert[] = [
   {
     name: "HindcastNatsDown",
-    value: 'up{job="nats"}',
-    condition: "== 0",
+    // An exporter answers, with the last of `gnatsd_`, when its server does not; only `jetstream_` is then absent.
+    value: 'count by (instance) (jetstream_server_max_storage) or sum by (instance) (up{job="nats"} * 0)',
+    condition: "< 1",
     forMinutes: 2,
     severity: "page",
-    summary: "the exporter of {{ $labels.instance }} does not answer",
-    means: "The exporter beside a NATS server is gone; most likely the server is too.",
+    summary: "NATS behind the exporter {{ $labels.instance }} does not answer",
+    means: "A NATS server, or the exporter beside it, is gone. With one exporter per server none is missed.",
     lookAt: "`kubectl get pods`, the server's log, its volume.",
     act: "Two servers of three go on by themselves. Bring the third back before anything else is done to the cluster.",
-    ...gaugeCase('up{job="nats", instance="n"}', "0+0", "1+0"),
+    fires: [{ series: 'up{job="nats", instance="n"}', values: "1+0x90" }],
+    staysQuiet: [
+      { series: 'up{job="nats", instance="n"}', values: "1+0x90" },
+      { series: 'jetstream_server_max_storage{instance="n"}', values: "100+0x90" },
+    ],
     atMinutes: 5,
+  },
+  {
+    name: "HindcastNatsStorageNearlyFull",
+    value: "max by (instance) (jetstream_server_total_message_bytes / jetstream_server_max_storage)",
+    condition: "> 0.8",
+    forMinutes: 10,
+    severity: "page",
+    summary: "the store of {{ $labels.instance }} is {{ $value | humanizePercentage }} full",
+    means:
+      "Streams without a limit of their own share `max_file_store`. At it every stream refuses, and all work stops.",
+    lookAt: "Bytes per stream in the NATS dashboard; `hindcast status` (storage).",
+    act: "`hindcast gc` and `hindcast forget`; shorter retention (HINDCAST_STORAGE_*); a larger volume and `max_file_store`.",
+    fires: [
+      { series: 'jetstream_server_total_message_bytes{instance="n"}', values: "90+0x90" },
+      { series: 'jetstream_server_max_storage{instance="n"}', values: "100+0x90" },
+    ],
+    staysQuiet: [
+      { series: 'jetstream_server_total_message_bytes{instance="n"}', values: "20+0x90" },
+      { series: 'jetstream_server_max_storage{instance="n"}', values: "100+0x90" },
+    ],
+    atMinutes: 15,
   },
   {
     name: "HindcastNatsSlowConsumers",

@@ -1,6 +1,26 @@
 import { type Alert, gaugeCase } from "../alert.ts";
 
+const running = (process: string): string =>
+  `label_replace(count(hindcast_build_info{process="${process}"}) or vector(0), "process", "${process}", "", "")`;
+const info = (process: string): string => `hindcast_build_info{process="${process}", instance="${process}-1"}`;
+
 export const processAlerts: readonly Alert[] = [
+  {
+    name: "HindcastNobodyLeft",
+    // What is not there at all is no target, so that its `up` is not 0 but absent.
+    value: `${running("coordinator")} or ${running("index-core")}`,
+    condition: "< 1",
+    forMinutes: 5,
+    severity: "page",
+    summary: "no {{ $labels.process }} is scraped",
+    means:
+      "None of them runs, or Prometheus no longer finds them. Queues, streams and dead letters are not watched either.",
+    lookAt: "`kubectl get pods`: Pending, ImagePullBackOff, a Deployment at 0; the targets page of Prometheus.",
+    act: "Start them; nothing is lost meanwhile.",
+    fires: [{ series: info("coordinator"), values: "1+0x90" }],
+    staysQuiet: ["coordinator", "index-core"].map((process) => ({ series: info(process), values: "1+0x90" })),
+    atMinutes: 15,
+  },
   {
     name: "HindcastProcessDown",
     value: 'up{job="hindcast"}',
@@ -37,7 +57,7 @@ export const processAlerts: readonly Alert[] = [
     summary: "{{ $labels.instance }} has no connection to NATS",
     means: "NATS is down, unreachable from there, or refuses the credentials. Work stops; nothing is lost meanwhile.",
     lookAt: "The NATS dashboard; `bus.status` in the log; NetworkPolicies; the end of the certificates.",
-    act: "Bring NATS back. Processes reconnect by themselves and go on.",
+    act: "Bring NATS back. Processes reconnect by themselves and go on; one whose credentials are refused ends, and reads its password again when it is started anew: give it the one that NATS knows.",
     ...gaugeCase('hindcast_bus_connected{instance="a"}', "0+0", "1+0"),
     atMinutes: 5,
   },

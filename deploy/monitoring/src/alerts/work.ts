@@ -84,9 +84,9 @@ export const workAlerts: readonly Alert[] = [
     severity: "page",
     summary: "stream {{ $labels.stream }} is {{ $value | humanizePercentage }} full",
     means:
-      "At its limit a stream refuses new messages. The journal and advisories, which drop their oldest, are not looked at.",
+      "At its limit a stream refuses; where it is TASKS, campaigns of every pool wait. Not looked at: the journal and advisories, which drop their oldest.",
     lookAt: "`hindcast status` (storage), the growth in the NATS dashboard.",
-    act: "`hindcast gc` and `hindcast forget` for old campaigns; raise the limit of the stream, and the disk of NATS with it.",
+    act: "TASKS: start agents of the pool that waits. Else `hindcast gc` and `hindcast forget` for old campaigns, or a higher limit of the stream and of NATS's disk.",
     fires: [
       { series: 'hindcast_stream_bytes{stream="TRAJECTORIES", instance="a"}', values: "90+0x90" },
       { series: 'hindcast_stream_limit_bytes{stream="TRAJECTORIES", instance="a"}', values: "100+0x90" },

@@ -15,13 +15,16 @@ export const campaigns: DashboardSpec = {
         number("Running", { unit: "short", description: "Campaigns that are led." }, "sum(hindcast_campaigns_led)"),
         number(
           "Demonstrations",
-          { unit: "short", description: "Stored since the coordinators started." },
-          "sum(hindcast_demonstrations_stored_total)",
+          { unit: "short", description: "Of the campaigns that the coordinators lead or led to their end." },
+          'sum(hindcast_funnel_items{stage="demonstrations", bucket="indexed"})',
         ),
         number(
           "Dollars",
-          { unit: "currencyUSD", description: "Since the processes started; unknown prices are not in it." },
-          "sum(hindcast_model_cost_usd_total)",
+          {
+            unit: "currencyUSD",
+            description: "Of the time shown, also by agents that are gone; without unknown prices.",
+          },
+          "sum(max_over_time(hindcast_model_cost_usd_total[$__range]))",
         ),
         number(
           "Tokens",
@@ -86,12 +89,17 @@ export const campaigns: DashboardSpec = {
     {
       title: "Cost",
       panels: [
-        lines("Dollars by model and role", { unit: "currencyUSD", description: "Since the processes started." }, [
-          sumBy("hindcast_model_cost_usd_total", "model, role"),
+        lines("Dollars by model and role", { unit: "currencyUSD", description: "Also by agents that are gone." }, [
+          sumBy("max_over_time(hindcast_model_cost_usd_total[$__range])", "model, role"),
         ]),
         lines("Tokens by model and role", { unit: "short", description: "Per second." }, [
           rateBy("hindcast_model_tokens_total", "model, role"),
         ]),
+        lines(
+          "Budgets used",
+          { unit: "percentunit", description: "The one of each kind that is nearest to its end." },
+          [maxBy("hindcast_budget_used_ratio", "account")],
+        ),
         lines("Budgets", { unit: "currencyUSD", description: "Settled, reserved and limit; 0 is no limit." }, [
           { expr: "max by (account) (hindcast_budget_settled_usd)", legend: "settled {{account}}" },
           { expr: "max by (account) (hindcast_budget_escrow_usd)", legend: "reserved {{account}}" },

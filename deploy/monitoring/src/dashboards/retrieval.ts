@@ -21,7 +21,7 @@ export const retrieval: DashboardSpec = {
         ),
         number(
           "Recall",
-          { unit: "percentunit", description: "Lowest of the replicas, by sampling." },
+          { unit: "percentunit", description: "Lowest of the replicas since their start, by sampling." },
           "min(hindcast_retrieval_recall)",
         ),
         number(
@@ -98,8 +98,11 @@ export const retrieval: DashboardSpec = {
         lines("Searches of segments", { unit: "ops", description: "By strategy." }, [
           rateBy("hindcast_retrieval_searches_total", "strategy"),
         ]),
-        lines("Recall", { unit: "percentunit", description: "By searching a sample again exactly." }, [
-          perInstance("hindcast_retrieval_recall"),
+        lines("Recall", { unit: "percentunit", description: "By searching a sample again exactly; of six hours." }, [
+          {
+            expr: "sum by (instance) (increase(hindcast_retrieval_recall_found_total[6h])) / sum by (instance) (increase(hindcast_retrieval_recall_wanted_total[6h]))",
+            legend: "{{instance}}",
+          },
         ]),
         lines("Segments and builds", { unit: "short", description: "What merges have to do." }, [
           { expr: "sum(hindcast_retrieval_segments)", legend: "segments" },

@@ -66,7 +66,10 @@ export const coordinatorCatalogue = {
   hindcast_lane_in_flight: gauge("Admitted requests that are not settled, by lane.", { lane }),
   hindcast_lane_waiting: gauge("Requests that wait for admission, by lane.", { lane }),
   hindcast_lane_paused: gauge("1 while a lane is paused (spend limit, daily quota), by lane.", { lane }),
-  hindcast_budget_limit_usd: gauge("Dollar limits: the fleet's, and those of all campaigns together.", {
+  hindcast_budget_used_ratio: gauge("Largest share of its dollars that a budget has spent or reserved.", {
+    account: ["fleet", "campaigns"],
+  }),
+  hindcast_budget_limit_usd: gauge("Dollar limits: the fleet's, and those of campaigns that are not over together.", {
     account: ["fleet", "campaigns"],
   }),
   hindcast_budget_settled_usd: gauge("Dollars that are spent of them.", { account: ["fleet", "campaigns"] }),

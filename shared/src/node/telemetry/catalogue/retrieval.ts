@@ -47,9 +47,11 @@ export const retrievalCatalogue = {
   hindcast_retrieval_resident_bytes: gauge("Memory of the index."),
   hindcast_retrieval_mapped_bytes: gauge("Files of the index that are mapped into memory."),
   hindcast_retrieval_recall: gauge(
-    "Share of the wanted rows that graphs found, by searching a sample again exactly; 1 where nothing was sampled.",
+    "Share of the wanted rows that graphs found since the start, by searching a sample again exactly; 1 where nothing was sampled.",
   ),
   hindcast_retrieval_recall_sampled_total: counter("Searches of graphs that were searched again exactly."),
+  hindcast_retrieval_recall_wanted_total: counter("Rows that those exact searches found."),
+  hindcast_retrieval_recall_found_total: counter("Rows among them that the graphs had found."),
   hindcast_retrieval_repaired_links_total: counter("Links that the check of a built graph had to add."),
   hindcast_retrieval_diverged_graphs_total: counter("Graphs that are not those of the replica that announced them."),
   hindcast_retrieval_graph_wait_seconds_total: counter("Time that the log waited for a graph to be built."),

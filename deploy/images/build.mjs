@@ -34,7 +34,8 @@ const hasImage = (name) => spawnSync("docker", ["image", "inspect", name], { std
 
 /** Bytes go from one program into the other, not through this process. */
 function importImage(program, args, image) {
-  const script = `set -o pipefail; "$@" | docker import - ${image}`;
+  // An engine takes an empty stream for an empty image, which the next run would find and build on.
+  const script = `set -o pipefail; "$@" | docker import - ${image} || { docker rmi ${image} >/dev/null 2>&1; exit 1; }`;
   execFileSync("bash", ["-c", script, "bash", program, ...args], { stdio: ["ignore", "ignore", "inherit"] });
 }
 
@@ -42,6 +43,9 @@ function baseImage(name) {
   if (values[name] !== undefined) return values[name];
   const image = `hindcast/${name}:${suite}`;
   if (hasImage(image)) return image;
+  if (findOnPath("mmdebstrap") === null) {
+    throw new Error(`${image} is made by mmdebstrap: install that package, or name images (--base, --agent-base)`);
+  }
   console.log(`${image}: installing Debian packages`);
   // Unpacked and not configured: neither apt nor dpkg is in the image. Certificates are the one thing that a script makes.
   const certificates = `cat "$1"/usr/share/ca-certificates/mozilla/*.crt > "$1"/etc/ssl/certs/ca-certificates.crt`;

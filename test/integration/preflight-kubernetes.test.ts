@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { z } from "zod";
 import { clusterFindings } from "../../coordinator/src/preflight/kubernetes/cluster-findings.ts";
+import { userNamespaceFindings } from "../../coordinator/src/preflight/kubernetes/runtime-classes.ts";
 import type { Finding } from "../../coordinator/src/report/finding.ts";
 import { anExpiredCertificate } from "../support/certificate.ts";
 import { hindcast } from "../support/hindcast.ts";
@@ -153,6 +154,8 @@ describe.skipIf(missingTool !== null)(`a cluster${missingTool === null ? "" : ` 
         for (const container of pod.spec.containers) container.image = "hindcast/coordinator:0.2.0";
       }
     });
+    const scaled = "/apis/keda.sh/v1alpha1/namespaces/hindcast-agents/scaledobjects/rollout-agent-shell";
+    answers.set(scaled, { status: { conditions: [{ type: "Ready", status: "False" }] } });
     const findings = await findingsOf(answers, ({ resource, verb }) => resource !== "scaledobjects" || verb === "get");
     for (const expected of [
       finding("Kubernetes", "missing", /v1\.28\.3 is too old/),
@@ -166,6 +169,7 @@ describe.skipIf(missingTool !== null)(`a cluster${missingTool === null ? "" : ` 
       finding("claim hindcast/data-nats-0", "missing", /Pending.*describe pvc/),
       finding("claim hindcast/data-nats-1", "missing", /full, 49\.0 GiB of 50\.0 GiB/),
       finding("RuntimeClass gvisor", "missing", /no node has its handler gvisor-2/),
+      finding("ScaledObject hindcast-agents/rollout-agent-shell", "missing", /cannot read the queue.*describe scaled/),
       finding(
         "StatefulSet hindcast/nats",
         "missing",
@@ -176,6 +180,23 @@ describe.skipIf(missingTool !== null)(`a cluster${missingTool === null ? "" : ` 
     ]) {
       expect(findings).toContainEqual(expected);
     }
+  });
+
+  it("is asked for user namespaces where an overlay's pods want them", () => {
+    const pod = { hostUsers: false, containers: [], volumes: [] };
+    const workload = { name: "Deployment agents", pod };
+    const needs = { workloads: [workload] } as unknown as Parameters<typeof userNamespaceFindings>[0];
+    const node = (userNamespaces: boolean | null) =>
+      ({
+        status: { runtimeHandlers: userNamespaces === null ? null : [{ name: "", features: { userNamespaces } }] },
+      }) as unknown as Parameters<typeof userNamespaceFindings>[1][number];
+    expect(userNamespaceFindings(needs, [node(true), node(false)])).toEqual([
+      finding("user namespaces", "good", /on 1 of 2 nodes/),
+    ]);
+    expect(userNamespaceFindings(needs, [node(false)])).toEqual([
+      finding("user namespaces", "missing", /Deployment agents ask.*gvisor or kata/),
+    ]);
+    expect(userNamespaceFindings(needs, [node(null)])).toEqual([]);
   });
 
   it("that refuses who asks, or is not there, is one line; the command prints it as JSON", async () => {

@@ -40,8 +40,7 @@ export async function runJob(options: JobOptions): Promise<string> {
 
 function manifestOf({ name, image, command, args, env, places = {} }: JobOptions): object {
   const labels = {
-    // Policies know pods by these: who may reach NATS, and nothing else.
-    "app.kubernetes.io/name": "coordinator",
+    // Policies know pods by it: who may reach NATS, and nothing else.
     "hindcast.dev/bus": "client",
     "hindcast.dev/job": name,
   };

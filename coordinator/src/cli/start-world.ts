@@ -25,7 +25,7 @@ export async function environmentOf(
 
 /** @throws CONFIG_INVALID where no agent works on the world's pool: its episodes would wait for ever. */
 export async function assertAgents(
-  { loaded, interruption }: CommandContext,
+  { loaded, interruption, terminal }: CommandContext,
   { bus }: Pick<Session, "bus">,
 ): Promise<void> {
   const pool = poolOf(loaded.config.campaign.environment);
@@ -33,9 +33,24 @@ export async function assertAgents(
   for (;;) {
     const workers = (await bus.records("WORKERS", WorkerRecord).entries()).map(({ value }) => value);
     if (workers.some((worker) => worker.pool === pool)) return;
-    if (workers.length > 0 || performance.now() > until)
-      throw nobody(pool, new Set(workers.map((worker) => worker.pool)));
+    if (workers.length > 0 || performance.now() > until) {
+      // Elsewhere than on this machine a scaler may start agents, by the first task of a pool that coordinators serve.
+      if (loaded.config.cluster.natsUrl === null || !(await hasQueue(bus, pool)))
+        throw nobody(pool, new Set(workers.map((worker) => worker.pool)));
+      terminal.note(`no agent works on pool ${pool} yet; the campaign waits for one`);
+      return;
+    }
     await delay(lookEveryMs, undefined, { signal: interruption.asked });
+  }
+}
+
+async function hasQueue(bus: Pick<Bus, "tasks">, pool: string): Promise<boolean> {
+  try {
+    await bus.tasks.backlog(pool);
+    return true;
+  } catch (error) {
+    if (error instanceof HindcastError && error.code === "BUS_NOT_FOUND") return false;
+    throw error;
   }
 }
 

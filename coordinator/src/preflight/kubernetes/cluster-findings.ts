@@ -10,7 +10,8 @@ import { kindFindings } from "./kinds.ts";
 import { namespaceFindings } from "./namespaces.ts";
 import { readNeeds, type Needs } from "./needs.ts";
 import { podFindings } from "./pods.ts";
-import { runtimeClassFindings } from "./runtime-classes.ts";
+import { runtimeClassFindings, userNamespaceFindings } from "./runtime-classes.ts";
+import { scaledObjectFindings } from "./scaled-objects.ts";
 import { secretFindings } from "./secrets.ts";
 import { storageFindings } from "./storage.ts";
 import { unanswered } from "./unanswered.ts";
@@ -45,6 +46,8 @@ async function findingsOf(api: ClusterApi, needs: Needs): Promise<Finding[]> {
     ...(await secretFindings(api, needs)),
     ...(await storageFindings(api, needs, nodes)),
     ...(await runtimeClassFindings(api, needs, nodes)),
+    ...userNamespaceFindings(needs, nodes),
+    ...(await scaledObjectFindings(api, needs)),
     // Who may not list nodes is told so above, and not for each image again.
     ...(nodes.length === 0 ? [] : imageFindings(needs, nodes)),
     ...(await podFindings(api, needs)),

@@ -20,7 +20,12 @@ export const Node = z.looseObject({
       .nullable()
       .default([]),
     runtimeHandlers: z
-      .array(z.looseObject({ name: z.string().default("") }))
+      .array(
+        z.looseObject({
+          name: z.string().default(""),
+          features: z.looseObject({ userNamespaces: z.boolean().default(false) }).nullish(),
+        }),
+      )
       .nullable()
       .default(null),
     nodeInfo: z.looseObject({ kubeletVersion: z.string() }),

@@ -36,3 +36,18 @@ async function finding(api: ClusterApi, needs: Needs, nodes: readonly Node[], na
   const detail = `no node has its handler ${handler}: give containerd there a runtime of this name (runsc for gVisor, kata), or take the component out`;
   return { what, state: "missing", detail };
 }
+
+/** Pods that ask for a user namespace of their own, and get an error where the node's runtime has none. */
+export function userNamespaceFindings({ workloads }: Needs, nodes: readonly Node[]): Finding[] {
+  const asking = workloads.filter(({ pod }) => pod.hostUsers === false).map(({ name }) => name);
+  const told = nodes.filter(({ status }) => status.runtimeHandlers !== null);
+  if (asking.length === 0 || told.length === 0) return [];
+  // The handler without a name is the runtime's own.
+  const able = told.filter(({ status }) =>
+    status.runtimeHandlers?.some(({ name, features }) => name === "" && features?.userNamespaces === true),
+  );
+  const what = "user namespaces for pods";
+  if (able.length > 0) return [{ what, state: "good", detail: `on ${able.length} of ${nodes.length} nodes` }];
+  const detail = `no node's runtime has them, and ${asking.join(", ")} ask for one: Kubernetes ≥ 1.33 with containerd ≥ 2 and Linux ≥ 6.3, or the component gvisor or kata`;
+  return [{ what, state: "missing", detail }];
+}

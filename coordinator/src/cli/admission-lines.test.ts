@@ -4,6 +4,17 @@ import { penFor } from "../report/style.ts";
 import { renderTable } from "../report/table.ts";
 import { admissionLines } from "./admission-lines.ts";
 
+it("shows a provider's words without escape sequences", () => {
+  const lane = { lane: "gemini.g.2", concurrency: 5, inFlight: 0, waiting: 1, block: "paused", until: null } as const;
+  const rates = { requestsPerMinute: null, inputTokensPerMinute: null, outputTokensPerMinute: null };
+  const lines = admissionLines(
+    { lanes: [{ ...lane, ...rates, concurrencyMax: 100, detail: "quota\u001B[2J is\r\nspent" }], budgets: [] },
+    { table: (columns, rows) => renderTable({ columns, rows }, penFor({ width: 120 })) },
+  ).join("\n");
+  expect(lines).toContain("paused: quota is spent");
+  expect(lines).not.toContain("\u001B");
+});
+
 it("shows lanes with the reason why one is paused, and budgets", () => {
   const rates = {
     requestsPerMinute: null,

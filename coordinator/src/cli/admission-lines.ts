@@ -1,4 +1,5 @@
 import type { AdmissionStatus } from "@hindcast/shared";
+import { printableLine } from "../report/text-width.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Lanes and budgets as `hindcast status` shows them; nothing where no request to a provider was ever admitted. */
@@ -28,7 +29,7 @@ function laneTable(lanes: AdmissionStatus["lanes"], terminal: Pick<Terminal, "ta
       String(concurrency),
       String(inFlight),
       String(waiting),
-      block === null ? "open" : `${block}: ${detail}${until === null ? "" : `, until ${until}`}`,
+      block === null ? "open" : printableLine(`${block}: ${detail}${until === null ? "" : `, until ${until}`}`),
     ]),
   );
 }

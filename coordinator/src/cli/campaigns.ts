@@ -1,5 +1,6 @@
 import { CampaignId, CampaignRecord, CampaignReply, ControlRequest, HindcastError, subjects } from "@hindcast/shared";
 import { Command } from "commander";
+import { printableLine } from "../report/text-width.ts";
 import { commandContext } from "./command-context.ts";
 import { withSession } from "./session.ts";
 import { whoAsks } from "./who-asks.ts";
@@ -29,7 +30,9 @@ async function list(_options: unknown, command: Command): Promise<void> {
         { header: "started" },
         { header: "detail", isFlexible: true },
       ],
-      campaigns.map(({ id, state, name, startedAt, detail }) => [id, state, name, startedAt, detail ?? ""]),
+      campaigns.map(({ id, state, name, startedAt, detail }) =>
+        [id, state, name, startedAt, detail ?? ""].map(printableLine),
+      ),
     ),
   );
 }

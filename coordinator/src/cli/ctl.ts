@@ -76,7 +76,7 @@ export function ctlCommand(): Command {
 
 function verbCommand({ name, target: argument, means, all, description }: Verb): Command {
   const verb = new Command(name)
-    .argument(argument, `${means}, as \`hindcast status\` shows it`)
+    .argument(argument, `${means}, as \`hindcast ${name === "requeue" ? "dead-letters list" : "status"}\` shows it`)
     .description(description);
   if (all !== null) verb.option("--all", all);
   return verb.action(async (target: string | undefined, { all: isAll }: { all?: boolean }, command: Command) => {

@@ -2,6 +2,7 @@
 // one line and an exit code.
 import { HindcastError, messageOf } from "@hindcast/shared";
 import { Command, CommanderError } from "commander";
+import { printable } from "../report/text-width.ts";
 import { benchCommand } from "./bench.ts";
 import { campaignsCommand } from "./campaigns.ts";
 import { configCommand } from "./config.ts";
@@ -100,7 +101,8 @@ function report(error: unknown): number {
   const { json, verbose } = program.opts<{ json?: boolean; verbose?: boolean }>();
   const code = error instanceof HindcastError ? error.code : "INTERNAL";
   if (json === true) console.log(JSON.stringify({ event: "error", code, message: messageOf(error) }));
-  console.error(`error: ${messageOf(error)} (${code})`);
-  if (verbose === true && error instanceof Error) console.error(error.stack);
+  // Providers' and campaigns' words stand in it.
+  console.error(`error: ${printable(messageOf(error))} (${code})`);
+  if (verbose === true && error instanceof Error) console.error(printable(error.stack ?? ""));
   return exitCodeOf(error);
 }

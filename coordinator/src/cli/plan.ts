@@ -9,6 +9,7 @@ import { addSettingFlags, commandContext } from "./command-context.ts";
 import { assumptions, estimate, type Estimate } from "./estimate.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { readDocuments } from "./read-documents.ts";
+import { withShippedWorld } from "./shipped-world.ts";
 import type { Terminal } from "./terminal.ts";
 
 export function planCommand(): Command {
@@ -16,7 +17,7 @@ export function planCommand(): Command {
     .description("estimate calls, tokens and dollars of a campaign without spending any")
     .option("--dry-run", "what it always does; accepted for clarity")
     .action(async (_options: unknown, command: Command) => {
-      const context = commandContext(command, campaignFlags);
+      const context = withShippedWorld(commandContext(command, campaignFlags));
       const { terminal, loaded } = context;
       const source = await worldOf(
         loaded.config.campaign,

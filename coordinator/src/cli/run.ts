@@ -39,7 +39,7 @@ export function runCommand(): Command {
     .addOption(
       new Option(
         "--world <name>",
-        "one that needs no data: code (a package with bugs), web (pages of MiniWoB)",
+        "code (a package with bugs that is shipped) or web (four MiniWoB pages, from HINDCAST_MINIWOB_FOLDER)",
       ).choices(shippedWorlds),
     )
     .option("--name <text>", "name of the campaign", "default")

@@ -10,6 +10,7 @@ import {
 import { BatchesValue, type BatchRecord, openBatches } from "@hindcast/shared/node";
 import { Command } from "commander";
 import { formatBytes } from "../report/format.ts";
+import { printableLine } from "../report/text-width.ts";
 import type { StreamUsage } from "@hindcast/shared/node";
 import { runningCluster } from "../local/local-cluster.ts";
 import { isAlive } from "../local/process-identity.ts";
@@ -67,7 +68,7 @@ export function statusCommand(): Command {
                 { header: "name", isFlexible: true },
                 { header: "started" },
               ],
-              status.campaigns.map(({ id, state, name, startedAt }) => [id, state, name, startedAt]),
+              status.campaigns.map(({ id, state, name, startedAt }) => [id, state, printableLine(name), startedAt]),
             ),
             "",
             terminal.table(
@@ -98,7 +99,9 @@ function batchLine(batch: Status["batches"][number]): string {
   const minutes = Math.round((Date.now() - Date.parse(createdAt)) / 60_000);
   const progress = done === null ? `${requests} requests` : `${done} of ${requests} requests done`;
   const wanted = isUnwanted ? ", being cancelled" : "";
-  return `batch: ${model}, ${progress}, open for ${minutes} min${wanted} (${providerId ?? "not yet submitted"})`;
+  return printableLine(
+    `batch: ${model}, ${progress}, open for ${minutes} min${wanted} (${providerId ?? "not yet submitted"})`,
+  );
 }
 
 interface Status {

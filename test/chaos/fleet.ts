@@ -1,7 +1,7 @@
 // Hindcast's processes under somebody who only starts them again: the product's own supervisor paces restarts, which
 // would spare them most of the kills.
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { LocalClusterOptions } from "../../coordinator/src/local/local-cluster.ts";
@@ -12,8 +12,16 @@ import type { Servers } from "./servers.ts";
 const restartDelayMs = 200;
 /** Younger processes may not listen yet, and would end at a signal that they do not know. */
 const listensAfterMs = 5_000;
-/** What a process holds is told apart from what it has not yet bothered to collect. */
-const collecting = ["--expose-gc", "--import", "data:text/javascript,process.on('SIGUSR2',()=>{gc();gc()})"];
+/**
+ * What a process holds is told apart from what it has not yet bothered to collect: asked by signal, it collects and writes
+ * what is in use then into a file named by its number.
+ */
+const collecting = (folder: string): string[] => {
+  const told = `writeFileSync(${JSON.stringify(`${folder}/`)}+process.pid,String(heapUsed+external))`;
+  const listen = `process.on("SIGUSR2",()=>{gc();gc();const{heapUsed,external}=process.memoryUsage();${told}})`;
+  const script = `import{writeFileSync}from"node:fs";${listen}`;
+  return ["--expose-gc", "--import", `data:text/javascript,${encodeURIComponent(script)}`];
+};
 const stopMsMax = 45_000;
 
 export interface FleetOptions {
@@ -30,16 +38,19 @@ export class Member {
   readonly name: string;
   readonly part: ProcessSpec["part"];
   readonly #spec: ProcessSpec;
+  readonly #heaps: string;
   #child: ChildProcess | null = null;
   #isWanted = true;
   #life: Promise<void>;
   starts = 0;
   #startedAt = 0;
 
-  constructor(spec: ProcessSpec) {
+  /** @param heaps folder into which it tells what it uses */
+  constructor(spec: ProcessSpec, heaps: string) {
     this.name = spec.name;
     this.part = spec.part;
     this.#spec = spec;
+    this.#heaps = heaps;
     this.#life = this.#live();
   }
 
@@ -50,6 +61,13 @@ export class Member {
   /** @returns false when there was nothing to signal: it is just being started again. */
   signal(signal: NodeJS.Signals): boolean {
     return this.#child?.kill(signal) ?? false;
+  }
+
+  /** Of JavaScript after the last collection; 0 of a process that is younger than it. */
+  get inUseMiB(): number {
+    const { pid } = this;
+    const file = join(this.#heaps, String(pid));
+    return pid !== null && existsSync(file) ? Number(readFileSync(file, "utf8")) / 1_048_576 : 0;
   }
 
   collectGarbage(): void {
@@ -76,7 +94,7 @@ export class Member {
     this.starts += 1;
     const log = openSync(this.#spec.logPath, "a");
     this.#startedAt = performance.now();
-    const child = spawn(process.execPath, [...collecting, ...this.#spec.command], {
+    const child = spawn(process.execPath, [...collecting(this.#heaps), ...this.#spec.command], {
       stdio: ["pipe", log, log],
       env: { ...this.#spec.env, HINDCAST_EXIT_WITH_PARENT: "1" },
     });
@@ -98,7 +116,8 @@ export interface Fleet extends AsyncDisposable {
 }
 
 export function startFleet({ folder, servers, coordinators, agents, slots, modelEnvironment }: FleetOptions): Fleet {
-  mkdirSync(join(folder, "logs"), { recursive: true });
+  const heaps = join(folder, "heaps");
+  for (const path of ["logs", "heaps"]) mkdirSync(join(folder, path), { recursive: true });
   const options: LocalClusterOptions = {
     dataDirectory: folder,
     parts: ["coordinator", "index", "agents"],
@@ -113,7 +132,7 @@ export function startFleet({ folder, servers, coordinators, agents, slots, model
     onEvent: () => undefined,
   };
   const { stages } = processSpecs(options, servers);
-  const members = stages.flat().map((spec) => new Member(spec));
+  const members = stages.flat().map((spec) => new Member(spec, heaps));
   return {
     servers,
     members,

@@ -20,6 +20,7 @@ export class AdmissionMetrics {
       limit: new GaugeMetric(registry, "hindcast_budget_limit_usd"),
       settled: new GaugeMetric(registry, "hindcast_budget_settled_usd"),
       escrow: new GaugeMetric(registry, "hindcast_budget_escrow_usd"),
+      used: new GaugeMetric(registry, "hindcast_budget_used_ratio"),
     };
     this.#zombies = new CounterMetric(registry, "hindcast_admission_zombie_settlements_total");
     this.#excess = new CounterMetric(registry, "hindcast_budget_excess_usd_total");
@@ -39,6 +40,9 @@ export class AdmissionMetrics {
       this.#budgets.limit.set(sum("limitUsd"), { account });
       this.#budgets.settled.set(sum("settledUsd"), { account });
       this.#budgets.escrow.set(sum("escrowUsd"), { account });
+      // Each by itself: the sum of many would hide the one that is at its end.
+      const used = these.map((each) => (each.settledUsd + each.escrowUsd) / each.limitUsd);
+      this.#budgets.used.set(Math.max(0, ...used), { account });
     }
   }
 

@@ -114,6 +114,7 @@ async function openService(
       await Promise.all([desk.sweep(), save()]);
       if (Date.now() < sweepAccountsMs) continue;
       await accounts.sweep();
+      await book.close((name) => terms.isLongOver(name));
       sweepAccountsMs = Date.now() + limits.batchTendMs;
     }
   };

@@ -6,7 +6,9 @@ import {
   type AdmissionPay,
   type AdmissionRoom,
   type AdmissionRoomReply,
+  HindcastError,
   limits,
+  messageOf,
 } from "@hindcast/shared";
 import {
   batchHolder,
@@ -77,13 +79,24 @@ export class BatchAccounts {
       this.#deps.book.accounts().flatMap((account) => account.ticketsOf((holder) => holder === batchHolder)),
     );
     for (const ticket of tickets) {
-      const batch = await this.#deps.batches.get(batchOfTicket(ticket));
-      if (batch !== null && batch.value.kind === "batch" && batch.value.state !== "closed") continue;
+      if (await this.#isOpen(ticket)) continue;
       this.#deps.logger.warn(
         { event: "admission.expired", ticket },
         "dollars of a batch that is over were still reserved",
       );
       await this.pay({ ticket, costUsd: 0 });
+    }
+  }
+
+  /** What another version wrote is its to close: its dollars stay reserved. */
+  async #isOpen(ticket: string): Promise<boolean> {
+    try {
+      const batch = await this.#deps.batches.get(batchOfTicket(ticket));
+      return batch !== null && batch.value.kind === "batch" && batch.value.state !== "closed";
+    } catch (error) {
+      if (!(error instanceof HindcastError && error.boundary === "protocol")) throw error;
+      this.#deps.logger.warn({ event: "batch.unreadable", ticket, err: error }, messageOf(error));
+      return true;
     }
   }
 

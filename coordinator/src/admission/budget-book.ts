@@ -45,6 +45,17 @@ export class BudgetBook {
     return [...this.#entries.values()].map(({ account }) => account);
   }
 
+  /** Removes accounts on which nothing is open and nothing will be. @throws BUS_CONFLICT when another keeps one. */
+  async close(isOver: (name: string) => boolean): Promise<void> {
+    for (const [name, entry] of Array.from(this.#entries)) {
+      if (!isOver(name) || entry.account.openCount > 0) continue;
+      await this.commit(entry.account);
+      if (entry.account.openCount > 0) continue;
+      await this.#records.delete(name, entry.revision);
+      this.#entries.delete(name);
+    }
+  }
+
   /** Resolves when what the account is now is stored. @throws BUS_CONFLICT when another keeps it. */
   async commit({ name }: BudgetAccount): Promise<void> {
     const entry = this.#entries.get(name);

@@ -45,6 +45,15 @@ function aBucket(): RecordStore<BudgetRecord> & { record: () => BudgetRecord | u
   };
 }
 
+/** Of campaigns with these terms, none of which is over unless it is said. */
+const termsOf = (
+  of: DeskDeps["terms"]["of"] = async () => ({ priority: 1, weight: 1, costUsdMax: 1 }),
+  over: readonly string[] = [],
+): DeskDeps["terms"] => {
+  const isOver = (account: string): boolean => over.includes(account);
+  return { of, isOver, isLongOver: isOver } as unknown as DeskDeps["terms"];
+};
+
 async function aDesk(bucket: RecordStore<BudgetRecord>, partial: Partial<DeskDeps> = {}): Promise<Desk> {
   const book = new BudgetBook(bucket);
   await book.open();
@@ -53,7 +62,7 @@ async function aDesk(bucket: RecordStore<BudgetRecord>, partial: Partial<DeskDep
   const desk = new Desk({
     settings: { fleetUsdMax: null, allowUnknownPrices: false, limitsOf },
     book,
-    terms: { of: async () => ({ priority: 1, weight: 1, costUsdMax: 1 }) } as unknown as DeskDeps["terms"],
+    terms: termsOf(),
     logger: silentLogger,
     metrics: new AdmissionMetrics(new Registry()),
     onFenced: () => undefined,
@@ -157,8 +166,7 @@ describe("the desk", () => {
   it("holds nothing for an ask that comes behind its own settlement: nobody would ever settle it again", async () => {
     const bucket = aBucket();
     const slow = Promise.withResolvers<{ priority: number; weight: number; costUsdMax: number }>();
-    const terms = { of: () => slow.promise } as unknown as DeskDeps["terms"];
-    const desk = await aDesk(bucket, { terms });
+    const desk = await aDesk(bucket, { terms: termsOf(() => slow.promise) });
     const asked = desk.reserve(reserve("t-1"));
     // Its caller gave up while the campaign's terms were read.
     await desk.settle({ ...settle("t-1", 0), outcome: "unused" });
@@ -192,6 +200,54 @@ describe("the desk", () => {
       message:
         "$0.7000 of $1 of the budget of c-0001 are spent and the next call may cost up to $0.4000; raise the limit (--max-usd) to go on",
     });
+  });
+
+  it("remembers for a while what is settled, but of many only the newest", async () => {
+    const desk = await aDesk(aBucket());
+    const isRemembered = async (ticket: string): Promise<boolean> => {
+      const reply = await desk.reserve(reserve(ticket, { waitMs: 1 }));
+      return reply.kind === "admission.waiting" && reply.detail === "it is settled";
+    };
+    const unused = { ...settle("t-first", 0), outcome: "unused" as const };
+    await desk.settle(unused);
+    expect(await isRemembered("t-first")).toBe(true);
+    for (let n = 0; n < 65_535; n += 1) await desk.settle({ ...unused, ticket: `t-${n}` });
+    // Settled again, it is the newest, and the one after it gives way.
+    await desk.settle(unused);
+    await desk.settle({ ...unused, ticket: "t-last" });
+    expect(await isRemembered("t-first")).toBe(true);
+    expect(await isRemembered("t-0")).toBe(false);
+    vi.advanceTimersByTime(2 * limits.admissionWaitMs + 1);
+    await desk.sweep();
+    expect(await isRemembered("t-first")).toBe(false);
+  });
+
+  it("sends on at once whoever comes when it is closed, or whose terms are read only then", async () => {
+    const slow = Promise.withResolvers<{ priority: number; weight: number; costUsdMax: number }>();
+    const desk = await aDesk(aBucket(), { terms: termsOf(() => slow.promise) });
+    const asked = desk.reserve(reserve("t-1")).catch((error: unknown) => error);
+    desk.close();
+    slow.resolve({ priority: 1, weight: 1, costUsdMax: 1 });
+    expect(await asked).toMatchObject({ code: "BUS_UNAVAILABLE", retryable: true });
+    await expect(desk.reserve(reserve("t-2"))).rejects.toMatchObject({ code: "BUS_UNAVAILABLE", retryable: true });
+  });
+
+  it("shows how much of the fullest budget is used, and none of a campaign that is over", async () => {
+    const registry = new Registry();
+    const terms = termsOf(undefined, ["c-0003"]);
+    const desk = await aDesk(aBucket(), { terms, metrics: new AdmissionMetrics(registry) });
+    const spends = { "c-0001": 0.1, "c-0002": 0.8, "c-0003": 0.95 };
+    for (const [campaign, costUsd] of Object.entries(spends)) {
+      await desk.reserve(reserve(`t-${campaign}`, { campaignId: campaign as CampaignId, usdMax: 1 }));
+      await desk.settle(settle(`t-${campaign}`, costUsd));
+    }
+    await desk.sweep();
+    const shown = async (name: string): Promise<number | undefined> =>
+      (await registry.getSingleMetric(name)?.get())?.values.find(({ labels }) => labels["account"] === "campaigns")
+        ?.value;
+    expect(await shown("hindcast_budget_used_ratio")).toBeCloseTo(0.8);
+    expect(await shown("hindcast_budget_limit_usd")).toBe(2);
+    expect(await shown("hindcast_budget_settled_usd")).toBeCloseTo(0.9);
   });
 
   it("knows campaigns that were stored before there were priorities", () => {

@@ -34,6 +34,8 @@ export interface DeskDeps {
 const ticketMsMax = limits.modelCallTimeoutMs + limits.admissionSettleMsMax;
 /** Longer than an ask for a ticket can be on its way or wait for its campaign's terms. */
 const settledKeptMs = 2 * limits.admissionWaitMs;
+/** Some 6 MiB. */
+const settledKeptMax = 65_536;
 
 export class Desk {
   readonly admitter: Admitter;
@@ -68,6 +70,7 @@ export class Desk {
   async reserve(request: AdmissionReserve): Promise<AdmissionReply> {
     this.saw(request.holder);
     const visit = this.#visits.get(request.ticket) ?? (await this.#enter(request));
+    if (this.#isClosed) throw takenOver(null);
     if (!(visit instanceof Visit)) return visit;
     const answer = visit.attach(request.waitMs, () => this.admitter.blockOf(visit.request, Date.now()));
     this.#decide();
@@ -78,7 +81,7 @@ export class Desk {
   async settle(settlement: AdmissionSettle): Promise<boolean> {
     this.saw(settlement.holder);
     const { ticket, lane, costUsd, outcome, detail } = settlement;
-    this.#settledMs.set(ticket, Date.now());
+    this.#remember(ticket);
     const visit = this.#visits.get(ticket);
     if (visit !== undefined && !this.admitter.isGranted(ticket)) {
       this.admitter.withdraw(visit.request);
@@ -143,7 +146,8 @@ export class Desk {
       this.#visits.delete(ticket);
     }
     for (const [ticket, settledMs] of this.#settledMs) {
-      if (nowMs - settledMs > settledKeptMs) this.#settledMs.delete(ticket);
+      if (nowMs - settledMs <= settledKeptMs) break;
+      this.#settledMs.delete(ticket);
     }
     const dead = this.#holders.takeDead(nowMs);
     const isDead = (holder: string): boolean => dead.has(holder);
@@ -158,7 +162,8 @@ export class Desk {
       this.#deps.logger.warn({ event: "admission.expired", ticket, lane }, "a reservation expired unsettled");
       await this.#close(ticket, lane, { costUsd: null, settlement: null });
     }
-    this.#deps.metrics.show(this.status());
+    const { lanes, budgets } = this.status();
+    this.#deps.metrics.show({ lanes, budgets: budgets.filter(({ account }) => !this.#deps.terms.isOver(account)) });
   }
 
   /** Whoever waits asks the next one who admits. */
@@ -243,6 +248,16 @@ export class Desk {
     } catch (error) {
       this.#deps.onFenced(error);
       throw takenOver(error);
+    }
+  }
+
+  /** In the order of time, so that the oldest give way. */
+  #remember(ticket: string): void {
+    this.#settledMs.delete(ticket);
+    this.#settledMs.set(ticket, Date.now());
+    for (const oldest of this.#settledMs.keys()) {
+      if (this.#settledMs.size <= settledKeptMax) break;
+      this.#settledMs.delete(oldest);
     }
   }
 

@@ -18,7 +18,9 @@ export class BudgetLookup {
   }
 
   learn(campaign: CampaignId | null, isBudgeted: boolean): void {
-    this.#known.set(campaign, isBudgeted);
+    // A limit may be set at any time, so that there is none holds only for now.
+    if (isBudgeted) this.#known.set(campaign, true);
+    else this.#known.delete(campaign);
   }
 
   async isBudgeted(campaign: CampaignId | null): Promise<boolean> {
@@ -30,7 +32,6 @@ export class BudgetLookup {
         this.#budgets.get(fleetAccount),
       ]);
       const isBudgeted = fleet !== null || (record !== null && tunedSettings(record.value).costUsdMax !== null);
-      // A limit may be set at any time, so that there is none holds only for now.
       if (isBudgeted) this.#known.set(campaign, true);
       return isBudgeted;
     } catch {

@@ -227,11 +227,13 @@ export class FleetAdmission implements Admission, AsyncDisposable {
   }
 
   async #renew(): Promise<void> {
-    if (this.#held.size === 0) return;
+    // Who found nobody also asks whether somebody admits again: it may have no more calls to find out by.
+    if (this.#held.size === 0 && !this.#isAway) return;
     const value = { v: 1, kind: "admission.renew", holder: this.#options.holder } as const;
     const renew = { subject: subjects.admission("renew"), request: AdmissionRenew, reply: AdmissionDone };
     try {
       await this.#options.bus.request({ ...renew, value, timeoutMs: limits.busTryTimeoutMs });
+      this.#answered();
     } catch (error) {
       this.#options.logger.debug({ event: "admission.unrenewed", err: error });
     }

@@ -1,8 +1,10 @@
-// Requirements: 5.6.resume, 5.6.any-order, 5.6.expiry, 5.6.price
+// Requirements: 5.5.pause, 5.6.resume, 5.6.any-order, 5.6.expiry, 5.6.price
 // Batches on the real bus: whatever dies and whoever asks, an answer is bought once and reaches everybody who waits.
+import { setTimeout as delay } from "node:timers/promises";
 import type { Purpose } from "@hindcast/shared";
-import type { Bus, Completion, CompletionRequest } from "@hindcast/shared/node";
+import type { BatchEvent, Bus, Completion, CompletionRequest } from "@hindcast/shared/node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { z } from "zod";
 import { aRequest, noAbort } from "../conformance/model-fixtures.ts";
 import { type BatchProcess, startBatchProcess } from "../support/batch-process.ts";
 import { startAnthropicEmulator } from "../support/emulators/anthropic.ts";
@@ -207,14 +209,118 @@ describe("answers from batches", () => {
     expect(twice(emulator)).toEqual([]);
   });
 
-  it("say at once that the key is wrong or the money spent, having submitted nothing", async () => {
+  it("say at once that the key is wrong, having submitted nothing", async () => {
     await using emulator = await aProvider();
-    await using it = startBatchProcess({ bus, emulator, owner: "w-spent" });
-    emulator.batches.goWrong({ on: "create", as: { kind: "failure", reason: "spend-limit" } });
+    await using it = startBatchProcess({ bus, emulator, owner: "w-key" });
+    emulator.batches.goWrong({ on: "create", as: { kind: "failure", reason: "key-revoked" } });
     const failed = await Promise.allSettled(requests(2).map((request) => it.model.complete(request, noAbort)));
-    expect(failed).toMatchObject([0, 1].map(() => ({ reason: { code: "MODEL_BUDGET_EXHAUSTED", retryable: false } })));
+    expect(failed).toMatchObject([0, 1].map(() => ({ reason: { code: "MODEL_UNAUTHORIZED", retryable: false } })));
     expect(emulator.batches.jobs).toHaveLength(0);
     expect((await askAll(it, requests(2))).map(({ text }) => text)).toEqual([0, 1].map(textOf));
+  });
+
+  it("wait while the money is spent, with whoever asks meanwhile, and come when there is some again", async () => {
+    await using emulator = await aProvider();
+    let aheadMs = 0;
+    await using it = startBatchProcess({ bus, emulator, owner: "w-spent", aheadMs: () => aheadMs });
+    emulator.batches.goWrong({ on: "create", as: { kind: "failure", reason: "spend-limit" } });
+    const ends: string[] = [];
+    const ended = (answers: Completion[]): void => void ends.push(...answers.map(({ text }) => text));
+    const first = askAll(it, requests(2)).then(ended);
+    await expect
+      .poll(() => it.events.map(({ detail }) => detail))
+      .toContainEqual(expect.stringMatching(/requests wait$/));
+    const leaving = new AbortController();
+    const left = it.model.complete(asked(8), leaving.signal);
+    const second = it.model.complete(asked(9), noAbort).then((answer) => ended([answer]));
+    // Longer than it takes to open a batch, several times over.
+    await delay(500);
+    leaving.abort(new Error("its campaign was cancelled"));
+    await expect(left).rejects.toThrow("cancelled");
+    expect({ ends, jobs: emulator.batches.jobs }).toEqual({ ends: [], jobs: [] });
+    aheadMs = 900_000;
+    await Promise.all([first, second]);
+    expect(ends.toSorted()).toEqual([0, 1, 9].map(textOf));
+    expect(emulator.batches.bought).toHaveLength(3);
+  });
+
+  it("fail when the money has been spent for a day", async () => {
+    await using emulator = await aProvider();
+    const wait = 900_000;
+    let aheadMs = 0;
+    await using it = startBatchProcess({ bus, emulator, owner: "w-broke", aheadMs: () => aheadMs });
+    const broke = { on: "create", as: { kind: "failure", reason: "spend-limit" } } as const;
+    emulator.batches.goWrong(broke);
+    const ends: unknown[] = [];
+    const asking = it.model.complete(asked(1), noAbort).catch((error: unknown) => void ends.push(error));
+    const troubles = (): number => it.events.filter(({ event }) => event === "batch.troubled").length;
+    await expect.poll(troubles).toBe(1);
+    emulator.batches.goWrong(broke);
+    aheadMs += wait;
+    await expect.poll(troubles).toBe(2);
+    expect(ends).toEqual([]);
+    emulator.batches.goWrong(broke);
+    aheadMs += 86_400_000;
+    await asking;
+    expect(ends).toMatchObject([{ code: "MODEL_BUDGET_EXHAUSTED", retryable: false }]);
+    expect(emulator.batches.jobs).toHaveLength(0);
+  });
+
+  it("wait anew when the money is spent a second time, a day after the first", async () => {
+    await using emulator = await aProvider();
+    emulator.batches.isHeld = true;
+    let aheadMs = 0;
+    await using it = startBatchProcess({ bus, emulator, owner: "w-twice", aheadMs: () => aheadMs });
+    const broke = { on: "create", as: { kind: "failure", reason: "spend-limit" } } as const;
+    const troubles = (): number => it.events.filter(({ event }) => event === "batch.troubled").length;
+    emulator.batches.goWrong(broke);
+    const first = it.model.complete(asked(1), noAbort);
+    await expect.poll(troubles).toBe(1);
+    aheadMs += 900_000;
+    // Taken, and answered a day later.
+    await expect.poll(() => emulator.batches.jobs.length).toBe(1);
+    aheadMs += 90_000_000;
+    emulator.batches.goWrong(broke);
+    const second = it.model.complete(asked(2), noAbort);
+    await expect.poll(troubles).toBe(2);
+    emulator.batches.isHeld = false;
+    aheadMs += 900_000;
+    expect((await Promise.all([first, second])).map(({ text }) => text)).toEqual([1, 2].map(textOf));
+  });
+
+  it("are read although another version opened a batch before theirs, beside which none is opened", async () => {
+    await using emulator = await aProvider();
+    emulator.batches.isHeld = true;
+    // With a register of its own.
+    const id = "anthropic:claude-haiku-5-5";
+    const before = startBatchProcess({ bus, emulator, id, owner: "w-before", tuning: { tendMs: 60_000 } });
+    const leaving = new AbortController();
+    const left = before.model.complete(asked(1), leaving.signal).catch(() => null);
+    await expect.poll(() => before.events.length).toBe(1);
+    await expect.poll(() => emulator.batches.jobs.length).toBe(1);
+    await before[Symbol.asyncDispose]();
+    leaving.abort(new Error("the coordinator is stopping"));
+    await left;
+    const records = bus.records("BATCHES", z.record(z.string(), z.unknown()));
+    await records.put("bat-other", { v: 2, kind: "batch" });
+    const register = (await records.entries()).find(
+      ({ value }) => value["kind"] === "register" && value["model"] === id,
+    );
+    const mine = register?.value["open"] as string[];
+    expect(mine).toHaveLength(1);
+    await records.put(register?.key ?? "", { ...register?.value, open: ["bat-other", ...mine] });
+    emulator.batches.isHeld = false;
+    await using next = startBatchProcess({ bus, emulator, id, owner: "w-next" });
+    const told = ({ event, batch }: BatchEvent): string => `${event} ${batch}`;
+    await expect.poll(() => next.events.map(told)).toContain(`batch.closed ${mine[0]}`);
+    expect(await next.model.complete(asked(1), noAbort)).toMatchObject({ text: textOf(1), journaled: true });
+    // It may hold the same requests, which would be bought twice.
+    await expect(next.model.complete(asked(2), noAbort)).rejects.toMatchObject({
+      code: "BUS_UNAVAILABLE",
+      retryable: true,
+      message: expect.stringContaining("another version"),
+    });
+    expect(emulator.batches.bought).toHaveLength(1);
   });
 
   it("are journaled although nobody waits for them any more, and free for who asks later", async () => {

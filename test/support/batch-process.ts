@@ -15,6 +15,7 @@ import {
   ModelSettings,
   shippedPrices,
 } from "@hindcast/shared/node";
+import { systemClock } from "../../shared/src/node/model/attempts.ts";
 import type { BatchTuning } from "../../shared/src/node/model/batch/batch-tuning.ts";
 
 export interface BatchProcess extends AsyncDisposable {
@@ -37,6 +38,8 @@ export interface BatchProcessOptions {
   purse?: BatchPurse;
   isCampaignOver?: (campaign: CampaignId) => Promise<boolean>;
   fallback?: "interactive" | "error";
+  /** How far ahead its clock is. @default not at all */
+  aheadMs?: () => number;
   /** Dies at this step: nothing that it does afterwards takes place. */
   dieAt?: number;
 }
@@ -53,7 +56,7 @@ const quick: Partial<BatchTuning> = {
 
 export function startBatchProcess(options: BatchProcessOptions): BatchProcess {
   const { bus, emulator, owner, tuning, purse, isCampaignOver, fallback = "error", dieAt = Infinity } = options;
-  const { id = "anthropic:claude-sonnet-5-5" } = options;
+  const { id = "anthropic:claude-sonnet-5-5", aheadMs = () => 0 } = options;
   const access = { apiKey: emulator.apiKey, baseUrl: emulator.url };
   const settings = ModelSettings.parse({ anthropic: access, gemini: access });
   const life = new Life(dieAt);
@@ -68,6 +71,7 @@ export function startBatchProcess(options: BatchProcessOptions): BatchProcess {
     leases: life.of(bus.leases),
     journal,
     owner: owner as WorkerId,
+    clock: { ...systemClock, now: () => Date.now() + aheadMs() },
     tuning: { ...quick, ...tuning },
     ...(purse === undefined ? {} : { purse: life.of(purse) }),
     ...(isCampaignOver === undefined ? {} : { isCampaignOver }),

@@ -53,9 +53,17 @@ export function geminiDriver({ apiKey, model, baseUrl }: GeminiOptions): Driver 
   };
 }
 
-/** What is left out here, the SDK would take from the process environment. v1beta is what both drivers speak. */
-export function geminiClient(sdk: typeof Sdk, { apiKey, baseUrl }: Omit<GeminiOptions, "model">): GoogleGenAI {
-  const httpOptions = { baseUrl: baseUrl ?? geminiBaseUrl, apiVersion: "v1beta" };
+/**
+ * What is left out here, the SDK would take from the process environment. v1beta is what both drivers speak.
+ * @param timeoutMs of each request; null: whoever asks gives a signal. An upload of a file heeds none.
+ */
+export function geminiClient(
+  sdk: typeof Sdk,
+  { apiKey, baseUrl }: Omit<GeminiOptions, "model">,
+  timeoutMs: number | null = null,
+): GoogleGenAI {
+  const timeout = timeoutMs === null ? {} : { timeout: timeoutMs };
+  const httpOptions = { baseUrl: baseUrl ?? geminiBaseUrl, apiVersion: "v1beta", ...timeout };
   return new sdk.GoogleGenAI({ apiKey, vertexai: false, httpOptions });
 }
 

@@ -15,8 +15,10 @@ import { type AnswerOptions, takeOutcome } from "./batch-answers.ts";
 import type { BatchDeskOptions, BatchEvent } from "./batch-desk-options.ts";
 import type { BatchOutcome } from "./batch-driver.ts";
 import type { BatchItemOutcome, BatchRecord } from "./batch-record.ts";
+import { type Ending, isTry, nothingBought, outcomeWord } from "./batch-ending.ts";
 import { openBatch, type OpenOptions } from "./batch-opening.ts";
 import { noPurse, payAll } from "./batch-purse.ts";
+import { BatchRest } from "./batch-rest.ts";
 import { type HeldBatch, isTooOld, readResults, runBatch, type RunOptions } from "./batch-run.ts";
 import { BatchStore, type Versioned } from "./batch-store.ts";
 import { batchTuning } from "./batch-tuning.ts";
@@ -44,6 +46,7 @@ export class BatchDesk implements AsyncDisposable {
   readonly #mine = new Set<string>();
   readonly #running = new Map<string, Promise<void>>();
   readonly #resting = new Map<string, number>();
+  readonly #rest = new BatchRest();
   readonly #stopping = new AbortController();
   readonly #tending: Promise<void>;
 
@@ -53,7 +56,8 @@ export class BatchDesk implements AsyncDisposable {
     const { leases, journal, owner, prices } = options;
     const tuning = { ...batchTuning, ...options.tuning };
     const store = new BatchStore(batches, driver.driver);
-    this.#run = { driver, clock, random, tuning, store, purse, isUnwanted: (batch) => this.#isUnwanted(batch) };
+    const isUnwanted = (batch: BatchRecord): Promise<boolean> => this.#isUnwanted(batch);
+    this.#run = { driver, clock, random, tuning, store, purse, isUnwanted, onTaken: () => this.#rest.end() };
     this.#open = { ...this.#run, leases, journal, owner, claimed: this.#mine };
     this.#answers = { driver: driver.driver, prices, journal, clock };
     this.#group = new RequestGroup(tuning, (requests) => void this.#handIn(requests));
@@ -130,6 +134,7 @@ export class BatchDesk implements AsyncDisposable {
   async #handIn(requests: readonly WaitingRequest[]): Promise<void> {
     const wanted = requests.filter(({ left }) => !left.aborted);
     if (wanted.length === 0 || this.#stopping.signal.aborted) return;
+    if (!this.#rest.isOver(this.#run.clock.now())) return void this.#held.push(...wanted);
     try {
       const opening = await openBatch(this.#open, wanted, this.#stopping.signal);
       const { answered, joined, fresh, later, never, batch } = opening;
@@ -281,6 +286,10 @@ export class BatchDesk implements AsyncDisposable {
     const concerned = record.items.flatMap(({ hash }) => this.#waiting.get(hash) ?? []);
     for (const { hash } of concerned) this.#inBatch.delete(hash);
     await this.#close(record, nothingBought(failure.message), signal);
+    if (this.#rest.begin(failure, this.#run.clock.now())) {
+      this.#held.push(...concerned);
+      return this.#tell("batch.troubled", record, `${failure.message}; its requests wait`);
+    }
     const isOneOfMany = failure.kind === "request-invalid" || failure.kind === "context-overflow";
     if (isOneOfMany && (requests?.size ?? 0) > 1) {
       const half = Math.ceil(concerned.length / 2);
@@ -316,11 +325,14 @@ export class BatchDesk implements AsyncDisposable {
     while (!signal.aborted) {
       try {
         const { value } = await this.#run.store.register();
-        for (const id of value.open) await this.#takeUp(id);
+        // One that cannot be taken up (another version's record) is no reason to leave the others.
+        const told = (error: unknown): void => void (signal.aborted || this.#tellTrouble(messageOf(error)));
+        for (const id of value.open) await this.#takeUp(id).catch(told);
         await this.#afterOthers(new Set(value.open));
-        const held = this.#held;
+        const held = this.#held.filter(({ left }) => !left.aborted);
         this.#held = [];
-        if (value.open.length < this.#run.tuning.openMax) for (const waiting of held) this.#group.add(waiting);
+        const mayOpen = value.open.length < this.#run.tuning.openMax && this.#rest.isOver(this.#run.clock.now());
+        if (mayOpen) for (const waiting of held) this.#group.add(waiting);
         else this.#held = held;
         await this.#unaffordable.retry(signal);
       } catch (error) {
@@ -378,22 +390,3 @@ export class BatchDesk implements AsyncDisposable {
     this.#options.onEvent?.({ event: "batch.troubled", model, batch: "", requests: 0, detail });
   }
 }
-
-/** How a batch ends: what became of each request and what it has cost; null: not known. */
-interface Ending {
-  detail: string | null;
-  outcomeOf: (hash: string) => BatchItemOutcome;
-  costOf: (hash: string) => number | null;
-}
-
-function nothingBought(detail: string): Ending {
-  return { detail, outcomeOf: () => "void", costOf: () => 0 };
-}
-
-/** What was never submitted, or was stopped because others wanted it no more, has used up no try. */
-function isTry(outcome: BatchItemOutcome, closed: BatchRecord | null): boolean {
-  const wasStopped = closed?.cancel != null && (outcome === "cancelled" || outcome === "expired");
-  return outcome !== "void" && !wasStopped;
-}
-
-const outcomeWord = { expired: "expired", cancelled: "cancelled", failed: "failed" } as const;

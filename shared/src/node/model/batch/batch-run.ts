@@ -22,6 +22,8 @@ export interface RunOptions {
   purse: BatchPurse;
   /** Whether nobody will do anything any more with the answers of a batch. */
   isUnwanted: (batch: BatchRecord) => Promise<boolean>;
+  /** Called when the provider has taken a batch. */
+  onTaken: () => void;
 }
 
 export interface HeldBatch {
@@ -79,6 +81,7 @@ async function submit(
     if (!(await lease.renew())) throw leaseLost(batch.value);
     try {
       const providerId = await driver.submit(submissionOf(batch.value, requests ?? new Map()), within(signal));
+      options.onTaken();
       return await store.update(batch, { state: "submitted", providerId });
     } catch (error) {
       signal.throwIfAborted();

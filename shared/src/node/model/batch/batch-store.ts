@@ -13,6 +13,15 @@ export interface Versioned<T> {
   revision: number;
 }
 
+/** What another version wrote may hold the same requests, which would be bought twice: who asks has to wait for it. */
+const notReadable =
+  (id: string) =>
+  (cause: unknown): never => {
+    if (!(cause instanceof HindcastError && cause.boundary === "protocol")) throw cause;
+    const message = `batch ${id} was opened by another version of Hindcast; it has to be over, or the upgrade to be finished, before others are opened`;
+    throw new HindcastError({ code: "BUS_UNAVAILABLE", boundary: "bus", message, retryable: true, cause });
+  };
+
 export class BatchStore {
   readonly #records: RecordStore<BatchesValue>;
   readonly #model: string;
@@ -38,7 +47,7 @@ export class BatchStore {
 
   /** Those of the register that are not closed. */
   async openOf({ open }: BatchRegister): Promise<BatchRecord[]> {
-    const found = await Promise.all(open.map((id) => this.batch(id)));
+    const found = await Promise.all(open.map((id) => this.batch(id).catch(notReadable(id))));
     return found.flatMap((each) => (each === null || each.value.state === "closed" ? [] : [each.value]));
   }
 

@@ -16,7 +16,7 @@ export function geminiBatchDriver(options: GeminiOptions): BatchDriver {
   let client: GoogleGenAI | undefined;
   const asking = async <T>(ask: (client: GoogleGenAI) => Promise<T>): Promise<T> => {
     const sdk = await loadSdk();
-    client ??= geminiClient(sdk, options);
+    client ??= geminiClient(sdk, options, limits.modelCallTimeoutMs);
     try {
       return await ask(client);
     } catch (error) {

@@ -1,6 +1,5 @@
 // Backward construction (paper §2.2, App. E): the instruction that a stretch of behaviour *does* accomplish. Each
-// transition is summarised once per episode (NNetNav) and every later prompt reads the summaries, so observations are
-// read n times instead of once per window.
+// transition is summarised once per episode (NNetNav), and every later prompt shows the summaries beside the steps.
 import { actionText, observedAt } from "@hindcast/shared";
 import type { ConstructTask, Instruction, InstructionId, Trajectory } from "@hindcast/shared";
 import { deriveId, newTask, rewriteReasons, summariseTransition } from "@hindcast/shared/node";
@@ -10,6 +9,7 @@ import { subTrajectory, type Window } from "./windows.ts";
 
 /** Calls of one episode that are with the generator at once. */
 const callsInFlightMax = 4;
+const instructionCharactersMax = 8_000;
 
 /** A pair (I', T') on its way to the committee. */
 export interface Candidate {
@@ -29,7 +29,11 @@ export async function summarise(context: StageContext, trajectory: Trajectory): 
     async (step, position) => {
       const input = { before: observedAt(trajectory, position), action: step.turn.action, after: step.observed };
       const answer = await askGenerator(context, summariseTransition, input);
-      return answer.ok ? answer.value : `\`${actionText(step.turn.action)}\` was run.`;
+      if (answer.ok) return answer.value;
+      context.warnings.add(
+        `the generator gave no summary of some transitions (${answer.problem}); their actions stand in`,
+      );
+      return `\`${actionText(step.turn.action)}\` was run.`;
     },
     { concurrency: callsAtOnce(context, "summarise-transition", callsInFlightMax) },
   );
@@ -58,9 +62,13 @@ export async function constructBackward(
 
 type Worded = Pick<Instruction, "text" | "asksForAnswer" | "expectedResult"> & { answer: string | null };
 
-/** Second kind: the summary itself is the instruction, so no further call is needed. */
-function replicate(summaries: readonly string[]): Worded {
-  const text = `Replicate the following: ${summaries.join(" Then: ")}`.slice(0, 8_000);
+/**
+ * Second kind: the summary itself is the instruction, so no further call is needed. Null where it does not fit: half of
+ * one would ask for half of what follows.
+ */
+function replicate(summaries: readonly string[]): Worded | null {
+  const text = `Replicate the following: ${summaries.join(" Then: ")}`;
+  if (text.length > instructionCharactersMax) return null;
   return { text, asksForAnswer: false, expectedResult: null, answer: null };
 }
 

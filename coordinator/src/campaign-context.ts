@@ -20,6 +20,11 @@ const faultsOfOneRequest: readonly ErrorCode[] = [
   "MODEL_ANSWER_INVALID",
 ];
 
+/** A wrong key, an unknown model: every other item would meet it too. */
+export function concernsEveryItem({ boundary, code, retryable }: HindcastError): boolean {
+  return boundary === "model" && !retryable && !faultsOfOneRequest.includes(code);
+}
+
 /** What a stage of a campaign works with, on whichever coordinator it runs. */
 export interface StageContext {
   readonly id: CampaignId;

@@ -82,6 +82,41 @@ describe("rule", () => {
     expect(ruling).toMatchObject({ outcome: "open", verdicts: [{ answer: "abstain" }, { answer: "yes" }] });
   });
 
+  it.each([
+    ["MODEL_UNAUTHORIZED", false],
+    ["MODEL_UNKNOWN", false],
+  ] as const)("ends with %s of a judge, which every other vote would meet, too", async (code, retryable) => {
+    const refused = new HindcastError({ code, boundary: "model", message: "refused", retryable });
+    const context = contextOf(
+      judge("a", () => ({ error: refused })),
+      judge("b", () => says("yes")),
+    );
+    await expect(rule(context, candidate)).rejects.toBe(refused);
+  });
+
+  it("takes what is wrong with one vote's request as an abstention", async () => {
+    const error = new HindcastError({
+      code: "MODEL_CONTEXT_OVERFLOW",
+      boundary: "model",
+      message: "too long",
+      retryable: false,
+    });
+    const ruling = await rule(contextOf(judge("a", () => ({ error }))), candidate);
+    expect(ruling).toMatchObject({ outcome: "open", verdicts: [{ answer: "abstain", reason: "too long" }] });
+  });
+
+  it.each<[string, object]>([
+    ["a criterion", { criteria: { aligned: true, coherent: true, natural: false, reasonable: true } }],
+    ["an item of the checklist", { checklist: [{ item: "a exists", met: false }] }],
+  ])("takes a yes that %s contradicts as a no", async (_, contradiction) => {
+    const yes = (says("yes") as { json: object }).json;
+    const context = contextOf(judge("a", () => ({ json: { ...yes, ...contradiction } })));
+    expect(await rule(context, candidate)).toMatchObject({
+      outcome: "rejected",
+      verdicts: [{ answer: "no", ...contradiction }],
+    });
+  });
+
   it("asks only those again that abstained, with another seed", async () => {
     const wavering = judge("a", (n) => (n <= 1 ? { error: overloaded } : says("yes")));
     const steady = judge("b", () => says("yes"));

@@ -1,11 +1,12 @@
 // The committee (paper §2.3, Table 31): a pair is kept only when every judge says yes. Judges are asked in turn and
 // the first no ends the vote, which unanimity makes free. A judge that cannot be reached or understood abstains; it is
-// asked again in a later round and never counts as a no.
+// asked again in a later round and never counts as a no. One whose key or model is wrong ends the campaign instead: it
+// would abstain from all that the other calls pay for.
 import { HindcastError, messageOf } from "@hindcast/shared";
 import type { Ruling, Verdict } from "@hindcast/shared";
 import { inSpan, judge as judgePrompt, type Model, type OpenSpan } from "@hindcast/shared/node";
 import type { Candidate } from "./backward-construction.ts";
-import { askFor, type StageContext } from "./campaign-context.ts";
+import { askFor, concernsEveryItem, type StageContext } from "./campaign-context.ts";
 
 /**
  * One round of votes. `earlier` holds the verdicts of previous rounds: only abstentions are asked again, with another
@@ -46,11 +47,13 @@ async function vote(context: StageContext, model: Model, candidate: Candidate, r
     const call = answer.calls.at(-1) ?? null;
     if (!answer.ok) return abstention(model, answer.detail, call);
     const { checklist, criteria, score, reason, verdict } = answer.value;
-    return { judge: model.id, answer: verdict, checklist, criteria, score, reason, call };
+    // Table 31: yes only if all of it holds. A last word that contradicts its own parts does not outweigh them.
+    const holds = verdict === "yes" && Object.values(criteria).every(Boolean) && checklist.every(({ met }) => met);
+    return { judge: model.id, answer: holds ? "yes" : "no", checklist, criteria, score, reason, call };
   } catch (error) {
     context.signal.throwIfAborted();
-    if (error instanceof HindcastError && error.boundary === "model") return abstention(model, messageOf(error), null);
-    throw error;
+    if (!(error instanceof HindcastError) || error.boundary !== "model" || concernsEveryItem(error)) throw error;
+    return abstention(model, messageOf(error), null);
   }
 }
 

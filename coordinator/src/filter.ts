@@ -27,9 +27,16 @@ export async function acceptedByCommittee(
       { concurrency: callsAtOnce(context, "judge", votesInFlightMax) },
     );
   }
-  for (const ruling of rulings.values()) {
+  for (const [{ instruction }, ruling] of rulings) {
     context.funnel.count("candidates", bucketOf(ruling));
     context.metrics?.ruled(ruling);
+    for (const { judge, answer, reason } of ruling.outcome === "open" ? ruling.verdicts : []) {
+      if (answer !== "abstain") continue;
+      context.warnings.add(
+        `the judge ${judge} abstained to the end on some candidates; the coordinators' logs say why`,
+      );
+      context.logger.warn({ event: "judge.abstained", judge, instructionId: instruction.id, reason });
+    }
   }
   return candidates.flatMap((candidate) => {
     const ruling = rulings.get(candidate);

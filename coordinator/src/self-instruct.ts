@@ -56,7 +56,8 @@ export async function* proposeInstructions(
     for (const [ordinal, proposal] of tasks.entries()) {
       const id = deriveId("ins", context.id, document.id, ordinal, proposal.instruction) as InstructionId;
       const scene = world?.starts.find((start) => start.id === proposal.scene) ?? null;
-      const refusal = world === null ? reasonToDrop(proposal, known) : reasonToDropIn(scene, proposal, begun);
+      const wanting = unmet(context, proposal);
+      const refusal = world === null ? reasonToDrop(wanting, known) : reasonToDropIn(scene, wanting, begun);
       context.funnel.count("tasks", refusal ?? "rolled-out");
       if (refusal !== null) {
         context.logger.debug({
@@ -110,9 +111,9 @@ export async function propose(
   context: StageContext,
   { document, scenes }: Pick<ProposeTask, "document" | "scenes">,
 ): Promise<ProposedTask[]> {
-  const { environment, tasksPerDocument } = context.settings;
+  const { environment, network, tasksPerDocument } = context.settings;
   const kind = environmentKind(environment);
-  const input = { document, count: tasksPerDocument, environment: environmentDescription(kind) };
+  const input = { document, count: tasksPerDocument, environment: environmentDescription(kind, network) };
   const answer =
     scenes === undefined
       ? await askGenerator(context, selfInstruct, input)
@@ -130,7 +131,13 @@ export async function propose(
   return answer.value.tasks.slice(0, tasksPerDocument);
 }
 
-/** Why a proposal is not rolled out: what it needs and the shell sandbox lacks, or what it repeats. */
+/** Without the needs that the campaign meets; which hosts its rules open was told to the generator. */
+function unmet({ settings: { network } }: StageContext, proposal: ProposedTask): ProposedTask {
+  const isReached = network?.kind === "proxy" && network.rules.length > 0;
+  return isReached ? { ...proposal, needs: proposal.needs.filter((need) => need !== "network") } : proposal;
+}
+
+/** Why a proposal is not rolled out: what it needs and the sandbox lacks, or what it repeats. */
 function reasonToDrop(proposal: ProposedTask, known: InstructionDeduplicator): string | null {
   const need = proposal.needs[0];
   if (need !== undefined) return `declined: needs ${need}`;

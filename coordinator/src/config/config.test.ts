@@ -1,6 +1,6 @@
 // Requirements: 6.6.campaign, 3.12.config, 3.bad.config, 5.6.endpoints
 import { CampaignSettings, HindcastError, type ShellSpec } from "@hindcast/shared";
-import { environmentVariables } from "@hindcast/shared/node";
+import { environmentVariables, shippedPrices } from "@hindcast/shared/node";
 import fc from "fast-check";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -338,6 +338,13 @@ describe("models", () => {
       (judge) => judge.split(":")[0],
     );
     expect(families).toEqual(["anthropic", "gemini"]);
+  });
+
+  it("judge alone where no second one of the only family has a price", () => {
+    const chosen = selectModels(load({ env: { GEMINI_API_KEY: "g" } }));
+    expect(chosen).toMatchObject({ policy: "gemini:gemini-3.8-flash", judges: ["gemini:gemini-3.8-flash"] });
+    expect(chosen.why).toContain("models.judges");
+    expect(Object.keys(shippedPrices.models)).toEqual(expect.arrayContaining(chosen.judges));
   });
 
   it("are the named ones where some are named", () => {

@@ -110,7 +110,7 @@ export const defaults: HindcastConfig = {
   },
 };
 
-/** What a profile changes; every difference is one key. `faithful`: Algorithms 1 and 2 and nothing of ours. */
+/** What a profile changes; every difference is one key. `faithful`: the paper's windows, filter and retrieval; prompts stay ours. */
 export const profiles: Record<HindcastConfig["profile"], Partially<HindcastConfig>> = {
   plus: {},
   faithful: {

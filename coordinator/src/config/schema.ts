@@ -234,7 +234,11 @@ const CampaignConfig = z.strictObject({
 });
 
 export const HindcastConfig = z.strictObject({
-  profile: z.enum(["plus", "faithful"]).describe("Defaults as later work has shown better, or exactly the paper's."),
+  profile: z
+    .enum(["plus", "faithful"])
+    .describe(
+      "Defaults as later work has shown better, or the paper's windows, filter and retrieval; prompts stay ours.",
+    ),
   cluster: ClusterConfig.describe("The processes on this machine."),
   models: ModelsConfig.describe("Which models do what."),
   sandbox: SandboxConfig.describe("What isolates the agents' commands."),

@@ -41,7 +41,8 @@ function modelsByKeys(keys: ProviderKeys, config: HindcastConfig): ChosenModels 
     return { ...all(anthropic), judges: [anthropic, "anthropic:claude-haiku-5-5"], why: "ANTHROPIC_API_KEY is set" };
   }
   if (keys.geminiApiKey !== null) {
-    return { ...all(gemini), judges: [gemini, "gemini:gemini-3.7-flash"], why: "GEMINI_API_KEY is set" };
+    // No price of a second Gemini model is known, and one without would refuse every campaign with a dollar limit.
+    return { ...all(gemini), judges: [gemini], why: "GEMINI_API_KEY is set; name a second judge in models.judges" };
   }
   const isEndpointUnused = keys.openaiApiKey !== null || config.models.openaiBaseUrl !== null;
   return {

@@ -73,7 +73,7 @@ const taskFrom =
   (document: Document): EvaluationTaskInput => ({ ...common(context, document), learned: null });
 
 function common(context: CampaignContext, document: Document): Omit<EvaluationTaskInput, "learned"> {
-  const environment = environmentDescription("shell");
+  const environment = environmentDescription("shell", context.settings.network);
   return { document, count: tasksPerInput, environment, seed: context.settings.seed };
 }
 

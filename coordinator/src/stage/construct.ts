@@ -103,7 +103,8 @@ function windowsWorthAsking(context: StageContext, trajectory: Trajectory, episo
   const { funnel, settings, random } = context;
   const chosen = chooseWindows(trajectory, settings.windowPolicy, random.derive("windows", episodeId));
   return chosen.filter((window) => {
-    const rule = rejectedByRule(subTrajectory(trajectory, window));
+    // The paper's filter is the committee and the removal of duplicate states alone.
+    const rule = settings.windowPolicy.kind === "faithful" ? null : rejectedByRule(subTrajectory(trajectory, window));
     funnel.count("windows", rule === null ? "constructed" : `rule: ${rule}`);
     return rule === null;
   });

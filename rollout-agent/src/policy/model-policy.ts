@@ -17,7 +17,8 @@ export class ModelPolicy implements Policy {
     const calls: ModelCall[] = [];
     const { kind } = task.environment;
     const prompt = actIn(actionLanguage(kind));
-    const environment = [environmentDescription(kind), ...(world === null ? [] : [world])].join("\n");
+    const network = task.environment.kind === "shell" ? task.environment.network : undefined;
+    const environment = [environmentDescription(kind, network), ...(world === null ? [] : [world])].join("\n");
     const problems: string[] = [];
     while (problems.length < task.limits.formatErrorsMax) {
       const input = {
@@ -30,8 +31,9 @@ export class ModelPolicy implements Policy {
         stepsLeft,
         problems,
       };
-      const answer = await ask(this.#model, prompt, input, { seed: task.seed, signal });
+      const answer = await ask(this.#model, prompt, input, { seed: task.seed, signal, isRepaired: false });
       calls.push(...answer.calls);
+      if (!answer.ok && answer.problem === "overflow") return { kind: "token-limit", detail: answer.detail, calls };
       if (!answer.ok && answer.problem === "refusal") return { kind: "refused", detail: answer.detail, calls };
       if (answer.ok && answer.value.kind === "turn") {
         return { kind: "turn", turn: { reason: answer.value.reason, action: answer.value.action, calls } };

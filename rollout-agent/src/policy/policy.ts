@@ -18,7 +18,9 @@ export interface PolicyContext {
 export type PolicyTurn =
   | { kind: "turn"; turn: Omit<Turn, "retrieved"> }
   | { kind: "refused"; detail: string; calls: ModelCall[] }
-  | { kind: "format-limit"; detail: string; calls: ModelCall[] };
+  | { kind: "format-limit"; detail: string; calls: ModelCall[] }
+  /** The prompt no longer fits the model's context window. */
+  | { kind: "token-limit"; detail: string; calls: ModelCall[] };
 
 /** Chooses the next action (the `A` of paper §2.1). */
 export interface Policy {

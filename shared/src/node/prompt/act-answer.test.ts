@@ -55,6 +55,13 @@ describe("the reader of a policy's answer", () => {
     expect(result).toMatchObject({ problem: expect.stringMatching(problem) });
   });
 
+  it("says how a command with a fence of its own is written, and then reads it", () => {
+    const command = "cat > README.md <<'E'\n```\nls\n```\nE";
+    const inThree = parseTurn(`ACTION:\n\`\`\`bash\n${command}\n\`\`\``);
+    expect(inThree).toMatchObject({ kind: "unparsable", problem: expect.stringContaining("with four") });
+    expect(parseTurn(`ACTION:\n\`\`\`\`bash\n${command}\n\`\`\`\``)).toMatchObject({ action: shell(command) });
+  });
+
   it("never throws and never invents: a command is part of the text that was given", () => {
     const piece = fc.oneof(fc.string(), fc.constantFrom("ACTION:", "REASON:", "```", "\n", "stop(", ")", "bash"));
     fc.assert(

@@ -50,7 +50,9 @@ function bodyOf(afterMarker: string, language: ActionLanguage): Body {
       );
     }
     if (body.slice(block[0].length).trim() !== "") {
-      return unparsable("Text follows the fenced block of the ACTION. End the answer with the block.");
+      return unparsable(
+        "Text follows the fenced block of the ACTION. End the answer with the block. Where the command itself has a line of three backticks, open and close the block with four.",
+      );
     }
     return { kind: "body", text: block[2] ?? "" };
   }

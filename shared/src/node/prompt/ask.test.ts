@@ -106,17 +106,39 @@ describe("asking", () => {
     expect(model.requests[1]?.messages.map(({ role, content }) => [role, content.length])).toEqual([["user", 2]]);
   });
 
-  it("asks for less after an answer that was cut off", async () => {
+  it("asks for less after an answer that was cut off, and gives it twice the room", async () => {
     const cut = { text: '{"verdict":', stop: "output-limit" as const };
     const model = scriptedModel(cut, cut);
     const answer = await ask(model, jsonPrompt, "?", options);
-    expect(answer).toMatchObject({ ok: false, problem: "cut-off" });
+    expect(answer).toMatchObject({
+      ok: false,
+      problem: "cut-off",
+      detail: expect.stringContaining("40 output tokens"),
+    });
+    expect(model.requests.map(({ outputTokensMax }) => outputTokensMax)).toEqual([20, 40]);
     expect(model.requests[1]?.messages.at(-1)?.content.at(-1)?.text).toContain("much shorter");
   });
 
+  it("gives no more room to an answer that was only wrong", async () => {
+    const model = scriptedModel("no", '{"verdict":"yes","score":3}');
+    await ask(model, jsonPrompt, "?", options);
+    expect(model.requests.map(({ outputTokensMax }) => outputTokensMax)).toEqual([20, 20]);
+  });
+
+  it.each(["no", { text: "{", stop: "output-limit" as const }])(
+    "asks once where its caller repairs by itself: %s",
+    async (bad) => {
+      const model = scriptedModel(bad, '{"verdict":"yes","score":3}');
+      const answer = await ask(model, jsonPrompt, "?", { ...options, isRepaired: false });
+      expect(answer).toMatchObject({ ok: false });
+      expect(answer.calls).toHaveLength(1);
+      expect(model.requests).toHaveLength(1);
+    },
+  );
+
   it.each([
     ["refusal", "refusal", "I will not."],
-    ["context-overflow", "cut-off", ""],
+    ["context-overflow", "overflow", ""],
   ] as const)("takes a %s as final", async (stop, problem, text) => {
     const model = scriptedModel({ text, stop });
     const answer = await ask(model, jsonPrompt, "?", options);

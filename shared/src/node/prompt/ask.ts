@@ -8,7 +8,7 @@ import type { Completion, CompletionRequest, Model, ModelMessage } from "../mode
 import { outputSchema } from "./output-schema.ts";
 import type { Prompt } from "./prompt.ts";
 
-export type AskProblem = "refusal" | "cut-off" | "invalid";
+export type AskProblem = "refusal" | "overflow" | "cut-off" | "invalid";
 
 /** `calls` are all calls that were made, so that the cost of a useless answer is counted too. */
 export type Asked<Output> =
@@ -19,6 +19,8 @@ export interface AskOptions {
   /** Same seed and same prompt: same journal entry. */
   seed: number;
   signal: AbortSignal;
+  /** False: the caller itself shows the model what was wrong. @default true */
+  isRepaired?: boolean;
 }
 
 /**
@@ -30,20 +32,22 @@ export async function ask<Input, Output>(
   model: Model,
   prompt: Prompt<Input, Output>,
   input: Input,
-  { seed, signal }: AskOptions,
+  { seed, signal, isRepaired = true }: AskOptions,
 ): Promise<Asked<Output>> {
   const request = requestOf(prompt, input, seed);
   const first = await model.complete(request, signal);
   const calls = [modelCallOf(model, request, first)];
-  const read = readAnswer(prompt, first);
+  const read = readAnswer(prompt, first, request);
   if (read.ok) return { ok: true, value: read.value, calls };
-  if (!read.isRepairable) return { ok: false, problem: read.problem, detail: read.detail, calls };
+  if (!read.isRepairable || !isRepaired) return { ok: false, problem: read.problem, detail: read.detail, calls };
 
-  const repair = { ...request, messages: withCorrection(request.messages, first, read) };
+  // The same room would be used up in the same way: thinking counts towards it.
+  const room = read.problem === "cut-off" ? { outputTokensMax: 2 * request.outputTokensMax } : {};
+  const repair = { ...request, ...room, messages: withCorrection(request.messages, first, read) };
   try {
     const second = await model.complete(repair, signal);
     calls.push(modelCallOf(model, repair, second));
-    const reread = readAnswer(prompt, second);
+    const reread = readAnswer(prompt, second, repair);
     if (reread.ok) return { ok: true, value: reread.value, calls };
     return { ok: false, problem: reread.problem, detail: reread.detail, calls };
   } catch (error) {
@@ -87,7 +91,11 @@ function requestOf<Input, Output>(prompt: Prompt<Input, Output>, input: Input, s
   };
 }
 
-function readAnswer<Input, Output>(prompt: Prompt<Input, Output>, completion: Completion): Read<Output> {
+function readAnswer<Input, Output>(
+  prompt: Prompt<Input, Output>,
+  completion: Completion,
+  { outputTokensMax }: Pick<CompletionRequest, "outputTokensMax">,
+): Read<Output> {
   const problem = (name: AskProblem, detail: string, isRepairable: boolean): Read<Output> => ({
     ok: false,
     problem: name,
@@ -98,9 +106,9 @@ function readAnswer<Input, Output>(prompt: Prompt<Input, Output>, completion: Co
     case "refusal":
       return problem("refusal", `the model refused: ${excerpt(completion.text) || "no words given"}`, false);
     case "context-overflow":
-      return problem("cut-off", "the prompt does not fit the model's context window", false);
+      return problem("overflow", "the prompt does not fit the model's context window", false);
     case "output-limit":
-      return problem("cut-off", `the answer was cut off at ${prompt.outputTokensMax} output tokens`, true);
+      return problem("cut-off", `the answer was cut off at ${outputTokensMax} output tokens`, true);
     case "end":
       if (completion.text.trim() === "") return problem("invalid", "the answer was empty", true);
       return parseAnswer(prompt.output, completion.text);

@@ -15,6 +15,8 @@ export const budgets = {
   fileText: 1_000,
   /** All changed files of one step. */
   effects: 6_000,
+  /** A whole window where a model looks back on it; of a longer one less of each step is shown. */
+  window: 100_000,
   /** A start-state file of a learned task. */
   seedFile: 1_500,
 } as const;

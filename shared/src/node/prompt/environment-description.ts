@@ -1,3 +1,4 @@
+import type { NetworkPolicy } from "../../domain/network-policy.ts";
 import type { EnvironmentKind } from "../../domain/environment-spec.ts";
 
 const descriptions: Record<EnvironmentKind, string> = {
@@ -23,6 +24,9 @@ const descriptions: Record<EnvironmentKind, string> = {
 };
 
 /** What a kind of environment is and can do, in the words that every prompt uses for it. */
-export function environmentDescription(kind: EnvironmentKind): string {
-  return descriptions[kind];
+export function environmentDescription(kind: EnvironmentKind, network?: NetworkPolicy): string {
+  if (network?.kind !== "proxy" || network.rules.length === 0) return descriptions[kind];
+  const reached = network.rules.map(({ via, host, ports }) => `${via} ${host}:${ports.join("+")}`).join(", ");
+  const way = `Of the network only this can be reached, by the proxy that the environment variables name: ${reached}. There is`;
+  return descriptions[kind].replace("There is no network,", way);
 }

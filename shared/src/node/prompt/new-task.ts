@@ -17,12 +17,17 @@ expectedResult says in one sentence what holds at the end.`,
   request: "Write the instruction as one JSON object.",
 };
 
-const Output: z.ZodType<NewTaskOutput> = z.strictObject({
-  instruction: instructionText,
-  asksForAnswer: z.boolean(),
-  answer: z.string().nullable(),
-  expectedResult: shortText,
-});
+const Output: z.ZodType<NewTaskOutput> = z
+  .strictObject({
+    instruction: instructionText,
+    asksForAnswer: z.boolean(),
+    answer: z.string().nullable(),
+    expectedResult: shortText,
+  })
+  .refine(({ asksForAnswer, answer }) => !asksForAnswer || (answer ?? "").trim() !== "", {
+    path: ["answer"],
+    error: "asksForAnswer is true, so answer must hold the answer",
+  });
 
 export const newTask: Prompt<NewTaskInput, NewTaskOutput> = {
   purpose: "new-task-instruction",

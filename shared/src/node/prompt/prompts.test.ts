@@ -2,12 +2,15 @@
 import { describe, expect, it } from "vitest";
 import { aDemonstration } from "../../../../test/support/messages.ts";
 import { aTrajectory } from "../../../../test/support/builders.ts";
+import { ScriptedModel } from "../../../../test/support/scripted-model.ts";
 import type { Document } from "../../domain/document.ts";
 import type { DemonstrationId, DocumentId } from "../../domain/ids.ts";
+import { networkOfRules } from "../../domain/network-rule-text.ts";
 import type { RetrievedReference } from "../../domain/trajectory.ts";
 import { estimateTokens } from "../../tokens.ts";
 import type { ModelMessage } from "../model/model.ts";
 import { act } from "./act.ts";
+import { ask } from "./ask.ts";
 import { budgets, clip } from "./budgets.ts";
 import { environmentDescription } from "./environment-description.ts";
 import { evaluationTask } from "./evaluation-task.ts";
@@ -20,6 +23,7 @@ import { rewriteReasons } from "./rewrite-reasons.ts";
 import { sectionsAreData } from "./sections.ts";
 import { selfInstruct } from "./self-instruct.ts";
 import { summariseTransition } from "./summarise-transition.ts";
+import { trajectorySection } from "./trajectory-sections.ts";
 
 const trajectory = aTrajectory(
   { command: "ls", state: "start", text: "a.txt" },
@@ -178,6 +182,72 @@ describe("the prompt of the policy", () => {
 
   it("shows what was wrong with earlier answers of the same turn", () => {
     expect(textOf(act.render({ ...actInput, problems: ["two actions"] }).messages)).toContain("two actions");
+  });
+});
+
+describe("a look back on a window", () => {
+  const steps = 120;
+  const long = aTrajectory(
+    ...Array.from({ length: steps }, (_, index) => ({
+      command: `echo ${index} ${"y".repeat(20_000)}`,
+      state: `s${index}`,
+      text: "x".repeat(50_000),
+    })),
+  );
+  for (const { observed } of long.steps) {
+    observed.effects = Array.from({ length: 30 }, (_, n) => ({
+      change: "created" as const,
+      path: `/workspace/${n}`,
+      before: null,
+      after: "z".repeat(400),
+    }));
+  }
+  const sentences = Array.from({ length: steps }, (_, index) => `\`echo ${index}\` printed its words.`);
+
+  it("shows less of each step of a long one, so that the whole fits a context window", () => {
+    const text = trajectorySection(long, sentences);
+    // Beside the shares: a sentence, the tags and the marks of what was cut.
+    expect(estimateTokens(text)).toBeLessThan(budgets.window + steps * 100);
+    expect(text.match(/<step /g)).toHaveLength(steps);
+    expect(text).toContain(sentences.at(-1));
+    expect(text.match(/<effect /g)?.length).toBeGreaterThan(steps);
+  });
+
+  it("shows each step of a short one up to its own budgets", () => {
+    const short = { ...long, steps: long.steps.slice(0, 2) };
+    expect(trajectorySection(short, [])).toContain("y".repeat(20_000));
+    expect(trajectorySection(short, []).match(/<effect /g)).toHaveLength(60);
+  });
+});
+
+describe("the instruction of a window", () => {
+  const given = (partial: object): string =>
+    JSON.stringify({ instruction: "Which files are there?", asksForAnswer: true, expectedResult: "a.txt", ...partial });
+
+  it.each([null, " "])("is asked for again when its question has no answer: %j", async (answer) => {
+    const said = [given({ answer }), given({ answer: "a.txt" })];
+    const model = new ScriptedModel("m", () => said.shift() ?? "");
+    const asked = await ask(
+      model,
+      newTask,
+      { trajectory, summaries },
+      { seed: 1, signal: new AbortController().signal },
+    );
+    expect(asked).toMatchObject({ ok: true, value: { answer: "a.txt" } });
+    expect(JSON.stringify(model.requests[1]?.messages.at(-1))).toContain("answer must hold the answer");
+  });
+});
+
+describe("the description of the shell", () => {
+  it("names what the campaign's rules open instead of denying the network", () => {
+    const network = networkOfRules(["tunnel pypi.org", "http *.example.org:8080"]);
+    const open = environmentDescription("shell", network);
+    expect(open).toContain("only this can be reached");
+    expect(open).toContain("tunnel pypi.org:443, http *.example.org:8080. There is no display");
+    expect(open).not.toContain("no network");
+    for (const closed of [undefined, { kind: "none" as const }]) {
+      expect(environmentDescription("shell", closed)).toContain("There is no network,");
+    }
   });
 });
 

@@ -24,7 +24,8 @@ Describe the task in words and name the features of the application, rather than
 export const retrievalQuery: Prompt<RetrievalQueryInput, string> = {
   purpose: "retrieval-query",
   hash: templateHash(template),
-  outputTokensMax: 1_000,
+  // Thinking counts towards it, and may take most of a thousand before the first word.
+  outputTokensMax: 4_000,
   render: ({ instruction, trajectory }) => {
     const steps = trajectory.steps
       .slice(-stepsShown)

@@ -1,5 +1,5 @@
-// NNetNav's change summariser: one or two sentences per transition, written once and read by every later prompt, so that
-// long observations are read once per step instead of once per window.
+// NNetNav's change summariser: one or two sentences per transition, written once from the observations at length and
+// read by every later prompt, which shows less of them.
 import { actionText } from "../../domain/action.ts";
 import { budgets } from "./budgets.ts";
 import type { Prompt, SummariseTransitionInput } from "./prompt.ts";
@@ -20,7 +20,8 @@ Say in one or two sentences what the action did and what it changed or printed. 
 export const summariseTransition: Prompt<SummariseTransitionInput, string> = {
   purpose: "summarise-transition",
   hash: templateHash(template),
-  outputTokensMax: 1_000,
+  // Thinking counts towards it, and may take most of a thousand before the first word.
+  outputTokensMax: 4_000,
   render: ({ before, action, after }) => ({
     system: systemText(template),
     messages: [

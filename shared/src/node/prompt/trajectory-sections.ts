@@ -13,13 +13,13 @@ export function observationSection(observation: Observation, tokensMax: number):
  * What an action changed in the world, file by file, up to a budget. Shown to the models that look back on a
  * trajectory; never to the policy, which sees only what the environment shows.
  */
-export function effectsSection(observed: Observed): string {
+export function effectsSection(observed: Observed, tokensMax: number = budgets.effects): string {
   let tokens = 0;
   const shown: string[] = [];
   for (const effect of observed.effects) {
     const text = effectSection(effect);
     tokens += estimateTokens(text);
-    if (tokens > budgets.effects) break;
+    if (tokens > tokensMax) break;
     shown.push(text);
   }
   const omitted = observed.effectsOmitted + observed.effects.length - shown.length;
@@ -36,13 +36,14 @@ function effectSection(effect: Effect): string {
 
 /** A window as the paper's Table 30 has it: observation, action, observation, …; with effects and summaries per step. */
 export function trajectorySection(trajectory: Trajectory, summaries: readonly string[]): string {
+  const share = Math.floor(budgets.window / Math.max(1, trajectory.steps.length));
   const steps = trajectory.steps.map((step, index) =>
     group(
       "step",
       [
-        leaf("action", actionText(step.turn.action)),
-        observationSection(step.observed.observation, budgets.pastObservation),
-        effectsSection(step.observed),
+        leaf("action", clip(actionText(step.turn.action), Math.floor(share / 4))),
+        observationSection(step.observed.observation, Math.min(budgets.pastObservation, Math.floor(share / 4))),
+        effectsSection(step.observed, Math.min(budgets.effects, Math.floor(share / 2))),
         ...(summaries[index] === undefined ? [] : [leaf("summary", summaries[index])]),
       ],
       { number: index + 1 },

@@ -85,7 +85,7 @@ describe("native.d.ts", () => {
 
   test("is this: who changes it on purpose changes the number, too", () => {
     const signatures = source("native.d.ts").replaceAll(/\/\*.*?\*\/|\s+/gs, "");
-    expect(sha256Hex(signatures).slice(0, 16)).toBe("f1d7b3619d799f3f");
+    expect(sha256Hex(signatures).slice(0, 16)).toBe("c1d578dc736c5dc0");
   });
 });
 

@@ -132,9 +132,9 @@ describe("runEpisode", () => {
     expect(log.filter((line) => line.startsWith("step"))).toHaveLength(3);
   });
 
-  it("ends with refused and format-limit as the policy says, counting the calls", async () => {
+  it("ends with refused, format-limit and token-limit as the policy says, counting the calls", async () => {
     const usage = { inputTokens: 7, cacheReadTokens: 0, cacheWriteTokens: 0, outputTokens: 0 };
-    for (const kind of ["refused", "format-limit"] as const) {
+    for (const kind of ["refused", "format-limit", "token-limit"] as const) {
       const outcome = await run({
         log: [],
         policy: new ScriptedPolicy([], { kind, detail: "no", calls: [aCall({ usage })] }),

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Member } from "./fleet.ts";
 
-/** MiB by part: what is resident, and under `<part>'s heap` what of it JavaScript uses; V8 keeps pages that nothing is on. */
+/** MiB by part: what is resident, and under `<part> (JavaScript)` what of it is in use there; V8 keeps pages that nothing is on. */
 export type Memory = Record<string, number>;
 
 /** A collection of garbage takes some 100 ms, and the system has the pages back a moment later. */
@@ -34,7 +34,7 @@ export async function memoryOf(members: readonly Member[]): Promise<Memory> {
   const memory: Memory = {};
   for (const { part, pid, inUseMiB } of members) {
     memory[part] = (memory[part] ?? 0) + (pid === null ? 0 : residentMiB(pid));
-    memory[`${part}'s heap`] = (memory[`${part}'s heap`] ?? 0) + inUseMiB;
+    memory[`${part} (JavaScript)`] = (memory[`${part} (JavaScript)`] ?? 0) + inUseMiB;
   }
   return Object.fromEntries(Object.entries(memory).map(([part, mib]) => [part, Math.round(mib)]));
 }

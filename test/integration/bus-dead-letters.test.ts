@@ -216,7 +216,8 @@ describe("dead letters", () => {
     await coordinator.tasks.publish(work, never);
     const [leased] = await worker.tasks.lease(testPool, 1, 10_000, never);
     await leased?.deadLetter("no");
-    const acquireLease = BucketLeaseStore.prototype.acquire;
+    type Acquire = BucketLeaseStore["acquire"];
+    const acquireLease = Reflect.get(BucketLeaseStore.prototype, "acquire") as Acquire;
     const spy = vi.spyOn(BucketLeaseStore.prototype, "acquire").mockImplementation(async function (
       this: BucketLeaseStore,
       ...args

@@ -204,6 +204,26 @@ describe("a look back on a window", () => {
   }
   const sentences = Array.from({ length: steps }, (_, index) => `\`echo ${index}\` printed its words.`);
 
+  it("names the changed files of a long one, of each a little, however large the first is", () => {
+    const changed = aTrajectory(
+      ...Array.from({ length: steps }, (_, index) => ({ command: "make", state: `s${index}` })),
+    );
+    for (const { observed } of changed.steps) {
+      observed.effects = ["big.log", "small.txt"].map((path) => ({
+        change: "created" as const,
+        path,
+        before: null,
+        after: path === "big.log" ? "z".repeat(100_000) : "end",
+      }));
+    }
+    const text = trajectorySection(
+      changed,
+      Array.from({ length: steps }, () => "word ".repeat(300)),
+    );
+    expect(text.match(/path="small.txt"/g)).toHaveLength(steps);
+    expect(estimateTokens(text)).toBeLessThan(budgets.window + steps * 100);
+  });
+
   it("shows less of each step of a long one, so that the whole fits a context window", () => {
     const text = trajectorySection(long, sentences);
     // Beside the shares: a sentence, the tags and the marks of what was cut.

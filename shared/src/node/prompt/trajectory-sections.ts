@@ -16,8 +16,10 @@ export function observationSection(observation: Observation, tokensMax: number):
 export function effectsSection(observed: Observed, tokensMax: number = budgets.effects): string {
   let tokens = 0;
   const shown: string[] = [];
+  // Of many changed files a little each says more than all of the first.
+  const fileTokensMax = Math.min(budgets.fileText, Math.floor(tokensMax / 4));
   for (const effect of observed.effects) {
-    const text = effectSection(effect);
+    const text = effectSection(effect, fileTokensMax);
     tokens += estimateTokens(text);
     if (tokens > tokensMax) break;
     shown.push(text);
@@ -26,10 +28,10 @@ export function effectsSection(observed: Observed, tokensMax: number = budgets.e
   return group("effects", shown, omitted > 0 ? { omitted } : {});
 }
 
-function effectSection(effect: Effect): string {
+function effectSection(effect: Effect, tokensMax: number): string {
   const texts = [
-    ...(effect.before === null ? [] : [leaf("before", clip(effect.before, budgets.fileText))]),
-    ...(effect.after === null ? [] : [leaf("after", clip(effect.after, budgets.fileText))]),
+    ...(effect.before === null ? [] : [leaf("before", clip(effect.before, tokensMax))]),
+    ...(effect.after === null ? [] : [leaf("after", clip(effect.after, tokensMax))]),
   ];
   return group("effect", texts, { change: effect.change, path: effect.path });
 }
@@ -43,8 +45,8 @@ export function trajectorySection(trajectory: Trajectory, summaries: readonly st
       [
         leaf("action", clip(actionText(step.turn.action), Math.floor(share / 4))),
         observationSection(step.observed.observation, Math.min(budgets.pastObservation, Math.floor(share / 4))),
-        effectsSection(step.observed, Math.min(budgets.effects, Math.floor(share / 2))),
-        ...(summaries[index] === undefined ? [] : [leaf("summary", summaries[index])]),
+        effectsSection(step.observed, Math.min(budgets.effects, Math.floor((share * 3) / 8))),
+        ...(summaries[index] === undefined ? [] : [leaf("summary", clip(summaries[index], Math.floor(share / 8)))]),
       ],
       { number: index + 1 },
     ),

@@ -153,7 +153,7 @@ describe.each(driverCases)("a model of $name", (driver) => {
   });
 
   it("gives up on a request that gets no answer in time, and tries again", async () => {
-    await using world = await startCase(driver, { attemptTimeoutMs: 80 });
+    await using world = await startCase(driver, { attemptTimeoutMs: 1_500 });
     world.emulator.reply({ kind: "silence" }, ok);
     expect(await world.model.complete(aRequest(), noAbort)).toMatchObject({ text: "fine", attempts: 2 });
   });

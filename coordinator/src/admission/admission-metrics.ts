@@ -41,7 +41,9 @@ export class AdmissionMetrics {
       this.#budgets.settled.set(sum("settledUsd"), { account });
       this.#budgets.escrow.set(sum("escrowUsd"), { account });
       // Each by itself: the sum of many would hide the one that is at its end.
-      const used = these.map((each) => (each.settledUsd + each.escrowUsd) / each.limitUsd);
+      const used = these.map(({ settledUsd, escrowUsd, limitUsd }) =>
+        limitUsd > 0 ? (settledUsd + escrowUsd) / limitUsd : 1,
+      );
       this.#budgets.used.set(Math.max(0, ...used), { account });
     }
   }

@@ -10,8 +10,8 @@ use napi::{Env, Result};
 use napi_derive::napi;
 
 use super::answers::{NativeCheckpoint, count, native_stats, vector_answer};
-use super::demonstrations::{timed, untimed, vector_queries};
-use super::pool::{Lane, maintain, promise, promise_all, to_js};
+use super::demonstrations::vector_queries;
+use super::pool::{Lane, maintain, promise, promise_all, timed, to_js, untimed};
 use super::queries::{NativeVectorQuery, sequence_of, storage_of};
 use crate::filter::{RowColumns, Schema};
 use crate::{Collection, CollectionOptions, CollectionRow, IndexError};

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
 
 use napi::bindgen_prelude::{Float32ArraySlice, Object, Uint32ArraySlice};
 use napi::{Env, Result};
@@ -12,7 +11,7 @@ use super::answers::{
     NativeAnswer, NativeCheckpoint, NativeFoundIds, count, found_ids, native_stats, vector_answer,
 };
 use super::graphs::{NativeGraphNews, NativeGraphOrder, fingerprint_of, shown_text};
-use super::pool::{Lane, maintain, promise, promise_all, to_js, until};
+use super::pool::{Lane, maintain, promise, promise_all, timed, to_js, until, untimed};
 use super::queries::{
     NativeExclusions, NativeQuery, NativeVectorQuery, filter_of, mode_of, sequence_of, storage_of,
 };
@@ -382,24 +381,6 @@ fn check_room(
         counts.len(),
         queries.len()
     )))
-}
-
-/// With the microseconds that it took.
-pub(super) fn timed<T>(
-    work: impl FnOnce() -> std::result::Result<T, IndexError>,
-) -> std::result::Result<(T, u32), IndexError> {
-    let started = Instant::now();
-    let done = work()?;
-    let took = u32::try_from(started.elapsed().as_micros()).unwrap_or(u32::MAX);
-    Ok((done, took))
-}
-
-/// The answers of all calls, and what they took together.
-pub(super) fn untimed<T>(answers: Vec<(Vec<T>, u32)>) -> (Vec<T>, u32) {
-    let took = answers
-        .iter()
-        .fold(0_u32, |sum, (_, took)| sum.saturating_add(*took));
-    (answers.into_iter().flat_map(|(of, _)| of).collect(), took)
 }
 
 fn exclusions(native: NativeExclusions) -> crate::Exclusions {

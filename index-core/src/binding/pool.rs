@@ -206,6 +206,22 @@ pub(crate) fn until(within_ms: Option<f64>) -> Option<Instant> {
     Instant::now().checked_add(within)
 }
 
+/// With the microseconds that it took.
+pub(crate) fn timed<T>(work: impl FnOnce() -> Outcome<T>) -> Outcome<(T, u32)> {
+    let started = Instant::now();
+    let done = work()?;
+    let took = u32::try_from(started.elapsed().as_micros()).unwrap_or(u32::MAX);
+    Ok((done, took))
+}
+
+/// The answers of all calls, and what they took together.
+pub(crate) fn untimed<T>(answers: Vec<(Vec<T>, u32)>) -> (Vec<T>, u32) {
+    let took = answers
+        .iter()
+        .fold(0_u32, |sum, (_, took)| sum.saturating_add(*took));
+    (answers.into_iter().flat_map(|(of, _)| of).collect(), took)
+}
+
 fn guarded<T>(compute: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
     catch_unwind(AssertUnwindSafe(compute)).unwrap_or_else(|_| Err(panicked()))
 }

@@ -2,7 +2,7 @@ import { type Alert, gaugeCase, shareCase } from "../alert.ts";
 
 const bucket = (le: string): string => `hindcast_retrieval_request_seconds_bucket{endpoint="search", le="${le}"}`;
 /** Not of its whole life, in which bad hours hardly show, and good ones hardly either. */
-const recallLately =
+export const recallLately =
   "sum by (instance) (increase(hindcast_retrieval_recall_found_total[6h])) / sum by (instance) (increase(hindcast_retrieval_recall_wanted_total[6h]))";
 const requests = 'hindcast_retrieval_request_seconds_count{endpoint="search"}';
 

@@ -1,3 +1,4 @@
+import { recallLately } from "../alerts/models-and-retrieval.ts";
 import { type DashboardSpec, lines, number, quantiles, rateBy, sumBy } from "../dashboard.ts";
 
 const perInstance = (metric: string): { expr: string; legend: string } => ({ expr: metric, legend: "{{instance}}" });
@@ -100,7 +101,7 @@ export const retrieval: DashboardSpec = {
         ]),
         lines("Recall", { unit: "percentunit", description: "By searching a sample again exactly; of six hours." }, [
           {
-            expr: "sum by (instance) (increase(hindcast_retrieval_recall_found_total[6h])) / sum by (instance) (increase(hindcast_retrieval_recall_wanted_total[6h]))",
+            expr: recallLately,
             legend: "{{instance}}",
           },
         ]),

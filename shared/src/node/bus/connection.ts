@@ -1,5 +1,5 @@
-// One connection to NATS for the life of a process. It gives up reconnecting only when its password is refused twice in a
-// row, which it says through `onClosed` (the library's default of ten tries would close it for ever), tells of its state
+// One connection to NATS for the life of a process. It gives up reconnecting only when its password is refused twice,
+// which it says through `onClosed` (the library's default of ten tries would close it for ever), tells of its state
 // through `onStatus`, and lets callers wait for it and notice its loss.
 import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect, type NatsConnection, PermissionViolationError, type Status } from "@nats-io/transport-node";
@@ -101,11 +101,11 @@ export class Connection {
     if (this.nats.isClosed() || this.closing.aborted) throw unavailable(this.nats.getServer(), "the bus is closed");
     signal?.throwIfAborted();
     if (!this.#link.signal.aborted) return;
-    // One inside the other: a signal that is made of one with a time limit is kept for ever.
     const late = new AbortController();
     const expire = (): void => late.abort(unavailable(this.nats.getServer(), `no connection for ${withinMs} ms`));
     const timer = setTimeout(expire, withinMs);
     try {
+      // One inside the other: a signal that is made of several may be kept for as long as one of them lives.
       const up = untilAborted(untilAborted(this.#up.promise, this.closing), late.signal);
       await (signal === undefined ? up : untilAborted(up, signal));
     } finally {

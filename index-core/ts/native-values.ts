@@ -3,9 +3,7 @@ import { inspect } from "node:util";
 import {
   actionText,
   type Demonstration,
-  demonstrationText,
   ErrorCode,
-  estimateTokens,
   HindcastError,
   messageOf,
   observationsOf,
@@ -15,6 +13,7 @@ import {
 import { z } from "zod";
 import { checked, WellFormed } from "./checked.ts";
 import type { CollectionFilter } from "./collection.ts";
+import { tokensOf } from "./demonstration-tokens.ts";
 import { indexError } from "./index-error.ts";
 import type { NativeFilter, NativeQuery } from "./native.d.ts";
 
@@ -70,21 +69,6 @@ export function toNativeDemonstration(demonstration: Demonstration): NativeDemon
 
 /** Half a surrogate pair, where a model's text was cut, must not keep a demonstration out: it is indexed as U+FFFD. */
 const wellFormed = (texts: readonly string[]): string[] => texts.map((text) => text.toWellFormed());
-
-/**
- * Token counts from which those of any window are summed: the whole, what every window has, each observation, each action
- * with its reason. The parts are rounded up one by one, so a window counts a little more than its text.
- */
-function tokensOf(demonstration: Demonstration): number[] {
-  const { instruction, steps, answer } = demonstration;
-  const stop = answer === null ? "" : `Action: ${actionText({ kind: "stop", answer })}\n\n`;
-  return [
-    estimateTokens(demonstrationText(demonstration)),
-    estimateTokens(`Instruction: ${instruction.text}\n\n${stop}`),
-    ...observationsOf(demonstration).map((one) => estimateTokens(`Observation: ${observationText(one)}\n\n`)),
-    ...steps.map((step) => estimateTokens(`Reason: ${step.reason}\n\nAction: ${actionText(step.action)}\n\n`)),
-  ];
-}
 
 export const noExclusions = { demonstrations: [], tasks: [], documents: [], episodes: [] };
 

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { aDemonstrationOf, aRetrievalQuery } from "../../test/support/retrieval.ts";
 import { anAnswer } from "../../test/support/scripted-index.ts";
+import { DemonstrationIndex } from "./demonstration-index.ts";
 import { mergeAnswers, mergeVectors, partitionQueries } from "./partition-merge.ts";
 
 interface Row {
@@ -91,6 +92,82 @@ test("near-duplicates of different partitions count once", () => {
   const query = aRetrievalQuery({ query: "q", modelBased: 5 });
   const merged = mergeAnswers(query, { observation: [], dense: [twin(1, 0.5), twin(2, 0.9)], fused: [] });
   expect([idsOf(merged), merged.dropped.duplicate]).toEqual([["demo-2"], 1]);
+});
+
+describe("windows are cut when everything is compared", () => {
+  const longOf = (n: number, last: string): ReturnType<typeof aDemonstrationOf> =>
+    aDemonstrationOf(n, {
+      initial: "on branch main",
+      steps: [
+        { command: "git add a", observation: "one file staged", reason: "first" },
+        { command: "git commit", observation: "one commit made", reason: "then" },
+        { command: last, observation: "the tag is there" },
+      ],
+      answer: "done",
+    });
+
+  test("as one index cuts them, with the same tokens", async () => {
+    const parts = [1, 2, 3].map((n) => longOf(n, `git tag v${n}`));
+    await using whole = await DemonstrationIndex.open();
+    await whole.upsert(parts);
+    const partitions = await Promise.all(
+      parts.map(async (part) => {
+        const index = await DemonstrationIndex.open();
+        await index.upsert([part]);
+        return index;
+      }),
+    );
+    const size = fc.nat(4);
+    const seen = fc.constantFrom(
+      "on branch main",
+      "one file staged",
+      "one commit made",
+      "the tag is there",
+      "elsewhere",
+    );
+    try {
+      await fc.assert(
+        fc.asyncProperty(size, size, seen, async (before, after, observation) => {
+          const query = aRetrievalQuery({ observation, window: { before, after }, query: "tag", modelBased: 2 });
+          const [one] = await whole.search([query]);
+          const { observation: first, dense } = partitionQueries(query);
+          const ask = async (asked: RetrievalQuery): Promise<RetrievalAnswer[]> =>
+            (await Promise.all(partitions.map(async (index) => await index.search([asked])))).flat();
+          const merged = mergeAnswers(query, { observation: await ask(first!), dense: await ask(dense!), fused: [] });
+          const cut = ({ hits }: RetrievalAnswer): unknown[] =>
+            hits
+              .filter(({ reference }) => reference.position !== null)
+              .map(({ window, tokens, demonstration }) => ({ window, tokens, demonstration }))
+              .toSorted((left, right) => (left.demonstration.id < right.demonstration.id ? -1 : 1));
+          expect(cut(merged)).toEqual(cut(one!));
+        }),
+        { numRuns: 60 },
+      );
+    } finally {
+      await Promise.all(partitions.map(async (index) => await index.close()));
+    }
+  });
+
+  test("alike are those whose actions all are, wherever they matched", () => {
+    const query = aRetrievalQuery({ observation: "one file staged", window: { before: 0, after: 1 } });
+    const found = (n: number, last: string, position: number): RetrievalAnswer => {
+      const [hit] = select([{ n, episode: n, score: 0.5, partition: 0 }], 1, 1).hits;
+      const reference = { ...hit!.reference, retriever: "observation-exact" as const, position };
+      return anAnswer({ hits: [{ ...hit!, demonstration: longOf(n, last), reference }] });
+    };
+    const merged = (...answers: RetrievalAnswer[]): unknown[] => {
+      const { hits, dropped } = mergeAnswers(query, { observation: answers, dense: [], fused: [] });
+      return [hits.map(({ demonstration, window }) => [demonstration.id, window]), dropped.duplicate];
+    };
+    expect(merged(found(1, "git tag v1", 1), found(2, "git tag v1", 2))).toEqual([[["demo-1", { from: 1, to: 2 }]], 1]);
+    expect(merged(found(1, "git tag v1", 1), found(2, "git tag v2", 1))).toEqual([
+      [
+        ["demo-1", { from: 1, to: 2 }],
+        ["demo-2", { from: 1, to: 2 }],
+      ],
+      0,
+    ]);
+  });
 });
 
 test("vectors' hits are the best of all partitions, query by query", () => {

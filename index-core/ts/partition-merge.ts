@@ -7,7 +7,9 @@ import {
   type RetrievalHit,
   type RetrievalQuery,
   type VectorAnswer,
+  type WindowSize,
 } from "@hindcast/shared";
+import { demonstrationWindow, windowAround } from "./demonstration-window.ts";
 
 type Retriever = RetrievalHit["reference"]["retriever"];
 
@@ -24,10 +26,11 @@ const budgetMax = 1_000_000;
 
 /**
  * Under the paper's ranking each retriever is asked by itself: a demonstration that loses its place among the
- * observation's matches of all partitions must still be there for the dense retriever. The budget is spent at the end.
+ * observation's matches of all partitions must still be there for the dense retriever. The budget is spent at the end,
+ * and windows are cut then: whether two demonstrations are alike is a matter of all their actions.
  */
 export function partitionQueries(query: RetrievalQuery): PartitionQueries {
-  const open = { ...query, tokenBudget: budgetMax };
+  const open = { ...query, tokenBudget: budgetMax, window: null };
   if (query.ranking.fusion !== "paper" || query.ranking.mmrLambda !== null) {
     return { observation: null, dense: null, fused: open };
   }
@@ -68,7 +71,7 @@ export function mergeAnswers(query: RetrievalQuery, answers: PartitionAnswers): 
   const all = [...answers.observation, ...answers.dense, ...answers.fused];
   const passing = [answers.fused, answers.dense, answers.observation].find((one) => one.length > 0) ?? [];
   const explained = all.flatMap(({ explain }) => explain ?? []);
-  const { hits, dropped } = selection.packed(query.tokenBudget);
+  const { hits, dropped } = selection.packed(query);
   return {
     hits,
     dropped: {
@@ -158,9 +161,10 @@ class Selection {
     }
   }
 
-  packed(budget: number): Pick<RetrievalAnswer, "hits" | "dropped"> {
+  packed({ tokenBudget: budget, window }: RetrievalQuery): Pick<RetrievalAnswer, "hits" | "dropped"> {
     let left = budget;
-    const hits = this.hits.filter(({ tokens }) => {
+    const cut = window === null ? this.hits : this.hits.map((hit) => windowed(hit, window));
+    const hits = cut.filter(({ tokens }) => {
       if (tokens > left) return false;
       left -= tokens;
       return true;
@@ -168,6 +172,13 @@ class Selection {
     const tokenBudget = this.hits.length - hits.length;
     return { hits, dropped: { duplicate: this.#duplicate, perTrajectory: this.#perTrajectory, tokenBudget } };
   }
+}
+
+function windowed(hit: RetrievalHit, size: WindowSize): RetrievalHit {
+  const window = windowAround(hit.demonstration, hit.reference.position, size);
+  if (window === null) return hit;
+  const { from, to, tokens } = window;
+  return { ...hit, demonstration: demonstrationWindow(hit.demonstration, from, to), tokens, window: { from, to } };
 }
 
 function rankedOf(

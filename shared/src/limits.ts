@@ -267,6 +267,8 @@ export const limits = {
   browserAnswerMsMax: 10_000,
   /** `noop` and other waits. */
   browserWaitMsMax: 10_000,
+  /** Characters that are typed key by key, about a millisecond each; of longer texts a line is one input event. */
+  browserKeystrokesMax: 1_000,
   /** Exchanges kept of one step, those looked through at the end, and of each the bytes of a body. */
   browserExchangesMax: 500,
   browserExchangesKeptMax: 20_000,
@@ -294,6 +296,14 @@ export const limits = {
   /** Images: what all together may take on disk, and how long one waits for another process that builds the same. */
   imageBytesMax: 40 * 1024 * MiB,
   imageLockWaitMs: 30 * 60_000,
+  /** A step of a build that is interrupted takes its mounts down in that time, or is killed. */
+  imageStepEndMs: 20_000,
+  /**
+   * What Chromium takes beside its pages: measured, 130 MiB and 72 threads without one, 640 MiB and 180 threads with
+   * seven tabs of which two are large.
+   */
+  browserOverheadBytes: 512 * MiB,
+  browserOverheadThreads: 512,
   /** A daemon's answer, a machine's boot: beyond this the driver is not there. */
   containerAnswerMs: 30_000,
   machineBootMs: 60_000,

@@ -61,8 +61,20 @@ const wholeCalls = fc
   .map(([name, positional, named]) => `${name}(${[...positional, ...named].join(", ")}) # done`);
 
 const texts = fc.oneof(
-  fc.constantFrom("", " ", "Add to cart", "It's", 'a "quoted" one', "1", "two\nlines", "\u00a0", "naïve 🎉", "\u200b"),
-  fc.string({ unit: fc.constantFrom(..."aé1 '\"漢🎉".split("")), maxLength: 6 }),
+  // No digits: upstream takes the digits of an id above for text that was said (ADR 0091).
+  fc.constantFrom(
+    "",
+    " ",
+    "Add to cart",
+    "It's",
+    'a "quoted" one',
+    "one",
+    "two\nlines",
+    "\u00a0",
+    "naïve 🎉",
+    "\u200b",
+  ),
+  fc.string({ unit: fc.constantFrom(..."aéo '\"漢🎉".split("")), maxLength: 6 }),
 );
 const properties = fc.array(
   fc.record({

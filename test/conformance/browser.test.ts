@@ -35,6 +35,10 @@ beforeAll(async () => {
     "/": form,
     "/frame": "<button onclick='this.textContent = \"pressed\"'>In the frame</button>",
     "/popup": "<title>Popup</title>new window",
+    "/fields": `<title>Fields</title><label>City <input onkeydown="document.title += event.key"></label>
+<label>Age <input type="number" value="5"></label><label><input type="radio" checked> One</label>
+<label>Story <textarea oninput="document.title = 'Fields ' + this.value.length"></textarea></label><button onclick="document.title += '!'">More</button>
+<label>Size <select><option>Small</option><option>Large</option></select></label>`,
     "/done": (request, response) => {
       response.writeHead(200, { "content-type": "text/html", "set-cookie": "seen=1" });
       response.end(`<title>Done</title><p>${new URL(request.url ?? "", "http://x").search}</p>`);
@@ -161,6 +165,46 @@ describe.skipIf(noChromium !== null)("a browser", () => {
     expect(page.observation.url).toContain("name=Ann&gift=on&size=l&day=2026-01-31");
   });
 
+  it("fills for menus of suggestions, refuses what a field or a box does not take, and shows folded options", async () => {
+    let page = await act(gym, `goto("${site.origin}/fields")`);
+    expect(page.observation.text).toMatch(/combobox 'Size'[^]*\] option 'Small'[^]*\] option 'Large'/);
+    page = await act(gym, `fill("${idOf(page, "textbox 'City'")}", "Rome", True)`);
+    expect(page.observation).toMatchObject({ title: "Fieldse", error: null });
+    expect(page.observation.text).toContain("textbox 'City' value='Rome'");
+    page = await act(gym, `fill("${idOf(page, "spinbutton 'Age'")}", "old")`);
+    expect(page.observation.error).toBe(
+      'The field does not take "old"; numbers are written as 12.5, dates as 2026-01-31, times as 13:45.',
+    );
+    expect(page.observation.text).toContain("spinbutton 'Age' value=5");
+    page = await act(gym, `uncheck("${idOf(page, "radio 'One'")}")`);
+    expect(page.observation.error).toBe("The click left the element checked.");
+    await act(gym, "new_tab()");
+    await act(gym, "tab_focus(0)");
+    expect((await act(gym, "tab_focus(-1)")).observation).toMatchObject({ url: "about:blank", error: null });
+    expect((await act(gym, "tab_close()")).observation.title).toMatch(/^Fields/);
+  });
+
+  it("types texts of any length that an action can have, and keeps the page", async () => {
+    const page = await visit("/fields", hasty);
+    const story = `${"x".repeat(7_000)}\n${"y".repeat(7_000)}`;
+    const typed = await act(hasty, `type [${idOf(page, "textbox 'Story'")}] [${story}] [0]`);
+    expect(typed.observation).toMatchObject({ title: "Fields 14001", error: null });
+  });
+
+  it("does what ends the episode as a repetition, so that the page is judged after it", async () => {
+    const once = create(aBrowserSpec(`${site.origin}/fields`));
+    const start = await once.reset(never);
+    const button = idOf(
+      { observation: { text: start.observation.kind === "page" ? start.observation.text : "" } },
+      "More",
+    );
+    const ends = [];
+    for (let step = 0; step < 3; step += 1) ends.push(await act(once, `click [${button}]`));
+    expect(ends.map(({ terminated }) => terminated)).toEqual([false, false, true]);
+    expect(ends.at(-1)?.observation.title).toBe("Fields!!!");
+    expect(ends.at(-1)?.observation.error).toMatch(/^The episode ends here: the same action was taken 3 times/);
+  });
+
   it.each([
     ["click [99999]", /There is no element \[99999\]/],
     ["click [1", /form click \[id\]/],
@@ -168,6 +212,7 @@ describe.skipIf(noChromium !== null)("a browser", () => {
     ["press [Enterr]", /"Enterr" is no key or combination/],
     ["tab_focus [7]", /no tab 7; the tabs are 0 to/],
     ["goto [file:///etc/passwd]", /outside of the task's sites/],
+    ["goto [127.0.0.1/path]", /127\.0\.0\.1\/path is no URL such as http/],
     ["upload [/etc/passwd]", /no files to upload/],
   ])("tells what is wrong with %s and goes on", async (call, error) => {
     await visit("/popup");

@@ -12,6 +12,7 @@ import {
 import fc from "fast-check";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { redditPostUrl } from "../../shared/src/node/benchmark/webarena/site-helpers.ts";
+import { urlMatches } from "../../shared/src/node/benchmark/webarena/url-match.ts";
 import { wordTokens } from "../../shared/src/node/benchmark/webarena/word-tokens.ts";
 import { benchmarkData } from "../support/benchmark-data.ts";
 import { ask, pythonWithWebArena } from "../support/webarena-oracle.ts";
@@ -81,6 +82,31 @@ describe.skipIf(data === null || "reason" in webArena)(
       );
       expect(differing.filter((one) => one !== null)).toEqual([]);
       expect(cases.length).toBeGreaterThan(1_400);
+    });
+
+    it("agrees on pairs of URLs of every form", async () => {
+      const site = "http://git.test";
+      const forms = [
+        ..."|/|/a|/A|/a/|/a//|//a|/a/.|/a/b|/ab|/b|/a b|/a%20b|/é|/a#f|/#/a|/a;p|/a;p?x=1|/a;p/b|?x=1|/?x=1|/a?".split(
+          "|",
+        ),
+        ..."x=1|x=2|x=1&y=2|y=2&x=1|x=1&x=2|x=|x|x=a%20b|x=a+b|x=a%2Bb|x[]=1|x%5B%5D=1|x=1;y=2|x=%E9|x=é|x=%C3%A9|x=1#f|x=1/"
+          .split("|")
+          .flatMap((query) => [`/a?${query}`, `/a/?${query}`]),
+      ].map((form) => `${site}${form}`);
+      const bare = ["git.test/a", "/a", "a", "https://git.test/a", "http://git.test:80/a", "HTTP://GIT.test/A"];
+      const either = [`${site}/a |OR| ${site}/b`, `${site}/a?x=1 |OR| ${site}/b?y=2`, `${site}/a|OR|${site}/b`];
+      const pages = [...forms, ...bare, "http://other.test/git.test/a", "about:blank", ""];
+      const cases = [...forms, ...bare, ...either].flatMap((reference) =>
+        pages.map((url) => ({ eval: { eval_types: ["url_match"], reference_url: reference }, answer: "", url })),
+      );
+      const answers = await ask<{ score?: number }>(python, "webarena", cases);
+      const differing = cases.filter(({ eval: { reference_url: reference }, url }, index) => {
+        const rule = { reference, note: "GOLD in PRED", variant: "webarena" } as const;
+        return Number(urlMatches(url, rule)) !== answers[index]?.score;
+      });
+      expect(differing).toEqual([]);
+      expect(answers.filter(({ score }) => score === 1).length).toBeGreaterThan(500);
     });
 
     it("agrees on what pages hold, for every check of every task that needs no shop", async () => {
@@ -183,6 +209,7 @@ function pagesOf(reference: string): string[] {
     first.replace(/=([^&]*)/, "=other"),
     first.replace(/\/[^/]*$/, ""),
     `${first.split("?")[0]}/more`,
+    first.replace("/?", "?"),
     "http://elsewhere.test/",
   ];
 }

@@ -21,6 +21,7 @@ const dateTexts = day.chain((date) => {
     `${weekday}, ${long} ${plain}, ${year}`,
     `${plain}-${long.slice(0, 3)}-${year}`,
     `${year}${month}${number}`,
+    `${year}${month}${number}T102030`,
     `${year}-${month}-${number}T10:20:30`,
     `${year}-${month}-${number} 10:20`,
     `${long} ${plain},${year}`,
@@ -94,6 +95,9 @@ const distances = fc
       `${a}`,
       `${a}k`,
       `${a} yards`,
+      `${a}.${b} km.`,
+      `${a} hm`,
+      `${b} nmi`,
       `${a} meters`,
       `${a} parsnips`,
       `${b} inches`,
@@ -113,6 +117,10 @@ const money = number.chain((value) =>
     `$${value.toLocaleString("en-US")}`,
     "free",
     "none",
+    `.${Math.round(Math.abs(value))}`,
+    `10% off $${value}`,
+    `${value}%`,
+    `${value} for 5%`,
   ),
 );
 
@@ -213,5 +221,5 @@ export const typedPairs = fc.oneof(
     "string_list",
     fc.array(fc.constantFrom("1", "64", "b", " A"), { maxLength: 4 }).map((items) => items.join(",")),
   ),
-  pair("null", fc.constantFrom<Json[]>("n/a", "N / A", "", null, "none", 0, "x", [])),
+  pair("null", fc.constantFrom<Json[]>("n/a", "N / A", "", null, "none", 0, "x", [], false)),
 );

@@ -189,9 +189,11 @@ export class BrowserEnvironment implements Environment {
     const { parsed, call } = this.#read(written);
     this.#calls.push(call);
     const early = this.#options.spec.earlyStop ? earlyStopReason(this.#calls.map(({ taken }) => taken)) : null;
-    if (early !== null) return { problems: [`The episode ends here: ${early}.`], stopped: true };
-    if ("problem" in parsed) return { problems: [parsed.problem], stopped: false };
-    return { problems: await session.perform(parsed.command, signal), stopped: false };
+    // What ends the episode is done all the same, as upstream has it: pages are judged as they are then.
+    const problems = "problem" in parsed ? [parsed.problem] : await session.perform(parsed.command, signal);
+    return early === null
+      ? { problems, stopped: false }
+      : { problems: [...problems, `The episode ends here: ${early}.`], stopped: true };
   }
 
   #read(written: string): { parsed: ParsedAction | ActionProblem; call: { written: string; taken: TakenAction } } {

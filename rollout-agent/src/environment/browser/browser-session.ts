@@ -117,7 +117,7 @@ export class BrowserSession implements AsyncDisposable {
   /**
    * Performs a command and waits until the page rests.
    * @returns what went wrong, a sentence each.
-   * @throws SANDBOX_LOST, ENVIRONMENT_UNAVAILABLE (a site of the task is away), and the signal's reason
+   * @throws SANDBOX_LOST, SANDBOX_FULL, ENVIRONMENT_UNAVAILABLE (a site of the task is away), and the signal's reason
    */
   async perform(command: BrowserCommand, signal: AbortSignal): Promise<string[]> {
     return await this.#alive(async () => {
@@ -199,9 +199,9 @@ export class BrowserSession implements AsyncDisposable {
     return this.#process.isAlive;
   }
 
-  /** @throws SANDBOX_LOST */
+  /** @throws SANDBOX_LOST, SANDBOX_FULL */
   assertAlive(cause?: unknown): void {
-    if (!this.isAlive) throw gone(cause);
+    if (!this.isAlive) throw this.#gone(cause);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -247,7 +247,9 @@ export class BrowserSession implements AsyncDisposable {
       const session = await within(limits.browserAnswerMsMax, this.tabs.session(page), "the page");
       const frames = await within(limits.browserAnswerMsMax, captureFrames(session), "the accessibility tree");
       this.#documents = new Set(keysOf(frames));
-      const root = pageTree(frames, this.#spec.scope === "viewport" ? this.#spec.viewport : null);
+      const root = pageTree(frames, this.#spec.scope === "viewport" ? this.#spec.viewport : null, {
+        withFoldedOptions: this.#spec.actions === "browsergym",
+      });
       if (root === null) return [];
       return treeLines(root, this.#spec.actions, ({ frame, ax }) => this.#numbers.idOf(frame, ax, frame === frames));
     } catch (error) {
@@ -283,7 +285,10 @@ export class BrowserSession implements AsyncDisposable {
       tabs: this.tabs,
       loadMsMax: this.#loadMsMax,
       signal,
-      refusal: (url) => (url === "about:blank" || this.#process.gate.isAllowed(url) ? null : this.#outside(url)),
+      refusal: (url) => {
+        if (url === "about:blank" || this.#process.gate.isAllowed(url)) return null;
+        return URL.canParse(url) ? this.#outside(url) : `${url.slice(0, 200)} is no URL such as http://host/path.`;
+      },
       element: async (id) => {
         const reference = this.#numbers.nodeOf(id);
         if (reference === null) return `There is no element [${id.slice(0, 20)}]; ids are those of the observation.`;
@@ -305,8 +310,13 @@ export class BrowserSession implements AsyncDisposable {
       return await work();
     } catch (error) {
       if (this.isAlive || error instanceof HindcastError) throw error;
-      throw gone(error);
+      throw this.#gone(error);
     }
+  }
+
+  #gone(cause: unknown): HindcastError {
+    const { excess } = this.#process;
+    return excess === null ? gone(cause) : full(excess, cause);
   }
 }
 
@@ -333,6 +343,14 @@ async function titleOf(page: Page): Promise<string> {
 function gone(cause: unknown): HindcastError {
   const message = "the browser is gone: it crashed or was killed";
   return new HindcastError({ code: "SANDBOX_LOST", boundary: "sandbox", message, retryable: true, cause });
+}
+
+/** Doing again what the episode did would come to the same, so nobody tries. */
+function full(excess: string, cause: unknown): HindcastError {
+  const message =
+    `the browser was ended: ${excess}, which is the episode's limit and what a browser takes for itself; ` +
+    "raise campaign.limits.memoryBytesMax or processesMax where the task's pages need more";
+  return new HindcastError({ code: "SANDBOX_FULL", boundary: "sandbox", message, cause });
 }
 
 function unreachable(url: string, problem: string | null): HindcastError {

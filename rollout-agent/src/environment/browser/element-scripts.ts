@@ -7,6 +7,7 @@ export const prepareFill = `function (value) {
   if (!isEditable && !/^(INPUT|TEXTAREA)$/.test(field.tagName)) return "not a field";
   if (field.disabled || field.readOnly) return "disabled";
   if (field.tagName === "INPUT" && /^(checkbox|radio|button|submit|reset|image|file)$/.test(field.type)) return "not a field";
+  if (field.tagName === "INPUT" && field.type === "number" && Number.isNaN(Number(value))) return "malformed";
   field.focus();
   if (field.tagName === "INPUT" && /^(color|date|datetime-local|month|range|time|week)$/.test(field.type)) {
     Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set.call(field, value);

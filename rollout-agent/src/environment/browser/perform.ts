@@ -2,7 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { HindcastError, limits } from "@hindcast/shared";
 import type { BrowserCommand, Target } from "@hindcast/shared/node";
-import type { Page } from "playwright-core";
+import type { Keyboard, Page } from "playwright-core";
 import { z } from "zod";
 import type { PageElement } from "./element.ts";
 import * as scripts from "./element-scripts.ts";
@@ -176,8 +176,20 @@ async function type(performer: Performer, { at, text }: Command<"type">): Promis
   const { mouse: pointer, keyboard } = performer.tabs.front;
   const problem = at === null ? null : await atPoint(performer, at, (x, y) => pointer.click(x, y));
   if (problem !== null) return problem;
-  await within(performer.loadMsMax, keyboard.type(text), "typing");
+  await within(performer.loadMsMax, typeOut(keyboard, text), "typing");
   return null;
+}
+
+/** Key by key, but for long lines: thousands of keystrokes take longer than a page is waited for. */
+async function typeOut(keyboard: Keyboard, text: string): Promise<void> {
+  if (text.length <= limits.browserKeystrokesMax) {
+    await keyboard.type(text);
+    return;
+  }
+  for (const [index, line] of text.split("\n").entries()) {
+    if (index > 0) await keyboard.press("Enter");
+    if (line !== "") await keyboard.insertText(line);
+  }
 }
 
 async function key(performer: Performer, { at, keys, how }: Command<"key">): Promise<string | null> {
@@ -197,7 +209,7 @@ async function key(performer: Performer, { at, keys, how }: Command<"key">): Pro
   }
 }
 
-async function fill(performer: Performer, { at, value }: Command<"fill">): Promise<string | null> {
+async function fill(performer: Performer, { at, value, isLastTyped }: Command<"fill">): Promise<string | null> {
   const { keyboard } = performer.tabs.front;
   return await onElement(performer, at, async (element) => {
     const prepared = await element.call(scripts.prepareFill, value);
@@ -206,20 +218,24 @@ async function fill(performer: Performer, { at, value }: Command<"fill">): Promi
       case "set":
         return null;
       case "selected":
-        await within(
-          performer.loadMsMax,
-          value === "" ? keyboard.press("Delete") : keyboard.insertText(value),
-          "typing",
-        );
+        await within(performer.loadMsMax, write(keyboard, value, isLastTyped), "typing");
         return null;
       case "disabled":
         return "The field is disabled or read-only.";
       case "malformed":
-        return `The field does not take ${JSON.stringify(value.slice(0, 100))}; dates are written as 2026-01-31, times as 13:45.`;
+        return `The field does not take ${JSON.stringify(value.slice(0, 100))}; numbers are written as 12.5, dates as 2026-01-31, times as 13:45.`;
       default:
         return "The element is no field that text can be filled into.";
     }
   });
+}
+
+/** Over what is selected. */
+async function write(keyboard: Keyboard, value: string, isLastTyped: boolean): Promise<void> {
+  if (value === "") return await keyboard.press("Delete");
+  const last = isLastTyped ? (Array.from(value).at(-1) ?? "") : "";
+  if (value.length > last.length) await keyboard.insertText(value.slice(0, value.length - last.length));
+  if (last !== "") await keyboard.type(last);
 }
 
 const SelectAnswer = z.object({ problem: z.string().optional(), options: z.array(z.string()).optional() });
@@ -236,14 +252,21 @@ async function select(element: PageElement, wanted: string[]): Promise<string | 
 
 async function check(performer: Performer, { at, checked }: Command<"check">): Promise<string | null> {
   const { mouse: pointer } = performer.tabs.front;
-  const state = await onElement(performer, at, async (element) => {
-    const found = await element.call(scripts.isChecked);
-    if (typeof found === "string") return found;
-    if (found.value === null) return "The element cannot be checked.";
-    return found.value === checked ? null : "to click";
-  });
+  /** @returns null where the box is as it should be */
+  const unlike = (otherwise: string): Promise<string | null> =>
+    onElement(performer, at, async (element) => {
+      const found = await element.call(scripts.isChecked);
+      if (typeof found === "string") return found;
+      if (found.value === null) return "The element cannot be checked.";
+      return found.value === checked ? null : otherwise;
+    });
+  const state = await unlike("to click");
   if (state !== "to click") return state;
-  return await atPoint(performer, at, (x, y) => pointer.click(x, y));
+  const problem = await atPoint(performer, at, (x, y) => pointer.click(x, y));
+  if (problem !== null) return problem;
+  const still = `The click left the element ${checked ? "unchecked" : "checked"}.`;
+  // A box that has gone, with its page maybe, is none that resists.
+  return (await unlike(still)) === still ? still : null;
 }
 
 async function onElement(

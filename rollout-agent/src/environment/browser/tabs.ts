@@ -74,11 +74,14 @@ export class Tabs {
     }
   }
 
-  /** @returns what is wrong, or null. */
+  /**
+   * @param index from 0 on, or from -1 on backwards.
+   * @returns what is wrong, or null.
+   */
   async focus(index: number): Promise<string | null> {
-    const page = this.#pages[index];
+    const page = this.#pages.at(index);
     if (page === undefined) return `There is no tab ${index}; the tabs are 0 to ${this.#pages.length - 1}.`;
-    this.#front = index;
+    this.#front = this.#pages.indexOf(page);
     await within(limits.browserAnswerMsMax, page.bringToFront(), "bringing the tab to the front");
     return null;
   }

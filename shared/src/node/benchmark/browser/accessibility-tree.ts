@@ -56,34 +56,44 @@ const depthMax = 400;
 /**
  * The tree of `frame` and the frames in it.
  * @param viewport nodes with less than 0.6 of their area inside are left out, their children stay; null keeps all.
+ * @param withFoldedOptions keeps the options of a list that is seen, which have no place until it is unfolded: for
+ *   action languages that choose them by name.
  */
-export function pageTree(frame: FrameSnapshot, viewport: Size | null): PageNode | null {
-  return frameTree(frame, { viewport, depth: 0 });
+export function pageTree(
+  frame: FrameSnapshot,
+  viewport: Size | null,
+  { withFoldedOptions = false }: { withFoldedOptions?: boolean } = {},
+): PageNode | null {
+  return frameTree(frame, { viewport, withFoldedOptions, depth: 0 });
 }
 
 interface Context {
   viewport: Size | null;
+  withFoldedOptions: boolean;
   depth: number;
 }
 
-function frameTree(frame: FrameSnapshot, { viewport, depth }: Context): PageNode | null {
+function frameTree(frame: FrameSnapshot, { viewport, withFoldedOptions, depth }: Context): PageNode | null {
   // Some nodes come twice; the first counts.
   const byId = new Map<string, AxNode>();
   for (const node of frame.nodes) if (!byId.has(node.nodeId)) byId.set(node.nodeId, node);
   const root = frame.nodes[0];
   if (root === undefined) return null;
   const seen = new Set<string>([root.nodeId]);
-  const childrenOf = (node: AxNode, level: number): PageNode[] => {
+  const childrenOf = (node: AxNode, level: number, isInList = false): PageNode[] => {
     if (level >= depthMax) return [];
     const inside = frame.children.get(node.backendDOMNodeId ?? -1);
-    const nested = inside === undefined ? null : frameTree(inside, { viewport, depth: level + 1 });
+    const nested = inside === undefined ? null : frameTree(inside, { viewport, withFoldedOptions, depth: level + 1 });
     const own = node.childIds.flatMap((id) => {
       const child = byId.get(id);
       if (child === undefined || seen.has(id)) return [];
       seen.add(id);
       const rect = frame.rects.get(child.backendDOMNodeId ?? -1) ?? null;
-      const children = childrenOf(child, level + 1);
-      return isKept(child, rect, viewport) ? [{ frame, ax: child, rect, children }] : children;
+      const isSeen = isKept(child, rect, viewport);
+      const role = child.role?.value;
+      const children = childrenOf(child, level + 1, role === "combobox" ? isSeen : isInList);
+      const isFoldedOption = withFoldedOptions && isInList && role === "option";
+      return isSeen || isFoldedOption ? [{ frame, ax: child, rect: isSeen ? rect : null, children }] : children;
     });
     return nested === null ? own : [...own, nested];
   };

@@ -92,6 +92,16 @@ describe("WebArena's actions", () => {
     expect(parseWebArena(text)).toEqual(action);
   });
 
+  it("press Control where Meta or Ctrl is written", () => {
+    const keysOf = (text: string): unknown => Object(actionSets.webarena.parse(text)).command.keys;
+    expect(["press [Meta+a]", "press [Ctrl+v]", "press [ctrl + c]", "press [Shift+Tab]"].map(keysOf)).toEqual([
+      "Control+a",
+      "Control+v",
+      "Control+ c",
+      "Shift+Tab",
+    ]);
+  });
+
   it.each([
     ["", /empty/],
     ["click 12", /form click \[id\]/],
@@ -131,6 +141,13 @@ describe("BrowserGym's actions", () => {
     ["tab_focus(1);", "tab_focus(1)"],
   ])("write %j canonically", (text, canonical) => {
     expect(actionSets.browsergym.parse(text)).toMatchObject({ call: canonical });
+  });
+
+  it("fill with a last keystroke where menus of suggestions are asked for", () => {
+    const lastTyped = (text: string): unknown => Object(actionSets.browsergym.parse(text)).command.isLastTyped;
+    expect(lastTyped('fill("b", "v", True)')).toBe(true);
+    expect(lastTyped('fill("b", "v", enable_autocomplete_menu=False)')).toBe(false);
+    expect(lastTyped('fill("b", "v")')).toBe(false);
   });
 
   it.each([

@@ -26,8 +26,8 @@ export type BrowserCommand =
   /** A key or a combination (`Control+a`); `at` is focused before. */
   | { do: "key"; at: Target | null; keys: string; how: "press" | "down" | "up" }
   | { do: "focus"; at: Target }
-  /** Replaces what a field holds. */
-  | { do: "fill"; at: Target; value: string }
+  /** Replaces what a field holds; with `isLastTyped` its last character is a keystroke, which opens menus of suggestions. */
+  | { do: "fill"; at: Target; value: string; isLastTyped: boolean }
   | { do: "select"; at: Target; options: string[] }
   | { do: "check"; at: Target; checked: boolean }
   | { do: "upload"; at: Target | null; files: string[] }

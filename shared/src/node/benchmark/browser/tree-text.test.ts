@@ -107,6 +107,34 @@ describe("the tree of a page", () => {
     expect(shown(frame(tree))).toEqual(["[1] RootWebArea 't'", "\t[2] link 'Read more'", "\t[3] StaticText 'other'"]);
   });
 
+  it("keeps a number that only an id above has among its digits", () => {
+    const links = Array.from({ length: 12 }, (_, index): Tree => [{ role: "link", name: "x".repeat(index + 1) }]);
+    const tree: Tree = [{ role: "RootWebArea", name: "t" }, ...links, [{ role: "StaticText", name: "1" }]];
+    expect(shown(frame(tree)).slice(-2)).toEqual([`\t[13] link 'xxxxxxxxxxxx'`, "\t[14] StaticText '1'"]);
+  });
+
+  it("shows the options of a folded list that is seen to whom chooses them by name", () => {
+    const option: Tree = [{ role: "option", name: "Large", at: null }];
+    const list = (at: Rect): Tree => [
+      { role: "combobox", name: "Size", at },
+      [{ role: "MenuListPopup", name: "", at: null }, option],
+    ];
+    const snapshot = frame([
+      { role: "RootWebArea", name: "t" },
+      list(inside),
+      list({ ...inside, y: 5_000 }),
+      [{ role: "listbox", name: "l" }, option],
+    ]);
+    const names = (withFoldedOptions: boolean): string[] => {
+      const root = pageTree(snapshot, viewport, { withFoldedOptions });
+      if (root === null) throw new Error("no tree");
+      return treeLines(root, "browsergym", () => null).map(({ text }) => text);
+    };
+    const folded = ["RootWebArea 't'", "\tcombobox 'Size'", "\tlistbox 'l'"];
+    expect(names(false)).toEqual(folded);
+    expect(names(true)).toEqual([...folded.slice(0, 2), "\t\toption 'Large'", ...folded.slice(2)]);
+  });
+
   it("holds the documents of its frames in their places, each with ids of its own", () => {
     const inner = frame([{ role: "RootWebArea", name: "inner" }, [{ role: "button", name: "in" }]], "frame");
     const tree: Tree = [

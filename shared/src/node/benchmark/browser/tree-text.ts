@@ -50,6 +50,8 @@ export function treeLines(root: PageNode, style: ActionSetName, idOf: IdOf): Tre
 /** `[id] role 'name' property: value`, one tab per level. */
 function webArenaLines(root: PageNode, idOf: IdOf): TreeLine[] {
   const lines: TreeLine[] = [];
+  /** Lines without their ids: a number among the words is not said by an id that has its digits. */
+  const above: string[] = [];
   const visit = (node: PageNode, depth: number): void => {
     const { ax } = node;
     const role = textOf(ax.role?.value);
@@ -59,10 +61,10 @@ function webArenaLines(root: PageNode, idOf: IdOf): TreeLine[] {
       .map((property) => `${property.name}: ${pythonText(property.value.value)}`);
     const isShown = isReadable(ax) && !isEmpty(role, name, properties);
     const said = [pythonRepr(name), ...properties].join(" ");
-    if (isShown && !(role === "StaticText" && isRepeated(said, lines))) {
+    if (isShown && !(role === "StaticText" && isRepeated(said, above))) {
       const id = idOf(node);
-      const line = `[${id ?? ""}] ${role} ${said}`;
-      lines.push({ id, node, text: `${"\t".repeat(depth)}${line}` });
+      lines.push({ id, node, text: `${"\t".repeat(depth)}[${id ?? ""}] ${role} ${said}` });
+      above.push(`${role} ${said}`);
     }
     for (const child of node.children) visit(child, isShown ? depth + 1 : depth);
   };
@@ -71,9 +73,9 @@ function webArenaLines(root: PageNode, idOf: IdOf): TreeLine[] {
 }
 
 /** Whether one of the lines just above holds the text already. */
-function isRepeated(said: string, before: readonly TreeLine[]): boolean {
+function isRepeated(said: string, above: readonly string[]): boolean {
   const unquoted = said.slice(1, -1);
-  return unquoted === "" || before.slice(-repeatedWithin).some(({ text }) => text.includes(unquoted));
+  return unquoted === "" || above.slice(-repeatedWithin).some((line) => line.includes(unquoted));
 }
 
 function isEmpty(role: string, name: string, properties: readonly string[]): boolean {

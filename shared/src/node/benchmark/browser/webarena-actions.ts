@@ -88,11 +88,11 @@ export function webArenaCommand(action: WebArenaAction): BrowserCommand {
     case "hover":
       return { do: "hover", at: { id: action.id } };
     case "clear":
-      return { do: "fill", at: { id: action.id }, value: "" };
+      return { do: "fill", at: { id: action.id }, value: "", isLastTyped: false };
     case "type":
       return { do: "type", at: { id: action.id }, text: action.enter ? `${action.text}\n` : action.text };
     case "press":
-      return { do: "key", at: null, keys: withoutMeta(action.keys), how: "press" };
+      return { do: "key", at: null, keys: keysOf(action.keys), how: "press" };
     case "scroll":
       return { do: "scroll-windows", windows: action.direction === "down" ? 1 : -1 };
     case "tab_focus":
@@ -163,11 +163,14 @@ function inBrackets(name: string, text: string, make: (content: string) => WebAr
   return content === undefined ? null : make(content);
 }
 
-/** `Meta` stands for the key of shortcuts, which is Control everywhere but on a Mac. */
-function withoutMeta(keys: string): string {
+/**
+ * `Meta` stands for the key of shortcuts, which is Control everywhere but on a Mac. WebArena's own prompt calls that key
+ * `Ctrl`, which its browser does not know.
+ */
+function keysOf(keys: string): string {
   return keys
     .split("+")
-    .map((key) => (key === "Meta" ? "Control" : key))
+    .map((key) => (key === "Meta" || /^ctrl$/i.test(key.trim()) ? "Control" : key))
     .join("+");
 }
 

@@ -155,6 +155,16 @@ describe("the page that the agent stopped on", () => {
     expect(await verdict("__GITLAB__/a", "http://git.test/a/b", "EXACT")).toBe("failure");
   });
 
+  it("lies below a path that ends in a slash, and parameters of a path are no part of it", async () => {
+    expect(await verdict("__GITLAB__/issues/?state=opened", "http://git.test/issues/?state=opened&x=1")).toBe(
+      "success",
+    );
+    expect(await verdict("__GITLAB__/issues/?state=opened", "http://git.test/issues?state=opened")).toBe("failure");
+    expect(await verdict("__GITLAB__/issues/", "http://git.test/issues")).toBe("success");
+    expect(await verdict("__GITLAB__/a;v=1", "http://git.test/a;v=2")).toBe("success");
+    expect(await verdict("__GITLAB__/a;v=1/b", "http://git.test/a/b")).toBe("failure");
+  });
+
   it("is never right by a reference that is empty", async () => {
     expect(await verdict("", "http://git.test/a")).toBe("failure");
     expect(await verdict("__GITLAB__/a |OR| ", "http://git.test/b")).toBe("failure");
@@ -187,6 +197,19 @@ describe("what pages hold", () => {
     ];
     expect(await check(checks, page)).toMatchObject({ verdict: "success", score: 1 });
     expect(page.evaluated).toContain("document.prepare()");
+  });
+
+  it("is put to a judge once with all that WebArena-Lite wants there, one by one with VisualWebArena's", async () => {
+    const page = new Pages("http://shop.test/p", { "http://shop.test/p": { "document.title": "broke after 3 days" } });
+    const ask = async (fuzzy_match: string | string[], variant: string): Promise<string[]> => {
+      const judge = judgeSaying("match");
+      const check = { url: "last", locator: "document.title", required_contents: { fuzzy_match } };
+      const rules = { eval_types: ["program_html"], program_html: [check] };
+      expect((await evaluate({ reference: reference(rules, variant), page, judge })).verdict).toBe("success");
+      return judge.asked.map(({ reference: wanted }) => wanted);
+    };
+    expect(await ask(["refund", "it broke"], "webarena")).toEqual(["refund, it broke"]);
+    expect(await ask("refund |OR| it broke", "visualwebarena")).toEqual(["refund", "it broke"]);
   });
 
   it("is looked at first where the agent stopped, in whatever order a task has it", async () => {

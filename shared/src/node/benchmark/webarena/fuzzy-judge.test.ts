@@ -44,6 +44,21 @@ describe("a fuzzy judge", () => {
     expect(JSON.stringify(judging.requests[0]?.messages)).toContain("student answer: a pair");
   });
 
+  it("is told the task, the actual and the reported reason where a task cannot be done", () => {
+    const unachievable = {
+      ...question,
+      kind: "unachievable",
+      reference: "it is not sold",
+      answer: "no such item",
+    } as const;
+    expect(questionText(unachievable).split("\n").slice(0, 3)).toEqual([
+      "task: How many?",
+      "actual unachievable reason: it is not sold",
+      "reported unachievable reason: no such item",
+    ]);
+    expect(questionText(unachievable)).toMatch(/respond with 'same'\. Otherwise, respond with 'different'\.$/);
+  });
+
   it("decides nothing where it is out, says nothing to the point, or is no model", async () => {
     for (const out of [model(new Error("down")), model("I like trains"), model("correct", true)]) {
       expect(await modelJudge(out).judge(question, never)).toMatchObject({ outcome: "unavailable" });

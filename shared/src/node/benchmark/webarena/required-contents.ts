@@ -91,9 +91,7 @@ async function fuzzyComponents(required: RequiredContents, signal: AbortSignal):
     return [judged(name, await judge.judge(question, signal))];
   }
   const components: Component[] = [];
-  const references =
-    variant === "visualwebarena" ? listOf(rules.fuzzy_match).flatMap(split) : listOf(rules.fuzzy_match);
-  for (const reference of references) {
+  for (const reference of fuzzyReferences(listOf(rules.fuzzy_match), required)) {
     if (text.trim() === "") {
       components.push({ name, score: reference === "" ? 1 : 0, detail: "the answer is empty" });
     } else {
@@ -103,6 +101,12 @@ async function fuzzyComponents(required: RequiredContents, signal: AbortSignal):
     if (components.at(-1)?.score === 0) break;
   }
   return components;
+}
+
+/** An answer is asked about once for each; a page of WebArena-Lite once for all, because each is a part of what it says. */
+function fuzzyReferences(given: readonly string[], { of, variant }: RequiredContents): string[] {
+  if (variant === "visualwebarena") return given.flatMap(split);
+  return of === "page" ? [given.join(", ")] : [...given];
 }
 
 function judged(name: string, judgement: FuzzyJudgement): Component {

@@ -40,7 +40,13 @@ function goldInPage(pageUrl: string, references: readonly string[]): boolean {
 
 function placeOf(url: string): { base: string; query: Map<string, string[]> } {
   const { host, path, query } = splitUrl(url);
-  return { base: withoutSlashes(host + path), query: parseQuery(query, { keepBlank: false }) };
+  return { base: host + withoutParameters(path), query: parseQuery(query, { keepBlank: false }) };
+}
+
+/** `;` and what follows it in the last segment, which Python's urlparse takes for no part of the path. */
+function withoutParameters(path: string): string {
+  const at = path.indexOf(";", path.lastIndexOf("/") + 1);
+  return at === -1 ? path : path.slice(0, at);
 }
 
 function withoutSlashes(url: string): string {

@@ -31,6 +31,13 @@ describe("a request", () => {
     expect(network({ expected }, [])).toBe("failure");
   });
 
+  it("may carry anything where nothing is named", () => {
+    const none = { url: "__GITLAB__/notes", http_method: "POST", post_data: {}, response_content: {} };
+    for (const sent of [{ body: form("a=1") }, { body: json({ a: 1 }), content: { b: 2 } }, {}]) {
+      expect(network({ expected: none }, events(sent))).toBe("success");
+    }
+  });
+
   it("carries JSON that paths look into, multipart forms, and lists by schema", () => {
     const deep = { url: "__GITLAB__/notes", http_method: "POST", post_data: { "$.note.note": "lgtm", gone: null } };
     expect(network({ expected: deep }, events({ body: json({ note: { note: "LGTM" } }) }))).toBe("success");

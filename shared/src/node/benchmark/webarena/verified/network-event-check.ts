@@ -120,12 +120,13 @@ class EventReader {
       url: readOneUrl(event.url, this.#url, reader),
       http_method: event.method,
       response_status: event.status,
-      post_data:
-        expected.post_data === undefined ? null : this.#postData(event.postData, keysOf(expected.post_data), reader),
-      response_content:
-        expected.response_content === undefined
-          ? null
-          : picked(event.responseContent, keysOf(expected.response_content), { keepMissing: false }),
+      // A check that names no member asks for none.
+      post_data: isNothing(expected.post_data)
+        ? null
+        : this.#postData(event.postData, keysOf(expected.post_data), reader),
+      response_content: isNothing(expected.response_content)
+        ? null
+        : picked(event.responseContent, keysOf(expected.response_content), { keepMissing: false }),
       response_cookies: readTexts(
         Object.fromEntries(cookieNames.map((name) => [name, cookies.get(name) ?? ""])),
         reader,

@@ -83,9 +83,10 @@ function partsOf(text: string): Part[] {
   return parts.map((part) => (part.is === "year" || part.value < 100 ? part : { ...part, is: "year" }));
 }
 
-/** A time of day with its zone, e.g. `10:00`, `t10:00:00.5z`, `3 pm`, `10:00 +01:00`. */
+/** A time of day with its zone, e.g. `10:00`, `t10:00:00.5z`, `3 pm`, `10:00 +01:00`, `t100000` behind eight digits. */
 function withoutTime(text: string): string {
   return text
+    .replace(/(?<=^\d{8})t\d{4}(?:\d{2}(?:\.\d+)?)?(?:z|[+-]\d{2}:?\d{2})?$/, "")
     .replace(
       /(?:^|(?<=[\s\d])t|(?<=\s))\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?\s*(?:[ap]\.?m\.?\b)?\s*(?:z\b|utc\b|[+-]\d{2}:?\d{2})?/,
       " ",

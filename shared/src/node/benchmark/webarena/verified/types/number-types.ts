@@ -48,18 +48,28 @@ function exact(value: number): number {
   return Math.round(value * 1e9) / 1e9;
 }
 
-/** The first number in a text; of point and comma the last one is for decimals, so that `1,234` is 1.234. */
+/**
+ * The first number in a text that is no percentage; of point and comma the last one is for decimals, so that `1,234` is
+ * 1.234, and `.99` is less than one.
+ */
 function amountOf(text: string): number {
-  const found = /\d[\d\s.,]*/.exec(text)?.[0];
+  const found = /(\.?\d[\d\s.,']*)(?:[^%\d]|$)/.exec(text)?.[1];
   if (found === undefined) {
     if (text.includes("free")) return 0;
     throw new Error("it holds no amount");
   }
   const isPointDecimal = text.lastIndexOf(".") > text.lastIndexOf(",");
-  const digits = found.replace(/\s+/g, "").replace(/[.,]+$/, "");
+  const trimmed = withoutSeparatorsBehind(found).replaceAll("'", "");
+  // Of several points the one in front parts nothing.
+  const whole = trimmed.split(".").length === 2 ? trimmed : trimmed.replace(/^\./, "");
+  const digits = withoutSeparatorsBehind(whole.replace(/\s+/g, ""));
   const plainDigits = isPointDecimal ? digits.replaceAll(",", "") : digits.replaceAll(".", "").replaceAll(",", ".");
-  if (!/^\d+(?:\.\d+)?$/.test(plainDigits)) throw new Error("it holds no amount");
+  if (!/^(?:\d+(?:\.\d+)?|\.\d+)$/.test(plainDigits)) throw new Error("it holds no amount");
   return Number(plainDigits);
+}
+
+function withoutSeparatorsBehind(text: string): string {
+  return text.replace(/(?<![.,])[.,]+$/, "");
 }
 
 export const monthType = valueType<string>({
@@ -99,6 +109,9 @@ const metres = new Map(
     [1_609.344, "mi mile miles"],
     [0.3048, "ft foot feet"],
     [0.9144, "yd yard yards"],
+    [1_852, "nmi"],
+    [100, "hm hectometer hectometers hectometre hectometres"],
+    [0.1, "dm decimeter decimeters decimetre decimetres"],
     [0.01, "cm centimeter centimeters centimetre centimetres"],
     [0.001, "mm millimeter millimeters millimetre millimetres"],
     [0.0254, "in inch inches"],
@@ -114,7 +127,7 @@ export const distanceType = valueType<number>({
   name: "Distance",
   read: (value, context) => {
     const text = printed(plain(value, "distance", context)).replace(/(\d+(?:\.\d+)?)\s*k(?=\s|$)/gi, "$1 km");
-    const parsed = /^([-+]?(?:\d[\d,]*\.?\d*|\.\d+)(?:e[-+]?\d+)?)\s*\*?\s*([a-z]+)$/.exec(text.trim());
+    const parsed = /^([-+]?(?:\d[\d,]*\.?\d*|\.\d+)(?:e[-+]?\d+)?)\s*\*?\s*([a-z]+)\.?$/.exec(text.trim());
     const unit = metres.get(parsed?.[2] ?? "");
     if (parsed === null || unit === undefined) throw new Error("it is no number with a unit of length");
     return Number((parsed[1] ?? "").replaceAll(",", "")) * unit;

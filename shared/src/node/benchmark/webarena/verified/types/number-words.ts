@@ -29,6 +29,7 @@ export function numberOfWords(text: string): number {
 }
 
 function wholeOf(words: readonly string[]): number {
+  if (words.length === 0) return 0;
   if (words.length === 1) return values.get(words[0] ?? "") ?? 0;
   let rest = words;
   let sum = 0;

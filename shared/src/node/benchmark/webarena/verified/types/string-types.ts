@@ -136,7 +136,6 @@ export const emptyType = valueType<null>({
         : value;
     const isEmpty =
       text === null ||
-      text === false ||
       (typeof text === "string" && ["", "n/a", "na", "nan", "null", "none"].includes(text)) ||
       (typeof text === "object" && isNothing(text));
     if (!isEmpty) throw new Error("it is not empty");

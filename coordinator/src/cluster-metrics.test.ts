@@ -11,7 +11,7 @@ function aBus(backlog: () => Promise<{ queued: number; working: number }>): Clus
   const states = ["running", "finished", "finished"];
   const records = { entries: () => Promise.resolve(states.map((state) => ({ value: { state } as CampaignRecord }))) };
   return {
-    tasks: { backlog, oldestQueuedMs: () => Promise.resolve(90_000) },
+    tasks: { inspect: async () => ({ ...(await backlog()), workingMax: 128_000, oldestQueuedMs: 90_000 }) },
     storage: {
       usage: () => Promise.resolve([{ stream: "RESULTS", messages: 7, bytes: 700, bytesMax: null, ageMsMax: null }]),
     },
@@ -25,6 +25,7 @@ it("queues, streams and campaigns are read when they are scraped", async () => {
   observeCluster({ registry, bus, pools: ["shell"], logger: silentLogger });
   const text = await registry.metrics();
   expect(text).toContain('hindcast_tasks{pool="shell",state="queued"} 3\n');
+  expect(text).toContain('hindcast_tasks_working_limit{pool="shell"} 128000\n');
   expect(text).toContain('hindcast_queue_oldest_seconds{pool="shell"} 90\n');
   expect(text).toContain('hindcast_stream_messages{stream="RESULTS"} 7\n');
   expect(text).toContain('hindcast_campaigns{state="finished"} 2\n');

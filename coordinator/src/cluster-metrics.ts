@@ -3,12 +3,19 @@
 // scrape still comes.
 import { setTimeout as delay } from "node:timers/promises";
 import { CampaignRecord, CampaignState, limits, messageOf, type Pool } from "@hindcast/shared";
-import { type Bus, GaugeMetric, type GaugeName, type LabelsOf, type Logger } from "@hindcast/shared/node";
+import {
+  type Bus,
+  GaugeMetric,
+  type GaugeName,
+  type LabelsOf,
+  type Logger,
+  type QueueState,
+} from "@hindcast/shared/node";
 import type { Registry } from "prom-client";
 
 type StreamName = LabelsOf<"hindcast_stream_messages">["stream"];
 type ReadBus = {
-  tasks: Pick<Bus["tasks"], "backlog" | "oldestQueuedMs">;
+  tasks: Pick<Bus["tasks"], "inspect">;
   storage: Pick<Bus["storage"], "usage">;
 } & Pick<Bus, "records">;
 
@@ -22,7 +29,7 @@ export interface ClusterMetricsOptions {
 }
 
 interface Read {
-  pools: { pool: Pool; queued: number; working: number; oldestMs: number | null }[];
+  pools: (QueueState & { pool: Pool })[];
   streams: { stream: string; messages: number; bytes: number; bytesMax: number | null }[];
   campaigns: CampaignState[];
 }
@@ -56,8 +63,11 @@ export function observeCluster(options: ClusterMetricsOptions): void {
       gauge.set(working, { pool, state: "working" });
     }
   });
+  shown("hindcast_tasks_working_limit", (gauge, { pools }) => {
+    for (const { pool, workingMax } of pools) if (workingMax !== null) gauge.set(workingMax, { pool });
+  });
   shown("hindcast_queue_oldest_seconds", (gauge, { pools }) => {
-    for (const { pool, oldestMs } of pools) gauge.set((oldestMs ?? 0) / 1_000, { pool });
+    for (const { pool, oldestQueuedMs } of pools) gauge.set((oldestQueuedMs ?? 0) / 1_000, { pool });
   });
   shown("hindcast_stream_messages", (gauge, { streams }) => {
     for (const { stream, messages } of streams) gauge.set(messages, { stream: stream as StreamName });
@@ -99,13 +109,7 @@ async function readInTime(
 
 async function readAll({ bus, pools }: ClusterMetricsOptions): Promise<Read> {
   const [ofPools, streams, records] = await Promise.all([
-    Promise.all(
-      pools.map(async (pool) => ({
-        pool,
-        ...(await bus.tasks.backlog(pool)),
-        oldestMs: await bus.tasks.oldestQueuedMs(pool),
-      })),
-    ),
+    Promise.all(pools.map(async (pool) => ({ pool, ...(await bus.tasks.inspect(pool)) }))),
     bus.storage.usage(),
     bus.records("CAMPAIGNS", CampaignRecord).entries(),
   ]);

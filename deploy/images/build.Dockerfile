@@ -3,6 +3,7 @@
 ARG TOOLCHAIN=hindcast/toolchain
 FROM ${TOOLCHAIN} AS build
 ARG NATS_VERSION=2.14.5
+ARG NATS_CLI_VERSION=0.5.1
 WORKDIR /src
 COPY . .
 RUN npm ci --no-audit --no-fund && npm run build
@@ -10,6 +11,7 @@ RUN for image in coordinator rollout-agent index-core; do \
       node_modules/.bin/node deploy/images/assemble.mjs "$image" "/out/$image" || exit 1; \
     done
 RUN GOBIN=/out/nats/app CGO_ENABLED=0 go install -trimpath github.com/nats-io/nats-server/v2@v${NATS_VERSION}
+RUN GOBIN=/out/backup/app CGO_ENABLED=0 go install -trimpath github.com/nats-io/natscli/nats@v${NATS_CLI_VERSION}
 RUN mkdir /out/empty
 
 FROM scratch

@@ -1,6 +1,6 @@
 // Makes the images on this machine without pulling anything: Debian bases from packages (mmdebstrap), our parts from what
 // `npm run build` left here. Where images can be pulled, docker-bake.hcl builds the same Dockerfiles for both platforms.
-//   node deploy/images/build.mjs [--tag dev] [--base IMAGE] [--agent-base IMAGE]
+//   node deploy/images/build.mjs [--tag dev] [--base IMAGE] [--agent-base IMAGE] [--shell-base IMAGE]
 import { execFileSync, spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { childEnvironment, findOnPath, nodePath } from "../local/processes.mjs";
 import { assemble } from "./assemble.mjs";
+import { natsCli } from "./nats-cli.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = dirname(dirname(here));
@@ -18,14 +19,27 @@ const libraries = ["base-files", "base-passwd", "ca-certificates", "libstdc++6",
 /** What an agent's sandboxes find in /usr. */
 const tools = ["bash", "bubblewrap", "coreutils", "dash", "diffutils", "file", "findutils", "gawk", "git", "grep"];
 const moreTools = ["gzip", "hostname", "less", "procps", "sed", "tar", "util-linux"];
-const bases = { base: libraries, "agent-base": [...libraries, ...tools, ...moreTools] };
+const bases = {
+  base: libraries,
+  "agent-base": [...libraries, ...tools, ...moreTools],
+  "shell-base": [...libraries, "coreutils", "dash"],
+};
+/** What /bin/sh is, where there is one. */
+const shells = { "agent-base": "bash", "shell-base": "dash" };
+/** Of an image that is not made from `base`. */
+const baseOf = { "rollout-agent": "agent-base", backup: "shell-base" };
 
 /** Of this machine, for compose.yaml where prom/prometheus cannot be pulled. */
 const prometheus = ["prometheus", "promtool"];
 const hasPrometheus = prometheus.every((name) => findOnPath(name) !== null);
 
 const { values } = parseArgs({
-  options: { tag: { type: "string", default: "dev" }, base: { type: "string" }, "agent-base": { type: "string" } },
+  options: {
+    tag: { type: "string", default: "dev" },
+    base: { type: "string" },
+    "agent-base": { type: "string" },
+    "shell-base": { type: "string" },
+  },
 });
 const { tag } = values;
 const docker = (args, options = {}) =>
@@ -44,13 +58,16 @@ function baseImage(name) {
   const image = `hindcast/${name}:${suite}`;
   if (hasImage(image)) return image;
   if (findOnPath("mmdebstrap") === null) {
-    throw new Error(`${image} is made by mmdebstrap: install that package, or name images (--base, --agent-base)`);
+    throw new Error(
+      `${image} is made by mmdebstrap: install that package, or name images (--base, --agent-base, --shell-base)`,
+    );
   }
   console.log(`${image}: installing Debian packages`);
   // Unpacked and not configured: neither apt nor dpkg is in the image. Certificates are the one thing that a script makes.
   const certificates = `cat "$1"/usr/share/ca-certificates/mozilla/*.crt > "$1"/etc/ssl/certs/ca-certificates.crt`;
-  const links = `ln -sf bash "$1"/bin/sh; mkdir -p "$1"/tmp; chmod 1777 "$1"/tmp`;
-  const hook = name === "base" ? certificates : `${certificates}; ${links}`;
+  const shell = shells[name];
+  const links = `ln -sf ${shell} "$1"/bin/sh; mkdir -p "$1"/tmp; chmod 1777 "$1"/tmp`;
+  const hook = shell === undefined ? certificates : `${certificates}; ${links}`;
   const args = [
     "--variant=extract",
     "--quiet",
@@ -63,6 +80,8 @@ function baseImage(name) {
   return image;
 }
 
+const nats = natsCli();
+if (nats === null) console.log("backup: left out, because `nats` is built with Go, which is not on PATH");
 const folder = mkdtempSync(join(tmpdir(), "hindcast-images-"));
 try {
   for (const name of own) console.log(`${name}: ${assemble(name, join(folder, name))} packages`);
@@ -70,6 +89,10 @@ try {
   const find = ["--conditions=source", "deploy/images/nats-server-path.mjs"];
   const natsServer = execFileSync(nodePath(), find, { cwd: root, env: childEnvironment(), encoding: "utf8" }).trim();
   copyFileSync(natsServer, join(folder, "nats/app/nats-server"));
+  if (nats !== null) {
+    mkdirSync(join(folder, "backup/app"), { recursive: true });
+    copyFileSync(nats, join(folder, "backup/app/nats"));
+  }
   mkdirSync(join(folder, "empty"));
   if (hasPrometheus) {
     mkdirSync(join(folder, "prometheus/app"), { recursive: true });
@@ -84,8 +107,9 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 const revision = execFileSync("git", ["rev-parse", "HEAD"], { cwd: root, encoding: "utf8" }).trim();
-for (const name of [...own, "nats", ...(hasPrometheus ? ["prometheus"] : [])]) {
-  const base = baseImage(name === "rollout-agent" ? "agent-base" : "base");
+const others = ["nats", ...(nats === null ? [] : ["backup"]), ...(hasPrometheus ? ["prometheus"] : [])];
+for (const name of [...own, ...others]) {
+  const base = baseImage(baseOf[name] ?? "base");
   const settings = { BUILD: `hindcast/build:${tag}`, BASE: base, VERSION: tag, REVISION: revision };
   const args = Object.entries(settings).flatMap(([key, value]) => ["--build-arg", `${key}=${value}`]);
   docker(

@@ -16,7 +16,7 @@ target "build" {
 
 target "image" {
   name       = name
-  matrix     = { name = ["coordinator", "rollout-agent", "index-core", "nats"] }
+  matrix     = { name = ["coordinator", "rollout-agent", "index-core", "nats", "backup"] }
   dockerfile = "deploy/images/${name}.Dockerfile"
   platforms  = ["linux/amd64", "linux/arm64"]
   contexts   = { "hindcast/build" = "target:build" }

@@ -14,6 +14,7 @@ const kinds = [
   "v1.Secret",
   "v1.Pod",
   "v1.ResourceQuota",
+  "v1.LimitRange",
 ]
   .map((name) => `io.k8s.api.core.${name}`)
   .concat(["v1.Deployment", "v1.StatefulSet"].map((name) => `io.k8s.api.apps.${name}`))

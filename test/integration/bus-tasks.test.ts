@@ -5,6 +5,7 @@ import type { CampaignId, WorkerId } from "@hindcast/shared";
 import { limits, streams, subjects, taskConsumer } from "@hindcast/shared";
 import type { Bus } from "@hindcast/shared/node";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { consumerDefinition } from "../../shared/src/node/bus/topology.ts";
 import { anInstruction } from "../support/builders.ts";
 import { task } from "../support/messages.ts";
 import { aNatsServer, type TestNats, isSimulated, testPool } from "../support/nats-server.ts";
@@ -59,6 +60,15 @@ describe("the task queue", () => {
     expect(first.map((leased) => leased.task.taskId)).toEqual(["task-1", "task-2"]);
     expect(second.map((leased) => leased.task.taskId)).toEqual(["task-3", "task-4", "task-5"]);
     expect(await coordinator.tasks.backlog(testPool)).toEqual({ queued: 0, working: 5 });
+  });
+
+  it("says how long the oldest task waits, and of how many that may be worked on", async () => {
+    const now = () => coordinator.tasks.inspect(testPool);
+    const { max_ack_pending: workingMax } = consumerDefinition(testPool);
+    expect(await now()).toEqual({ queued: 0, working: 0, workingMax, oldestQueuedMs: null });
+    for (const n of [1, 2]) await coordinator.tasks.publish(task(n), never);
+    await one.tasks.lease(testPool, 1, 10_000, never);
+    expect(await now()).toEqual({ queued: 1, working: 1, workingMax, oldestQueuedMs: expect.any(Number) as number });
   });
 
   it("keeps nothing of a lease that is over", async () => {

@@ -195,6 +195,11 @@ describe("a refusal", () => {
   it.each([
     ["POST", { ...forbidden, message: 'pods is forbidden: User "x" cannot create' }, "which has its Role"],
     ["POST", { ...forbidden, message: "exceeded quota: sandboxes, requested: pods=1" }, "raise its ResourceQuota"],
+    [
+      "POST",
+      { ...forbidden, message: "maximum memory usage per Container is 16Gi, but limit is 20Gi" },
+      "raise max of its LimitRange",
+    ],
     ["POST", { ...forbidden, message: 'violates PodSecurity "restricted:latest"' }, "HINDCAST_SANDBOX_SECCOMP_PROFILE"],
     ["POST", { status: 404, reason: "NotFound", message: 'namespaces "boxes" not found' }, "make the namespace boxes"],
     ["WATCH", { ...forbidden, message: "pods is forbidden: cannot watch" }, "which has its Role"],

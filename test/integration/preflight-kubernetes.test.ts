@@ -45,7 +45,7 @@ function wellCluster(): Answers {
   }
   answers.set("/api/v1/nodes", nodes);
   answers.set("/apis/keda.sh/v1alpha1", resources("ScaledObject"));
-  answers.set("/apis/monitoring.coreos.com/v1", resources("PodMonitor"));
+  answers.set("/apis/monitoring.coreos.com/v1", resources("PodMonitor", "PrometheusRule"));
   for (const group of ["metrics.k8s.io", "external.metrics.k8s.io"]) answers.set(`/apis/${group}/v1beta1`, resources());
   const annotations = { "storageclass.kubernetes.io/is-default-class": "true" };
   answers.set("/apis/storage.k8s.io/v1/storageclasses", { items: [{ metadata: { name: "ssd", annotations } }] });
@@ -53,6 +53,13 @@ function wellCluster(): Answers {
     answers.set(`${bus}/persistentvolumeclaims/${name}`, { status: { phase: "Bound" } });
   }
   answers.set("/api/v1/nodes/node/proxy/stats/summary", { pods: [] });
+  const pods = listOf(Pod).parse(answers.get(`${bus}/pods`));
+  const exporter = ["nats-exporter-0", "nats-exporter-1", "nats-exporter-2"].map((name) => ({
+    metadata: { name, labels: { "app.kubernetes.io/name": "nats-exporter" } },
+    spec: { containers: [{ image: "natsio/prometheus-nats-exporter:0.20.1" }] },
+    status: {},
+  }));
+  answers.set(`${bus}/pods`, { ...pods, items: [...pods.items, ...exporter] });
   for (const namespace of [bus, agents]) {
     answers.set(`${namespace}/secrets/model-keys`, { data: {} });
     changePods(answers, namespace, (pod) => {
@@ -111,6 +118,7 @@ describe.skipIf(missingTool !== null)(`a cluster${missingTool === null ? "" : ` 
       finding("nodes", "missing", /none takes pods/),
       finding("kind ScaledObject", "missing", /install KEDA ≥ 2\.20, or take components\/keda out/),
       finding("kind PodMonitor", "missing", /Prometheus operator/),
+      finding("kind PrometheusRule", "missing", /install the Prometheus operator, or take components\/monitoring out/),
       finding("metrics API", "advice", /metrics-server/),
       finding("StorageClass", "missing", /no default.*is-default-class=true/),
       finding("claim hindcast/data-nats-2", "advice", /not there yet/),

@@ -9,6 +9,7 @@ import { environmentVariables, namesOf } from "@hindcast/shared/node";
 import { expect, it } from "vitest";
 import { parse } from "yaml";
 import { z } from "zod";
+import { natsExporterFlags } from "../../deploy/monitoring/src/nats-exporter.ts";
 import { composeDocument, composeFile, composeFolder, type Service } from "../support/compose.ts";
 
 const file = composeFile();
@@ -126,6 +127,7 @@ it("scrapes every program by its name, and shows the committed dashboards and al
       true,
     );
   }
+  expect(file.services["nats-exporter"]?.["command"]).toEqual(expect.arrayContaining([...natsExporterFlags]));
   const provider = readFileSync(`${composeFolder}compose/grafana/dashboards/hindcast.yaml`, "utf8");
   const path = /path: ([\w/]+)/.exec(provider)?.[1];
   expect(mounted("grafana")).toContainEqual(expect.objectContaining({ source: "monitoring/dashboards", target: path }));

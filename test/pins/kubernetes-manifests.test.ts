@@ -11,6 +11,9 @@ import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { z } from "zod";
 import { streamDefinitions, consumerDefinition } from "../../shared/src/node/bus/topology.ts";
+import { defaults } from "../../coordinator/src/config/defaults.ts";
+import { testLimits } from "../../rollout-agent/src/environment/swe-bench/swe-bench-environment.ts";
+import { podSpec } from "../../rollout-agent/src/sandbox/kubernetes/pod-settings.ts";
 import { complaintsOf } from "../support/kubernetes-schemas.ts";
 import {
   kubectlMissing,
@@ -23,6 +26,7 @@ import {
   type Workload,
   workloadsOf,
 } from "../support/manifests.ts";
+import { quantity } from "../support/quantity.ts";
 
 const Selector = z.looseObject({ matchLabels: z.record(z.string(), z.string()).optional() });
 const Policy = z.looseObject({ spec: z.looseObject({ podSelector: Selector, policyTypes: z.array(z.string()) }) });
@@ -32,6 +36,16 @@ const ScaledObject = z.looseObject({
     triggers: z.array(z.looseObject({ type: z.string(), metadata: z.record(z.string(), z.string()) })).min(1),
   }),
 });
+const Sizes = z.object({ cpu: z.string(), memory: z.string() });
+const LimitRange = z.looseObject({
+  spec: z.object({
+    limits: z.array(z.object({ type: z.literal("Container"), default: Sizes, defaultRequest: Sizes, max: Sizes })),
+  }),
+});
+const Resources = z.record(z.string(), z.string());
+const Containers = z.looseObject({
+  containers: z.array(z.looseObject({ resources: z.looseObject({ requests: Resources, limits: Resources }) })),
+});
 const Service = z.looseObject({
   spec: z.looseObject({
     selector: z.record(z.string(), z.string()),
@@ -39,6 +53,10 @@ const Service = z.looseObject({
   }),
 });
 const missing = kubectlMissing();
+/** Programs of others: their variables are not ours. */
+const foreign = ["nats", "backup", "restore", "nats-exporter"];
+/** Both say `nats` as the user `backup`. */
+const isSaving = ({ name }: Pick<Workload, "name">): boolean => name === "backup" || name === "restore";
 const nameOf = ({ kind, metadata }: Manifest): string => `${kind} ${metadata.namespace ?? ""}/${metadata.name}`;
 
 describe.skipIf(missing !== null).each(overlays)(
@@ -55,25 +73,21 @@ describe.skipIf(missing !== null).each(overlays)(
     });
 
     it("backs up by the inbox that its user may hear, beside the backup that is there", () => {
-      for (const { pod } of workloads.filter(({ name }) => name === "backup")) {
+      for (const { pod, name } of workloads.filter(isSaving)) {
         const said = JSON.stringify(pod.containers[0]);
-        expect(said).toContain("--inbox-prefix _INBOX_backup");
+        expect(said.match(/\bnats --/g)?.length).toBe(said.match(/\bnats --inbox-prefix _INBOX_backup /g)?.length);
         expect(said).not.toContain("NATS_INBOX_PREFIX");
-        expect(said).toContain("account backup --force /backup/next");
+        if (name === "backup") expect(said).toContain("backup account --force /backup/next");
       }
-    });
-
-    it("is scraped as the job that alerts and dashboards know", () => {
-      for (const monitor of ofKind("PodMonitor")) {
-        expect(JSON.stringify(monitor)).toContain('{"replacement":"hindcast","targetLabel":"job"}');
-      }
+      const restore = manifests.find(({ metadata, kind }) => kind === "CronJob" && metadata.name === "restore");
+      if (restore !== undefined) expect(restore["spec"]).toMatchObject({ suspend: true });
     });
 
     it("is valid for the API server, field by field", () => {
       const checked = manifests.map((manifest) => [nameOf(manifest), complaintsOf(manifest)] as const);
       expect(checked.filter(([, complaints]) => complaints !== null && complaints.length > 0)).toEqual([]);
       const unknown = new Set(manifests.filter((manifest) => complaintsOf(manifest) === null).map(({ kind }) => kind));
-      expect([...unknown].sort()).toEqual(overlay === "local" ? [] : ["PodMonitor", "ScaledObject"]);
+      expect([...unknown]).toEqual([]);
       const misspelt = { apiVersion: "v1", kind: "Namespace", metadata: { name: "n", lables: {} } };
       expect(complaintsOf(misspelt)).toHaveLength(1);
     });
@@ -108,6 +122,42 @@ describe.skipIf(missing !== null).each(overlays)(
               readOnlyRootFilesystem: true,
               seccompProfile: { type: "Unconfined" },
             });
+        }
+      }
+    });
+
+    it("has sizes for containers that name none, and none of ours, sandboxes included, is above what its namespace allows", () => {
+      const containers = workloads.flatMap(({ namespace, name, pod }) =>
+        pod.containers.map(({ resources }) => ({ namespace, name, resources })),
+      );
+      if (overlay === "pods") {
+        const of = { image: "i", mounts: [], volumes: new Map(), runtime: null, isUserSpaceKernel: false };
+        for (const size of [defaults.campaign.limits, testLimits]) {
+          const spec = podSpec("w", { ...of, limits: size, seccompProfile: null });
+          for (const { resources } of Containers.parse(spec).containers)
+            containers.push({ namespace: "hindcast-sandboxes", name: "sandbox", resources });
+        }
+      }
+      const limitRanges = ofKind("LimitRange").map((manifest) => ({
+        namespace: manifest.metadata.namespace,
+        limits: LimitRange.parse(manifest).spec.limits,
+      }));
+      const named = ofKind("Namespace").map(({ metadata }) => metadata.name);
+      expect(limitRanges).toHaveLength(named.length);
+      expect(new Set(limitRanges.map(({ namespace }) => namespace))).toEqual(new Set(named));
+      for (const { namespace, limits: all } of limitRanges) {
+        expect(all).toHaveLength(1);
+        for (const { max, default: given, defaultRequest } of all) {
+          const inside = containers.filter((each) => each.namespace === namespace);
+          expect(inside.length).toBeGreaterThan(0);
+          for (const kind of ["cpu", "memory"] as const) {
+            const rising = [defaultRequest[kind], given[kind], max[kind]].map(quantity);
+            expect(rising, `${namespace} ${kind}`).toEqual(rising.toSorted((a, b) => a - b));
+            for (const { name, resources } of inside) {
+              const sizes = [resources.requests[kind] ?? "", resources.limits[kind] ?? "", max[kind]].map(quantity);
+              expect(sizes, `${name} ${kind}`).toEqual(sizes.toSorted((a, b) => a - b));
+            }
+          }
         }
       }
     });
@@ -185,7 +235,7 @@ describe.skipIf(missing !== null).each(overlays)(
         ),
       );
       for (const { pod, name } of workloads) {
-        if (name === "nats" || name === "backup") continue;
+        if (foreign.includes(name)) continue;
         for (const variable of pod.containers.flatMap(({ env }) => env)) {
           const entry = known.get(variable.name);
           expect(entry, `${name} sets ${variable.name}`).toBeDefined();
@@ -207,7 +257,8 @@ describe.skipIf(missing !== null).each(overlays)(
     it("lets every program drain before it is killed", () => {
       const drainSeconds = (limits.drainMs + limits.abortMs) / 1000;
       for (const { pod, name, kind } of workloads) {
-        if (kind !== "CronJob") expect(pod.terminationGracePeriodSeconds, name).toBeGreaterThan(drainSeconds);
+        if (kind !== "CronJob" && name !== "nats-exporter")
+          expect(pod.terminationGracePeriodSeconds, name).toBeGreaterThan(drainSeconds);
       }
     });
 
@@ -230,7 +281,7 @@ describe.skipIf(missing !== null).each(overlays)(
       const manifests = await renderParts(`overlays/${overlay}`, ["tracing"]);
       const names = namesOf(tracingVariables);
       const traced = workloadsOf(manifests).filter(({ labels }) => labels["hindcast.dev/bus"] === "client");
-      for (const workload of traced.filter(({ name }) => name !== "backup")) {
+      for (const workload of traced.filter((each) => !isSaving(each))) {
         const set = workload.pod.containers.flatMap(({ env }) => env).filter(({ name }) => name.startsWith("OTEL_"));
         expect(names).toEqual(expect.arrayContaining(set.map(({ name }) => name)));
         const config = readConfig(tracingVariables, Object.fromEntries(set.map(({ name, value }) => [name, value])));
@@ -274,13 +325,22 @@ it("a restore leaves no agent paused", () => {
   expect(guide.match(/paused-replicas-\s/g)).toHaveLength(1);
 });
 
-// What an API server refuses, and no schema says.
-it.skipIf(missing !== null).each([{ components: [] }, { components: ["gvisor"] }, { components: ["kata"] }])(
-  "an agent's /proc is unmasked with user namespaces of the node only, with $components",
-  async ({ components }) => {
-    const agents = workloadsOf(await renderParts("bases/rollout-agent", components));
+// What an API server refuses, and no schema says. The overlay `local` takes the components, too.
+it
+  .skipIf(missing !== null)
+  .each(
+    ["bases/rollout-agent", "overlays/local"].flatMap((resource) =>
+      [[], ["gvisor"], ["kata"]].map((components) => ({ resource, components })),
+    ),
+  )(
+  "an agent's /proc is unmasked with user namespaces of the node only, in $resource with $components",
+  async ({ resource, components }) => {
+    const all = workloadsOf(await renderParts(resource, components));
+    const agents = all.filter(({ name }) => name === "rollout-agent-shell");
     expect(agents).toHaveLength(1);
     for (const { pod } of agents) {
+      expect(pod["runtimeClassName"]).toBe(components[0]);
+      if (components[0] === "gvisor") expect(JSON.stringify(pod)).not.toContain('"privileged":true');
       const isUnmasked = pod.containers.some(({ securityContext }) => securityContext["procMount"] === "Unmasked");
       expect(isUnmasked).toBe(pod["hostUsers"] === false);
     }

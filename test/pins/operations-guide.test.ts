@@ -1,6 +1,6 @@
 // The guide of deploy/README.md can be followed as it stands, and the nightly backup survives whatever ends it.
 // Requirements: 7.1.backup, 7.10.guide
-import { spawnSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,10 +9,18 @@ import { metricCatalogue } from "@hindcast/shared/node";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { z } from "zod";
-import { kubernetesFolder } from "../support/manifests.ts";
+import { imageCommand } from "../../coordinator/src/cli/image.ts";
+import { preflightCommand } from "../../coordinator/src/cli/preflight.ts";
+import { runCommand } from "../../coordinator/src/cli/run.ts";
+import { upCommand } from "../../coordinator/src/cli/up.ts";
+import { backupScript } from "../support/backup-scripts.ts";
+import { guideBlock, withoutKeda } from "../kubernetes/guide.ts";
+import { kubectlMissing, kubernetesFolder, type Manifest, render, workloadsOf } from "../support/manifests.ts";
 
 const guide = readFileSync(fileURLToPath(new URL("../../deploy/README.md", import.meta.url)), "utf8");
 const commands = [...guide.matchAll(/^\$ (.*)$/gm)].map(([, line = ""]) => line);
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const Package = z.looseObject({ scripts: z.record(z.string(), z.string()) });
 
 describe("the guide", () => {
   it("names resources to kubectl in one form only: a type, or type/name", () => {
@@ -37,8 +45,72 @@ describe("the guide", () => {
     }
   });
 
+  it("names files, scripts, verbs and flags that are there", () => {
+    const names = commands.flatMap((line) => line.match(/\bdeploy\/[\w./-]+/g) ?? []);
+    expect(names.length).toBeGreaterThan(10);
+    // Compose's secrets are made by a command of the guide.
+    const made = names.filter((name) => name.startsWith("deploy/compose/secrets"));
+    for (const name of names.filter((each) => !made.includes(each)))
+      expect(existsSync(join(root, name)), name).toBe(true);
+    const { scripts } = Package.parse(JSON.parse(readFileSync(join(root, "package.json"), "utf8")));
+    for (const [, script = ""] of guide.matchAll(/\bnpm run ([\w:]+)/g)) expect(Object.keys(scripts)).toContain(script);
+    const known = [runCommand(), preflightCommand(), upCommand(), imageCommand()];
+    const called = commands.flatMap((line) => /npx hindcast ([^#]*)/.exec(line)?.[1] ?? []);
+    expect(called.length).toBeGreaterThan(5);
+    for (const line of called) {
+      const [first, second] = line.split(" ");
+      const command = known.find((each) => each.name() === first);
+      const options = (command?.commands.find((each) => each.name() === second) ?? command)?.options ?? [];
+      expect(command, line).toBeDefined();
+      for (const flag of line.match(/--[a-z-]+/g) ?? []) {
+        expect(
+          options.map(({ long }) => long),
+          line,
+        ).toContain(flag);
+      }
+    }
+  });
+
+  it.skipIf(kubectlMissing() !== null)("names objects and labels that `production` has", async () => {
+    const manifests = await render("production");
+    const credentials = parseAllDocuments(execFileSync(join(kubernetesFolder, "credentials.sh"), { encoding: "utf8" }));
+    const all = [...manifests, ...credentials.flatMap((document) => (document.toJS() as Manifest | null) ?? [])];
+    const known = new Set(all.map(({ kind, metadata }) => `${kind.toLowerCase()}/${metadata.name}`));
+    // Made by commands of the guide, or by the controller of the StatefulSet.
+    for (const name of ["job/restore", "job/backup-now", "secret/model-keys"]) known.add(name);
+    const kinds = "statefulset|deployment|cronjob|scaledobject|job|svc|secret";
+    const named = commands
+      .flatMap((line) => line.split(/&&|\|/))
+      .filter((part) => part.includes("kubectl"))
+      .flatMap((part) => [...part.matchAll(new RegExp(`\\b(${kinds})(?:/| (?:generic )?)([a-z][a-z0-9-]*)`, "g"))])
+      .map(([, kind = "", name = ""]) => `${kind === "svc" ? "service" : kind}/${name}`);
+    expect(named.length).toBeGreaterThan(15);
+    for (const name of named) expect([...known], name).toContain(name);
+    const labels = commands.flatMap((line) => line.match(/(?<= -l )[\w./-]+=[\w-]+/g) ?? []);
+    expect(labels.length).toBeGreaterThan(3);
+    for (const label of labels) {
+      const [key = "", value = ""] = label.split("=");
+      expect(
+        workloadsOf(manifests).some((workload) => workload.labels[key] === value),
+        label,
+      ).toBe(true);
+    }
+  });
+
+  it("gives what a test follows in its place", () => {
+    expect(guideBlock("Rotate credentials", "credentials.sh").at(-1)).toMatch(/hindcast-agents rollout restart/);
+    const heading = "Back up and restore";
+    const stop = withoutKeda(guideBlock(heading, "paused-replicas=0"));
+    expect(stop[0]).toBe("kubectl -n hindcast-agents scale deployment --all --replicas=0");
+    const back = withoutKeda(guideBlock(heading, "--from=cronjob/restore"));
+    expect(back.join("\n")).not.toContain("scaledobject");
+    expect(back.findIndex((line) => line.includes("apply -k"))).toBe(back.length - 1);
+    expect(guideBlock(heading, "delete pvc")).toHaveLength(3);
+    expect(() => guideBlock(heading, "no such words")).toThrow(/no block says/);
+  });
+
   it("gives every command of `nats` the inbox that its user may hear", () => {
-    for (const line of commands.filter((each) => each.startsWith("nats --user"))) {
+    for (const line of commands.filter((each) => each.startsWith("nats "))) {
       const user = /--user (\w+)/.exec(line)?.[1];
       expect(line).toContain(`--inbox-prefix _INBOX_${user}`);
     }
@@ -69,21 +141,6 @@ it("a label of ours is not taken by the operator's own", () => {
 });
 
 describe("the nightly backup", () => {
-  const CronJob = z.looseObject({
-    spec: z.looseObject({
-      jobTemplate: z.looseObject({
-        spec: z.looseObject({
-          template: z.looseObject({
-            spec: z.looseObject({ containers: z.array(z.looseObject({ command: z.array(z.string()) })) }),
-          }),
-        }),
-      }),
-    }),
-  });
-  const manifest = readFileSync(join(kubernetesFolder, "bases/backup/cron-job.yaml"), "utf8");
-  const job = CronJob.parse(parseAllDocuments(manifest)[0]?.toJS());
-  const script = job.spec.jobTemplate.spec.template.spec.containers[0]?.command.at(-1) ?? "";
-
   /** Runs the script on a folder in which every step may be the last. @returns whether it came to its end */
   function night(root: string, { nats, diesAt }: { nats: "works" | "fails"; diesAt: number | null }): boolean {
     const folder = join(root, "backup");
@@ -92,9 +149,8 @@ describe("the nightly backup", () => {
     const step = (name: string): string =>
       `${name}() { n=$(($(cat ${count})+1)); echo $n > ${count}; if [ "$n" = "${diesAt ?? 0}" ]; then exit 137; fi; command ${name} "$@"; }`;
     const save = nats === "works" ? `mkdir -p ${folder}/next && echo whole > ${folder}/next/all` : "return 1";
-    const text = [step("rm"), step("mv"), `nats() { ${save}; }`, script.replaceAll("/backup/", `${folder}/`)].join(
-      "\n",
-    );
+    const script = backupScript("cron-job.yaml", folder, root);
+    const text = [step("rm"), step("mv"), `nats() { ${save}; }`, script].join("\n");
     return spawnSync("sh", ["-ec", text], { stdio: "ignore" }).status === 0;
   }
 

@@ -52,7 +52,7 @@ export class Witness {
         },
         purge: (campaign) => bus.tasks.purge(campaign),
         backlog: (pool) => bus.tasks.backlog(pool),
-        oldestQueuedMs: (pool) => bus.tasks.oldestQueuedMs(pool),
+        inspect: (pool) => bus.tasks.inspect(pool),
       },
       trajectories: delegate(bus.trajectories, {
         append: async (record) => {

@@ -1,4 +1,5 @@
-// What an API server would say to a manifest, by the schemas of Kubernetes and agent-sandbox that are committed.
+// What an API server would say to a manifest, by the schemas that are committed: of Kubernetes, agent-sandbox, KEDA and
+// the Prometheus operator.
 import { readFileSync } from "node:fs";
 import { Ajv } from "ajv";
 import { z } from "zod";
@@ -19,11 +20,16 @@ function read(name: string): z.infer<typeof Schemas> {
 }
 
 export const agentSandbox = read("agent-sandbox");
-const definitions = { ...read("kubernetes").definitions, ...agentSandbox.definitions };
+const definitions = {
+  ...read("kubernetes").definitions,
+  ...agentSandbox.definitions,
+  ...read("keda").definitions,
+  ...read("prometheus-operator").definitions,
+};
 const ajv = new Ajv({ strict: false, allErrors: true });
 ajv.addSchema({ $id: "kubernetes", definitions });
 
-/** Null: a kind that the API server learns from somebody's CRD. */
+/** Null: a kind that no schema here describes. */
 export function complaintsOf(manifest: { apiVersion: string; kind: string }): string[] | null {
   const [version = "", group = ""] = manifest.apiVersion.split("/").toReversed();
   const isIt = (each: { group: string; kind: string; version: string }): boolean =>

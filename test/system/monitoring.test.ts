@@ -13,6 +13,7 @@ import { describe, expect, it } from "vitest";
 import { alertGroups } from "../../deploy/monitoring/src/alerts/index.ts";
 import { queriesOf } from "../../deploy/monitoring/src/dashboard.ts";
 import { dashboards } from "../../deploy/monitoring/src/dashboards/index.ts";
+import { natsExporterFlags } from "../../deploy/monitoring/src/nats-exporter.ts";
 import { startAnthropicEmulator } from "../support/emulators/anthropic.ts";
 import { anthropicAnswer } from "../support/emulators/policy-behind-the-wire.ts";
 import { aFolder, hindcast, startHindcast } from "../support/hindcast.ts";
@@ -98,7 +99,7 @@ describe.skipIf(!hasPrometheus)("monitoring (needs prometheus and promtool: apt-
         ? null
         : spawn(
             exporter,
-            ["-varz", "-jsz=all", "-a", "127.0.0.1", "-p", String(exporterPort), natsMonitor(folder.path)],
+            [...natsExporterFlags, "-a", "127.0.0.1", "-p", String(exporterPort), natsMonitor(folder.path)],
             {
               stdio: "ignore",
             },

@@ -16,7 +16,7 @@ import {
 } from "../installation.ts";
 import { kubectl } from "../kubectl.ts";
 import { volumesOfThisMachine } from "../local-volumes.ts";
-import { podMonitorKind } from "../pod-monitor-kind.ts";
+import { prometheusKinds } from "../prometheus-kinds.ts";
 import type { Section } from "../section.ts";
 import { type Patch, variantFolder } from "../variant.ts";
 import { keda } from "./keda.ts";
@@ -26,14 +26,18 @@ const schedulingMs = 20_000;
 /** Claims of the overlay, and what a volume for each may be named. */
 const claims = ["data-nats-0", "data-nats-1", "data-nats-2", "index-index-core-0", "backup"];
 
-const ours = ["coordinator", "index-core", "rollout-agent", "nats"].map((name) => ({
+const ours = ["coordinator", "index-core", "rollout-agent", "nats", "backup"].map((name) => ({
   name: `registry.example.com/hindcast/${name}`,
   newName: `hindcast/${name}`,
   newTag: "dev",
 }));
 
-/** One machine's share. */
+/** One machine's share, without what is not ours to build. */
 const small: Patch[] = [
+  {
+    target: { kind: "StatefulSet", name: "nats-exporter" },
+    operations: [{ op: "replace", path: "/spec/replicas", value: 0 }],
+  },
   {
     target: { kind: "StatefulSet|Deployment" },
     operations: [
@@ -77,7 +81,7 @@ const Pods = z.looseObject({
 export const production: Section = {
   title: "The overlay `production`",
   intro:
-    "Three servers of NATS with TLS, volumes and accounts, KEDA's and Prometheus's kinds, a budget for each. On one machine the requests of its pods are lowered, its volumes are folders, and its images lie there already. The Prometheus operator is not there: its kind is, and takes anything.",
+    "Three servers of NATS with TLS, volumes and accounts, KEDA's and Prometheus's kinds, a budget for each. On one machine the requests of its pods are lowered, its volumes are folders, and its images lie there already. The Prometheus operator is not there: its kinds are, and take anything. Nor is NATS's exporter, whose image no machine here has.",
   missing: async () => {
     const found = await kubectl(["get", "crd", "scaledobjects.keda.sh", "-o", "name"]).catch(() => "");
     return found === "" ? "KEDA's kinds are not in the cluster" : null;
@@ -92,7 +96,7 @@ export const production: Section = {
       if (!refused.includes('"PodMonitor"') || told?.state !== "missing") throw new Error(`it is taken: ${refused}`);
       return `kubectl: no matches for kind "PodMonitor"; preflight: ${told.detail}`;
     });
-    await using _kind = await podMonitorKind();
+    await using _kind = await prometheusKinds();
     await rows.add("every object as it is, asked of the API server", async () => {
       const lines = await kubectl(["apply", "-k", overlay, "--dry-run=server"]);
       return `${lines.trim().split("\n").length} objects are accepted`;

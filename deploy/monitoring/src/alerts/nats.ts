@@ -21,6 +21,22 @@ export const natsAlerts: readonly Alert[] = [
     atMinutes: 5,
   },
   {
+    name: "HindcastNatsUnhealthy",
+    value: "max by (instance, server_id) (gnatsd_healthz_status)",
+    condition: "== 1",
+    // A server that starts says so, too, while it reads its streams: 15 minutes at the worst, as its startup probe has it.
+    forMinutes: 15,
+    severity: "page",
+    summary: "NATS {{ $labels.server_id }} answers, and says that it is not healthy",
+    means:
+      "JetStream is off after an error of the disk, or a stream or consumer on this server has no leader or is behind the others. Its pod is ready all the same, and the work may go on; the next server that fails may stop it.",
+    lookAt:
+      "`/healthz` of its monitoring port says which stream or consumer it is; the server's log; `nats server report jetstream`; its volume.",
+    act: "Restart this server alone (`kubectl delete pod`). If it stays behind, take the stream's replica away from it and add it again (`nats stream cluster peer-remove`). Leave the others alone until it is healthy.",
+    ...gaugeCase('gnatsd_healthz_status{instance="n", server_id="n"}', "1+0", "0+0"),
+    atMinutes: 20,
+  },
+  {
     name: "HindcastNatsStorageNearlyFull",
     value: "max by (instance) (jetstream_server_total_message_bytes / jetstream_server_max_storage)",
     condition: "> 0.8",

@@ -16,6 +16,31 @@ export const workAlerts: readonly Alert[] = [
     atMinutes: 15,
   },
   {
+    name: "HindcastNothingHandedOut",
+    value: 'max by (pool) (hindcast_tasks{state="working"}) / max by (pool) (hindcast_tasks_working_limit)',
+    // Pinned: between two looks a few are acknowledged and as many taken.
+    condition: "> 0.95",
+    forMinutes: 10,
+    severity: "page",
+    summary:
+      "pool {{ $labels.pool }} has {{ $value | humanizePercentage }} of the unacknowledged tasks that NATS allows",
+    means:
+      "The consumer is at its `max_ack_pending`: whoever asks for a task gets none until others are acknowledged. Tasks that were handed back with a delay count, so workers that refuse everything bring this about, and so do more workers than `limits.workersMax`.",
+    lookAt:
+      "`lease.retry` in the agents' logs and HindcastRedeliveries; Tasks by pool and state in the Fleet dashboard; `nats consumer info TASKS workers-POOL`.",
+    act: "Mend what the code of the retries names; restart agents that hold tasks and do not work, and their tasks come back after the ack wait.",
+    fires: [
+      { series: 'hindcast_tasks{pool="shell", state="working", instance="a"}', values: "128000+0x90" },
+      { series: 'hindcast_tasks_working_limit{pool="shell", instance="a"}', values: "128000+0x90" },
+    ],
+    staysQuiet: [
+      { series: 'hindcast_tasks{pool="shell", state="queued", instance="a"}', values: "128000+0x90" },
+      { series: 'hindcast_tasks{pool="shell", state="working", instance="a"}', values: "2000+0x90" },
+      { series: 'hindcast_tasks_working_limit{pool="shell", instance="a"}', values: "128000+0x90" },
+    ],
+    atMinutes: 15,
+  },
+  {
     name: "HindcastRedeliveries",
     value:
       'sum by (pool) (rate(hindcast_task_deliveries_total{delivery="again"}[15m])) / sum by (pool) (rate(hindcast_task_deliveries_total[15m]))',

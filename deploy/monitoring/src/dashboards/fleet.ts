@@ -45,6 +45,12 @@ export const fleet: DashboardSpec = {
         lines("Tasks by pool and state", { unit: "short", description: "KEDA scales agents by what is queued." }, [
           maxBy("hindcast_tasks", "pool, state"),
         ]),
+        lines("Handed out", { unit: "percentunit", description: "Of the tasks that NATS lets be worked on at once." }, [
+          {
+            expr: 'max by (pool) (hindcast_tasks{state="working"}) / max by (pool) (hindcast_tasks_working_limit)',
+            legend: "{{pool}}",
+          },
+        ]),
         lines("Oldest queued task", { unit: "s", description: "0 where none waits." }, [
           maxBy("hindcast_queue_oldest_seconds", "pool"),
         ]),

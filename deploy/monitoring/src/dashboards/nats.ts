@@ -1,6 +1,6 @@
 import { type DashboardSpec, lines, maxBy, number, rateBy, sumBy } from "../dashboard.ts";
 
-/** Of what prometheus-nats-exporter reads (`-varz -jsz=all`), and of what the coordinators see of their streams. */
+/** Of what prometheus-nats-exporter reads (nats-exporter.ts), and of what the coordinators see of their streams. */
 export const nats: DashboardSpec = {
   uid: "hindcast-nats",
   title: "NATS",
@@ -9,6 +9,11 @@ export const nats: DashboardSpec = {
       title: "Servers",
       panels: [
         number("Servers", { unit: "short", description: "Whose exporter answers." }, 'sum(up{job="nats"})'),
+        number(
+          "Unhealthy servers",
+          { unit: "short", description: "That answer and say what is wrong at `/healthz`." },
+          "sum(gnatsd_healthz_status)",
+        ),
         number(
           "Connections",
           { unit: "short", description: "Clients of all servers." },

@@ -12,6 +12,11 @@ export function explainRefusal(complaint: string, context: RefusalContext): stri
   const remedies: readonly (readonly [RegExp, string])[] = [
     [/exceeded quota/, `the namespace ${namespace} is full: raise its ResourceQuota, or run fewer slots`],
     [
+      /maximum \w+ usage per Container/,
+      `a sandbox of the namespace ${namespace} may not be that large: raise max of its LimitRange, or ask for less ` +
+        "(campaign.limits)",
+    ],
+    [
       /violates PodSecurity/,
       `the namespace ${namespace} allows no such pod: set HINDCAST_SANDBOX_SECCOMP_PROFILE to a profile of the nodes, or ` +
         "label the namespace for a weaker Pod Security",

@@ -97,8 +97,16 @@ export interface TaskQueue {
   purge(campaign: CampaignId): Promise<number>;
   /** `queued` (undelivered) and `working` (delivered, unacknowledged) messages of a pool. */
   backlog(pool: Pool): Promise<{ queued: number; working: number }>;
-  /** For how long the oldest task of the pool has been waiting to be leased; null where none waits. */
-  oldestQueuedMs(pool: Pool): Promise<number | null>;
+  /** The backlog, how many may be `working` at once (null: any number), and how long the oldest has waited (null: none waits). */
+  inspect(pool: Pool): Promise<QueueState>;
+}
+
+export interface QueueState {
+  queued: number;
+  working: number;
+  /** `max_ack_pending` of the consumer: at it NATS hands out nothing. */
+  workingMax: number | null;
+  oldestQueuedMs: number | null;
 }
 
 export interface LeasedTask {
@@ -291,6 +299,8 @@ export interface DeadLetter {
 export interface DeadLetters {
   /** Sequence of the newest; 0: there is none. */
   newest(): Promise<number>;
+  /** When their stream was made: sequences of one that was made anew mean other letters. */
+  born(): Promise<string>;
   list(): Promise<DeadLetter[]>;
   /** As `list`, one at a time, from a sequence on: a letter may hold a megabyte, and there may be many. */
   read(fromSequence: number): AsyncIterable<DeadLetter>;

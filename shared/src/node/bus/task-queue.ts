@@ -1,7 +1,7 @@
 // The work queue of rollout tasks. Publishing waits while the stream is full; leasing pulls exactly what the worker has
 // slots for, because the library's `consume` would hoard a hundred tasks in a slow worker.
 import { setTimeout as delay } from "node:timers/promises";
-import { JetStreamApiError } from "@nats-io/jetstream";
+import { type ConsumerInfo, JetStreamApiError } from "@nats-io/jetstream";
 import { type Msg, nanos } from "@nats-io/transport-node";
 import type { CampaignId } from "../../domain/ids.ts";
 import { limits } from "../../limits.ts";
@@ -9,7 +9,7 @@ import { encode } from "../../protocol/envelope.ts";
 import { type Pool, streams, subjects, taskConsumer } from "../../protocol/subjects.ts";
 import { Task } from "../../protocol/task.ts";
 import { apiCodes, isBusCode, isTransient, toBusError } from "./bus-errors.ts";
-import type { LeasedTask, TaskQueue } from "./bus.ts";
+import type { LeasedTask, QueueState, TaskQueue } from "./bus.ts";
 import type { Connection } from "./connection.ts";
 import { ConversationRefused, converse } from "./conversation.ts";
 import { handBack, leasedTask } from "./leased-task.ts";
@@ -82,19 +82,29 @@ export class JetStreamTaskQueue implements TaskQueue {
   }
 
   async backlog(pool: Pool): Promise<{ queued: number; working: number }> {
-    const consumer = taskConsumer(pool);
-    const info = await patiently(this.#connection, `inspect consumer ${consumer}`, () =>
-      this.#connection.manager.consumers.info(streams.tasks, consumer),
-    );
-    return { queued: info.num_pending, working: info.num_ack_pending };
+    const { num_pending: queued, num_ack_pending: working } = await this.#consumer(pool);
+    return { queued, working };
   }
 
-  async oldestQueuedMs(pool: Pool): Promise<number | null> {
+  async inspect(pool: Pool): Promise<QueueState> {
+    const info = await this.#consumer(pool);
+    const { max_ack_pending: max } = info.config;
+    return {
+      queued: info.num_pending,
+      working: info.num_ack_pending,
+      workingMax: max === undefined || max <= 0 ? null : max,
+      oldestQueuedMs: info.num_pending === 0 ? null : await this.#oldestMs(pool, info),
+    };
+  }
+
+  #consumer(pool: Pool): Promise<ConsumerInfo> {
     const consumer = taskConsumer(pool);
-    const info = await patiently(this.#connection, `inspect consumer ${consumer}`, () =>
+    return patiently(this.#connection, `inspect consumer ${consumer}`, () =>
       this.#connection.manager.consumers.info(streams.tasks, consumer),
     );
-    if (info.num_pending === 0) return null;
+  }
+
+  async #oldestMs(pool: Pool, info: ConsumerInfo): Promise<number | null> {
     const next = { seq: info.delivered.stream_seq + 1, next_by_subj: subjects.tasksOfPool(pool) };
     const message = await patiently(this.#connection, `look at the oldest task of ${pool}`, () =>
       this.#connection.manager.direct.getMessage(streams.tasks, next),

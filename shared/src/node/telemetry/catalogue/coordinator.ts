@@ -29,6 +29,10 @@ export const coordinatorCatalogue = {
     pool,
     state: ["queued", "working"],
   }),
+  hindcast_tasks_working_limit: gauge(
+    "Tasks that may be `working` at once, those handed back with a delay included; at it NATS hands out none.",
+    { pool },
+  ),
   hindcast_queue_oldest_seconds: gauge("Age of the oldest task that waits for a worker; 0 where none waits.", { pool }),
   hindcast_stream_messages: gauge("Messages of a stream. The same from every coordinator.", { stream }),
   hindcast_stream_bytes: gauge("Bytes of a stream on disk.", { stream }),

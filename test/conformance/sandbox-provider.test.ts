@@ -8,7 +8,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createBubblewrap, defaultGuestPath } from "../../rollout-agent/src/sandbox/bubblewrap.ts";
 import { findNodePrefix } from "../../rollout-agent/src/sandbox/find-node-prefix.ts";
-import { bubblewrapArguments } from "../../rollout-agent/src/sandbox/sandbox-world.ts";
+import { argumentsForUserSpaceKernel, bubblewrapArguments } from "../../rollout-agent/src/sandbox/sandbox-world.ts";
 import { never, openSandbox, processesOf, provider } from "./sandbox-fixture.ts";
 
 const limits = { memoryBytesMax: 2 ** 28, diskBytesMax: 2 ** 22, processesMax: 32 };
@@ -102,6 +102,30 @@ describe("the bubblewrap provider", () => {
     expect(plain.filter((word) => /^\/(home|root|var|run|opt|srv|mnt)/.test(word))).toEqual([]);
     const withNode = bubblewrapArguments({ id: "ep-x" }, "/home/someone/.nvm/versions/node/v24.0.0");
     expect(withNode.filter((word) => word.startsWith("/home"))).toEqual(["/home/someone/.nvm/versions/node/v24.0.0"]);
+  });
+
+  it("makes in gVisor's pods what their kernel can: no capability from outside, a network of its own all the same", async () => {
+    // Linux can do all that, too, but for the loopback device, which is up in gVisor from the start.
+    const guestPath = join(folder, "guest");
+    await copyFile(defaultGuestPath, guestPath);
+    await chmod(guestPath, 0o755);
+    const gvisor = createBubblewrap({ guestPath, isUserSpaceKernel: true, log });
+    const sandbox = await gvisor.open({ id: `ep-gvisor-${process.pid}`, limits, isNetworkSilent: true }, never);
+    try {
+      const script =
+        "id -u; tail -n +3 /proc/net/dev | cut -d: -f1 | tr -d ' '; echo a > f; cat f; echo b > /usr/f; grep CapEff /proc/self/status; cat /.hindcast-guest";
+      const { output, exitCode } = await sandbox.exec(
+        { script, timeoutMs: 20_000, outputBytesMax: 4_096, outputBytesKill: 65_536 },
+        never,
+      );
+      expect(exitCode).toBe(0);
+      const text = Buffer.from(output).toString("utf8");
+      expect(text).toMatch(/^1000\nlo\na\n.*Read-only file system\nCapEff:\t0{16}\n$/s);
+    } finally {
+      await sandbox.close();
+    }
+    const words = argumentsForUserSpaceKernel({ id: "ep-x" }, null, guestPath);
+    expect(words.filter((word) => /cap-|unshare-(net|cgroup)|bind-data/.test(word))).toEqual([]);
   });
 
   it("finds Node's folder outside /usr, and none where /usr has Node or the folder is no installation", async () => {

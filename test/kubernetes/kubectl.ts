@@ -49,25 +49,48 @@ export async function hasSandbox(namespace: string, pod: string): Promise<boolea
   return (await guests.catch(() => "0")).trim() !== "0";
 }
 
-/** A way in to one pod's port, until it is disposed of. */
+const forwardAgainMs = 500;
+
+/** A way in to one pod's port, until it is disposed of; also to the next pod of this name. */
 export async function forward(
   namespace: string,
   pod: string,
   port: number,
 ): Promise<AsyncDisposable & { port: number }> {
-  const child: ChildProcess = spawn("kubectl", ["-n", namespace, "port-forward", `pod/${pod}`, `:${port}`], {
-    stdio: ["ignore", "pipe", "inherit"],
+  const start = (at: string): ChildProcess =>
+    spawn("kubectl", ["-n", namespace, "port-forward", `pod/${pod}`, `${at}:${port}`], {
+      stdio: ["ignore", "pipe", at === "" ? "inherit" : "ignore"],
+    });
+  let child = start("");
+  const local = await firstPort(child).catch((error: unknown) => {
+    throw new Error(`kubectl port-forward ${pod} ended`, { cause: error });
   });
-  const local = Promise.withResolvers<number>();
-  child.stdout?.on("data", (bytes: Buffer) => {
-    const found = /127\.0\.0\.1:(\d+)/.exec(bytes.toString())?.[1];
-    if (found !== undefined) local.resolve(Number(found));
-  });
-  child.once("exit", () => local.reject(new Error(`kubectl port-forward ${pod} ended`)));
+  const stop = new AbortController();
+  const lasting = (async () => {
+    // It ends with its pod, and fails until there is another.
+    while (!stop.signal.aborted) {
+      if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+      await pause(forwardAgainMs, null, { signal: stop.signal }).catch(() => undefined);
+      if (stop.signal.aborted) return;
+      child = start(String(local));
+      child.stdout?.resume();
+    }
+  })();
   const end = async (): Promise<void> => {
-    if (child.exitCode !== null) return;
+    stop.abort();
     child.kill();
-    await Promise.race([once(child, "exit"), pause(5_000)]);
+    await Promise.race([lasting, pause(5_000, null, { ref: false })]);
   };
-  return { port: await local.promise, [Symbol.asyncDispose]: end };
+  return { port: local, [Symbol.asyncDispose]: end };
+}
+
+/** @throws Error where it ends without one */
+async function firstPort(child: ChildProcess): Promise<number> {
+  const found = Promise.withResolvers<number>();
+  child.stdout?.on("data", (bytes: Buffer) => {
+    const port = /127\.0\.0\.1:(\d+)/.exec(bytes.toString())?.[1];
+    if (port !== undefined) found.resolve(Number(port));
+  });
+  child.once("exit", (code) => found.reject(new Error(`it exited with ${code}`)));
+  return await found.promise;
 }

@@ -11,8 +11,12 @@ const volumeMiB = 256;
 
 export interface TestVolumes extends AsyncDisposable {
   names: string[];
+  /** Where this machine sees the claim's volume. */
+  folder(claim: string): string;
   /** Until it is disposed of, the claim's volume has no room. */
   fill(claim: string): Disposable;
+  /** An empty one in place of a volume whose claim was deleted. */
+  renew(claim: string): Promise<void>;
 }
 
 /** @throws Error where this process may not mount */
@@ -20,9 +24,13 @@ export async function volumesOfThisMachine(claims: readonly string[]): Promise<T
   const folder = mkdtempSync(join(tmpdir(), "hindcast-volumes-"));
   const node = await kubectl(["get", "nodes", "-o", "jsonpath={.items[0].metadata.name}"]);
   const at = (claim: string): string => join(folder, claim);
+  const mount = (claim: string): void => {
+    execFileSync("mount", ["-t", "tmpfs", "-o", `size=${volumeMiB}m,mode=0777`, "tmpfs", at(claim)]);
+  };
+  const unmount = (claim: string): void => void execFileSync("umount", ["--lazy", at(claim)]);
   for (const claim of claims) {
     mkdirSync(at(claim));
-    execFileSync("mount", ["-t", "tmpfs", "-o", `size=${volumeMiB}m,mode=0777`, "tmpfs", at(claim)]);
+    mount(claim);
   }
   const annotations = { "storageclass.kubernetes.io/is-default-class": "true" };
   const items = [
@@ -38,6 +46,13 @@ export async function volumesOfThisMachine(claims: readonly string[]): Promise<T
   await kubectl(["apply", "-f", "-"], JSON.stringify({ apiVersion: "v1", kind: "List", items }));
   return {
     names: [...claims],
+    folder: at,
+    renew: async (claim) => {
+      await kubectl(["delete", "--ignore-not-found", "--timeout=60s", `pv/${volumeName(claim)}`]);
+      unmount(claim);
+      mount(claim);
+      await kubectl(["apply", "-f", "-"], JSON.stringify(volume(claim, at(claim), node)));
+    },
     fill: (claim) => {
       const ballast = join(at(claim), "ballast");
       const { bavail, bsize } = statfsSync(at(claim));
@@ -47,7 +62,7 @@ export async function volumesOfThisMachine(claims: readonly string[]): Promise<T
     [Symbol.asyncDispose]: async () => {
       const names = [`storageclass/${className}`, ...claims.map((claim) => `pv/${volumeName(claim)}`)];
       await kubectl(["delete", "--ignore-not-found", "--wait=false", ...names]);
-      for (const claim of claims) execFileSync("umount", ["--lazy", at(claim)]);
+      for (const claim of claims) unmount(claim);
       rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -12,13 +12,15 @@ import { removeInstallation } from "./installation.ts";
 import { kubectl } from "./kubectl.ts";
 import { publish } from "./page.ts";
 import { keda } from "./sections/keda.ts";
-import { local } from "./sections/local.ts";
 import { faults } from "./sections/faults.ts";
+import { gvisor } from "./sections/gvisor.ts";
+import { local } from "./sections/local.ts";
+import { operations } from "./sections/operations.ts";
 import { production } from "./sections/production.ts";
 import { tracing } from "./sections/tracing.ts";
 import { versions } from "./sections/versions.ts";
 
-const sections = { local, keda, versions, tracing, faults, production };
+const sections = { local, keda, versions, tracing, faults, operations, gvisor, production };
 const documents = option("documents", 20);
 
 function textOption(name: string): string | null {

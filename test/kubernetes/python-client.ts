@@ -48,7 +48,12 @@ async function loadImage(): Promise<void> {
     files: await libraryFiles(found.python),
   });
   const images = imagesOfMachine(
-    { sandboxImageFolder: null, sandboxRecipe: null, searchPath: process.env["PATH"] ?? "" },
+    {
+      sandboxImageFolder: null,
+      sandboxRecipe: null,
+      sandboxDockerSocket: "/var/run/docker.sock",
+      searchPath: process.env["PATH"] ?? "",
+    },
     { guestPath: defaultGuestPath, log: { info: () => undefined } },
   );
   await using held = await images.acquire(recipe, never);

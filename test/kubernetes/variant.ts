@@ -1,11 +1,13 @@
-// An overlay with components, images and changes that it does not take by itself: a folder that kubectl can apply.
+// An overlay, or bases alone, with components, images and changes that they do not take by themselves: a folder that kubectl
+// can apply.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { kubernetesFolder, type overlays } from "../support/manifests.ts";
 
 export interface Variant {
-  overlay: (typeof overlays)[number];
+  overlay?: (typeof overlays)[number];
+  bases?: readonly string[];
   components?: readonly string[];
   images?: readonly { name: string; newName?: string; newTag: string }[];
   patches?: readonly Patch[];
@@ -17,15 +19,29 @@ export interface Patch {
   operations: readonly { op: "add" | "remove" | "replace"; path: string; value?: unknown }[];
 }
 
-export function variantFolder({ overlay, components = [], images = [], patches = [] }: Variant): Disposable & {
-  path: string;
-} {
+/** One machine's share of what pods ask for; their limits stay as they are. */
+export const oneMachine: Patch = {
+  target: { kind: "StatefulSet|Deployment" },
+  operations: [
+    {
+      op: "replace",
+      path: "/spec/template/spec/containers/0/resources/requests",
+      value: { cpu: "10m", memory: "96Mi" },
+    },
+  ],
+};
+
+export function variantFolder(variant: Variant): Disposable & { path: string } {
+  const { overlay, bases = [], components = [], images = [], patches = [] } = variant;
   const path = mkdtempSync(join(tmpdir(), "hindcast-variant-"));
   const place = (part: string): string => relative(path, `${kubernetesFolder}${part}`);
   const kustomization = {
     apiVersion: "kustomize.config.k8s.io/v1beta1",
     kind: "Kustomization",
-    resources: [place(`overlays/${overlay}`)],
+    resources: [
+      ...(overlay === undefined ? [] : [place(`overlays/${overlay}`)]),
+      ...bases.map((name) => place(`bases/${name}`)),
+    ],
     components: components.map((name) => place(`components/${name}`)),
     images,
     patches: patches.map(({ target, operations }) => ({ target, patch: JSON.stringify(operations) })),

@@ -9,6 +9,9 @@ export const boxLimits: SandboxLimits = { memoryBytesMax: 96 * MiB, diskBytesMax
 /** What one command may print before it is ended. */
 export const outputBytesKill: number = 2 * MiB;
 
+/** Says nothing of a sandbox: there was none, it was lost to its cluster, or it was too slow to be attacked. */
+export class NotTried extends Error {}
+
 export interface Ran {
   text: string;
   exitCode: number | null;

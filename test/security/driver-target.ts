@@ -1,8 +1,8 @@
 // A driver as a target: its sandboxes as an episode has them.
-import { EpisodeLimits, observationText } from "@hindcast/shared";
+import { EpisodeLimits, messageOf, observationText } from "@hindcast/shared";
 import { createEnvironmentProvider } from "../../rollout-agent/src/environment/index.ts";
 import type { Sandbox, SandboxProvider } from "../../rollout-agent/src/sandbox/sandbox.ts";
-import { type Box, boxLimits, MiB, outputBytesKill, type Ran, type Target } from "./box.ts";
+import { type Box, boxLimits, MiB, NotTried, outputBytesKill, type Ran, type Target } from "./box.ts";
 
 const never = new AbortController().signal;
 
@@ -63,7 +63,8 @@ class DriverBox implements Box {
       spec: { ...spec, files: [], setup: [] },
       limits: episodeLimits,
     });
-    await environment.reset(never);
+    // It has a sandbox of its own, and one that cannot be had shows nothing.
+    await environment.reset(never).catch((error: unknown) => Promise.reject(new NotTried(messageOf(error))));
     return observationText((await environment.step({ kind: "shell", command: script }, never)).observation);
   }
 

@@ -17,9 +17,12 @@ export const drivers: Record<string, () => Promise<Driver>> = {
   container: () => prepared("container"),
   gvisor: () => prepared("gvisor"),
   vm: () => prepared("vm"),
-  // Of the cluster in KUBECONFIG, with HINDCAST_TEST_KUBERNETES=1 and HINDCAST_TEST_LOAD_IMAGE as for `npm run test:pods`.
+  // Of the cluster in KUBECONFIG, whose one node is this machine, with HINDCAST_TEST_LOAD_IMAGE as for `npm run test:pods`.
   kubernetes: () => prepared("kubernetes"),
 };
+
+/** Drivers that are started only where they are asked for by name: a cluster may be somebody's. */
+export const onRequest: ReadonlySet<string> = new Set(["kubernetes"]);
 
 async function bubblewrap(): Promise<Driver> {
   const provider = createSandboxProvider(undefined);
@@ -27,6 +30,7 @@ async function bubblewrap(): Promise<Driver> {
 }
 
 async function prepared(driver: GivenSandboxes["driver"]): Promise<Driver> {
+  if (driver === "kubernetes") process.env["HINDCAST_TEST_KUBERNETES"] = "1";
   const { given, teardown } = await prepareSandboxes(driver);
   const provider = createSandboxProvider(given);
   const problems = given.reason === null ? await provider.problems() : [given.reason];

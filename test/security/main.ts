@@ -1,6 +1,7 @@
 // `npm run security`: hostile probes against the sandboxes of every driver that this machine can start, and against
 // weakened ones, where each must work. Exits with 1 when a probe worked in a driver, or proved nothing.
-//   --drivers bubblewrap,container   only these       --categories bombs,nats   only these      --probe ID   only this
+//   --drivers bubblewrap,container   only these; kubernetes (KUBECONFIG) has to be asked for
+//   --categories bombs,nats          only these       --probe ID                only this
 //   --lanes 4                        categories at once, but for bombs
 //   --json                           for programs     --publish                 writes the table into test/SECURITY.md
 //   --results FILE                   keeps outcomes there and reports on all that it holds: a run in parts
@@ -8,7 +9,7 @@
 import { cpus } from "node:os";
 import type { SandboxProvider } from "../../rollout-agent/src/sandbox/sandbox.ts";
 import { machine, option } from "../load/statistics.ts";
-import { drivers } from "./drivers.ts";
+import { drivers, onRequest } from "./drivers.ts";
 import { categories } from "./probe.ts";
 import { probes } from "./probes/index.ts";
 import { asJson, publish, summary, table } from "./report.ts";
@@ -37,7 +38,7 @@ const notes: string[] = [];
 const providers: SandboxProvider[] = [];
 await using opened = new AsyncDisposableStack();
 for (const [name, start] of Object.entries(drivers)) {
-  if (asked !== null && !asked.includes(name)) continue;
+  if (asked === null ? onRequest.has(name) : !asked.includes(name)) continue;
   const driver = opened.use(await start());
   if (driver.problems.length === 0) providers.push(driver.provider);
   else notes.push(`Not run: ${name} (${driver.problems.join(" ")})`);

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { messageOf } from "@hindcast/shared";
 import type { SandboxProvider } from "../../rollout-agent/src/sandbox/sandbox.ts";
-import type { Box, Target } from "./box.ts";
+import { type Box, NotTried, type Target } from "./box.ts";
 import { driverTarget } from "./driver-target.ts";
 import { anOutside, type Outside } from "./outside.ts";
 import { NotInThisKernel, type Probe } from "./probe.ts";
@@ -41,8 +41,6 @@ const alone: ReadonlySet<string> = new Set(["bombs", "time"]);
 /** How long one attempt may take in all. */
 const attemptMsMax = 120_000;
 
-/** Says nothing of a sandbox: there was none, or it was too slow to be attacked. */
-class NotTried extends Error {}
 /** Attempts in a weakened sandbox until a probe has worked. In a driver's there is one, and it must not. */
 const weakenedTriesMax = 3;
 

@@ -120,8 +120,11 @@ fn whole_bytes() -> u64 {
     1024 * field(&told, "AnonPages:").saturating_sub(field(&told, "Shmem:"))
 }
 
-/// KiB that a process has touched.
+/// KiB that a process has touched. gVisor tells them in one with what the process has of files.
 fn resident(status: &str) -> u64 {
+    if !status.contains("\nRssAnon:") {
+        return field(status, "VmRSS:");
+    }
     field(status, "RssAnon:") + field(status, "RssShmem:")
 }
 
@@ -223,6 +226,14 @@ fn field(text: &str, name: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn memory_counts_where_its_kinds_are_not_told_apart() {
+        let linux =
+            "Name:\tsh\nVmRSS:\t900 kB\nRssAnon:\t100 kB\nRssFile:\t700 kB\nRssShmem:\t100 kB\n";
+        assert_eq!(resident(linux), 200);
+        assert_eq!(resident("Name:\tsh\nVmSize:\t1 kB\nVmRSS:\t900 kB\n"), 900);
+    }
 
     #[test]
     fn queues_are_summed() {

@@ -3,15 +3,22 @@
 // there is nothing on disk to clean up and nothing to find after a crash.
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, existsSync, openSync } from "node:fs";
+import { release } from "node:os";
 import type { Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { messageOf } from "@hindcast/shared";
-import { type ControlGroup, ControlGroups } from "./control-groups.ts";
+import { type ControlGroup, type ControlGroups, ownControlGroups } from "./control-groups.ts";
 import { GuestProvider } from "./guest-provider.ts";
 import { type GuestDriver, type GuestTransport, type GuestWorld, processTransport } from "./guest-transport.ts";
 import { nextHostUser } from "./host-users.ts";
 import type { ImageRef, SandboxOptions, SandboxProvider } from "./sandbox.ts";
-import { bubblewrapArguments, sandboxEnvironment, sandboxFiles } from "./sandbox-world.ts";
+import {
+  argumentsForUserSpaceKernel,
+  bubblewrapArguments,
+  networkOfUserSpaceKernel,
+  sandboxEnvironment,
+  sandboxFiles,
+} from "./sandbox-world.ts";
 
 const target = `${process.arch === "arm64" ? "aarch64" : "x86_64"}-unknown-linux-gnu`;
 
@@ -30,9 +37,11 @@ export interface BubblewrapOptions {
   bwrapPath?: string;
   /** Node's own installation folder where it is outside /usr, see `findNodePrefix`; bound read-only as /opt/node. */
   nodePrefix?: string | null;
+  /** Whether the kernel is gVisor's. @default its release says so; what does not is too old to have sandboxes of ours (ADR 87) */
+  isUserSpaceKernel?: boolean;
   /** For sandboxes that ask for none. @default the host's own system */
   image?: ImageRef;
-  /** @default those that this process may make (`ControlGroups.find`) */
+  /** @default those that this process may make (`ownControlGroups`) */
   controlGroups?: ControlGroups | null;
   /** Whose sandboxes they are (`clusterOf`), as the command lines of their processes say. @default nobody's */
   cluster?: string;
@@ -48,14 +57,17 @@ export function createBubblewrap(options: BubblewrapOptions): SandboxProvider {
 
 class BubblewrapDriver implements GuestDriver {
   readonly name = "bubblewrap";
-  readonly losesPackets = true;
+  readonly losesPackets: boolean;
   readonly #options: BubblewrapOptions;
   readonly #bwrapPath: string;
+  readonly #isUserSpaceKernel: boolean;
   #groups: Promise<ControlGroups | null> | null = null;
 
   constructor(options: BubblewrapOptions) {
     this.#options = options;
     this.#bwrapPath = options.bwrapPath ?? "/usr/bin/bwrap";
+    this.#isUserSpaceKernel = options.isUserSpaceKernel ?? release().endsWith("-gvisor");
+    this.losesPackets = !this.#isUserSpaceKernel;
   }
 
   missing(): Promise<string[]> {
@@ -72,12 +84,12 @@ class BubblewrapDriver implements GuestDriver {
   }
 
   async start(options: SandboxOptions): Promise<GuestTransport> {
-    const { guestPath, nodePrefix = null, image = { kind: "host" } } = this.#options;
+    const { guestPath } = this.#options;
     const group = await this.#group(options);
     // Opened anew for each sandbox: bubblewrap reads from the descriptor's position.
     const guest = openSync(guestPath, "r");
     try {
-      const started = [this.#bwrapPath, ...bubblewrapArguments({ image, ...options }, nodePrefix)];
+      const started = this.#program(options);
       const [program = "", ...args] = group === null ? started : [...waitForGroup, ...started];
       const child = spawn(program, args, {
         stdio: ["pipe", "pipe", "pipe", guest, ...(group === null ? [] : ["pipe" as const])],
@@ -93,13 +105,18 @@ class BubblewrapDriver implements GuestDriver {
     }
   }
 
+  #program(options: SandboxOptions): string[] {
+    const { guestPath, nodePrefix = null, image = { kind: "host" } } = this.#options;
+    const world = { image, ...options };
+    if (!this.#isUserSpaceKernel) return [this.#bwrapPath, ...bubblewrapArguments(world, nodePrefix)];
+    const args = argumentsForUserSpaceKernel(world, nodePrefix, guestPath);
+    return [...networkOfUserSpaceKernel, this.#bwrapPath, ...args];
+  }
+
   /** Null where there are none; a group that cannot be made is no reason to open nothing. */
   async #group({ id, limits }: SandboxOptions): Promise<ControlGroup | null> {
     const { controlGroups, log } = this.#options;
-    this.#groups ??=
-      controlGroups === undefined
-        ? ControlGroups.find().then((found) => (found instanceof ControlGroups ? found : null))
-        : Promise.resolve(controlGroups);
+    this.#groups ??= controlGroups === undefined ? ownControlGroups() : Promise.resolve(controlGroups);
     const groups = await this.#groups;
     try {
       return (await groups?.make(id, limits)) ?? null;

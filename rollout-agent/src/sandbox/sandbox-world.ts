@@ -44,19 +44,55 @@ const ownDirectories: ReadonlySet<string> = new Set(["/dev", "/home", "/proc", "
 
 type BubblewrapWorld = Pick<SandboxOptions, "id" | "image" | "mounts" | "links" | "isNetworkSilent">;
 
+const namespaces = ["--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-uts"];
+const identity = ["--uid", String(userId), "--gid", String(userId), "--hostname", "sandbox"];
+const life = ["--die-with-parent", "--new-session", "--as-pid-1"];
+
 /** Arguments of bubblewrap up to the guest's own command line. Descriptor 3 is the guest's binary. */
-export function bubblewrapArguments(
-  { id, image, mounts = [], links = {}, isNetworkSilent = false }: BubblewrapWorld,
-  nodePrefix: string | null,
-): string[] {
+export function bubblewrapArguments(world: BubblewrapWorld, nodePrefix: string | null): string[] {
   return [
-    ["--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup"],
-    ["--uid", String(userId), "--gid", String(userId), "--hostname", "sandbox"],
-    ["--die-with-parent", "--new-session", "--as-pid-1"],
+    [...namespaces, "--unshare-net", "--unshare-cgroup", ...identity, ...life],
     // For building the world only: the guest gives up all but the last before it runs any command, and no command
     // inherits that one.
     ["--cap-drop", "ALL", "--cap-add", "CAP_SYS_ADMIN", "--cap-add", "CAP_SETPCAP", "--cap-add", "CAP_DAC_OVERRIDE"],
-    isNetworkSilent ? ["--cap-add", "CAP_NET_ADMIN"] : [],
+    world.isNetworkSilent === true ? ["--cap-add", "CAP_NET_ADMIN"] : [],
+    contents(world, nodePrefix),
+    ["--perms", "0500", "--ro-bind-data", "3", guestFile],
+    // The name tells an operator's `ps` which episode a process belongs to.
+    ["--", guestFile, world.id],
+  ].flat();
+}
+
+/** Makes the network: bubblewrap would set up the loopback device, which gVisor's kernel has up already, and fail. */
+export const networkOfUserSpaceKernel: readonly string[] = [
+  "/usr/bin/unshare",
+  "--user",
+  "--map-current-user",
+  "--net",
+];
+
+/**
+ * The same in a pod whose kernel is gVisor's. It has no control groups, and gives a program no capability that it was not
+ * made with: the guest makes a user namespace of its own to build the world in, as it does in a container.
+ */
+export function argumentsForUserSpaceKernel(
+  world: BubblewrapWorld,
+  nodePrefix: string | null,
+  guestPath: string,
+): string[] {
+  return [
+    [...namespaces, ...identity, ...life],
+    contents(world, nodePrefix),
+    // Its kernel covers no file that was removed, as bubblewrap's copies are.
+    ["--ro-bind", guestPath, guestFile],
+    ["/workspace", homeDirectory, "/run/session"].flatMap((path) => ["--dir", path]),
+    ["--", guestFile, world.id, "--container"],
+  ].flat();
+}
+
+/** What there is to be seen, but for the guest. */
+function contents({ image, mounts = [], links = {} }: BubblewrapWorld, nodePrefix: string | null): string[] {
+  return [
     image?.kind === "root" ? imageRoot(image.path, "/", mounts) : hostRoot(),
     nodePrefix === null ? [] : ["--ro-bind", nodePrefix, toolDirectory],
     Object.entries(links).flatMap(([path, target]) => ["--symlink", target, path]),
@@ -67,9 +103,6 @@ export function bubblewrapArguments(
     ["--dev-bind-try", "/dev/tty", "/dev/tty", "--perms", "0755", "--dir", "/dev/pts"],
     ["--symlink", "pts/ptmx", "/dev/ptmx", "--symlink", "/proc/self/fd", "/dev/fd", "--symlink", "/tmp", "/dev/shm"],
     ["stdin", "stdout", "stderr"].flatMap((name, fd) => ["--symlink", `/proc/self/fd/${fd}`, `/dev/${name}`]),
-    ["--perms", "0500", "--ro-bind-data", "3", guestFile],
-    // The name tells an operator's `ps` which episode a process belongs to.
-    ["--", guestFile, id],
   ].flat();
 }
 

@@ -17,11 +17,24 @@ it("looks again where the stream no longer reaches to what was looked at, and on
   for (const sequence of [1, 2, 4]) looked.settle(sequence);
   looked.advance(3);
   for (const newest of [4, 3, 2]) {
-    looked.reaches(newest);
+    looked.standsIn({ born: "then", newest });
     expect([looked.until, [...looked.beyond]]).toEqual([3, [4]]);
   }
-  looked.reaches(1);
+  looked.standsIn({ born: "then", newest: 1 });
   expect([looked.until, looked.beyond.size]).toEqual([1, 0]);
-  looked.reaches(0);
+  looked.standsIn({ born: "then", newest: 0 });
   expect(looked.until).toBe(1);
+});
+
+it("looks at all of a stream that was made anew, however far it has come", () => {
+  const looked = new LookedAt();
+  looked.standsIn({ born: "then", newest: 0 });
+  for (const sequence of [1, 2, 4]) looked.settle(sequence);
+  looked.advance(3);
+  looked.standsIn({ born: "later", newest: 9 });
+  expect([looked.until, looked.beyond.size]).toEqual([1, 0]);
+  looked.settle(1);
+  looked.advance(null);
+  looked.standsIn({ born: "later", newest: 9 });
+  expect(looked.until).toBe(2);
 });

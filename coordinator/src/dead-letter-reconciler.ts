@@ -35,9 +35,18 @@ export class LookedAt {
   /** Above it, because a letter before them has to be looked at again. */
   readonly beyond = new Set<number>();
 
-  /** A stream that no longer reaches to what was looked at is another one, or shorter: a second look does no harm. */
-  reaches(newest: number): void {
-    if (newest >= this.until - 1) return;
+  #born: string | null = null;
+
+  /**
+   * A stream that was made anew counts from 1 again, however far it has come; one that no longer reaches to what was
+   * looked at was put back as it once was. A second look does no harm.
+   *
+   * @param born when the stream was made
+   */
+  standsIn({ born, newest }: { born: string; newest: number }): void {
+    const isSame = this.#born === null || this.#born === born;
+    this.#born = born;
+    if (isSame && newest >= this.until - 1) return;
     this.until = 1;
     this.beyond.clear();
   }
@@ -61,7 +70,9 @@ export class LookedAt {
  * @param looked kept between calls.
  */
 export async function endDeadTasks(bus: ReconcilerBus, looked: LookedAt = new LookedAt()): Promise<number> {
-  looked.reaches(await bus.deadLetters.newest());
+  // Its time first: of a stream that is made anew in between, the next round tells.
+  const born = await bus.deadLetters.born();
+  looked.standsIn({ born, newest: await bus.deadLetters.newest() });
   let firstHeld: number | null = null;
   let ended = 0;
   for await (const letter of bus.deadLetters.read(looked.until)) {

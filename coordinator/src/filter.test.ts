@@ -4,7 +4,8 @@ import { silentLogger, type Logger } from "@hindcast/shared/node";
 import { expect, it, vi } from "vitest";
 import { anInstruction, aTrajectory } from "../../test/support/builders.ts";
 import { aContext } from "../../test/support/campaign-context.ts";
-import { type Line, ScriptedModel } from "../../test/support/scripted-model.ts";
+import { judgedWell } from "../../test/support/scripted-generator.ts";
+import { ScriptedModel } from "../../test/support/scripted-model.ts";
 import type { Candidate } from "./backward-construction.ts";
 import { acceptedByCommittee } from "./filter.ts";
 
@@ -15,23 +16,14 @@ const candidate = (text: string): Candidate => ({
   instruction: anInstruction({ kind: "new-task", text }),
   answer: null,
 });
-const yes: Line = {
-  json: {
-    checklist: [{ item: "done", met: true }],
-    criteria: { aligned: true, coherent: true, natural: true, reasonable: true },
-    score: 4,
-    reason: "fine",
-    verdict: "yes",
-  },
-};
 const overloaded = new HindcastError({ code: "MODEL_OVERLOADED", boundary: "model", message: "529", retryable: true });
 
 it("says of which judge the campaign hears nothing to the end, and why in the log", async () => {
-  const steady = new ScriptedModel("steady", () => yes);
+  const steady = new ScriptedModel("steady", () => judgedWell);
   let asked = 0;
   const away = new ScriptedModel("away", (request) => {
     if (JSON.stringify(request.messages).includes("the second")) return { error: overloaded };
-    return (asked += 1) === 1 ? { error: overloaded } : yes;
+    return (asked += 1) === 1 ? { error: overloaded } : judgedWell;
   });
   const warn = vi.fn<(entry: object) => void>();
   const logger = { ...silentLogger, warn } as unknown as Logger;

@@ -6,7 +6,7 @@ import { builderProblems } from "./image/build-root.ts";
 import { imageFolder, defaultRecipe, imagesOfMachine, readRecipe } from "./image/images-of-machine.ts";
 import { createBubblewrap, defaultGuestPath } from "./sandbox/bubblewrap.ts";
 import { containersMissing } from "./sandbox/container/container-driver.ts";
-import { ControlGroups, describeControlGroups } from "./sandbox/control-groups.ts";
+import { describeControlGroups, foundControlGroups } from "./sandbox/control-groups.ts";
 import { createSandboxes, podOptions, sandboxSettings, type SandboxSettings } from "./sandbox/create-sandboxes.ts";
 import { findNodePrefix } from "./sandbox/find-node-prefix.ts";
 import { podsMissing } from "./sandbox/kubernetes/kubernetes-driver.ts";
@@ -33,7 +33,7 @@ const others = await Promise.all(
 );
 /** Containers have the daemon's groups, and a machine is one by itself. */
 const bounds = {
-  bubblewrap: async () => describeControlGroups(await ControlGroups.find()),
+  bubblewrap: async () => describeControlGroups(await foundControlGroups()),
   container: () => Promise.resolve("limits by the daemon's control groups, and by the guest"),
   vm: () => Promise.resolve("limits by the machine's own size, and by the guest"),
   kubernetes: () => Promise.resolve("limits by the pod's memory, the node's podPidsLimit, and by the guest"),

@@ -16,9 +16,18 @@ const log = { info: (_fields: object, message: string): void => void process.std
 const guestPath = settings.guestPath ?? defaultGuestPath;
 const images = imagesOfMachine(settings, { guestPath, log });
 const interruption = new AbortController();
-// Not once: a terminal's Ctrl-C comes here by itself, and again from whoever started this.
-process.on("SIGINT", () => interruption.abort(new Error("interrupted")));
 const { signal } = interruption;
+/** A terminal's Ctrl-C comes here by itself, and again from whoever started this: the same keystroke. */
+const sameKeystrokeMs = 400;
+let interruptedAt: number | null = null;
+/** The first ends the step that runs and removes what is unfinished; a second one ends all at once. */
+process.on("SIGINT", () => {
+  const now = performance.now();
+  interruptedAt ??= now;
+  interruption.abort(new Error("interrupted"));
+  // The next build of the image removes what this one leaves.
+  if (now - interruptedAt > sameKeystrokeMs) process.exit(130);
+});
 
 async function recipeAt(path: string | undefined): Promise<ImageRecipe> {
   const recipePath = path ?? settings.sandboxRecipe;

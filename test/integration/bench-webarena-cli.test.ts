@@ -1,4 +1,4 @@
-// Requirements: 6.12.cli
+// Requirements: 6.12.cli, 6.12.score
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -65,8 +65,15 @@ describe("hindcast bench webarena", () => {
       failed: 1,
       errors: 1,
       missing: 1,
-      score: 0.25,
-      scoreByTemplate: expect.closeTo(1 / 6),
+      score: {
+        successes: 1,
+        tasks: 4,
+        rate: 0.25,
+        interval: [expect.closeTo(0.0456, 4), expect.closeTo(0.6994, 4)],
+        byTemplate: { groups: 2, rate: expect.closeTo(1 / 6) },
+        byPlace: { groups: 1, rate: 0.25 },
+        places: [{ place: "gitlab", successes: 1, tasks: 4 }],
+      },
       baselines: expect.arrayContaining([{ name: "no response", tasks: 4, passed: 0, undecided: 0 }]),
       results: [
         { taskId: 1, status: "success", result: { task_id: 1, score: 1 } },
@@ -77,8 +84,27 @@ describe("hindcast bench webarena", () => {
     });
     const table = await cli("bench", "webarena", "score", ...about, "--runs", "runs");
     expect(table.stdout).toMatch(/task +sites +verdict +why[\s\S]+1 +gitlab +success/);
-    expect(table.stdout).toContain("score 25.0% (1 of 4; 95% between 4.6% and 69.9%), 16.7% by template");
+    expect(table.stdout).toMatch(/all tasks +1 of 4 +25\.0 % +4\.6 to 69\.9$/m);
+    expect(table.stdout).toMatch(/mean of 2 templates +16\.7 % +\d/);
+    expect(table.stdout).toContain("1 failed, 1 could not be judged, 1 have no run; all of them count");
     expect(table.stdout).toMatch(/what doing nothing scores +passed +of/);
+  });
+
+  it("gives a run's score beside its outcomes, and no rate where nothing could be tried", async () => {
+    using folder = aFolder();
+    writeFileSync(join(folder.path, "tasks.json"), JSON.stringify(tasks));
+    const about = ["bench", "webarena", "run", "--tasks", "tasks.json", "--model", "offline:policy"];
+    const none = await hindcast(["--json", ...about], { cwd: folder.path });
+    expect([none.code, none.stderr]).toEqual([4, ""]);
+    expect(JSON.parse(none.stdout)).toMatchObject({
+      event: "benchmark-run",
+      score: { successes: 0, tasks: 0, rate: null, interval: null, byTemplate: null, byPlace: null, places: [] },
+      results: tasks.map(({ task_id: taskId }) => ({ taskId, status: "unavailable" })),
+    });
+    const table = await hindcast(about, { cwd: folder.path });
+    expect(table.stdout).toMatch(
+      /all tasks +0 of 0 +unknown\s[\s\S]*0 of 4 tasks succeeded, 0 failed, 4 could not be tried/,
+    );
   });
 
   it("lists tasks with what they lack here, and says what is wrong with its files", async () => {

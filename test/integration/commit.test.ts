@@ -154,23 +154,30 @@ describe("a task's commit", () => {
     await raw.manager.streams.purge(streams.deadLetters);
   });
 
-  it("is found also by a reconciler whose dead letters were deleted and begin anew, below what it looked at", async () => {
-    const dies = async (work: RolloutTask): Promise<void> => {
-      await coordinator.tasks.publish(work, never);
-      const [leased] = await one.tasks.lease(testPool, 1, 10_000, never);
-      await leased?.deadLetter("gave up");
-    };
-    const looked = new LookedAt();
-    for (const n of [1, 2]) await dies(task(`before-${n}`));
-    expect(await endDeadTasks(coordinator, looked)).toBe(2);
-    await raw.manager.streams.delete(streams.deadLetters);
-    await expect.poll(() => coordinator.deadLetters.newest().catch(() => null), { timeout: 10_000 }).toBe(0);
-    await dies(task("after"));
-    expect(await coordinator.deadLetters.newest()).toBeLessThan(looked.until - 1);
-    expect(await endDeadTasks(coordinator, looked)).toBe(1);
-    expect(await standing(task("after"))).toBe(nobody);
-    await raw.manager.streams.purge(streams.deadLetters);
-  });
+  it.each([
+    ["below", 1],
+    ["beyond", 3],
+  ])(
+    "is found also by a reconciler whose dead letters were deleted and begin anew, %s what it looked at",
+    async (where, letters) => {
+      const dies = async (work: RolloutTask): Promise<void> => {
+        await coordinator.tasks.publish(work, never);
+        const [leased] = await one.tasks.lease(testPool, 1, 10_000, never);
+        await leased?.deadLetter("gave up");
+      };
+      const looked = new LookedAt();
+      for (const n of [1, 2]) await dies(task(`before-${where}-${n}`));
+      expect(await endDeadTasks(coordinator, looked)).toBe(2);
+      await raw.manager.streams.delete(streams.deadLetters);
+      await expect.poll(() => coordinator.deadLetters.newest().catch(() => null), { timeout: 10_000 }).toBe(0);
+      const after = Array.from({ length: letters }, (_, n) => task(`after-${where}-${n}`));
+      for (const each of after) await dies(each);
+      expect((await coordinator.deadLetters.newest()) < looked.until - 1).toBe(where === "below");
+      expect(await endDeadTasks(coordinator, looked)).toBe(letters);
+      for (const each of after) expect(await standing(each)).toBe(nobody);
+      await raw.manager.streams.purge(streams.deadLetters);
+    },
+  );
 
   it("stands whether or not the lease that was taken to look at it can be given up", async () => {
     const work = task("unreleased");

@@ -1,6 +1,7 @@
 // Episodes in plug-in worlds on the real bus: a scripted model behind the wire acts in the example world, its agent is
 // killed in mid-episode, and another one goes on from the world's own snapshot, or by repeating what was done.
-// Requirements: 6.16.episode, 6.16.resume, 6.16.harbor-import, 6.bad.world-dies
+// Requirements: 6.16.episode, 6.16.resume, 6.16.harbor-import, 6.bad.world-dies, 5.1.ended-by-world
+import { existsSync } from "node:fs";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -48,6 +49,7 @@ beforeAll(async () => {
     todo: { kind: "process", command: ["python3", join(examplesFolder, "todo_world.py")] },
     mcp: mcpProcess(),
     dying: { ...faulty("dies-once"), environment: { MARK: join(folder.path, "died") } },
+    ending: { ...faulty("ends-slowly"), environment: { MARK: join(folder.path, "asked") } },
   };
   await writeFile(worldsFile, JSON.stringify({ worlds }));
 });
@@ -164,6 +166,28 @@ it("a world that dies is opened anew, and its episode goes on", async () => {
   expect(records.flatMap(({ record }) => (record.kind === "attempt.failed" ? [record.error] : []))).toEqual([
     expect.objectContaining({ code: "ENVIRONMENT_LOST", message: expect.stringContaining("the disk is full") }),
   ]);
+});
+
+it("an episode that its world has ended ends without another turn where its agent is killed before it is judged", async () => {
+  await using policy = await aPolicy(["anything({})"]);
+  const task = aTask("ending", { reference: { kind: "external", expected: "all" } });
+  await using first = await startAgent(nats, policy, { ...agent, id: "w-1", worldsFile });
+  await coordinator.tasks.publish(task, never);
+  await expect.poll(() => existsSync(join(folder.path, "asked")), { timeout: 20_000, interval: 20 }).toBe(true);
+  first.signal("SIGKILL");
+  const turns = policy.requests.length;
+  await using _second = await startAgent(nats, policy, { ...agent, id: "w-2", worldsFile });
+  const ended = await resultOf(task);
+  expect(ended).toMatchObject({
+    reason: "submitted",
+    answer: null,
+    closing: null,
+    steps: 1,
+    workerId: "w-2",
+    evaluation: { verdict: "success" },
+  });
+  expect((await collectTrajectory(coordinator, ended)).steps.map(({ terminated }) => terminated)).toEqual([true]);
+  expect(policy.requests.length).toBe(turns);
 });
 
 it("a world that no agent here knows makes its task unavailable, by name", async () => {

@@ -85,7 +85,12 @@ export async function prepareSandboxes(
     if (builderProblems({ searchPath }).length > 0) await install("mmdebstrap", ["mmdebstrap"]);
     // npm-cli.js lies in its folder's bin.
     given.npmFolder = join(realpathSync((await run("which", ["npm"])).stdout.trim()), "../..");
-    const settings = { sandboxImageFolder: given.folder, sandboxRecipe: null, searchPath };
+    const settings = {
+      sandboxImageFolder: given.folder,
+      sandboxRecipe: null,
+      sandboxDockerSocket: given.socketPath,
+      searchPath,
+    };
     const images = imagesOfMachine(settings, { guestPath: defaultGuestPath, log: { info: () => {} } });
     const held = await images.acquire(recipe, never);
     cleanups.push(async () => held[Symbol.asyncDispose]());

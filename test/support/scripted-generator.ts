@@ -12,6 +12,17 @@ export const aDocument = (n: number, text = `Page ${n}`): Document => ({
   tokens: 4,
 });
 
+/** The answer of a judge who has nothing to find fault with. */
+export const judgedWell: Line = {
+  json: {
+    checklist: [{ item: "done", met: true }],
+    criteria: { aligned: true, coherent: true, natural: true, reasonable: true },
+    score: 4,
+    reason: "fine",
+    verdict: "yes",
+  },
+};
+
 const promptOf = ({ messages }: CompletionRequest): string =>
   messages.flatMap(({ content }) => content.map(({ text }) => text)).join("\n");
 
@@ -65,15 +76,7 @@ function answer(request: CompletionRequest): Line {
     case "rewrite-reason":
       return { json: { reasons: [...prompt.matchAll(/<action>/g)].map((_, i) => `reason ${i + 1}`) } };
     case "judge":
-      return {
-        json: {
-          checklist: [{ item: "done", met: true }],
-          criteria: { aligned: true, coherent: true, natural: true, reasonable: true },
-          score: 4,
-          reason: "fine",
-          verdict: "yes",
-        },
-      };
+      return judgedWell;
     default:
       return "REASON: nothing else to do\nACTION: stop()";
   }

@@ -19,6 +19,8 @@ export class ScriptedEnvironment implements Environment {
     detail: "",
   };
 
+  /** The command after which the world ends the episode. */
+  endsAt: string | null = null;
   readonly #beforeStep: () => Promise<void>;
 
   constructor(
@@ -45,7 +47,8 @@ export class ScriptedEnvironment implements Environment {
     this.log.push(`step ${action.command}`);
     const answer = this.#answer(action.command ?? "");
     if (answer instanceof Error) throw answer;
-    return { ...this.#state({ exitCode: 0, ...answer }), terminated: false, outputBytes: (answer.text ?? "").length };
+    const terminated = action.command === this.endsAt;
+    return { ...this.#state({ exitCode: 0, ...answer }), terminated, outputBytes: (answer.text ?? "").length };
   }
 
   async evaluate(): ReturnType<Environment["evaluate"]> {

@@ -1,6 +1,9 @@
 import { type ProcessEnvironment, type SweBenchRequest, VerificationEvent } from "@hindcast/shared/node";
 import { type AgentProgram, agentProgram, passedOn, runAgentProgram } from "./agent-program.ts";
 
+/** How clients of registries (pip, Cargo, Go, npm, Maven) reach them. */
+const ofClients = /^(PIP_|CARGO_|RUSTUP_|npm_config_|MAVEN_|(GOPROXY|GOPRIVATE|GONOSUMDB|GOSUMDB|JAVA_HOME)$)/i;
+
 export interface SweBenchRun extends Pick<AgentProgram<VerificationEvent>, "onEvent"> {
   request: SweBenchRequest;
   env: ProcessEnvironment;
@@ -19,8 +22,10 @@ export async function runSweBench(
       file: agentProgram("swe-bench.ts"),
       request,
       events: VerificationEvent,
-      // How pip reaches an index.
-      env: { ...passedOn(env, { names: ["HINDCAST_GUEST_PATH"], pattern: /^PIP_/i }), ...models },
+      env: {
+        ...passedOn(env, { names: ["HINDCAST_GUEST_PATH", "NODE_EXTRA_CA_CERTS"], pattern: ofClients }),
+        ...models,
+      },
       onEvent,
     },
     signal,

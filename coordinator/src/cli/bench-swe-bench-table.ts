@@ -1,4 +1,5 @@
 import type { PatchVerdict, VerificationEvent } from "@hindcast/shared/node";
+import { type BenchmarkScore, scoreOf } from "../bench/benchmark-score.ts";
 import type { Terminal } from "./terminal.ts";
 
 export type AdmissionEvent = Extract<VerificationEvent, { event: "admission" }>;
@@ -70,6 +71,20 @@ export function evaluationTable(terminal: Terminal, events: readonly EvaluationE
         problem ?? whyOf(verdict),
       ]),
     [[`${events.length} predictions`, `${resolved} resolved`, "", "", ""]],
+  );
+}
+
+/** By repository. What this machine could not judge says nothing of the patch and does not count. */
+export function evaluationScore(events: readonly EvaluationEvent[]): BenchmarkScore {
+  return scoreOf(
+    events.flatMap(({ instanceId, verdict }) => {
+      // As in an episode: tests that the machine kept from running judge no patch.
+      const isUndecided = verdict?.problem != null && verdict.infrastructure?.tier === "environment";
+      if (verdict === null || isUndecided) return [];
+      // SWE-bench's ids are `<owner>__<repository>-<number>`.
+      const place = instanceId.replace(/-[^-]*$/, "").replace("__", "/");
+      return [{ isSuccess: verdict.resolution === "full", place, template: null, isJudgedByModel: false }];
+    }),
   );
 }
 

@@ -13,7 +13,14 @@ import { sweBenchMakeCommand } from "./bench-swe-bench-make.ts";
 import { sweBenchPredictionsCommand } from "./bench-swe-bench-predictions.ts";
 import { type PlaceOptions, placesOf, positive, withPlaces } from "./bench-swe-bench-places.ts";
 import { runSweBench } from "./bench-swe-bench-process.ts";
-import { admissionTable, evaluationTable, type EvaluationEvent, type AdmissionEvent } from "./bench-swe-bench-table.ts";
+import {
+  type AdmissionEvent,
+  admissionTable,
+  type EvaluationEvent,
+  evaluationScore,
+  evaluationTable,
+} from "./bench-swe-bench-table.ts";
+import { scoreTable } from "../report/render-score.ts";
 
 interface Options extends PlaceOptions {
   instances?: string[];
@@ -82,9 +89,14 @@ async function run(options: Options, command: Command): Promise<void> {
   terminal.status("");
   if (interruption.asked.aborted) throw new Interrupted("interrupted");
   terminal.line();
-  terminal.line(
-    options.predictions === "" ? admissionTable(terminal, admissions) : evaluationTable(terminal, evaluations),
-  );
+  if (options.predictions === "") {
+    terminal.line(admissionTable(terminal, admissions));
+  } else {
+    terminal.line(evaluationTable(terminal, evaluations));
+    terminal.line();
+    const score = evaluationScore(evaluations);
+    terminal.result({ event: "score", score }, () => scoreTable(score, "repository", terminal.pen));
+  }
   process.exitCode = exitCodeFor(admissions, evaluations);
 }
 

@@ -7,8 +7,10 @@ import { canonicalJson, deriveId, workerVariables } from "@hindcast/shared/node"
 import type { Command } from "commander";
 import { planWebTasks, type WebSites } from "../bench/web-plan.ts";
 import { runWebTasks, type WebTaskResult } from "../bench/web-run.ts";
+import { scoreOfRun } from "../bench/web-score.ts";
 import { runningCluster } from "../local/local-cluster.ts";
 import { formatCountOf } from "../report/format.ts";
+import { scoreTable } from "../report/render-score.ts";
 import { printableLine } from "../report/text-width.ts";
 import { TaskRunner } from "../task-runner.ts";
 import { poolOf } from "../worlds/pool-of.ts";
@@ -100,9 +102,13 @@ export async function runWebArena(options: RunOptions, command: Command): Promis
   const count = (status: WebTaskResult["status"]): number => results.filter((one) => one.status === status).length;
   const [succeeded, failed] = [count("success"), count("failure")];
   const others = results.length - succeeded - failed;
-  terminal.result({ event: "benchmark-run", benchmark: read.benchmark, campaign, succeeded, failed, results }, () =>
+  const score = scoreOfRun(read.tasks, results);
+  const event = { event: "benchmark-run", benchmark: read.benchmark, campaign, succeeded, failed, score, results };
+  terminal.result(event, () =>
     [
       resultTable(terminal, results),
+      "",
+      scoreTable(score, "site", terminal.pen),
       "",
       `${succeeded} of ${formatCountOf(results.length, "task")} succeeded, ${failed} failed, ${others} could not be tried or judged`,
     ].join("\n"),

@@ -14,6 +14,9 @@ import {
 import type { Command } from "commander";
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { type BenchmarkScore, scoreOf } from "../bench/benchmark-score.ts";
+import { webOutcome } from "../bench/web-score.ts";
+import { scoreTable } from "../report/render-score.ts";
 import { printableLine } from "../report/text-width.ts";
 import { chosenTasks, usage, type BenchOptions, type ChosenTasks } from "./bench-webarena-tasks.ts";
 import { commandContext } from "./command-context.ts";
@@ -43,7 +46,15 @@ export async function scoreWebArena(options: BenchOptions & { runs: string }, co
   terminal.result(
     { event: "benchmark-score", benchmark: read.benchmark, ...summary, baselines, results: scored.map(resultLine) },
     () =>
-      [scoreTable(terminal, scored), "", ...summaryLines(summary), "", baselineTable(terminal, baselines)].join("\n"),
+      [
+        verdictTable(terminal, scored),
+        "",
+        scoreTable(summary.score, "site", terminal.pen),
+        "",
+        `${summary.failed} failed, ${summary.errors} could not be judged, ${summary.missing} have no run; all of them count`,
+        "",
+        baselineTable(terminal, baselines),
+      ].join("\n"),
   );
   if (scored.some(({ status }) => status === "error")) process.exitCode = exitCodes.partial;
 }
@@ -87,52 +98,26 @@ interface Summary {
   failed: number;
   errors: number;
   missing: number;
-  /** Of all tasks, with its 95% interval (Wilson). */
-  score: number;
-  interval: [low: number, high: number];
-  /** Mean over templates, each counting once, because tasks of one template succeed and fail together. */
-  scoreByTemplate: number;
+  score: BenchmarkScore;
 }
 
 function summaryOf(scored: readonly Scored[]): Summary {
   const count = (status: Scored["status"]): number => scored.filter((one) => one.status === status).length;
-  const succeeded = count("success");
-  const templates = new Map<number, Scored[]>();
-  for (const one of scored) {
-    const { intent_template_id: template } = one.task;
-    templates.set(template, [...(templates.get(template) ?? []), one]);
-  }
-  const rates = [...templates.values()].map(
-    (group) => group.filter(({ status }) => status === "success").length / group.length,
-  );
   return {
     tasks: scored.length,
-    succeeded,
+    succeeded: count("success"),
     failed: count("failure"),
     errors: count("error"),
     missing: count("missing"),
-    score: scored.length === 0 ? 0 : succeeded / scored.length,
-    interval: wilson(succeeded, scored.length),
-    scoreByTemplate: rates.length === 0 ? 0 : rates.reduce((sum, rate) => sum + rate, 0) / rates.length,
+    score: scoreOf(scored.map(({ task, status }) => webOutcome(task, status === "success"))),
   };
-}
-
-/** The 95% interval of a rate; honest near 0 and 1, where the usual one is not. */
-function wilson(successes: number, trials: number): [number, number] {
-  if (trials === 0) return [0, 1];
-  const z = 1.96;
-  const rate = successes / trials;
-  const centre = rate + (z * z) / (2 * trials);
-  const spread = z * Math.sqrt((rate * (1 - rate)) / trials + (z * z) / (4 * trials * trials));
-  const scale = 1 + (z * z) / trials;
-  return [Math.max(0, (centre - spread) / scale), Math.min(1, (centre + spread) / scale)];
 }
 
 function resultLine({ task, status, detail, result }: Scored): object {
   return { taskId: task.task_id, status, detail, result };
 }
 
-function scoreTable(terminal: Terminal, scored: readonly Scored[]): string {
+function verdictTable(terminal: Terminal, scored: readonly Scored[]): string {
   return terminal.table(
     [
       { header: "task", align: "right" },
@@ -144,18 +129,6 @@ function scoreTable(terminal: Terminal, scored: readonly Scored[]): string {
       .filter(({ status }) => status !== "missing")
       .map(({ task, status, detail }) => [String(task.task_id), task.sites.join(" "), status, printableLine(detail)]),
   );
-}
-
-function percent(rate: number): string {
-  return `${(100 * rate).toFixed(1)}%`;
-}
-
-function summaryLines(summary: Summary): string[] {
-  const { tasks, succeeded, failed, errors, missing, score: rate, interval, scoreByTemplate } = summary;
-  return [
-    `score ${percent(rate)} (${succeeded} of ${tasks}; 95% between ${percent(interval[0])} and ${percent(interval[1])}), ${percent(scoreByTemplate)} by template`,
-    `${failed} failed, ${errors} could not be judged, ${missing} have no run`,
-  ];
 }
 
 function baselineTable(terminal: Terminal, baselines: readonly Baseline[]): string {

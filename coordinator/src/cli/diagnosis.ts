@@ -48,6 +48,10 @@ export async function diagnose(context: CommandContext): Promise<Finding[]> {
     }),
     manual(),
     program("pdftotext", ["-v"], { state: "advice", remedy: "only for PDF files that need it; install poppler-utils" }),
+    program("faketime", ["--version"], {
+      state: "advice",
+      remedy: "only for instances of SWE-bench whose tests dates break; install the package faketime",
+    }),
     browser(context),
     keys(context),
     disk(context),

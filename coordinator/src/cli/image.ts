@@ -105,9 +105,11 @@ async function ask<T>(context: CommandContext, args: string[]): Promise<T> {
       },
     },
   );
-  // A terminal sends its Ctrl-C to both; whoever ends this process alone means the tool too.
-  interruption.asked.addEventListener("abort", () => tool.kill("SIGINT"), { once: true });
-  interruption.forced.addEventListener("abort", () => tool.kill("SIGKILL"), { once: true });
+  // A terminal sends its Ctrl-C to both; whoever ends this process alone means the tool too. The second one is also the
+  // tool's, because it alone knows what has to end with it.
+  for (const asked of [interruption.asked, interruption.forced]) {
+    asked.addEventListener("abort", () => tool.kill("SIGINT"), { once: true });
+  }
   let [answer, said] = ["", ""];
   tool.stdout.on("data", (chunk: Buffer) => (answer += chunk.toString()));
   tool.stderr.on("data", (chunk: Buffer) => (said += chunk.toString()));

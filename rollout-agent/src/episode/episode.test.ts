@@ -1,5 +1,12 @@
-// Requirements: 3.4.episode, 3.4.limits, 3.4.outcomes
-import { HindcastError, type EpisodeLimits, type ModelCall, type RolloutTask, type WorkerId } from "@hindcast/shared";
+// Requirements: 3.4.episode, 3.4.limits, 3.4.outcomes, 5.1.ended-by-world
+import {
+  HindcastError,
+  type EpisodeLimits,
+  type ModelCall,
+  type RolloutTask,
+  type Trajectory,
+  type WorkerId,
+} from "@hindcast/shared";
 import { describe, expect, it } from "vitest";
 import { anObserved, aRolloutTask, someLimits } from "../../../test/support/builders.ts";
 import { MemoryRecords, ScriptedEnvironment, ScriptedPolicy, turnOf } from "../../../test/support/scripted.ts";
@@ -16,6 +23,8 @@ interface Arrangement {
   policy: Policy;
   drain?: AbortSignal;
   signal?: AbortSignal;
+  /** Of an earlier attempt. */
+  trajectory?: Trajectory;
 }
 
 function run({
@@ -26,6 +35,7 @@ function run({
   policy,
   drain,
   signal,
+  trajectory = { initial: anObserved(), steps: [] },
 }: Arrangement): Promise<EpisodeOutcome> {
   const rollout = aRolloutTask({ reference: { commands: ["touch a"] }, ...task, limits: { ...someLimits, ...limits } });
   return runEpisode(
@@ -42,7 +52,7 @@ function run({
         fencingToken: 1,
         delivery: 1,
       }),
-      trajectory: { initial: anObserved(), steps: [] },
+      trajectory,
       drain: drain ?? new AbortController().signal,
     },
     signal ?? new AbortController().signal,
@@ -155,6 +165,22 @@ describe("runEpisode", () => {
     });
     expect(outcome).toEqual({ kind: "handed-back", stepsDone: 1 });
     expect(log).toEqual(["act touch a", "step touch a", "record 1"]);
+  });
+
+  it("ends where the world ends it, and who resumes it ends it at once with the same outcome, whatever else would", async () => {
+    const log: string[] = [];
+    const environment = new ScriptedEnvironment(log);
+    environment.endsAt = "touch b";
+    const trajectory: Trajectory = { initial: anObserved(), steps: [] };
+    const policy = new ScriptedPolicy(log, "touch a", "touch b", "touch c");
+    const first = await run({ log, environment, policy, trajectory });
+    expect(trajectory.steps.map(({ terminated }) => terminated)).toEqual([undefined, true]);
+    log.length = 0;
+    const drain = AbortSignal.abort();
+    const second = await run({ log, environment, policy, trajectory, drain, limits: { stepsMax: 2 } });
+    expect(log).toEqual(["evaluate"]);
+    const outcome = { kind: "ended", reason: "submitted", detail: "the environment ended it", closing: null };
+    for (const each of [first, second]) expect(each).toMatchObject({ ...outcome, evaluation: { verdict: "success" } });
   });
 
   it("throws what the surroundings break, so that it can never count as a failed task", async () => {

@@ -49,7 +49,7 @@ export async function runEpisode(context: EpisodeContext, signal: AbortSignal): 
   const governor = new LimitGovernor(task.limits, trajectory.steps, () => context.wait?.totalMs ?? 0);
   using deadline = new Deadline(governor.timeLeftMs, signal);
   context.wait?.holds(deadline);
-  let stop: Stop | null = null;
+  let stop: Stop | null = endedByWorld(trajectory.steps.at(-1));
   while (stop === null) {
     if (drain.aborted) return { kind: "handed-back", stepsDone: trajectory.steps.length };
     const hit = governor.check(trajectory);
@@ -107,12 +107,12 @@ async function takeStep(
       actMs: actedAt - retrievedAt,
       environmentMs: now() - actedAt,
     };
-    const step: Step = { index, turn, observed, timings };
+    const step: Step = { index, turn, observed, timings, ...(state.terminated && { terminated: true }) };
     const recordedFrom = now();
     await recorder.step(step);
     metrics?.stepRecorded(task.environment.kind, timings, now() - recordedFrom);
     trajectory.steps.push(step);
-    return state.terminated ? { reason: "submitted", detail: "the environment ended it", closing: null } : null;
+    return endedByWorld(step);
   } catch (error) {
     if (!deadline.hasPassed) throw error;
     return {
@@ -121,6 +121,11 @@ async function takeStep(
       closing: null,
     };
   }
+}
+
+/** Of the last step, whichever attempt recorded it: a crash between that step and the episode's end gives no more turns. */
+function endedByWorld(step: Step | undefined): Stop | null {
+  return step?.terminated === true ? { reason: "submitted", detail: "the environment ended it", closing: null } : null;
 }
 
 /** Tells of every call that is answered. */

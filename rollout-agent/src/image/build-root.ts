@@ -1,19 +1,14 @@
 // Makes the root file system of a recipe: Debian's packages by mmdebstrap or debootstrap, then everything else with
 // bubblewrap inside the new root.
-import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { delimiter, dirname, join } from "node:path";
-import { promisify } from "node:util";
 import { HindcastError, messageOf } from "@hindcast/shared";
 import { sandboxFiles } from "../sandbox/sandbox-world.ts";
+import { runBuildStep } from "./build-step.ts";
 import { pathInRoot } from "./path-in-root.ts";
 import type { ImageRecipe } from "./recipe.ts";
 
-const run = promisify(execFile);
-/** Of a builder's output; the end tells what failed. */
-const complaintChars = 2_000;
-const outputBytesMax = 64 * 1024 * 1024;
 const certificates = "/etc/ssl/certs/ca-certificates.crt";
 /** Without these no session works; the rest is the recipe's. */
 const basePackages = ["bash", "coreutils", "procps"];
@@ -43,11 +38,10 @@ export async function buildRoot(
 ): Promise<void> {
   const step = async (what: string, program: string, args: string[]): Promise<void> => {
     try {
-      await run(program, args, { signal, maxBuffer: outputBytesMax, env: { PATH: options.searchPath, LC_ALL: "C" } });
+      await runBuildStep({ program, args, env: { PATH: options.searchPath, LC_ALL: "C" } }, signal);
     } catch (error) {
       signal.throwIfAborted();
-      const said = error instanceof Error && "stderr" in error ? String(error.stderr) : messageOf(error);
-      throw failed(`image ${recipe.name}, ${what}: ${said.trim().slice(-complaintChars)}`, error);
+      throw failed(`image ${recipe.name}, ${what}: ${messageOf(error)}`, error);
     }
   };
   const bootstrap = bootstrapProgram(options.searchPath);

@@ -1,4 +1,4 @@
-// Requirements: 6.1.images, 6.1.cache
+// Requirements: 6.1.images, 6.1.cache, 6.1.copies
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { withFolderLock } from "./folder-lock.ts";
-import { derivedForm, ImageCache } from "./image-cache.ts";
+import { derivedForm, ImageCache, type ImageCopy } from "./image-cache.ts";
 import { ImageRecipe, recipeHash } from "./recipe.ts";
 
 const never = new AbortController().signal;
@@ -23,7 +23,10 @@ afterEach(() => rm(folder, { recursive: true }));
 const recipe = (name: string): ImageRecipe => ImageRecipe.parse({ name, suite: "bookworm" });
 
 /** Each image is 100 KiB. */
-function aCache(options: { bytesMax?: number; failing?: boolean } = {}): { images: ImageCache; built: string[] } {
+function aCache(options: { bytesMax?: number; failing?: boolean; copies?: () => Promise<ImageCopy[]> } = {}): {
+  images: ImageCache;
+  built: string[];
+} {
   const built: string[] = [];
   const images = new ImageCache({
     folder,
@@ -34,6 +37,7 @@ function aCache(options: { bytesMax?: number; failing?: boolean } = {}): { image
       await delay(20);
       if (options.failing === true) throw new Error("no such package");
     },
+    ...(options.copies !== undefined && { copies: options.copies }),
     log: { info: () => {} },
   });
   return { images, built };
@@ -109,6 +113,52 @@ describe("the image cache", () => {
     const dead = Number(execFileSync("sh", ["-c", "echo $$"], { encoding: "utf8" }));
     await writeFile(join(held.ref.path, "../users/left"), `${dead} 1`);
     expect(await images.evict(never)).toEqual([held.ref.hash]);
+  });
+
+  it("counts the copies that others keep, and lets them go first and only where they are not in use", async () => {
+    const removed: string[] = [];
+    let answers = true;
+    const copy = (name: string, more: { isUsed?: boolean; isWhole?: boolean } = {}): ImageCopy => ({
+      isOf: (hash) => hash === recipeHash(recipe(name)),
+      isWhole: more.isWhole ?? true,
+      bytes: 1_000 * KiB,
+      remove: () => {
+        if (more.isUsed !== true) removed.push(name);
+        return Promise.resolve(more.isUsed !== true);
+      },
+    });
+    const all = [
+      copy("held"),
+      copy("held", { isWhole: false }),
+      copy("busy", { isUsed: true }),
+      copy("idle"),
+      copy("gone"),
+      copy("idle", { isWhole: false }),
+      copy("gone-and-busy", { isUsed: true }),
+    ];
+    const copies = (): Promise<ImageCopy[]> =>
+      answers
+        ? Promise.resolve(all.filter(({ isOf }) => !removed.some((name) => isOf(recipeHash(recipe(name))))))
+        : Promise.reject(new Error("no daemon"));
+    const { images: filling } = aCache();
+    await using _held = await filling.acquire(recipe("held"), never);
+    for (const name of ["busy", "idle"]) await (await filling.acquire(recipe(name), never))[Symbol.asyncDispose]();
+    const { images } = aCache({ bytesMax: 2_000 * KiB, copies });
+    const sizes = new Map((await images.list()).map(({ name, bytes }) => [name, Math.floor(bytes / (1_000 * KiB))]));
+    expect(sizes).toEqual(
+      new Map([
+        ["held", 2],
+        ["busy", 1],
+        ["idle", 2],
+      ]),
+    );
+    expect(await images.evict(never)).toEqual([recipeHash(recipe("idle"))]);
+    expect(removed.toSorted()).toEqual(["gone", "idle", "idle"]);
+    expect((await images.list()).map(({ name }) => name).toSorted()).toEqual(["busy", "held"]);
+    // A store that does not answer counts for nothing and keeps nobody from the rest.
+    answers = false;
+    await (await images.acquire(recipe("idle"), never))[Symbol.asyncDispose]();
+    expect((await images.list()).every(({ bytes }) => bytes < 1_000 * KiB)).toBe(true);
   });
 
   it("makes a driver's form of an image once, beside it", async () => {

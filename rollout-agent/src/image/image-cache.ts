@@ -1,10 +1,12 @@
 // Images on this machine by the hash of their recipe, each in a folder of its own: the root file system, and beside it
 // the forms that drivers derive from it (a disk). Built once however many ask, published by one rename, and evicted by
-// last use when all together exceed the budget, but never while any process uses them.
+// last use when all together exceed the budget, but never while any process uses them. Copies that a container daemon
+// keeps of them count and go with them.
 import { execFile } from "node:child_process";
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { messageOf } from "@hindcast/shared";
 import { processMark } from "../process-mark.ts";
 import { isAlive, withFolderLock } from "./folder-lock.ts";
 import type { ImageRef } from "../sandbox/sandbox.ts";
@@ -18,7 +20,19 @@ export interface ImageCacheOptions {
   bytesMax: number;
   /** Fills an empty folder with the root file system of a recipe. */
   build: (recipe: ImageRecipe, root: string, signal: AbortSignal) => Promise<void>;
+  /** What others keep of this folder's images. @default nothing */
+  copies?: () => Promise<ImageCopy[]>;
   log: { info: (fields: object, message: string) => void };
+}
+
+/** An image in another's store, made from one that is or was here. */
+export interface ImageCopy {
+  isOf: (hash: string) => boolean;
+  /** False: its making was broken off, or goes on. */
+  isWhole: boolean;
+  bytes: number;
+  /** False: it is in use and stays. */
+  remove: () => Promise<boolean>;
 }
 
 /** While it is held, the image stays. */
@@ -29,6 +43,7 @@ export interface HeldImage extends AsyncDisposable {
 export interface CachedImage {
   hash: string;
   name: string;
+  /** With its copies. */
   bytes: number;
   lastUsedAt: Date;
   isUsed: boolean;
@@ -72,6 +87,10 @@ export class ImageCache {
 
   /** Every image that is here, the one used last first. */
   async list(): Promise<CachedImage[]> {
+    return withCopies(await this.#listOwn(), await this.#copies());
+  }
+
+  async #listOwn(): Promise<CachedImage[]> {
     const names = await readdir(this.#options.folder).catch(() => []);
     const images = await Promise.all(
       names.filter((name) => /^[0-9a-f]{64}$/.test(name)).map((hash) => this.#read(hash)),
@@ -84,11 +103,18 @@ export class ImageCache {
     const { folder, bytesMax, log } = this.#options;
     const gone: string[] = [];
     await this.#exclusively(signal, async () => {
-      const images = await this.list();
-      let total = images.reduce((sum, { bytes }) => sum + bytes, 0);
+      const own = await this.#listOwn();
+      const all = await this.#copies();
+      const lost = withoutImage(all, own);
+      const copies = all.filter((copy) => !lost.includes(copy));
+      const images = withCopies(own, copies);
+      let total = await bytesLeftOf(lost);
+      total += images.reduce((sum, { bytes }) => sum + bytes, 0);
       for (const { hash, name, bytes, isUsed } of images.toReversed()) {
         if (total <= bytesMax) break;
         if (isUsed) continue;
+        // A container that is left of a dead process has its image in use, and our marks do not know.
+        if ((await bytesLeftOf(copies.filter((copy) => copy.isOf(hash)))) > 0) continue;
         // Out of sight at once; taking it apart may be interrupted and is finished by the next eviction.
         await rename(join(folder, hash), join(folder, `${hash}.removed`));
         total -= bytes;
@@ -99,6 +125,16 @@ export class ImageCache {
     const removed = (await readdir(folder)).filter((name) => name.endsWith(".removed"));
     for (const name of removed) await rm(join(folder, name), { recursive: true, force: true });
     return gone;
+  }
+
+  /** A store that does not answer keeps its copies until it does: they are then found without their image. */
+  async #copies(): Promise<ImageCopy[]> {
+    const { copies, log } = this.#options;
+    if (copies === undefined) return [];
+    return await copies().catch((error: unknown) => {
+      log.info({ event: "image.copies-unknown", err: error }, `copies of images do not count: ${messageOf(error)}`);
+      return [];
+    });
   }
 
   async #make(recipe: ImageRecipe, hash: string, signal: AbortSignal): Promise<void> {
@@ -157,6 +193,25 @@ export class ImageCache {
   async #exclusively<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     return await withFolderLock(join(this.#options.folder, "lock"), work, { signal });
   }
+}
+
+function withCopies(images: readonly CachedImage[], copies: readonly ImageCopy[]): CachedImage[] {
+  return images.map((image) => ({
+    ...image,
+    bytes: copies.filter(({ isOf }) => isOf(image.hash)).reduce((sum, { bytes }) => sum + bytes, image.bytes),
+  }));
+}
+
+/** Copies that nobody will open a sandbox from: of images that are gone, and unfinished ones that nobody works on. */
+function withoutImage(copies: readonly ImageCopy[], images: readonly CachedImage[]): ImageCopy[] {
+  return copies.filter(({ isOf, isWhole }) => !images.some(({ hash, isUsed }) => isOf(hash) && (isWhole || isUsed)));
+}
+
+/** Removes copies. Returns the size of those that stay: they are in use, or their store does not answer. */
+async function bytesLeftOf(copies: readonly ImageCopy[]): Promise<number> {
+  let left = 0;
+  for (const { bytes, remove } of copies) if (!(await remove().catch(() => false))) left += bytes;
+  return left;
 }
 
 async function hasUsers(path: string): Promise<boolean> {

@@ -1,16 +1,21 @@
 // The image cache of this machine, and the recipe that its settings name.
-import { readFile } from "node:fs/promises";
+import { constants } from "node:fs";
+import { access, readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { HindcastError, limits, messageOf } from "@hindcast/shared";
 import { z } from "zod";
+import { listCopies } from "../sandbox/container/container-images.ts";
+import { DockerEngine } from "../sandbox/container/docker-engine.ts";
 import { buildRoot } from "./build-root.ts";
-import { ImageCache } from "./image-cache.ts";
+import { ImageCache, type ImageCopy } from "./image-cache.ts";
 import { ImageRecipe } from "./recipe.ts";
 
 export interface ImageSettings {
   sandboxImageFolder: string | null;
   sandboxRecipe: string | null;
+  /** Of the daemon whose copies of images count, whichever driver is chosen now. */
+  sandboxDockerSocket: string;
   searchPath: string;
 }
 
@@ -31,13 +36,25 @@ export function imagesOfMachine(
   settings: ImageSettings,
   { guestPath, log }: { guestPath: string; log: { info: (fields: object, message: string) => void } },
 ): ImageCache {
-  const { searchPath } = settings;
+  const { searchPath, sandboxDockerSocket } = settings;
+  const folder = imageFolder(settings);
   return new ImageCache({
-    folder: imageFolder(settings),
+    folder,
+    copies: () => copiesAt(sandboxDockerSocket, folder),
     bytesMax: limits.imageBytesMax,
     build: (recipe, root, signal) => buildRoot(recipe, root, { guestPath, searchPath }, signal),
     log,
   });
+}
+
+/** Where no daemon is, or one that we may not ask, there is nothing of ours. */
+async function copiesAt(socketPath: string, folder: string): Promise<ImageCopy[]> {
+  try {
+    await access(socketPath, constants.W_OK);
+  } catch {
+    return [];
+  }
+  return await listCopies(new DockerEngine(socketPath), folder);
 }
 
 /** @throws CONFIG_INVALID for a file that is missing or no recipe. */

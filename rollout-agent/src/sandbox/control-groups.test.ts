@@ -46,6 +46,21 @@ it("limits what the machine can limit, below the agent's own group", async () =>
   expect(await readdir(group)).not.toContain("io.weight");
 });
 
+it("gives whoever is more than its commands a room of its own, and knows what ended for want of memory", async () => {
+  const files = ["memory.max", "memory.oom.group", "pids.max", "memory.events"];
+  const found = await ControlGroups.find(await aMachine("memory pids\n", files));
+  if (!(found instanceof ControlGroups)) throw new Error(found.reason);
+  const browser = { overheadBytes: 10 * MiB, overheadProcesses: 100, endsTogether: true };
+  const made = await found.make("ep-1", { memoryBytesMax: 100 * MiB, diskBytesMax: MiB, processesMax: 1 }, browser);
+  const written = await Promise.all(files.slice(0, 3).map((name) => readFile(join(group, name), "utf8")));
+  expect(written).toEqual([String(111 * MiB), "1", "101"]);
+  expect(made.procsFile).toBe(join(group, "cgroup.procs"));
+  await writeFile(join(group, "memory.events"), "low 0\noom 0\noom_kill 0\noom_group_kill 0\n");
+  expect(made.isOutOfMemory()).toBe(false);
+  await writeFile(join(group, "memory.events"), "low 0\noom 1\noom_kill 12\noom_group_kill 1\n");
+  expect(made.isOutOfMemory()).toBe(true);
+});
+
 it.each([
   ["without memory", "pids cpu\n", /no controller for memory$/],
   ["with nothing delegated", "\n", /no controller for memory and pids$/],

@@ -1,7 +1,7 @@
 // Limits by the kernel's control groups (version 2), where this process may make some below its own: they count memory
 // of the kernel too, exactly and at once. Elsewhere the guest's own limits and its watch are what there is; they hold in
 // any case.
-import { constants } from "node:fs";
+import { constants, readFileSync } from "node:fs";
 import { access, mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { limits, messageOf } from "@hindcast/shared";
@@ -12,17 +12,28 @@ import type { SandboxLimits } from "./sandbox.ts";
 const needed = ["memory", "pids"] as const;
 const welcome = ["cpu", "io"] as const;
 /** For the guest, its session's folder and what starts it, beside what commands may use. */
-const overheadBytes = 96 * 1024 * 1024;
-const overheadProcesses = 16;
+const ofGuest: GroupOptions = { overheadBytes: 96 * 1024 * 1024, overheadProcesses: 16, endsTogether: false };
 /** Of 100: where processors or disks are short, agents come before what they run. */
 const weight = 50;
 const prefix = "hindcast-sandbox-";
 const ownLeaf = "hindcast-agent";
 const never = new AbortController().signal;
 
+export interface GroupOptions {
+  /** Beside what the limits allow. */
+  overheadBytes: number;
+  overheadProcesses: number;
+  /** Whether memory that is used up ends all of it, and not only one process. */
+  endsTogether: boolean;
+}
+
 export interface ControlGroup {
-  /** Everything that the process starts from now on is in the group. */
+  /** Whoever writes its own number there is in the group, with everything that it starts from now on. */
+  procsFile: string;
+  /** The same from outside. */
   add: (pid: number) => Promise<void>;
+  /** Whether the kernel ended anything in it because its memory was used up. */
+  isOutOfMemory: () => boolean;
   /** Once its processes are gone. */
   remove: () => Promise<void>;
 }
@@ -66,27 +77,31 @@ export class ControlGroups {
   }
 
   /** @param name of the sandbox, with its cluster */
-  async make(name: string, sandbox: SandboxLimits): Promise<ControlGroup> {
+  async make(name: string, sandbox: SandboxLimits, options: GroupOptions = ofGuest): Promise<ControlGroup> {
     const folder = join(this.#folder, prefix + deriveId("group", name));
     await mkdir(folder).catch((error: NodeJS.ErrnoException) => {
       // What a dead process of ours has left; it is empty by now, or its limits change under what still ends.
       if (error.code !== "EEXIST") throw error;
     });
-    const memory = sandbox.memoryBytesMax + sandbox.diskBytesMax + overheadBytes;
+    const memory = sandbox.memoryBytesMax + sandbox.diskBytesMax + options.overheadBytes;
     const settings: Record<string, [file: string, value: string][]> = {
       memory: [
         ["memory.max", String(memory)],
         ["memory.swap.max", "0"],
+        ["memory.oom.group", options.endsTogether ? "1" : "0"],
       ],
-      pids: [["pids.max", String(sandbox.processesMax + overheadProcesses)]],
+      pids: [["pids.max", String(sandbox.processesMax + options.overheadProcesses)]],
       cpu: [["cpu.weight", String(weight)]],
       io: [["io.weight", `default ${weight}`]],
     };
     for (const controller of this.controllers) {
       for (const [file, value] of settings[controller] ?? []) await set(join(folder, file), value);
     }
+    const procsFile = join(folder, "cgroup.procs");
     return {
-      add: async (pid) => writeFile(join(folder, "cgroup.procs"), String(pid)),
+      procsFile,
+      add: async (pid) => writeFile(procsFile, String(pid)),
+      isOutOfMemory: () => /^oom_kill [1-9]/m.test(contentOf(join(folder, "memory.events"))),
       remove: () => removeSoon(folder),
     };
   }
@@ -95,6 +110,29 @@ export class ControlGroups {
     const names = (await readdir(this.#folder)).filter((name) => name.startsWith(prefix));
     // One in use refuses.
     await Promise.all(names.map((name) => rmdir(join(this.#folder, name)).catch(() => undefined)));
+  }
+}
+
+let found: Promise<ControlGroups | { reason: string }> | null = null;
+
+/** Those of this process, or why there are none. Looked for once: finding them may move it. */
+export async function foundControlGroups(): Promise<ControlGroups | { reason: string }> {
+  found ??= ControlGroups.find();
+  return await found;
+}
+
+/** Null where there are none. */
+export async function ownControlGroups(): Promise<ControlGroups | null> {
+  const groups = await foundControlGroups();
+  return groups instanceof ControlGroups ? groups : null;
+}
+
+function contentOf(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    // Without this controller nothing was ended by it.
+    return "";
   }
 }
 

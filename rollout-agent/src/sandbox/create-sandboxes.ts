@@ -1,6 +1,6 @@
 // The sandboxes that an agent's settings ask for: driver, image and pool.
 import { type ConfigOf, sandboxVariables, workerVariables } from "@hindcast/shared/node";
-import type { HeldImage } from "../image/image-cache.ts";
+import type { HeldImage, ImageCache } from "../image/image-cache.ts";
 import { defaultRecipe, imageFolder, imagesOfMachine, readRecipe } from "../image/images-of-machine.ts";
 import { recipeHash } from "../image/recipe.ts";
 import { createBubblewrap, defaultGuestPath } from "./bubblewrap.ts";
@@ -12,6 +12,8 @@ import { createMachines } from "./machine/machine-driver.ts";
 import type { SandboxMetrics } from "./measured-sandboxes.ts";
 import { SandboxPool } from "./sandbox-pool.ts";
 import type { SandboxProvider } from "./sandbox.ts";
+
+const never = new AbortController().signal;
 
 export const sandboxSettings = {
   ...sandboxVariables,
@@ -45,11 +47,13 @@ export async function createSandboxes(
   options: SandboxesOptions,
   signal: AbortSignal,
 ): Promise<Sandboxes> {
-  const image = await heldImage(settings, options, signal);
+  const guestPath = settings.guestPath ?? defaultGuestPath;
+  const images = imagesOfMachine(settings, { guestPath, log: options.log });
+  const image = await heldImage(settings, images, signal);
   const provider =
     settings.sandboxDriver === "kubernetes"
       ? createPods({ ...(await podOptions(settings)), ...commonOptions(settings, options) })
-      : createProvider(settings, image, options);
+      : createProvider(settings, { held: image, images }, options);
   const { owner, metrics, log } = options;
   const pool = new SandboxPool({ sandboxes: provider, owner, warm: settings.sandboxWarm, log });
   metrics?.observe(pool);
@@ -63,18 +67,20 @@ export async function createSandboxes(
 }
 
 async function heldImage(
-  settings: SandboxSettings,
-  { log }: SandboxesOptions,
+  { sandboxDriver, sandboxRecipe }: SandboxSettings,
+  images: ImageCache,
   signal: AbortSignal,
 ): Promise<HeldImage | null> {
-  const { sandboxDriver, sandboxRecipe, guestPath } = settings;
   // Nodes have the images of pods, or pull them.
   if (sandboxDriver === "kubernetes" || (sandboxDriver === "bubblewrap" && sandboxRecipe === null)) return null;
-  const recipe = sandboxRecipe === null ? defaultRecipe : await readRecipe(sandboxRecipe);
-  return await imagesOfMachine(settings, { guestPath: guestPath ?? defaultGuestPath, log }).acquire(recipe, signal);
+  return await images.acquire(sandboxRecipe === null ? defaultRecipe : await readRecipe(sandboxRecipe), signal);
 }
 
-function createProvider(settings: SandboxSettings, held: HeldImage | null, options: SandboxesOptions): SandboxProvider {
+function createProvider(
+  settings: SandboxSettings,
+  { held, images }: { held: HeldImage | null; images: ImageCache },
+  options: SandboxesOptions,
+): SandboxProvider {
   const common = commonOptions(settings, options);
   if (held === null || settings.sandboxDriver === "bubblewrap") {
     const nodePrefix = findNodePrefix(settings.searchPath);
@@ -84,7 +90,9 @@ function createProvider(settings: SandboxSettings, held: HeldImage | null, optio
     return createMachines({ ...common, image: held.ref, folder: imageFolder(settings) });
   }
   const { sandboxDockerSocket: socketPath, sandboxRuntime: runtime } = settings;
-  return createContainers({ ...common, image: held.ref, socketPath, runtime });
+  const onImported = async (): Promise<void> => void (await images.evict(never));
+  const containers = { image: held.ref, imageFolder: imageFolder(settings), onImported, socketPath, runtime };
+  return createContainers({ ...common, ...containers });
 }
 
 interface CommonOptions {

@@ -38,6 +38,8 @@ export const Step = z.strictObject({
   turn: Turn,
   observed: Observed,
   timings: StepTimings,
+  /** Present where the world itself ended the episode with this step: it is the last one, also for who resumes. */
+  terminated: z.literal(true).optional(),
 });
 export type Step = z.infer<typeof Step>;
 

@@ -7,7 +7,8 @@ const [fault = ""] = process.argv.slice(2);
 const write = (text: string): unknown => process.stdout.write(`${text}\n`);
 const say = (id: number, reply: object): unknown => write(JSON.stringify({ v: 1, id, ...reply }));
 const anything = { name: "anything", inputSchema: { type: "object", properties: { n: { type: "integer" } } } };
-const hello = { kind: "hello", name: "faulty", description: "It goes wrong.", tools: [anything] };
+const capabilities = { evaluate: fault === "ends-slowly", deterministic: true };
+const hello = { kind: "hello", name: "faulty", description: "It goes wrong.", tools: [anything], capabilities };
 
 const faults: Record<string, (id: number) => unknown> = {
   "no-json": () => write("Traceback (most recent call last):"),
@@ -30,6 +31,13 @@ const faults: Record<string, (id: number) => unknown> = {
     if (existsSync(mark)) return say(id, { kind: "state", text: "done", reward: 1 });
     writeFileSync(mark, "");
     return faults["dies"]?.(id);
+  },
+  "ends-slowly": (id) => say(id, { kind: "state", text: "done", isTerminated: true }),
+  /** Judges at the second asking only. */
+  judges: (id) => {
+    const mark = process.env["MARK"] ?? "";
+    if (existsSync(mark)) return say(id, { kind: "verdict", verdict: "success" });
+    writeFileSync(mark, "");
   },
   silent: () => undefined,
   "silent-with-child": () => {
@@ -59,6 +67,7 @@ createInterface({ input: process.stdin }).on("line", (line) => {
   const early = ["setup-failed", "unavailable"].includes(fault) ? "reset" : "step";
   if (kind === "hello")
     say(id, fault === "bad-schema" ? { ...hello, tools: [{ name: "a", inputSchema: { type: 7 } }] } : hello);
+  else if (kind === "evaluate") faults["judges"]?.(id);
   else if (kind === "close") say(id, { kind: "closed" });
   else if (kind === early) faults[fault]?.(id);
   else say(id, { kind: "state", text: "ready" });

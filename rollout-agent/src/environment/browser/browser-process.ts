@@ -1,9 +1,11 @@
 // One sandboxed browser with one context: made for an episode, gone with it.
-import { HindcastError, messageOf } from "@hindcast/shared";
+import { HindcastError, limits, messageOf } from "@hindcast/shared";
 import type { BrowserSpec, EpisodeLimits, StorageState } from "@hindcast/shared";
 import { miniWobOrigin } from "@hindcast/shared/node";
 import type { Browser, BrowserContext } from "playwright-core";
-import { BrowserFolder, type BrowserPrograms, proxyPort } from "./browser-sandbox.ts";
+import { type ControlGroup, type ControlGroups, ownControlGroups } from "../../sandbox/control-groups.ts";
+import { BrowserFolder, type BrowserPrograms, proxyPort, temporaryFolders } from "./browser-sandbox.ts";
+import { type BrowserCaps, BrowserWatch } from "./browser-watch.ts";
 import { EgressGate } from "./egress-gate.ts";
 
 const launchMsMax = 60_000;
@@ -16,7 +18,9 @@ export interface BrowserProcessOptions {
   name: string;
   programs: BrowserPrograms;
   spec: BrowserSpec;
-  limits: Pick<EpisodeLimits, "memoryBytesMax" | "diskBytesMax">;
+  limits: Pick<EpisodeLimits, "memoryBytesMax" | "diskBytesMax" | "processesMax">;
+  /** @default those of this process (`ownControlGroups`); null: none */
+  controlGroups?: ControlGroups | null;
   miniWobFolder: string | null;
   storageState: StorageState | null;
 }
@@ -25,17 +29,27 @@ export class BrowserProcess implements AsyncDisposable {
   readonly context: BrowserContext;
   readonly gate: EgressGate;
   readonly #browser: Browser;
+  readonly #watch: BrowserWatch;
+  readonly #group: ControlGroup | null;
   readonly #resources: AsyncDisposableStack;
 
-  private constructor(browser: Browser, context: BrowserContext, gate: EgressGate, resources: AsyncDisposableStack) {
+  private constructor({ browser, context, gate, watch, group }: Parts, resources: AsyncDisposableStack) {
     this.#browser = browser;
     this.context = context;
     this.gate = gate;
+    this.#watch = watch;
+    this.#group = group;
     this.#resources = resources;
   }
 
   get isAlive(): boolean {
-    return this.#browser.isConnected();
+    return this.#watch.excess === null && this.#browser.isConnected();
+  }
+
+  /** Which limit the browser was ended by; null: none, it may have crashed. */
+  get excess(): string | null {
+    if (this.#watch.excess !== null) return this.#watch.excess;
+    return this.#group?.isOutOfMemory() === true ? "its control group had no memory left" : null;
   }
 
   /** @throws SANDBOX_UNAVAILABLE where this machine cannot start browsers */
@@ -45,16 +59,18 @@ export class BrowserProcess implements AsyncDisposable {
     const gate = starting.use(new EgressGate(reachable(options)));
     await gate.listen(folder.socketPath);
     folder.shareSocket();
-    const program = folder.writeScript(
-      options.name,
-      options.programs,
-      Math.max(temporaryBytesMin, options.limits.diskBytesMax),
-    );
+    const temporaryBytesMax = Math.max(temporaryBytesMin, options.limits.diskBytesMax);
+    const group = await groupFor(options, temporaryBytesMax);
+    if (group !== null) starting.defer(group.remove);
+    const { name, programs } = options;
+    const procsFile = group?.procsFile ?? null;
+    const program = folder.writeScript({ name, programs, temporaryBytesMax, procsFile });
     const browser = await launch({ program, folder: folder.path }, options);
     starting.defer(() => closeSoon(browser));
+    const watch = starting.use(new BrowserWatch(folder.pid, capsOf(options)));
     const context = await browser.newContext(contextOptions(options));
     if (options.spec.clock !== null) await context.clock.setFixedTime(new Date(options.spec.clock));
-    return new BrowserProcess(browser, context, gate, starting.move());
+    return new BrowserProcess({ browser, context, gate, watch, group }, starting.move());
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -62,9 +78,40 @@ export class BrowserProcess implements AsyncDisposable {
   }
 }
 
+interface Parts {
+  browser: Browser;
+  context: BrowserContext;
+  gate: EgressGate;
+  watch: BrowserWatch;
+  group: ControlGroup | null;
+}
+
+function capsOf({ limits: episode }: BrowserProcessOptions): BrowserCaps {
+  return {
+    memoryBytesMax: episode.memoryBytesMax + limits.browserOverheadBytes,
+    threadsMax: episode.processesMax + limits.browserOverheadThreads,
+  };
+}
+
+/** Null where there are none; a group that cannot be made is no reason to open nothing, because the watch holds. */
+async function groupFor(
+  { name, limits: episode, controlGroups }: BrowserProcessOptions,
+  temporaryBytesMax: number,
+): Promise<ControlGroup | null> {
+  const groups = controlGroups === undefined ? await ownControlGroups() : controlGroups;
+  // Files in memory are bounded by their file systems and count here.
+  const sandbox = { ...episode, diskBytesMax: temporaryFolders * temporaryBytesMax };
+  const overhead = {
+    overheadBytes: limits.browserOverheadBytes,
+    overheadProcesses: limits.browserOverheadThreads,
+    endsTogether: true,
+  };
+  return (await groups?.make(name, sandbox, overhead).catch(() => null)) ?? null;
+}
+
 async function launch(
   { program, folder }: { program: string; folder: string },
-  { limits }: BrowserProcessOptions,
+  { limits: episode }: BrowserProcessOptions,
 ): Promise<Browser> {
   // Large, and of no use to agents whose worlds have no browser.
   const { chromium } = await import("playwright-core");
@@ -86,7 +133,7 @@ async function launch(
         // Frames of other sites in the same process: one tree of the page instead of one per process, and less memory. What
         // separates sites matters to people with accounts on many; here all sites are the task's.
         "--disable-site-isolation-trials",
-        `--js-flags=--max-old-space-size=${Math.max(64, Math.floor(limits.memoryBytesMax / 2 ** 21))}`,
+        `--js-flags=--max-old-space-size=${Math.max(64, Math.floor(episode.memoryBytesMax / 2 ** 21))}`,
       ],
       env: {},
       timeout: launchMsMax,

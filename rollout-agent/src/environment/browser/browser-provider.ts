@@ -23,7 +23,7 @@ export interface BrowserSettings {
 const probe = {
   name: "probe",
   spec: BrowserSpec.parse({ kind: "browser", start: { kind: "pages", urls: ["http://probe.invalid/"] } }),
-  limits: { memoryBytesMax: 2 ** 29, diskBytesMax: 2 ** 26 },
+  limits: { memoryBytesMax: 2 ** 29, diskBytesMax: 2 ** 26, processesMax: 256 },
   storageState: null,
 };
 

@@ -7,6 +7,7 @@ import {
   existsSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   realpathSync,
   rmSync,
   writeFileSync,
@@ -17,6 +18,8 @@ import { guestFile, maskedDirectories, systemDirectories, systemDirectory } from
 
 /** Where the browser finds the proxy inside: a port of its own network. */
 export const proxyPort = 3128;
+/** Each of them of its own size: shared memory, /tmp, the home. */
+export const temporaryFolders = 3;
 const nobody = 65_534;
 const folderPrefix = "hindcast-browser-";
 
@@ -77,6 +80,16 @@ export function missingPrograms(
   return problems;
 }
 
+export interface ScriptOptions {
+  /** Of the sandbox, as the command lines of its processes say it. */
+  name: string;
+  programs: BrowserPrograms;
+  /** Of each writable folder inside. */
+  temporaryBytesMax: number;
+  /** Where the browser enters its control group; null: there is none. */
+  procsFile: string | null;
+}
+
 /** A folder on the host for one browser's socket and start script, removed when it is closed. */
 export class BrowserFolder implements Disposable {
   readonly path: string;
@@ -99,11 +112,17 @@ export class BrowserFolder implements Disposable {
     if (this.#userId !== null) chownSync(this.socketPath, this.#userId, this.#userId);
   }
 
-  /**
-   * @param name of the sandbox, as the command lines of its processes say it
-   * @returns the path of a program that starts the sandboxed browser with the arguments and descriptors that it gets.
-   */
-  writeScript(name: string, programs: BrowserPrograms, temporaryBytesMax: number): string {
+  /** Of the outermost process, once the script was started. */
+  get pid(): number {
+    return Number(readFileSync(this.#pidFile, "utf8"));
+  }
+
+  get #pidFile(): string {
+    return join(this.path, "pid");
+  }
+
+  /** @returns the path of a program that starts the sandboxed browser with the arguments and descriptors that it gets. */
+  writeScript({ name, programs, temporaryBytesMax, procsFile }: ScriptOptions): string {
     const { guestPath, bwrapPath, chromiumPath } = programs;
     const drop =
       this.#userId === null ? [] : ["/usr/bin/setpriv", `--reuid=${nobody}`, `--regid=${nobody}`, "--clear-groups"];
@@ -118,9 +137,16 @@ export class BrowserFolder implements Disposable {
       chromiumPath,
     ];
     const path = join(this.path, "start");
-    // Playwright's pipes are descriptors 3 and 4.
-    const script = `#!/bin/sh\nexec 5<${quoted(guestPath)}\nexec ${command.map(quoted).join(" ")} "$@"\n`;
-    writeFileSync(path, script);
+    const script = [
+      "#!/bin/sh",
+      `echo $$ > ${quoted(this.#pidFile)}`,
+      // A group that cannot be entered is no reason to start nothing: the watch holds in any case.
+      ...(procsFile === null ? [] : [`{ echo $$ > ${quoted(procsFile)}; } 2>/dev/null || :`]),
+      // Playwright's pipes are descriptors 3 and 4.
+      `exec 5<${quoted(guestPath)}`,
+      `exec ${command.map(quoted).join(" ")} "$@"`,
+    ];
+    writeFileSync(path, `${script.join("\n")}\n`);
     chmodSync(path, 0o700);
     return path;
   }

@@ -2,7 +2,7 @@
 // server that answers as Docker's does; containers themselves are in test/conformance.
 // Requirements: 6.3.container
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -55,16 +55,62 @@ async function aDaemon(
   return { provider, asked, socketPath };
 }
 
+describe("an image", () => {
+  it("that somebody removed from the daemon is imported again, once", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "hindcast-daemon-"));
+    cleanups.push(() => rm(folder, { recursive: true }));
+    const root = join(folder, "root");
+    await mkdir(root);
+    const socketPath = join(folder, "docker.sock");
+    const said: string[] = [];
+    const server = createServer((request, response) => {
+      const path = request.url?.replace(/\?.*/, "") ?? "";
+      said.push(`${request.method} ${path.replace("0".repeat(32), "HASH")}`);
+      request.resume().on("end", () => {
+        if (path === "/info") return response.end(JSON.stringify({ Runtimes: {}, SecurityOptions: [] }));
+        // There at first, and never again.
+        const isMissing = path === "/containers/create" || (path.endsWith("/json") && said.length > 2);
+        return response.writeHead(isMissing ? 404 : 200).end("{}");
+      });
+    });
+    server.listen(socketPath);
+    await once(server, "listening");
+    cleanups.push(() => server.close());
+    const image = { kind: "root", path: root, hash: "0".repeat(64) } as const;
+    const log = { debug: (): void => undefined };
+    const provider = createContainers({ socketPath, guestPath: process.execPath, image, log });
+    await expect(provider.open(options, never)).rejects.toThrow(/no image right after it was imported/);
+    expect(said).toEqual([
+      "GET /info",
+      "GET /images/hindcast-image:HASH/json",
+      "POST /containers/create",
+      "GET /images/hindcast-image:HASH/json",
+      "POST /images/create",
+      "POST /images/hindcast-image:HASH-draft/tag",
+      "DELETE /images/hindcast-image:HASH-draft",
+      "POST /containers/create",
+    ]);
+  });
+});
+
 describe("a runtime of containers", () => {
   it("that the daemon does not know is a problem with its remedy, and opens nothing", async () => {
     const { provider, asked, socketPath } = await aDaemon({ runc: { path: "runc" } }, "kata");
-    const problem = `Docker at ${socketPath} knows no runtime "kata" (it has: runc): add it to daemon.json.`;
-    expect(await provider.problems()).toEqual([problem]);
+    const [problem = "", ...more] = await provider.problems();
+    expect(more).toEqual([]);
+    expect(problem.startsWith(`Docker at ${socketPath} knows no runtime "kata" (it has: runc): install Kata`)).toBe(
+      true,
+    );
+    expect(problem).toMatch(/needs \/dev\/kvm, and add \{"runtimes": .*io\.containerd\.kata\.v2.* to daemon\.json\.$/);
     await expect(provider.open(options, never)).rejects.toMatchObject({
       code: "SANDBOX_UNAVAILABLE",
       message: problem,
     });
     expect(asked).toEqual([]);
+    const { provider: another } = await aDaemon({ runc: { path: "runc" } }, "mine");
+    expect(await another.problems()).toEqual([
+      expect.stringMatching(/"mine" \(it has: runc\): add it to daemon\.json\.$/),
+    ]);
   });
 
   it("that has a kernel of its own gets what runc gets, and its refusal is told as it is", async () => {

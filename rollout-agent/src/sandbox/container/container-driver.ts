@@ -1,20 +1,33 @@
 // Sandboxes as containers, through the Docker API. Images are imported from the image cache and never pulled.
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { existsSync, realpathSync } from "node:fs";
 import { basename } from "node:path";
-import { HindcastError, limits, messageOf } from "@hindcast/shared";
+import { HindcastError, messageOf } from "@hindcast/shared";
 import { Complaint, type GuestDriver, type GuestTransport, type GuestWorld } from "../guest-transport.ts";
 import { GuestProvider } from "../guest-provider.ts";
 import { sandboxEnvironment, sandboxFiles } from "../sandbox-world.ts";
 import type { ImageRef, SandboxOptions, SandboxProvider } from "../sandbox.ts";
+import { importImage } from "./container-images.ts";
 import { containerName, containerSettings, nameLabel } from "./container-settings.ts";
-import { DockerEngine } from "./docker-engine.ts";
+import { DockerEngine, type EngineAnswer } from "./docker-engine.ts";
 import { StandardStreams } from "./standard-streams.ts";
 
 const noTraits: EngineTraits = { hasAppArmor: false, isUserSpaceKernel: false };
-const repository = "hindcast-image";
 const defaultSocket = "/var/run/docker.sock";
+/** How the daemon comes to know the runtimes that sandboxes are for. */
+const remedies = [
+  {
+    pattern: /kata/,
+    text:
+      'install Kata Containers on its machine, which needs /dev/kvm, and add {"runtimes": {"kata": {"runtimeType": ' +
+      '"io.containerd.kata.v2"}}} to daemon.json',
+  },
+  {
+    pattern: /runsc|gvisor/i,
+    text:
+      'install gVisor of 2024 or later on its machine and add {"runtimes": {"runsc": {"path": "/usr/bin/runsc", ' +
+      '"runtimeArgs": ["--network=none"]}}} to daemon.json',
+  },
+];
 
 export interface ContainerDriverOptions {
   /** Of the daemon. @default "/var/run/docker.sock" */
@@ -24,6 +37,10 @@ export interface ContainerDriverOptions {
   runtime?: string | null;
   /** For sandboxes that ask for none. */
   image: ImageRef & { kind: "root" };
+  /** Of the image cache that images come from. @default "": no cache evicts what is imported */
+  imageFolder?: string;
+  /** After an import: the cache may now exceed its budget. */
+  onImported?: () => Promise<void>;
   /** Whose sandboxes they are (`clusterOf`). @default nobody's */
   cluster?: string;
   /** See `GuestProviderOptions`. */
@@ -77,16 +94,26 @@ class ContainerDriver implements GuestDriver {
   async start(options: SandboxOptions, signal: AbortSignal): Promise<GuestTransport> {
     const { guestPath, runtime = null } = this.#options;
     const { id: name, limits: sandboxLimits, image = this.#options.image, mounts = [] } = options;
-    const settings = containerSettings({
-      name,
-      image: await this.#imported(image, signal),
-      guestPath: realpathSync(guestPath),
-      limits: sandboxLimits,
-      mounts,
-      runtime,
-      ...(this.#traits ?? noTraits),
-    });
-    const container = await this.#create(containerName(name), settings, signal);
+    const settings = async (): Promise<object> =>
+      containerSettings({
+        name,
+        image: await this.#imported(image, signal),
+        guestPath: realpathSync(guestPath),
+        limits: sandboxLimits,
+        mounts,
+        runtime,
+        ...(this.#traits ?? noTraits),
+      });
+    const container = containerName(name);
+    if (!(await this.#create(container, await settings(), signal))) {
+      // Somebody removed the image from the daemon since we imported it.
+      if (image.kind === "root") this.#imports.delete(image.hash);
+      if (!(await this.#create(container, await settings(), signal))) {
+        throw new Error(
+          "the daemon has no image right after it was imported: does something remove images all the time?",
+        );
+      }
+    }
     try {
       return await this.#attach(container, signal);
     } catch (error) {
@@ -109,15 +136,15 @@ class ContainerDriver implements GuestDriver {
     return `A container could not be opened: ${complaint.trim()}`;
   }
 
-  /** A name in use is what a dead process of ours has left. */
-  async #create(name: string, settings: object, signal: AbortSignal): Promise<string> {
+  /** A name in use is what a dead process of ours has left. False: the daemon has no such image. */
+  async #create(name: string, settings: object, signal: AbortSignal): Promise<boolean> {
     const path = `/containers/create?name=${name}`;
-    const first = await this.#engine.call("POST", path, { body: settings, allowed: [409], signal });
-    if (first.status === 409) {
-      await this.#remove(name);
-      await this.#engine.call("POST", path, { body: settings, signal });
-    }
-    return name;
+    const create = (allowed: number[]): Promise<EngineAnswer> =>
+      this.#engine.call("POST", path, { body: settings, allowed, signal });
+    const first = await create([404, 409]);
+    if (first.status !== 409) return first.status !== 404;
+    await this.#remove(name);
+    return (await create([404])).status !== 404;
   }
 
   async #attach(container: string, signal: AbortSignal): Promise<GuestTransport> {
@@ -164,24 +191,12 @@ class ContainerDriver implements GuestDriver {
     return importing;
   }
 
-  async #import({ path, hash }: ImageRef & { kind: "root" }, signal: AbortSignal): Promise<string> {
-    const tag = hash.slice(0, 32);
-    const reference = `${repository}:${tag}`;
-    const found = await this.#engine.call("GET", `/images/${reference}/json`, { allowed: [404] });
-    if (found.status !== 404) return reference;
-    const tar = spawn("tar", ["--numeric-owner", "--one-file-system", "-C", path, "-c", "."], {
-      stdio: ["ignore", "pipe", "ignore"],
-      signal,
+  async #import(image: ImageRef & { kind: "root" }, signal: AbortSignal): Promise<string> {
+    const { imageFolder = "", onImported, log } = this.#options;
+    const reference = await importImage(this.#engine, image, { folder: imageFolder, signal });
+    await onImported?.().catch((error: unknown) => {
+      log.debug({ event: "image.not-evicted", err: error }, messageOf(error));
     });
-    const packed = once(tar, "close");
-    // Under a name that nobody asks for until it is whole.
-    const draft = `fromSrc=-&repo=${repository}&tag=${tag}-draft`;
-    const body = tar.stdout;
-    await this.#engine.call("POST", `/images/create?${draft}`, { body, timeoutMs: limits.imageLockWaitMs });
-    const [code] = await packed;
-    if (code !== 0) throw new Error(`${path} could not be packed: tar ended with ${String(code)}`);
-    await this.#engine.call("POST", `/images/${reference}-draft/tag?repo=${repository}&tag=${tag}`);
-    await this.#engine.call("DELETE", `/images/${reference}-draft`, { allowed: [404] });
     return reference;
   }
 }
@@ -202,9 +217,8 @@ async function missing(
     const info = await engine.get<EngineInfo>("/info");
     if (runtime !== null && info.Runtimes?.[runtime] === undefined) {
       const known = Object.keys(info.Runtimes ?? {}).join(", ");
-      return lacking(
-        `Docker at ${socketPath} knows no runtime "${runtime}" (it has: ${known}): add it to daemon.json.`,
-      );
+      const remedy = remedies.find(({ pattern }) => pattern.test(runtime))?.text ?? "add it to daemon.json";
+      return lacking(`Docker at ${socketPath} knows no runtime "${runtime}" (it has: ${known}): ${remedy}.`);
     }
     const hasAppArmor = info.SecurityOptions?.some((each) => each.includes("apparmor")) ?? false;
     return { problems: [], traits: { hasAppArmor, isUserSpaceKernel: isUserSpaceKernel(info, runtime) } };

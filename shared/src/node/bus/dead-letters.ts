@@ -17,7 +17,7 @@ import { BucketLeaseStore } from "./lease-store.ts";
 import { patiently } from "./patience.ts";
 import { JetStreamResultStore } from "./result-store.ts";
 import { headerText, store } from "./store.ts";
-import { lastMessage, messageAt, readAll, type StoredMessage } from "./stored.ts";
+import { lastMessage, messageAt, readAll, type StoredMessage, streamBorn } from "./stored.ts";
 import { ensureConsumer } from "./topology.ts";
 
 const headerNames = {
@@ -83,6 +83,10 @@ export class JetStreamDeadLetters implements DeadLetters {
 
   async newest(): Promise<number> {
     return (await lastMessage(this.#connection, streams.deadLetters, subjects.deadLetters))?.sequence ?? 0;
+  }
+
+  async born(): Promise<string> {
+    return await streamBorn(this.#connection, streams.deadLetters);
   }
 
   async *read(fromSequence: number): AsyncGenerator<DeadLetter> {

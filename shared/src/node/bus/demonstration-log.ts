@@ -1,6 +1,5 @@
 // The log of accepted demonstrations: what every index is rebuilt from. One message per demonstration; publishing it
 // again replaces it, an empty message retires it.
-import type { StreamInfo } from "@nats-io/jetstream";
 import type { DemonstrationId } from "../../domain/ids.ts";
 import { Demonstration } from "../../domain/demonstration.ts";
 import { HindcastError, messageOf } from "../../errors.ts";
@@ -11,9 +10,8 @@ import type { DemonstrationEntry, DemonstrationLog, DemonstrationName, GraphLogE
 import { isBusCode } from "./bus-errors.ts";
 import type { Connection } from "./connection.ts";
 import { follow, type FollowedMessage } from "./follower.ts";
-import { patiently } from "./patience.ts";
 import { store } from "./store.ts";
-import { lastMessage, newestMessage, readAll } from "./stored.ts";
+import { lastMessage, newestMessage, readAll, streamBorn, streamInfo } from "./stored.ts";
 
 /** All that `subjects.graphs` covers begins so. */
 const graphPrefix = subjects.graphs.replace(">", "");
@@ -79,17 +77,11 @@ export class JetStreamDemonstrationLog implements DemonstrationLog {
   }
 
   async lastSequence(): Promise<number> {
-    return (await this.#info()).state.last_seq;
+    return (await streamInfo(this.#connection, streams.demonstrations)).state.last_seq;
   }
 
   async born(): Promise<string> {
-    return (await this.#info()).created;
-  }
-
-  async #info(): Promise<StreamInfo> {
-    return await patiently(this.#connection, `inspect ${streams.demonstrations}`, () =>
-      this.#connection.manager.streams.info(streams.demonstrations),
-    );
+    return await streamBorn(this.#connection, streams.demonstrations);
   }
 
   async #store(environment: string, id: DemonstrationId, bytes: Uint8Array): Promise<number> {

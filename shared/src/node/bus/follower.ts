@@ -9,7 +9,7 @@ import { isBusCode, toBusError } from "./bus-errors.ts";
 import type { Connection } from "./connection.ts";
 import { converse, MessageLost } from "./conversation.ts";
 import { patiently, retryDelayMs } from "./patience.ts";
-import { lastMessage } from "./stored.ts";
+import { lastMessage, streamBorn } from "./stored.ts";
 
 export interface FollowedMessage {
   sequence: number;
@@ -42,9 +42,17 @@ export async function* follow(
 ): AsyncGenerator<FollowedMessage> {
   const stop = AbortSignal.any([signal, connection.closing]);
   let next = Math.max(1, source.fromSequence);
+  let born: string | null = null;
   for (let failures = 0; !stop.aborted;) {
     try {
-      if (failures > 0 && source.isRepeatable === true && (await endsBefore(connection, source.stream, next))) next = 1;
+      if (source.isRepeatable === true) {
+        // Before the consumer is made: of a stream that changes in between, the older time is remembered, and the next
+        // failure reads all of the newer one.
+        const found = await bornOf(connection, source.stream, stop);
+        const isAnother = born !== null && found !== null && born !== found;
+        if (isAnother || (failures > 0 && (await endsBefore(connection, source.stream, next)))) next = 1;
+        born = found ?? born;
+      }
       const consumer = await createConsumer(connection, { ...source, fromSequence: next }, stop);
       for await (const message of pullForever(connection, source.stream, consumer, stop)) {
         failures = 0;
@@ -61,7 +69,17 @@ export async function* follow(
   }
 }
 
-/** Whether the stream is not the one that was read so far: the server would wait for a sequence of the old one. */
+/** When the stream was made, in the server's words; null where the permissions are of a version that did not ask. */
+async function bornOf(connection: Connection, stream: string, signal: AbortSignal): Promise<string | null> {
+  try {
+    return await streamBorn(connection, stream, signal);
+  } catch (error) {
+    if (isBusCode(error, "BUS_FORBIDDEN")) return null;
+    throw error;
+  }
+}
+
+/** Whether it was put back as it once was: made at the same time, the server would wait for a sequence of the longer one. */
 async function endsBefore(connection: Connection, stream: string, next: number): Promise<boolean> {
   return ((await lastMessage(connection, stream, ">"))?.sequence ?? 0) < next - 1;
 }

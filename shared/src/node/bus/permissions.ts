@@ -23,8 +23,9 @@ export type RoleOptions =
 const messageGet = (stream: string): string => `$JS.API.STREAM.MSG.GET.${stream}`;
 /** Reading ranges: the leader says how far, any replica delivers. */
 const readRange = (stream: string): string[] => [messageGet(stream), `$JS.API.DIRECT.GET.${stream}`];
-/** Following: an ephemeral consumer of one's own. */
+/** Following: an ephemeral consumer of one's own, and whether the stream is still the same. */
 const followStream = (stream: string): string[] => [
+  `$JS.API.STREAM.INFO.${stream}`,
   `$JS.API.CONSUMER.CREATE.${stream}.>`,
   `$JS.API.CONSUMER.MSG.NEXT.${stream}.>`,
 ];
@@ -93,7 +94,6 @@ function rolloutAgent(worker: WorkerId, pools: readonly Pool[], inbox: string): 
 function indexCore(inbox: string): Permissions {
   return {
     publish: [
-      `$JS.API.STREAM.INFO.${streams.demonstrations}`,
       ...readRange(streams.demonstrations),
       ...followStream(streams.demonstrations),
       subjects.graphs,
@@ -136,8 +136,8 @@ function client(inbox: string): Permissions {
       ...writeBlobs,
       ...readable.flatMap(readRange),
       ...readable.flatMap(followStream),
-      // How full they are; of the queue nothing else can be read.
-      ...[...readable, streams.advisories, streams.tasks].map((stream) => `$JS.API.STREAM.INFO.${stream}`),
+      // How full they are, as of all others; of the queue nothing else can be read.
+      ...[streams.advisories, streams.tasks].map((stream) => `$JS.API.STREAM.INFO.${stream}`),
       `$JS.API.CONSUMER.INFO.${streams.tasks}.*`,
     ],
     subscribe: [progress, inbox],

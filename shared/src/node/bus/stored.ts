@@ -1,7 +1,7 @@
 // Reading what streams hold. Single messages come from the stream's leader, because an ownership decision must not be
 // made on a replica that lags; ranges come in batches from any replica, after asking the leader how far to read.
 import { setTimeout as delay } from "node:timers/promises";
-import type { StoredMsg } from "@nats-io/jetstream";
+import type { StoredMsg, StreamInfo } from "@nats-io/jetstream";
 import type { Msg } from "@nats-io/transport-node";
 import { HindcastError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
@@ -49,6 +49,16 @@ export async function newestMessage(
     for await (const message of conversation) return fromDirect(message);
     return null;
   });
+}
+
+/** @throws BUS_FORBIDDEN, BUS_NOT_FOUND */
+export async function streamInfo(connection: Connection, stream: string, signal?: AbortSignal): Promise<StreamInfo> {
+  return await patiently(connection, `inspect ${stream}`, () => connection.manager.streams.info(stream), signal);
+}
+
+/** When the stream was made, in the server's own words: the same text for as long as its sequences mean the same. */
+export async function streamBorn(connection: Connection, stream: string, signal?: AbortSignal): Promise<string> {
+  return (await streamInfo(connection, stream, signal)).created;
 }
 
 /** The message at a stream sequence, or null. */

@@ -121,6 +121,8 @@ export const requirements = {
   "5.2.fencing": "a zombie's steps and results are refused or ignored, also when it would be first to write",
   "5.2.no-mixture": "any interleaving of writers with duplicates assembles to one writer's trajectory",
   "5.2.weakened": "fencing off, journal off and acknowledging before the commit are noticed by the same checks",
+  "5.1.ended-by-world":
+    "an episode that its world ended just before a crash gets no more turns: who resumes it ends it with the same outcome",
   "5.3.dead-letters": "dead letters can be listed, inspected, requeued and dropped, from the command line too",
   "5.3.history": "a dead letter tells of every attempt at its message, and keeps the message byte for byte",
   "5.3.one-record": "exactly one terminal record per task, whoever writes it",
@@ -209,6 +211,8 @@ export const requirements = {
   "6.12.oracle": "verdicts agree with the published evaluators on right and changed answers of all published tasks",
   "6.12.baselines": "what doing nothing scores is reported beside a score",
   "6.12.references": "tasks of both kinds travel as references of rollout tasks",
+  "6.12.score":
+    "benchmarks report averages over tasks, places and templates with 95 % intervals, and the tasks apart that no model judges",
   "6.12.cli": "`hindcast bench webarena` lists tasks and scores recorded runs offline, as tables and as JSON",
   "6.15.web": "a campaign on web pages runs from documents to demonstrations and a measured gain, judged by the pages",
   "6.15.code": "a campaign on repositories with bugs does the same, judged by hidden tests",
@@ -247,6 +251,8 @@ export const requirements = {
   "6.11.har": "exchanges are HTTP Archive entries that can be judged again later",
   "6.11.hostile-pages": "pages that never load, hang, crash, open tabs, alert without end or download end no episode",
   "6.11.isolation": "a browser sees no file, process or network of the host but the task's sites",
+  "6.11.limits":
+    "a browser that takes more memory or threads than its episode may have is ended alone, with an error that names the limit",
   "6.11.missing": "without Chromium, MiniWoB's pages or the site, the world says what to install or start",
   "6.11.observation":
     "a page is its tabs and the accessibility tree of the viewport, frames included, capped with a mark",
@@ -259,6 +265,8 @@ export const requirements = {
   "6.14.restore": "a copy of a site is put back to its first state while it runs",
   "6.14.templates": "tasks of self-hosted sites are made from templates, with answers out of the sites' databases",
   "6.14.tasks": "every task of a self-hosted site can be done there, and tells doing from not doing",
+  "6.14.wiki":
+    "the wiki is served like the shop: edits are put back with all that they entail, tasks of every kind, a browser that changes it",
   "6.14.visits": "every fresh browser gets a copy of a site for itself, and a browser resumes in a fresh one",
   "6.13.rewards": "scripted solutions of MiniWoB tasks are rewarded, others are not",
   "6.13.seeds": "a MiniWoB task with a seed is always the same page",
@@ -271,6 +279,10 @@ export const requirements = {
   "6.1.stream": "a command's output is shown while it runs, each byte once",
   "6.1.images": "an image is described once and built once, published atomically, in the form that each driver needs",
   "6.1.cache": "the image cache has a disk budget; eviction never removes what is in use",
+  "6.1.interrupted":
+    "a build of an image that is interrupted ends its step and leaves nothing; interrupted again, it ends at once",
+  "6.1.copies":
+    "copies of images in a container daemon count in that budget, and go unless a container or process has them",
   "6.2.bubblewrap": "bubblewrap passes the contract's conformance suite",
   "6.2.control-groups":
     "sandboxes of bubblewrap are in control groups where the machine allows it; doctor says which limits hold",
@@ -295,6 +307,10 @@ export const requirements = {
     "a missing clone, commit, Python, pin, network or a wrong data file is told with its remedy and fails no instance",
   "6.9.cache":
     "repositories and environments are made once, atomically, and evicted by a disk budget that spares what is in use",
+  "6.9.clock": "an instance whose tests dates break is tried, admitted and judged on its own day",
+  "6.9.built": "what a compiled project's build leaves is kept for each commit, and a patch makes anew what it touches",
+  "6.9.dependencies":
+    "what a repository names for Cargo, Go, npm, pnpm, Yarn or Maven is there without a network; other clients are refused with the reason",
   "6.9.history": "no commit, branch, tag, remote or reflog after the base commit is in the sandbox",
   "6.9.world":
     "episodes work on an instance by bash, str_replace_editor and submit, and are judged by its tests in a testbed of their own",
@@ -334,11 +350,14 @@ export const requirements = {
   "7.6.runbook": "every alert has a runbook entry: what it means, what to look at, what to do",
   "7.6.queries": "every query of every dashboard and alert has data in a Prometheus that scrapes a real cluster",
   "7.6.rules": "every alert fires when it should and stays quiet when it should not",
+  "7.6.kubernetes":
+    "in Kubernetes every program and every server of NATS is scraped, and the overlay brings the alerts and the dashboards",
   "7.7.clients":
     "the nats command, Python and Go ask retrieval as the documentation shows, and find the service by ADR-32",
   "7.1.accounts": "NATS's users in Kubernetes have the permissions that the code gives their roles",
   "7.1.backup":
     "streams are saved every night beside the last good backup, which nothing that ends the night takes away",
+  "7.1.restore": "a stream that is gone, or all of them, come back from the backup, and what is there is left alone",
   "7.1.drain": "every pod has longer to end than its program takes to drain",
   "7.bad.expired-certificate": "a certificate that has expired is called that in the error and in the log",
   "7.bad.old-server": "a NATS server that is too old is refused by name, with the version that is needed",
@@ -354,6 +373,6 @@ export const requirements = {
   "7.2.pods": "sandboxes as pods hold the contract of every driver, and a cluster's refusal says what to do",
   "7.2.claims": "pods are claimed from warm pools of agent-sandbox, whose types are honoured without its controller",
   "7.9.policies":
-    "no root, no token, no latest tag, limits everywhere, policies that cover each pod, selectors that select something",
+    "no root, no token, no latest tag, limits everywhere and below the namespace's, policies that cover each pod, selectors that select something",
   "7.9.names": "manifests name streams, consumers, users and variables that the code has",
 } as const;

@@ -1,9 +1,10 @@
 // What is asked of a reader and writer of the handbook, the forge's largest wiki.
 import { number, type Row, spread, type Template, text } from "./template.ts";
 
-const role = "wikipedia" as const;
+const role = "gitlab" as const;
 const handbook = "repository = 'lanternworks/handbook'";
-const pageOf = (row: Row): string => `/${text(row, "title").replaceAll(" ", "-")}`;
+const wiki = "/lanternworks/handbook/wiki";
+const pageOf = (row: Row): string => `${wiki}/${text(row, "title").replaceAll(" ", "-")}`;
 const facts = (type: "text" | "integer"): string =>
   `SELECT * FROM seed_wiki_fact WHERE ${handbook} AND typeof(answer) = '${type}' ORDER BY title, question`;
 
@@ -55,7 +56,7 @@ export const forgeWikiTasks: readonly Template[] = [
       ["Parking", "Bicycles"].map((title) => ({
         values: { title },
         outcome: { kind: "not-found" },
-        solution: { page: `/${title}`, shows: ["Pages", "Working hours"] },
+        solution: { page: `${wiki}/${title}`, shows: ["Pages", "Working hours"] },
       })),
   },
   {
@@ -89,8 +90,8 @@ export const forgeWikiTasks: readonly Template[] = [
     instances: () =>
       pages.map(([title, content]) => ({
         values: { title, content },
-        outcome: { kind: "mutate", post: "?action=_new", fields: { title, content }, status: 303 },
-        solution: { page: "?action=_new", form: { has: 'name="title"', fields: { title, content } } },
+        outcome: { kind: "mutate", post: `${wiki}?action=_new`, fields: { title, content }, status: 303 },
+        solution: { page: `${wiki}?action=_new`, form: { has: 'name="title"', fields: { title, content } } },
       })),
   },
   {

@@ -7,11 +7,15 @@ import { forgeWikiTasks } from "./forge-wiki-tasks.ts";
 import { shopAdminTasks } from "./shop-admin-tasks.ts";
 import { shopTasks } from "./shop-tasks.ts";
 import { type MadeTask, makeTasks, type Template } from "./template.ts";
+import { wikiChangeTasks } from "./wiki-change-tasks.ts";
+import { wikiTasks } from "./wiki-tasks.ts";
+import { wikiVisitTasks } from "./wiki-visit-tasks.ts";
 
 /** By the name of the recipe. */
 export const templates: Record<string, readonly Template[]> = {
   forge: [...forgeTasks, ...forgeChangeTasks, ...forgeWikiTasks],
   shop: [...shopTasks, ...shopAdminTasks],
+  wiki: [...wikiTasks, ...wikiVisitTasks, ...wikiChangeTasks],
 };
 
 /** The same tasks for the same seed. @throws ENVIRONMENT_SETUP_FAILED where seed and templates do not fit */

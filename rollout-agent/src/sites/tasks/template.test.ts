@@ -1,7 +1,7 @@
 // Requirements: 6.14.templates
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, it } from "vitest";
-import { siteNames } from "../site-recipe.ts";
+import { placesOf, readRecipe, siteNames } from "../site-recipe.ts";
 import { templates } from "./tasks-of-site.ts";
 import { makeTasks, number, spread, type Template, text } from "./template.ts";
 
@@ -67,5 +67,14 @@ describe("tasks from templates", () => {
     expect(Object.keys(templates).toSorted()).toEqual(siteNames());
     const ids = Object.values(templates).flatMap((list) => list.map(({ id }) => id));
     expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  it("are of places that their site has, and no two sites play the same role: one list of URLs names them all", () => {
+    const roles = new Map(siteNames().map((name) => [name, placesOf(readRecipe(name)).map(({ role }) => role)]));
+    const all = [...roles.values()].flat();
+    expect(new Set(all).size).toBe(all.length);
+    for (const [name, list] of Object.entries(templates)) {
+      expect([...new Set(list.map(({ role }) => role))].toSorted()).toEqual(roles.get(name)?.toSorted());
+    }
   });
 });

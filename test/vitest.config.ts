@@ -12,7 +12,7 @@ const project = (name: string, include: string[], testTimeout: number, extra: ob
 const everySuite = ["contract", "egress", "isolation", "limits", "orphans", "session", "state", "terminal"];
 const isEverything = process.env.HINDCAST_TEST_EVERY_DRIVER === "1";
 const suitesOfDrivers = {
-  container: everySuite,
+  container: [...everySuite, "images"],
   gvisor: isEverything ? everySuite : ["contract"],
   vm: isEverything ? everySuite : ["contract", "egress", "orphans"],
   // In the cluster of KUBECONFIG, by `npm run test:pods`; else skipped, which says why.
@@ -39,7 +39,7 @@ export default defineConfig({
         20_000,
       ),
       project("conformance", ["test/conformance/**/*.test.ts"], 60_000, {
-        exclude: ["test/conformance/sandbox-pods.test.ts"],
+        exclude: ["test/conformance/sandbox-{images,pods}.test.ts"],
       }),
       // The same contract for every driver of sandboxes that this machine can start. Without KVM a machine's processor is
       // emulated: there the whole suite takes a quarter of an hour, and is run on request.

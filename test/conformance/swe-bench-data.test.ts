@@ -1,4 +1,4 @@
-// Requirements: 6.9.loader
+// Requirements: 6.9.loader, 6.9.dependencies, 6.9.built
 // The official files as they are, where this machine has them.
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { EnvironmentSpec, limits, type SweBenchReference, TaskReference } from "@hindcast/shared";
 import { describe, expect, it } from "vitest";
 import {
+  compileOnly,
   fitEvalScript,
   readEnvironmentPins,
   readSweBenchInstances,
@@ -15,6 +16,7 @@ import {
   judgedByReference,
   judgedInstance,
 } from "../../shared/src/node/benchmark/swe-bench/index.ts";
+import { curesOf } from "../../rollout-agent/src/environment/swe-bench/cures.ts";
 import { benchmarkData } from "../support/benchmark-data.ts";
 
 const data = benchmarkData("swe-bench");
@@ -54,6 +56,39 @@ describe.skipIf(data === null)(
       const descending = [...counts.values()].toSorted((a, b) => b - a);
       expect(descending).toHaveLength(61);
       expect(descending.slice(0, 20).reduce((sum, count) => sum + count)).toBe(432);
+    });
+
+    it("Multilingual's instances name who fetches their dependencies, and a compiler keeps what it compiled", async () => {
+      const counts = new Map<string, number>();
+      for (const instance of await readSweBenchInstances(file("multilingual.jsonl.gz"))) {
+        const { dependencies } = sweBenchSpec(instanceRequirements(instance, new Map()));
+        counts.set(dependencies ?? "none", (counts.get(dependencies ?? "none") ?? 0) + 1);
+        const test = fitEvalScript(instance.eval_script)?.test ?? "";
+        expect({ id: instance.instance_id, isKept: compileOnly(test) !== null }).toEqual({
+          id: instance.instance_id,
+          isKept: dependencies === "cargo" || dependencies === "go",
+        });
+        expect(test).not.toMatch(/mvnd|mvnw/);
+      }
+      // "none": C and C++, which name nothing.
+      const fetched = { cargo: 43, go: 42, npm: 43, maven: 16 };
+      expect(Object.fromEntries(counts)).toEqual({
+        ...fetched,
+        composer: 43,
+        bundler: 44,
+        ant: 17,
+        gradle: 10,
+        none: 42,
+      });
+    });
+
+    it("the projects of Verified and Lite that compile are built by the line that their scripts have", async () => {
+      for (const name of ["verified", "lite"]) {
+        for (const { repo, eval_script: script } of await readSweBenchInstances(file(`${name}.jsonl.gz`))) {
+          const { build } = curesOf(repo);
+          if (build !== null) expect(script.split("\n")).toContain(build);
+        }
+      }
     });
 
     it("each instance of Verified makes a task that is one message, and whose world tells nothing of its tests", async () => {

@@ -2,12 +2,15 @@
 // What is asked while learning is the documents' affair (how the tests are run, say); a held-out task is the issue itself.
 import { dirname, join, resolve } from "node:path";
 import { existsSync } from "node:fs";
-import { type HeldOutScene, HindcastError, type PinnedPython, type Scene } from "@hindcast/shared";
+import { type HeldOutScene, HindcastError, type PinnedNode, type PinnedPython, type Scene } from "@hindcast/shared";
 import {
+  instanceRequirements,
   readEnvironmentPins,
+  readNodePins,
   readSweBenchInstances,
   type SweBenchInstance,
   sweBenchReference,
+  sweBenchSpec,
 } from "@hindcast/shared/node";
 import { seededRandom } from "../sampling.ts";
 import { heldBack, type WorldPlaces, type WorldSource } from "./world-source.ts";
@@ -33,7 +36,7 @@ export async function sweBenchWorld(options: SweBenchOptions, places: WorldPlace
       "agents would have no repositories; set HINDCAST_SWE_BENCH_CACHE to a folder and HINDCAST_SWE_BENCH_REPOSITORIES to the clones",
     );
   }
-  const environments = await environmentsBeside(file);
+  const { environments, packages } = await pinsBeside(file);
   const count = heldBack(instances.length, heldOutPercent);
   const shuffled = seededRandom("swe-bench", seed).shuffle(instances);
   const unseen = new Set(shuffled.slice(0, count));
@@ -43,12 +46,7 @@ export async function sweBenchWorld(options: SweBenchOptions, places: WorldPlace
     id: instance.instance_id,
     benchmark: "swe-bench",
     application: instance.repo,
-    environment: {
-      kind: "swe-bench",
-      repository: instance.repo,
-      commit: instance.base_commit,
-      environment: environments.get(instance.instance_id) ?? null,
-    },
+    environment: sweBenchSpec(instanceRequirements(instance, environments, packages)),
     description: `The repository of ${instance.repo}, in which this is reported:\n${instance.problem_statement}`.slice(
       0,
       16_000,
@@ -72,11 +70,14 @@ export async function sweBenchWorld(options: SweBenchOptions, places: WorldPlace
 }
 
 /** As `bench swe-bench` finds them; where no pins are, the sandbox's own programs have to do. */
-async function environmentsBeside(file: string): Promise<Map<string, PinnedPython>> {
+async function pinsBeside(
+  file: string,
+): Promise<{ environments: Map<string, PinnedPython>; packages: Map<string, PinnedNode> }> {
   const pins = [join(dirname(file), "pins.jsonl"), join(dirname(file), "verified-env-pins.jsonl.gz")].find((path) =>
     existsSync(path),
   );
-  return pins === undefined ? new Map() : await readEnvironmentPins(pins);
+  if (pins === undefined) return { environments: new Map(), packages: new Map() };
+  return { environments: await readEnvironmentPins(pins), packages: await readNodePins(pins) };
 }
 
 function refused(message: string): HindcastError {

@@ -36,6 +36,10 @@ export const PinnedNode = z.strictObject({
 });
 export type PinnedNode = z.infer<typeof PinnedNode>;
 
+/** Whose client fetches the libraries that a repository names in files of its own: Cargo.toml, go.mod, package.json, pom.xml. */
+export const Ecosystem = z.enum(["cargo", "go", "npm", "maven", "gradle", "ant", "composer", "bundler"]);
+export type Ecosystem = z.infer<typeof Ecosystem>;
+
 /** "psf/requests". It names folders too, so neither part may be `.` or `..`. */
 export const RepositoryName = z
   .string()
@@ -54,6 +58,10 @@ export const SweBenchSpec = z.strictObject({
   environment: PinnedPython.nullable(),
   /** As node_modules in the repository. Absent: none. */
   packages: PinnedNode.optional(),
+  /** What the repository itself names is fetched before the sandbox opens. Absent: nothing is. */
+  dependencies: Ecosystem.optional(),
+  /** When it is in the testbed as it opens: dates break some tests. Absent: now. */
+  clock: z.iso.datetime().optional(),
 });
 export type SweBenchSpec = z.infer<typeof SweBenchSpec>;
 

@@ -13,12 +13,13 @@ import {
   sweBenchSpec,
 } from "@hindcast/shared/node";
 import { lacksSubmodule, openBaseRepository } from "./base-repository.ts";
+import { clockRemedy, findClockLibrary } from "./clock.ts";
 import { type EvaluationOptions, evaluatePatch, isLacking } from "./evaluate-patch.ts";
 import { readWhereThere } from "./file-lock.ts";
 import type { TestbedSources } from "./testbed.ts";
 
 /** Raised when evaluations come out otherwise than before: stored verdicts no longer count. */
-const evaluatorVersion = 2;
+const evaluatorVersion = 3;
 
 export interface AdmissionOptions extends Pick<EvaluationOptions, "limits" | "timeoutMs"> {
   instance: SweBenchInstance;
@@ -27,7 +28,7 @@ export interface AdmissionOptions extends Pick<EvaluationOptions, "limits" | "ti
   folder: string;
   /** Also where a verdict is stored already. */
   isRepeated: boolean;
-  onPhase: (phase: "empty patch" | "gold patch") => void;
+  onPhase: (phase: string) => void;
 }
 
 /** @throws HindcastError only for what would hit every instance alike, such as a machine without sandboxes */
@@ -36,10 +37,8 @@ export async function admit(
   sources: TestbedSources,
   signal: AbortSignal,
 ): Promise<{ admission: InstanceAdmission; isStored: boolean }> {
-  const { instance, requirements, folder } = options;
-  const keys = [requirements.environment, requirements.packages].flatMap((pins) => pins?.key ?? []);
-  const hashes = { taskHash: taskHash(instance), environmentHash: keys.length === 0 ? null : keys.join("-") };
-  const file = join(folder, `${instance.instance_id}-${sha256Hex(JSON.stringify(hashes)).slice(0, 12)}.json`);
+  const { instance, folder } = options;
+  const { hashes, file } = placeOf(options);
   const stored = options.isRepeated ? null : readAdmission(file);
   if (stored !== null) return { admission: stored, isStored: true };
   const startedAt = performance.now();
@@ -64,6 +63,22 @@ export async function admit(
   return { admission, isStored: false };
 }
 
+/** By what an admission rests on, and the file that holds it. */
+function placeOf({ instance, requirements, folder }: Pick<AdmissionOptions, "instance" | "requirements" | "folder">): {
+  hashes: Pick<InstanceAdmission, "taskHash" | "environmentHash">;
+  file: string;
+} {
+  const keys = [requirements.environment, requirements.packages].flatMap((pins) => pins?.key ?? []);
+  const hashes = { taskHash: taskHash(instance), environmentHash: keys.length === 0 ? null : keys.join("-") };
+  const name = `${instance.instance_id}-${sha256Hex(JSON.stringify(hashes)).slice(0, 12)}.json`;
+  return { hashes, file: join(folder, name) };
+}
+
+/** The day on which the instance was admitted; null where that was today, or where it was not. */
+export function admittedClock(options: Pick<AdmissionOptions, "instance" | "requirements" | "folder">): string | null {
+  return readAdmission(placeOf(options).file)?.clock ?? null;
+}
+
 /** Its tests may have failed for want of a submodule. */
 async function isIncomplete(
   { repo: repository, base_commit: commit }: SweBenchInstance,
@@ -74,34 +89,63 @@ async function isIncomplete(
   return lacksSubmodule(base.facts);
 }
 
-type Outcome = Pick<InstanceAdmission, "status" | "reason" | "gold" | "empty">;
+type Outcome = Pick<InstanceAdmission, "status" | "reason" | "gold" | "empty" | "clock">;
+type Run = (phase: "empty patch" | "gold patch", clock: string | null) => Promise<PatchVerdict>;
 
 async function bothPatches(options: AdmissionOptions, sources: TestbedSources, signal: AbortSignal): Promise<Outcome> {
   const { instance, requirements, folder } = options;
-  const nothing = { gold: null, empty: null };
+  const nothing = { gold: null, empty: null, clock: null };
   if (requirements.isPython && requirements.environment === null) {
     const reason = `nobody pinned the environment of ${instance.instance_id}: name a file with its pins with --pins`;
     return { ...nothing, status: "unavailable", reason };
   }
-  const judged = { ...options, instance: judgedInstance(instance), testbed: sweBenchSpec(requirements) };
-  const run = async (phase: "empty patch" | "gold patch", patch: string): Promise<PatchVerdict> => {
-    options.onPhase(phase);
+  const run: Run = async (phase, clock) => {
+    options.onPhase(clock === null ? phase : `${phase} at ${clock}`);
     const id = `swe-${instance.instance_id}-${phase.split(" ")[0]}-${process.pid}`;
+    const patch = phase === "gold patch" ? instance.patch : "";
+    const judged = {
+      ...options,
+      instance: judgedInstance(instance),
+      testbed: sweBenchSpec({ ...requirements, clock }),
+    };
     const { verdict, log } = await evaluatePatch({ ...judged, id, patch }, sources, signal);
     mkdirSync(join(folder, "logs"), { recursive: true });
     writeFileSync(join(folder, "logs", `${instance.instance_id}.${phase.split(" ")[0]}.log`), log);
     return verdict;
   };
   try {
-    const empty = await run("empty patch", "");
-    const gold = await run("gold patch", instance.patch);
-    return { gold, empty, ...conclusion(gold, empty) };
+    const { clock } = requirements;
+    const empty = await run("empty patch", clock);
+    const gold = await run("gold patch", clock);
+    const outcome = { gold, empty, clock, ...conclusion(gold, empty) };
+    const then = clock === null && gold.problem === null && gold.resolution !== "full" ? createdAt(instance) : null;
+    return then === null ? outcome : await turnedBack(outcome, then, run);
   } catch (error) {
     signal.throwIfAborted();
     const known = toHindcastError(error, "environment");
     if (!isLacking(known)) throw known;
     return { ...nothing, status: "unavailable", reason: messageOf(known) };
   }
+}
+
+/** Null where nobody wrote it down. */
+function createdAt({ created_at: text }: SweBenchInstance): string | null {
+  // Multilingual's have no zone and no "T": they are UTC too.
+  const time = Date.parse(`${text?.trim().replace(" ", "T").replace(/Z?$/, "Z")}`);
+  return Number.isNaN(time) ? null : new Date(time).toISOString();
+}
+
+/** Whether the gold patch fails only for today's date is seen by trying it on the instance's own day. */
+async function turnedBack(today: Outcome, clock: string, run: Run): Promise<Outcome> {
+  if (findClockLibrary() === null) {
+    const reason = `${today.reason}; whether only for the date cannot be told without libfaketime: ${clockRemedy}`;
+    return { ...today, status: "unavailable", reason };
+  }
+  const gold = await run("gold patch", clock);
+  if (gold.resolution !== "full") return { ...today, reason: `${today.reason}, nor on its own day (${clock})` };
+  const empty = await run("empty patch", clock);
+  const { status, reason } = conclusion(gold, empty);
+  return { gold, empty, clock, status, reason: `${reason}, on ${clock}: dates break its tests today` };
 }
 
 function conclusion(gold: PatchVerdict, empty: PatchVerdict): Pick<InstanceAdmission, "status" | "reason"> {
@@ -120,8 +164,9 @@ function conclusion(gold: PatchVerdict, empty: PatchVerdict): Pick<InstanceAdmis
 
 /** Of the repository and all that the instance is judged by. */
 function taskHash(instance: SweBenchInstance): string {
-  const { repo, base_commit: commit, patch, test_patch: testPatch } = instance;
-  return sha256Hex(JSON.stringify([evaluatorVersion, repo, commit, patch, testPatch, judgedInstance(instance)]));
+  const { repo, base_commit: commit, patch, test_patch: testPatch, created_at: createdOn, clock } = instance;
+  const judged = judgedInstance(instance);
+  return sha256Hex(JSON.stringify([evaluatorVersion, repo, commit, patch, testPatch, judged, createdOn, clock]));
 }
 
 /** Null where none is stored, or one that an older version wrote and nobody can read. */

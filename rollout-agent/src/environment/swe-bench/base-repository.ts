@@ -5,8 +5,10 @@ import { join } from "node:path";
 import { HindcastError, messageOf } from "@hindcast/shared";
 import { sha256Hex } from "@hindcast/shared/node";
 import type { CacheEntry, CacheFacts, CacheFolder } from "./cache-folder.ts";
+import { curesOf } from "./cures.ts";
 import { unavailable } from "./errors.ts";
 import { mustRun, runProgram } from "./host-program.ts";
+import { layStandIns, lostFilesOf } from "./lost-files.ts";
 import { locateRepository } from "./repository-source.ts";
 import { type Submodule, submodulesOf } from "./submodules.ts";
 
@@ -63,7 +65,7 @@ async function prepare(
   const found = locateRepository(repository, sources.places);
   await using mirror = found.kind === "clone" ? null : await openMirror(found.url, sources.cache, signal);
   const from = found.kind === "clone" ? found.path : (mirror?.path ?? "");
-  const note = await cut({ from, commit, to: path }, signal);
+  const note = await cut({ from, repository, commit, to: path }, signal);
   if (depth === depthMax) return note;
   const source = { source: [...git, "-C", from], commit };
   const submodules = await submodulesOf(source, { timeoutMs: packTimeoutMs, environment: gitEnvironment }, signal);
@@ -133,7 +135,7 @@ function withoutPassword(address: string): string {
 }
 
 async function cut(
-  { from, commit, to }: { from: string; commit: string; to: string },
+  { from, repository, commit, to }: { from: string; repository: string; commit: string; to: string },
   signal: AbortSignal,
 ): Promise<string> {
   const options = { timeoutMs: packTimeoutMs, environment: gitEnvironment };
@@ -147,13 +149,21 @@ async function cut(
   const folder = join(to, ".git");
   mkdirSync(join(folder, "objects", "pack"), { recursive: true });
   // All that the commit's tree holds, in one pack; its parents are declared absent as in a shallow clone.
-  const pipe =
-    'set -o pipefail; "${@:2}" rev-list --objects --no-object-names --no-walk "$0" | ' +
+  const pipe = (missing: string): string =>
+    `set -o pipefail; "\${@:2}" rev-list --objects --no-object-names --no-walk ${missing} "$0" | ` +
     // To a stream: by a name it would write into the clone first, which may be another's, or on another disk.
     '"${@:2}" pack-objects --quiet --threads=1 --stdout | git --git-dir="$1" index-pack --stdin >/dev/null';
-  await mustRun(["bash", "-c", pipe, commit, folder, ...source], options, signal).catch((error: unknown) => {
+  const pack = (missing = ""): Promise<string> =>
+    mustRun(["bash", "-c", pipe(missing), commit, folder, ...source], options, signal);
+  await pack().catch(async (error: unknown) => {
     signal.throwIfAborted();
-    throw unavailable(`${from} lacks parts of commit ${commit.slice(0, 12)}: ${messageOf(error)}`, error);
+    const known = curesOf(repository).lostFiles;
+    const lost = await lostFilesOf({ source, commit, known }, options, signal);
+    if (lost === null) {
+      throw unavailable(`${from} lacks parts of commit ${commit.slice(0, 12)}: ${messageOf(error)}`, error);
+    }
+    await pack("--missing=allow-any");
+    await layStandIns(lost, { target, to, options }, signal);
   });
   appendFileSync(join(folder, "shallow"), `${commit}\n`);
   await mustRun([...target, "symbolic-ref", "HEAD", "refs/heads/main"], options, signal);

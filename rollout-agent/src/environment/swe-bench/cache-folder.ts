@@ -28,12 +28,12 @@ let uses = 0;
 export type MakeEntry = (path: string) => Promise<string>;
 
 export class CacheFolder {
-  readonly #root: string;
+  readonly root: string;
   readonly #bytesMax: number;
 
   /** @param bytesMax of all entries together; what is in use is never removed, so more may be there for a while */
   constructor(root: string, bytesMax: number) {
-    this.#root = root;
+    this.root = root;
     this.#bytesMax = bytesMax;
     for (const name of ["entries", "complete", "uses", "locks"]) mkdirSync(join(root, name), { recursive: true });
   }
@@ -58,7 +58,7 @@ export class CacheFolder {
         present === null ? await this.#makeLocked(key, make, signal) : { facts: present, isNew: false };
       this.#touch(key);
       return {
-        path: join(this.#root, "entries", key),
+        path: join(this.root, "entries", key),
         facts,
         isNew,
         [Symbol.asyncDispose]: () => Promise.resolve(rmSync(use, { force: true })),
@@ -71,7 +71,7 @@ export class CacheFolder {
 
   async #makeLocked(key: string, make: MakeEntry, signal: AbortSignal): Promise<{ facts: CacheFacts; isNew: boolean }> {
     const release = await lock(this.#lockOf(key), signal);
-    const path = join(this.#root, "entries", key);
+    const path = join(this.root, "entries", key);
     try {
       const present = this.#facts(key);
       if (present !== null) return { facts: present, isNew: false };
@@ -97,9 +97,9 @@ export class CacheFolder {
 
   /** Removes what was not used for longest, until the rest fits. */
   #makeRoom(): void {
-    const entries = readdirSync(join(this.#root, "complete")).flatMap((name) => {
+    const entries = readdirSync(join(this.root, "complete")).flatMap((name) => {
       const facts = this.#facts(name.replace(/\.json$/, ""));
-      const usedAt = statSync(join(this.#root, "complete", name), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+      const usedAt = statSync(join(this.root, "complete", name), { throwIfNoEntry: false })?.mtimeMs ?? 0;
       return facts === null ? [] : [{ facts, usedAt }];
     });
     let bytes = entries.reduce((sum, { facts }) => sum + facts.bytes, 0);
@@ -120,7 +120,7 @@ export class CacheFolder {
         writeFileSync(this.#completeOf(facts.key), JSON.stringify(facts), { flush: true });
         return false;
       }
-      rmSync(join(this.#root, "entries", facts.key), { recursive: true, force: true });
+      rmSync(join(this.root, "entries", facts.key), { recursive: true, force: true });
       return true;
     } finally {
       release();
@@ -145,7 +145,7 @@ export class CacheFolder {
   }
 
   #markUse(key: string): string {
-    const folder = join(this.#root, "uses", key);
+    const folder = join(this.root, "uses", key);
     mkdirSync(folder, { recursive: true });
     const use = join(folder, `${ownName}.${uses++}`);
     writeFileSync(use, ownMark());
@@ -153,7 +153,7 @@ export class CacheFolder {
   }
 
   #isUsed(key: string): boolean {
-    const folder = join(this.#root, "uses", key);
+    const folder = join(this.root, "uses", key);
     const uses = statSync(folder, { throwIfNoEntry: false }) === undefined ? [] : readdirSync(folder);
     // Empty: about to be written, or of an earlier version; then the number in its name must do.
     return uses.some((use) => {
@@ -163,11 +163,11 @@ export class CacheFolder {
   }
 
   #completeOf(key: string): string {
-    return join(this.#root, "complete", `${key}.json`);
+    return join(this.root, "complete", `${key}.json`);
   }
 
   #lockOf(key: string): string {
-    return join(this.#root, "locks", key);
+    return join(this.root, "locks", key);
   }
 }
 

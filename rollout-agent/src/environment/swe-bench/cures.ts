@@ -22,6 +22,19 @@ export interface Cures {
   services: readonly Service[];
   /** For a build that would fetch libraries: a file of settings, and the variable that names it. */
   buildSettings: { variable: string; text: string } | null;
+  /**
+   * Installs a project with parts in C, which takes minutes: what it leaves is kept for each commit. The evaluation scripts
+   * have the same line and find it done. Null: nothing is worth keeping.
+   */
+  build: string | null;
+  /** Files that clones are known to lack. */
+  lostFiles: readonly LostFile[];
+}
+
+export interface LostFile {
+  path: string;
+  /** "astropy==5.3": a release on PyPI whose wheel holds a later edition. */
+  requirement: string;
 }
 
 const httpbin: Service = {
@@ -50,12 +63,19 @@ const httpbin: Service = {
   environment: { HTTPBIN_URL: "http://127.0.0.1:8087/" },
 };
 
-const none: Cures = { isNetworkSilent: false, services: [], buildSettings: null };
+const none: Cures = { isNetworkSilent: false, services: [], buildSettings: null, build: null, lostFiles: [] };
 const cures: Readonly<Record<string, Partial<Cures>>> = {
+  "astropy/astropy": {
+    build: "python -m pip install -e .[test] --verbose",
+    // 4.9 MB; no release has the editions of January to June 2023.
+    lostFiles: [{ path: "astropy/utils/iers/data/eopc04.1962-now", requirement: "astropy==5.3" }],
+  },
   // The system's libraries (Debian's libfreetype-dev and libqhull-dev) instead of those that it would download.
   "matplotlib/matplotlib": {
     buildSettings: { variable: "MPLSETUPCFG", text: "[libs]\nsystem_freetype = True\nsystem_qhull = True\n" },
+    build: "python -m pip install -e .",
   },
+  "scikit-learn/scikit-learn": { build: "python -m pip install -v --no-use-pep517 --no-build-isolation -e ." },
   "psf/requests": { isNetworkSilent: true, services: [httpbin] },
 };
 

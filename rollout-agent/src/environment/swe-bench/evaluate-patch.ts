@@ -2,15 +2,18 @@
 import type { HindcastError } from "@hindcast/shared";
 import {
   assembleLog,
+  compileOnly,
   fitEvalScript,
   gradeInstance,
   infraFailureOf,
   type JudgedInstance,
   type PatchVerdict,
+  programsOf,
   readEvalLog,
 } from "@hindcast/shared/node";
 import type { ExecResult, SandboxLimits } from "../../sandbox/sandbox.ts";
 import { applyPatch } from "./apply-patch.ts";
+import type { Build } from "./built-tree.ts";
 import { openTestbed, type Testbed, type TestbedContent, type TestbedSources } from "./testbed.ts";
 
 /** Kept of what each part prints; the longest logs of SWE-bench have a few MB. */
@@ -36,7 +39,9 @@ export async function evaluatePatch(
   signal: AbortSignal,
 ): Promise<{ verdict: PatchVerdict; log: string }> {
   const { id, instance, limits } = options;
-  await using testbed = await openTestbed({ id, limits, ...options.testbed }, sources, signal);
+  const programs = programsOf(instance.logParser);
+  const place = { id, limits, ...options.testbed, programs, ...buildOf(instance) };
+  await using testbed = await openTestbed(place, sources, signal);
   const startedAt = performance.now();
   const patch = await applyPatch(testbed, options.patch, signal);
   const none = {
@@ -79,6 +84,13 @@ export async function evaluatePatch(
 }
 
 const outOfMemory = { reason: "out-of-memory", tier: "environment" } as const;
+
+/** What Cargo and Go compile for the tests does not depend on the patch but where it touches something. */
+function buildOf({ evalScript }: JudgedInstance): { build?: Build } {
+  const command = compileOnly(fitEvalScript(evalScript)?.test ?? "");
+  // At the base commit a test may be named that only the test patch brings: then the rest is compiled.
+  return command === null ? {} : { build: { command, isRequired: false } };
+}
 
 interface ScriptRun {
   log: string;

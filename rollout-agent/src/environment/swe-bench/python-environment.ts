@@ -1,16 +1,14 @@
 // The environments that instances run in, each built once from its pins by venv and pip and kept by what is in it. What
 // pip builds runs the packages' own build scripts on the host, as building upstream's images does.
-import { statSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { HindcastError, messageOf, type PinnedPython } from "@hindcast/shared";
-import { sha256Hex } from "@hindcast/shared/node";
 import type { CacheEntry, CacheFolder } from "./cache-folder.ts";
 import { unavailable } from "./errors.ts";
 import { lastLines, mustRun, runProgram } from "./host-program.ts";
 import type { PythonInstallation } from "./python-installation.ts";
 
 const buildTimeoutMs = 60 * 60_000;
-const copyTimeoutMs = 10 * 60_000;
 
 /** What pip says where it reached no index. */
 const noNetwork =
@@ -86,33 +84,4 @@ function whyNotInstalled(version: string, output: string): string {
   return noNetwork.test(output)
     ? `pip reached no package index while it built the environment for Python ${version} (${why}): connect it, set PIP_INDEX_URL to one that can be reached, or PIP_FIND_LINKS and PIP_NO_INDEX=1 to a folder of wheels`
     : `the pinned packages cannot be installed for Python ${version}: ${why}`;
-}
-
-/**
- * A folder with the interpreter's files that sandboxes may read: root's run as nobody, who cannot look into root's home.
- * Null where the interpreter lies in /usr, which is inside every sandbox.
- */
-export async function openInterpreter(
-  { prefix }: PythonInstallation,
-  cache: CacheFolder,
-  signal: AbortSignal,
-): Promise<(AsyncDisposable & { path: string }) | null> {
-  if (prefix === "/usr" || prefix.startsWith("/usr/")) return null;
-  if (process.getuid?.() !== 0 || isPublic(prefix)) {
-    return { path: prefix, [Symbol.asyncDispose]: () => Promise.resolve() };
-  }
-  const copy = async (path: string): Promise<string> => {
-    // Hard links cost nothing; another file system needs a copy.
-    const options = { timeoutMs: copyTimeoutMs };
-    const { exitCode } = await runProgram(["cp", "-al", `${prefix}/.`, path], options, signal);
-    if (exitCode !== 0) await mustRun(["cp", "-a", "--remove-destination", `${prefix}/.`, path], options, signal);
-    return prefix;
-  };
-  return await cache.open(`interpreter-${sha256Hex(prefix).slice(0, 16)}`, copy, signal);
-}
-
-/** Whether every user may look into the folder. */
-export function isPublic(directory: string): boolean {
-  const isPassable = (statSync(directory).mode & 0o001) !== 0;
-  return isPassable && (directory === "/" || isPublic(dirname(directory)));
 }

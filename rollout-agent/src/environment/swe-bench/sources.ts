@@ -3,7 +3,7 @@ import { mkdirSync } from "node:fs";
 import { resolve } from "node:path";
 import type { SandboxProvider } from "../../sandbox/sandbox.ts";
 import { CacheFolder } from "./cache-folder.ts";
-import { isPublic } from "./python-environment.ts";
+import { isPublic } from "./program-folder.ts";
 import { defaultPyenvRoots } from "./python-installation.ts";
 import { checkCachePlace, type TestbedSources } from "./testbed.ts";
 

@@ -34,7 +34,7 @@ const patchBytesMax = 3 * 1024 * 1024;
 const patchTimeoutMs = 120_000;
 const testsTimeoutMs = 1_800_000;
 /** The tests run in a sandbox of their own, which an episode's limits do not know of. */
-const testLimits = { memoryBytesMax: 8 * 1024 ** 3, diskBytesMax: 4 * 1024 ** 3, processesMax: 1_024 };
+export const testLimits = { memoryBytesMax: 8 * 1024 ** 3, diskBytesMax: 4 * 1024 ** 3, processesMax: 1_024 };
 
 /** Every file is packed as bytes: a patch is kept as text, and a file in another encoding is none. */
 const asBytes = "mkdir -p .git/info; echo '* -diff' > .git/info/attributes;";

@@ -9,29 +9,29 @@ import type {
   SandboxMount,
   SandboxProvider,
 } from "../../sandbox/sandbox.ts";
-import { type Cures, curesOf, type Service, serviceEnvironment } from "./cures.ts";
 import { openBaseRepository } from "./base-repository.ts";
+import { type Build, buildLimits, layBuiltTree, openBuiltTree } from "./built-tree.ts";
 import type { CacheFolder } from "./cache-folder.ts";
+import { clockScript } from "./clock.ts";
+import { type Cures, curesOf, serviceEnvironment } from "./cures.ts";
+import { openDependencies } from "./dependencies/dependencies.ts";
 import { unavailable } from "./errors.ts";
 import { openNodeEnvironment } from "./node-environment.ts";
-import { openInterpreter, openPythonEnvironment } from "./python-environment.ts";
+import { openProgramFolder } from "./program-folder.ts";
+import { openPythonEnvironment } from "./python-environment.ts";
 import { findPython, type PythonInstallation, type PythonPlaces } from "./python-installation.ts";
+import {
+  inside,
+  type Interpreter,
+  layEnvironment,
+  linkPackages,
+  type StartedService,
+  startedService,
+  unpackRepository,
+} from "./testbed-scripts.ts";
 
 const setupTimeoutMs = 300_000;
 const outputBytesMax = 256 * 1024;
-/** Ten a second. */
-const serviceTriesMax = 300;
-
-/** Where things are inside; the same on every machine, so that logs and observations are too. */
-const inside = {
-  repository: "/opt/testbed/repository",
-  environment: "/opt/testbed/environment",
-  interpreter: "/opt/testbed/python",
-  npm: "/opt/testbed/npm",
-  services: "/opt/testbed/services",
-  layer: "/home/agent/.environment",
-  settings: "/home/agent/.build-settings",
-} as const;
 
 export interface TestbedSources {
   sandboxes: SandboxProvider;
@@ -42,7 +42,7 @@ export interface TestbedSources {
 }
 
 /** What a testbed holds. */
-export type TestbedContent = Pick<SweBenchSpec, "repository" | "commit" | "environment" | "packages">;
+export type TestbedContent = Omit<SweBenchSpec, "kind">;
 
 export interface TestbedOptions extends TestbedContent {
   /** Names the sandbox. */
@@ -50,20 +50,20 @@ export interface TestbedOptions extends TestbedContent {
   limits: SandboxLimits;
   /** Nothing is unpacked: an image will be restored into it. @default false */
   isEmpty?: boolean;
+  /** What must be there to run. @default nothing */
+  programs?: readonly string[];
+  /** Done already at the base commit. @default what the repository is known to need */
+  build?: Build | null;
 }
 
-interface StartedService {
-  name: string;
-  /** Starts it in the background of the session, and waits for it. */
-  script: string;
-}
-
-type Interpreter = Pick<PythonInstallation, "version" | "executable">;
-
-interface Contents {
+/** What is laid after the sandbox has opened. */
+interface Contents extends Pick<TestbedOptions, "clock" | "programs"> {
   installed: Interpreter | null;
   hasPackages: boolean;
+  /** Of the repository's own dependencies; null where none are fetched. */
+  dependencies: string | null;
   buildSettings: Cures["buildSettings"];
+  isBuilt: boolean;
 }
 
 export class Testbed implements AsyncDisposable {
@@ -105,7 +105,7 @@ export async function openTestbed(
   sources: TestbedSources,
   signal: AbortSignal,
 ): Promise<Testbed> {
-  const { id, repository, commit, environment, packages: npm, limits, isEmpty = false } = options;
+  const { id, repository, commit, environment, packages: npm, limits, clock, programs, isEmpty = false } = options;
   const { sandboxes, cache, repositories: places } = sources;
   await using used = new AsyncDisposableStack();
   const base = used.use(await openBaseRepository({ repository, commit }, { places, cache }, signal));
@@ -113,7 +113,7 @@ export async function openTestbed(
   const { isNetworkSilent, services, buildSettings } = curesOf(repository);
   const python = environment === null ? null : findPython(environment.python, sources.pythons);
   if (environment !== null && python !== null) {
-    const interpreter = await openInterpreter(python, cache, signal);
+    const interpreter = await openProgramFolder(python.prefix, cache, signal);
     if (interpreter !== null) mounts.push({ source: used.use(interpreter).path, target: inside.interpreter });
     const packages = used.use(await openPythonEnvironment(environment, python, cache, signal));
     mounts.push({ source: `${packages.path}/venv`, target: inside.environment });
@@ -127,21 +127,46 @@ export async function openTestbed(
   if (npm !== undefined) {
     mounts.push({ source: used.use(await openNodeEnvironment(npm, cache, signal)).path, target: inside.npm });
   }
+  const dependencies =
+    options.dependencies === undefined
+      ? null
+      : used.use(await openDependencies(options.dependencies, { repository, commit, path: base.path }, cache, signal));
+  if (dependencies !== null) mounts.push(...dependencies.mounts);
+  const build = isEmpty ? null : buildOf(options);
+  if (build !== null) {
+    const place = { repository, commit, build, environments: keysOf(options) };
+    // Built today: dates break tests, and builds never.
+    const { clock: _, ...unbuilt } = { ...options, id: `${id}-build`, limits: buildLimits, build: null };
+    const built = await openBuiltTree(place, () => openTestbed(unbuilt, sources, signal), cache, signal);
+    mounts.push({ source: used.use(built).path, target: inside.built });
+  }
   const links = { "/testbed": "/workspace" };
   const sandbox = await sandboxes.open({ id, limits, mounts, links, isNetworkSilent }, signal);
   used.use(sandbox);
   const installed = python === null ? null : whereInside(python, mounts);
   const started = installed === null ? [] : services.map((each) => startedService(each, installed));
   const testbed = new Testbed(sandbox, started, used.move());
-  return isEmpty
-    ? testbed
-    : await filled(testbed, { installed, hasPackages: npm !== undefined, buildSettings }, signal);
+  if (isEmpty) return testbed;
+  const contents = { installed, hasPackages: npm !== undefined, buildSettings, isBuilt: build !== null };
+  const laid = { dependencies: dependencies?.script ?? null, programs: programs ?? [] };
+  return await filled(testbed, { ...contents, ...laid, ...(clock === undefined ? {} : { clock }) }, signal);
+}
+
+function buildOf({ repository, environment, build }: TestbedOptions): Build | null {
+  if (build !== undefined) return build;
+  const { build: command } = curesOf(repository);
+  // It is Python's, and the sandbox's own programs could not run it.
+  return command === null || environment === null ? null : { command, isRequired: true };
+}
+
+function keysOf({ environment, packages, dependencies }: TestbedContent): string[] {
+  return [environment?.key, packages?.key, dependencies].filter((key) => key !== undefined);
 }
 
 /** Lays what an image would bring. */
 async function filled(
   testbed: Testbed,
-  { installed, hasPackages, buildSettings }: Contents,
+  { installed, hasPackages, dependencies, buildSettings, isBuilt, clock, programs = [] }: Contents,
   signal: AbortSignal,
 ): Promise<Testbed> {
   const { sandbox } = testbed;
@@ -153,13 +178,32 @@ async function filled(
     await mustSucceed(sandbox, layEnvironment(installed), "the environment could not be laid", signal);
     await testbed.startServices(signal);
   }
+  if (dependencies !== null) await mustSucceed(sandbox, dependencies, "the dependencies could not be laid", signal);
+  await mustHave(sandbox, programs, signal);
   if (buildSettings !== null) {
     const { variable, text } = buildSettings;
     const script = `cat > ${inside.settings} <<'EOF' && export ${variable}=${inside.settings}\n${text}EOF`;
     await mustSucceed(sandbox, script, "the build's settings could not be laid", signal);
   }
+  if (isBuilt) await mustSucceed(sandbox, layBuiltTree, "what was built could not be laid", signal);
+  // Last: what is laid has today's time.
+  if (clock !== undefined) await mustSucceed(sandbox, clockScript(clock), "the clock could not be set", signal);
   unless.move();
   return testbed;
+}
+
+/** @throws ENVIRONMENT_UNAVAILABLE naming the programs that are not inside */
+async function mustHave(sandbox: Sandbox, programs: readonly string[], signal: AbortSignal): Promise<void> {
+  if (programs.length === 0) return;
+  const script = `for each in ${programs.join(" ")}; do type -P "$each" >/dev/null || echo "$each"; done`;
+  const command = { script, timeoutMs: setupTimeoutMs, outputBytesMax, outputBytesKill: outputBytesMax };
+  const missing = Buffer.from((await sandbox.exec(command, signal)).output)
+    .toString("utf8")
+    .trim();
+  if (missing === "") return;
+  throw unavailable(
+    `its tests need ${missing.replaceAll("\n", ", ")}, which no sandbox has here: install them below /usr`,
+  );
 }
 
 /** The interpreter as the sandbox sees it. */
@@ -179,94 +223,6 @@ async function mustSucceed(sandbox: Sandbox, script: string, what: string, signa
     boundary: "environment",
     message: `${what} (${end}): ${said}`,
   });
-}
-
-/** In a subshell where an option would outlive the command. */
-const unpackRepository = `(
-set -e
-cd /workspace
-[[ -r ${inside.repository}/.git/HEAD ]] || { echo "${inside.repository} cannot be read: is the cache in a private folder?"; exit 1; }
-cp -r ${inside.repository}/.git .git
-git reset --quiet --hard
-rm -rf .git/logs
-mkdir -p .git/info
-lay_submodules() {
-  local each path
-  for each in "$1"/submodules/*/; do
-    [[ -r $each/path ]] || continue
-    path=$2/$(cat "$each/path")
-    mkdir -p "$path"
-    cp -r "$each/.git" "$path/.git"
-    git -C "$path" reset --quiet --hard
-    rm -rf "$path/.git/logs"
-    lay_submodules "$each" "$path"
-  done
-}
-lay_submodules ${inside.repository} /workspace
-) && {
-# Tags are gone with the history; what they say of the version is not.
-[[ ! -e ${inside.repository}/version ]] || export SETUPTOOLS_SCM_PRETEND_VERSION=$(cat ${inside.repository}/version)
-}`;
-
-/**
- * A virtual environment of its own that sees the packages of the shared one, and has their programs under its own name.
- * The base packages' folder is added as a site folder, so that what its .pth files say holds too.
- */
-function layEnvironment({ executable, version }: Interpreter): string {
-  const packages = `lib/python${version}/site-packages`;
-  return `(
-set -e
-base=${inside.environment} layer=${inside.layer}
-${executable.startsWith(inside.interpreter) ? `export LD_LIBRARY_PATH=${inside.interpreter}/lib` : ""}
-${executable} -m venv --without-pip "$layer"
-echo "import site; site.addsitedir('$base/${packages}')" > "$layer/${packages}/_testbed.pth"
-for program in "$base"/bin/*; do
-  name=\${program##*/}
-  [[ -f $program && ! -e $layer/bin/$name ]] || continue
-  first=$(head -c 256 "$program" | tr -d '\\0' | head -n 1)
-  case $first in
-    '#!'*python*) { echo "#!$layer/bin/python"; tail -n +2 "$program"; } > "$layer/bin/$name" ;;
-    # pip's form for long paths: a shell that starts Python with this same file.
-    '#!/bin/sh') { echo "#!$layer/bin/python"; tail -n +4 "$program"; } > "$layer/bin/$name" ;;
-    *) ln -s "$program" "$layer/bin/$name" ;;
-  esac
-  [[ -L $layer/bin/$name ]] || chmod 755 "$layer/bin/$name"
-done
-) && {
-${executable.startsWith(inside.interpreter) ? `export LD_LIBRARY_PATH=${inside.interpreter}/lib` : ":"}
-export VIRTUAL_ENV=${inside.layer} PATH=${inside.layer}/bin:$PATH
-# What is installed here is there already, at the versions that were pinned; nothing could be fetched.
-export PIP_NO_INDEX=1 PIP_NO_DEPS=1 PIP_NO_BUILD_ISOLATION=0 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
-}`;
-}
-
-/** A link that git does not see, where the project has no such folder of its own. */
-const linkPackages = `(
-set -e
-cd /workspace
-[[ -e node_modules ]] || ln -s ${inside.npm}/node_modules node_modules
-echo /node_modules >> .git/info/exclude
-) && export PATH=${inside.npm}/node_modules/.bin:$PATH`;
-
-/** Where it is stands in the session's environment. */
-function startedService(
-  { name, port, arguments: args, environment }: Service,
-  { executable, version }: Interpreter,
-): StartedService {
-  const packages = `${inside.services}/${name}/lib/python${version}/site-packages`;
-  const exports = Object.entries(environment).map(([variable, value]) => `export ${variable}=${value}`);
-  const script = `(
-PYTHONPATH=${packages} setsid ${executable} ${args} </dev/null >/tmp/.${name}.log 2>&1 &
-for ((tries = 0; tries < ${serviceTriesMax}; tries++)); do
-  (exec 3<>/dev/tcp/127.0.0.1/${port}) 2>/dev/null && exit 0
-  sleep 0.1
-done
-cat /tmp/.${name}.log
-exit 1
-) && {
-${exports.join("\n")}
-}`;
-  return { name, script };
 }
 
 /** @throws ENVIRONMENT_UNAVAILABLE where root's sandboxes could not read the cache */

@@ -15,7 +15,7 @@ import {
   type VerificationRequest,
 } from "@hindcast/shared/node";
 import type { SandboxProvider } from "../../sandbox/sandbox.ts";
-import { admit } from "./admission.ts";
+import { admit, admittedClock } from "./admission.ts";
 import { evaluatePatch, isLacking } from "./evaluate-patch.ts";
 import { openSources } from "./sources.ts";
 import type { TestbedSources } from "./testbed.ts";
@@ -74,9 +74,9 @@ async function runOne(context: RunContext, instance: SweBenchInstance, signal: A
     limits: { memoryBytesMax, diskBytesMax, processesMax },
     timeoutMs,
   };
+  const folder = join(cache, "verdicts");
   if (predictions === null) {
     const onPhase = (phase: string): void => onEvent({ event: "phase", instanceId, phase });
-    const folder = join(cache, "verdicts");
     const { admission, isStored } = await admit({ ...options, folder, isRepeated, onPhase }, sources, signal);
     onEvent({ event: "admission", isStored, admission });
     return;
@@ -88,7 +88,10 @@ async function runOne(context: RunContext, instance: SweBenchInstance, signal: A
   try {
     const id = `swe-${instanceId}-prediction-${process.pid}`;
     const patch = prediction.model_patch ?? "";
-    const judged = { ...options, instance: judgedInstance(instance), testbed: sweBenchSpec(options.requirements) };
+    // As its gold patch was judged.
+    const clock = options.requirements.clock ?? admittedClock({ ...options, folder });
+    const testbed = sweBenchSpec({ ...options.requirements, clock });
+    const judged = { ...options, instance: judgedInstance(instance), testbed };
     const { verdict } = await evaluatePatch({ ...judged, id, patch }, sources, signal);
     onEvent({ ...evaluation, verdict, problem: null });
   } catch (error) {

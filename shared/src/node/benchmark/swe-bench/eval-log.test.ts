@@ -1,7 +1,7 @@
 // Requirements: 6.9.grading, 6.9.forgery
 import { describe, expect, it } from "vitest";
 import { marks, readEvalLog } from "./eval-log.ts";
-import { assembleLog, fitEvalScript } from "./eval-script.ts";
+import { assembleLog, compileOnly, fitEvalScript } from "./eval-script.ts";
 import { gradeInstance } from "./grade.ts";
 import { infraFailureOf } from "./infra-failure.ts";
 
@@ -154,7 +154,34 @@ describe("an evaluation script", () => {
     expect(parts?.restore).toBe("git checkout abc tests/test_a.py");
   });
 
+  it("calls the Maven that is here, patches excepted", () => {
+    const called = script
+      .replace("+conda activate", "+ mvnd ./mvnw")
+      .replace("tox --current-env -epy39 -v -- tests/test_a.py", "(mvnd test -B && ./mvnw test -pl mvnd) | cat");
+    expect(fitEvalScript(called)?.test).toBe("(mvn test -B && mvn test -pl mvnd) | cat");
+    expect(fitEvalScript(called)?.prepare).toContain("+ mvnd ./mvnw stays in the patch");
+  });
+
   it("without marks cannot be used", () => {
     expect(fitEvalScript("pytest")).toBeNull();
+  });
+});
+
+describe("a test command that only compiles", () => {
+  it.each([
+    [
+      "(RUSTFLAGS=-Awarnings cargo test --package bat -- cache) | cat",
+      "(RUSTFLAGS=-Awarnings cargo test --no-run --package bat -- cache) | cat",
+    ],
+    [
+      '(go test -v ./promql -run "^(TestA|TestB)") | cat',
+      `(go test -v ./promql -run "^(TestA|TestB)" -run '^$')`,
+    ],
+    ["(mvn test -B) | cat", null],
+    ["pytest -rA tests", null],
+    ["cd a\ncargo test", null],
+    ["", null],
+  ])("%j", (test, expected) => {
+    expect(compileOnly(test)).toBe(expected);
   });
 });

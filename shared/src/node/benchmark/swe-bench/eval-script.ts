@@ -18,6 +18,9 @@ const foreign = [/^source \/opt\/miniconda3\//, /^conda activate\b/, /^git confi
 /** Under this tox a copied interpreter loses its packages; the command that it runs is known. */
 const tox = /^tox --current-env -e\S+ -v -- /;
 
+/** Upstream's images have a daemon of Maven's, and the wrapper would fetch a Maven: the one that is here does the same. */
+const maven = /(^|[(\s])(?:\.\/mvnw|mvnd)(?=\s)/g;
+
 /** @returns null where the script lacks its marks */
 export function fitEvalScript(script: string): EvalScript | null {
   const lines = script.split("\n");
@@ -48,9 +51,23 @@ function fitted(lines: readonly string[]): string {
       end = /<<\s*'([^']+)'\s*$/.exec(line)?.[1] ?? null;
       if (foreign.some((pattern) => pattern.test(line))) return [];
       if (line.startsWith("export ")) return [line.replace("en_US.UTF-8", "C.UTF-8")];
-      return [line.replace(tox, "python -X dev -m pytest -rA --durations 25 ")];
+      return [line.replace(tox, "python -X dev -m pytest -rA --durations 25 ").replaceAll(maven, "$1mvn")];
     })
     .join("\n");
+}
+
+/**
+ * A test command that compiles what the tests need and runs none of them, with the same flags, so that what it leaves
+ * fits. Null where the command is not Cargo's or Go's.
+ */
+export function compileOnly(test: string): string | null {
+  const command = test.trim();
+  if (command.includes("\n")) return null;
+  const cargo = command.replace(/\bcargo test\b/, "cargo test --no-run");
+  if (cargo !== command) return cargo;
+  const inner = /^\((go test .*)\) \| cat$/.exec(command)?.[1];
+  // The last of several counts.
+  return inner === undefined ? null : `(${inner} -run '^$')`;
 }
 
 export interface RunParts {

@@ -1,13 +1,13 @@
 export { pythonEnvironment, readEnvironmentPins } from "./environment-pins.ts";
 export { nodePackages, readNodePins } from "./node-pins.ts";
 export { readEvalLog } from "./eval-log.ts";
-export { assembleLog, fitEvalScript } from "./eval-script.ts";
+export { assembleLog, compileOnly, fitEvalScript } from "./eval-script.ts";
 export { gradeInstance } from "./grade.ts";
 export { type InfraFailure, infraFailureOf } from "./infra-failure.ts";
 export { SweBenchInstance } from "./instance.ts";
 export { modelPatchName, type Prediction, readPredictions, writePredictions } from "./predictions.ts";
 export { readSweBenchInstances } from "./read-instances.ts";
-export { type InstanceRequirements, instanceRequirements, sweBenchSpec } from "./requirements.ts";
+export { type InstanceRequirements, instanceRequirements, programsOf, sweBenchSpec } from "./requirements.ts";
 export {
   BugKind,
   InstanceAdmission,

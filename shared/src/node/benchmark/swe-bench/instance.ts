@@ -35,6 +35,8 @@ export const SweBenchInstance = z.object({
   problem_statement: z.string().min(1),
   hints_text: z.string().optional(),
   created_at: z.string().optional(),
+  /** Not of SWE-bench's: the clock that the tests need, where it is known. */
+  clock: z.iso.datetime().optional(),
   version: z.coerce.string(),
   FAIL_TO_PASS: testIds,
   PASS_TO_PASS: testIds,

@@ -1,4 +1,4 @@
-import type { PinnedNode, PinnedPython, SweBenchSpec } from "../../../domain/swe-bench.ts";
+import type { Ecosystem, PinnedNode, PinnedPython, SweBenchSpec } from "../../../domain/swe-bench.ts";
 import type { SweBenchInstance } from "./instance.ts";
 
 /** What must be at hand before an instance can be tried. */
@@ -11,6 +11,10 @@ export interface InstanceRequirements {
   isPython: boolean;
   /** Null: no packages of npm are pinned. */
   packages: PinnedNode | null;
+  /** Null: the repository names none, or its packages are pinned, or there is no image of the instance. */
+  dependencies: Ecosystem | null;
+  /** Null: the tests do not mind what day it is. */
+  clock: string | null;
   /** Programs that the evaluation script calls. */
   programs: string[];
   /** The upstream container image that has all of this in it. */
@@ -40,26 +44,63 @@ const toolchains: Record<string, string[]> = {
   googletest: ["cmake", "make", "c++"],
 };
 
+const ecosystems: Record<string, Ecosystem> = {
+  cargo: "cargo",
+  gotest: "go",
+  jest: "npm",
+  jest_json: "npm",
+  immutable_js: "npm",
+  vitest: "npm",
+  karma: "npm",
+  tap: "npm",
+  maven: "maven",
+  ant: "ant",
+  gradle_custom: "gradle",
+  phpunit: "composer",
+  rspec_transformed_json: "bundler",
+  ruby_unit: "bundler",
+  jekyll: "bundler",
+};
+
+const parserName = (logParser: string): string => logParser.replace(/^parse_log_/, "");
+
+/** Programs that the tests call, by the parser of their log; the environment brings Python. */
+export function programsOf(logParser: string): string[] {
+  return ["git", "patch", ...(toolchains[parserName(logParser)] ?? [])];
+}
+
 export function instanceRequirements(
   instance: SweBenchInstance,
   environments: ReadonlyMap<string, PinnedPython>,
   packages: ReadonlyMap<string, PinnedNode> = new Map(),
 ): InstanceRequirements {
-  const programs = toolchains[instance.log_parser.replace(/^parse_log_/, "")];
-  const isPython = programs === undefined;
+  const isPython = toolchains[parserName(instance.log_parser)] === undefined;
+  const pinned = packages.get(instance.instance_id) ?? null;
+  // Upstream's images have what a repository names in them; a task that was made without one runs without.
+  const isFetched = pinned === null && instance.image !== undefined;
   return {
     repository: instance.repo,
     baseCommit: instance.base_commit,
     environment: isPython ? (environments.get(instance.instance_id) ?? null) : null,
     isPython,
-    packages: packages.get(instance.instance_id) ?? null,
-    programs: ["git", "patch", ...(programs ?? [])],
+    packages: pinned,
+    dependencies: isFetched ? (ecosystems[parserName(instance.log_parser)] ?? null) : null,
+    clock: instance.clock ?? null,
+    programs: programsOf(instance.log_parser),
     image: instance.image ?? null,
   };
 }
 
 /** The world of an instance: nothing in it tells how it is solved or judged. */
-export function sweBenchSpec({ repository, baseCommit, environment, packages }: InstanceRequirements): SweBenchSpec {
-  const installed = packages === null ? {} : { packages };
-  return { kind: "swe-bench", repository, commit: baseCommit, environment, ...installed };
+export function sweBenchSpec(requirements: InstanceRequirements): SweBenchSpec {
+  const { repository, baseCommit, environment, packages, dependencies, clock } = requirements;
+  return {
+    kind: "swe-bench",
+    repository,
+    commit: baseCommit,
+    environment,
+    ...(packages === null ? {} : { packages }),
+    ...(dependencies === null ? {} : { dependencies }),
+    ...(clock === null ? {} : { clock }),
+  };
 }

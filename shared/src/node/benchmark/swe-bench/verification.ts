@@ -35,6 +35,8 @@ export const InstanceAdmission = z.strictObject({
   /** `unavailable`: this machine lacks something, nothing was concluded. */
   status: z.enum(["admitted", "rejected", "unavailable"]),
   reason: z.string(),
+  /** Where its tests want another day than today: the day on which both patches were tried. */
+  clock: z.iso.datetime().nullable().default(null),
   gold: PatchVerdict.nullable(),
   empty: PatchVerdict.nullable(),
   /** In all, with what had to be prepared first. */

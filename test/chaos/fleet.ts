@@ -1,7 +1,7 @@
 // Hindcast's processes under somebody who only starts them again: the product's own supervisor paces restarts, which
 // would spare them most of the kills.
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { LocalClusterOptions } from "../../coordinator/src/local/local-cluster.ts";
@@ -10,8 +10,6 @@ import type { ProcessSpec } from "../../coordinator/src/local/supervised-process
 import type { Servers } from "./servers.ts";
 
 const restartDelayMs = 200;
-/** Younger processes may not listen yet, and would end at a signal that they do not know. */
-const listensAfterMs = 5_000;
 /**
  * What a process holds is told apart from what it has not yet bothered to collect: asked by signal, it collects, gives the
  * pages back (an ordinary collection keeps them for later: 403 MiB of which 4 were in use), and writes what is in use then
@@ -20,7 +18,7 @@ const listensAfterMs = 5_000;
 const collecting = (folder: string): string[] => {
   const told = `writeFileSync(${JSON.stringify(`${folder}/`)}+process.pid,String(heapUsed+external))`;
   const listen = `process.on("SIGUSR2",()=>{gc();gc({type:"major",execution:"sync",flavor:"last-resort"});const{heapUsed,external}=process.memoryUsage();${told}})`;
-  const script = `import{writeFileSync}from"node:fs";${listen}`;
+  const script = `import{writeFileSync}from"node:fs";${listen};writeFileSync(${JSON.stringify(`${folder}/`)}+process.pid,"")`;
   return ["--expose-gc", "--import", `data:text/javascript,${encodeURIComponent(script)}`];
 };
 const stopMsMax = 45_000;
@@ -44,7 +42,6 @@ export class Member {
   #isWanted = true;
   #life: Promise<void>;
   starts = 0;
-  #startedAt = 0;
 
   /** @param heaps folder into which it tells what it uses */
   constructor(spec: ProcessSpec, heaps: string) {
@@ -64,15 +61,25 @@ export class Member {
     return this.#child?.kill(signal) ?? false;
   }
 
-  /** Of JavaScript after the last collection; 0 of a process that is younger than it. */
-  get inUseMiB(): number {
-    const { pid } = this;
-    const file = join(this.#heaps, String(pid));
-    return pid !== null && existsSync(file) ? Number(readFileSync(file, "utf8")) / 1_048_576 : 0;
+  /** Of JavaScript after the collection that was asked for last; null as long as it has not told. */
+  get inUseMiB(): number | null {
+    const told = this.#told();
+    return told === null || told === "" ? null : Number(told) / 1_048_576;
   }
 
+  /** A process that does not listen yet is left alone: the signal would end it. */
   collectGarbage(): void {
-    if (performance.now() - this.#startedAt > listensAfterMs) this.signal("SIGUSR2");
+    if (this.#told() === null) return;
+    writeFileSync(this.#heapFile, "");
+    this.signal("SIGUSR2");
+  }
+
+  get #heapFile(): string {
+    return join(this.#heaps, String(this.pid));
+  }
+
+  #told(): string | null {
+    return this.pid !== null && existsSync(this.#heapFile) ? readFileSync(this.#heapFile, "utf8") : null;
   }
 
   async stop(): Promise<void> {
@@ -94,7 +101,6 @@ export class Member {
   #runOnce(): Promise<void> {
     this.starts += 1;
     const log = openSync(this.#spec.logPath, "a");
-    this.#startedAt = performance.now();
     const child = spawn(process.execPath, [...collecting(this.#heaps), ...this.#spec.command], {
       stdio: ["pipe", log, log],
       env: { ...this.#spec.env, HINDCAST_EXIT_WITH_PARENT: "1" },

@@ -3,11 +3,16 @@ import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Member } from "./fleet.ts";
 
-/** MiB by part: what is resident, and under `<part> (JavaScript)` what of it is in use there; V8 keeps pages that nothing is on. */
+/**
+ * MiB by part: what is resident, and under `<part> (JavaScript)` what of it is in use there; V8 keeps pages that nothing is
+ * on. A part is left out where a process of it is away or has not collected its garbage.
+ */
 export type Memory = Record<string, number>;
 
-/** A collection of garbage takes some 100 ms, and the system has the pages back a moment later. */
-const collectionMs = 1_500;
+/** A collection of garbage takes some 100 ms, but a process that waits for a core takes longer, or one that is stopped. */
+const collectionMsMax = 20_000;
+/** Until the system has the pages back. */
+const pagesMs = 500;
 
 export interface Levels {
   /** Resident after a collection of garbage, of all processes of a part together. */
@@ -30,13 +35,22 @@ export async function levelsOf(members: readonly Member[], cluster: string): Pro
 
 export async function memoryOf(members: readonly Member[]): Promise<Memory> {
   for (const member of members) member.collectGarbage();
-  await pause(collectionMs);
+  const deadline = performance.now() + collectionMsMax;
+  while (members.some(({ inUseMiB }) => inUseMiB === null) && performance.now() < deadline) await pause(100);
+  await pause(pagesMs);
   const memory: Memory = {};
-  for (const { part, pid, inUseMiB } of members) {
-    memory[part] = (memory[part] ?? 0) + (pid === null ? 0 : residentMiB(pid));
-    memory[`${part} (JavaScript)`] = (memory[`${part} (JavaScript)`] ?? 0) + inUseMiB;
+  for (const [part, of] of Map.groupBy(members, (member) => member.part)) {
+    const both = of.map(({ pid, inUseMiB }) => [pid === null ? null : residentMiB(pid), inUseMiB] as const);
+    let [resident, inUse] = [0, 0];
+    for (const [pages, javaScript] of both) {
+      resident += pages ?? Number.NaN;
+      inUse += javaScript ?? Number.NaN;
+    }
+    if (Number.isNaN(resident + inUse)) continue;
+    memory[part] = Math.round(resident);
+    memory[`${part} (JavaScript)`] = Math.round(inUse);
   }
-  return Object.fromEntries(Object.entries(memory).map(([part, mib]) => [part, Math.round(mib)]));
+  return memory;
 }
 
 /** 0 for a process that is just gone. */

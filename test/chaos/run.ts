@@ -219,14 +219,14 @@ async function demonstrationsOf(bus: Bus): Promise<number> {
 /** None of a run that was too short for a sample in each. */
 function mediansByQuarter(samples: readonly Memory[]): Record<string, number[]> {
   if (samples.length < 4) return {};
-  const parts = Object.keys(samples[0] ?? {});
+  const parts = [...new Set(samples.flatMap(Object.keys))];
   return Object.fromEntries(
     parts.map((part) => [
       part,
       [0, 1, 2, 3].map((quarter) => {
         const within = samples.slice((quarter * samples.length) / 4, ((quarter + 1) * samples.length) / 4);
         return quantile(
-          within.map((memory) => memory[part] ?? 0),
+          within.flatMap((memory) => memory[part] ?? []),
           0.5,
         );
       }),

@@ -173,10 +173,7 @@ describe("a test command that only compiles", () => {
       "(RUSTFLAGS=-Awarnings cargo test --package bat -- cache) | cat",
       "(RUSTFLAGS=-Awarnings cargo test --no-run --package bat -- cache) | cat",
     ],
-    [
-      '(go test -v ./promql -run "^(TestA|TestB)") | cat',
-      `(go test -v ./promql -run "^(TestA|TestB)" -run '^$')`,
-    ],
+    ['(go test -v ./promql -run "^(TestA|TestB)") | cat', `(go test -v ./promql -run "^(TestA|TestB)" -run '^$')`],
     ["(mvn test -B) | cat", null],
     ["pytest -rA tests", null],
     ["cd a\ncargo test", null],

@@ -71,6 +71,7 @@ export async function openInstallation(documents: number): Promise<Installation>
   const servers = `tls://localhost:${door.port}`;
   const running = new Set<ChildProcess>();
   const access: Installation["access"] = async (user) => {
+    await door.untilOpen();
     const password = await secretValue(busNamespace, `bus-${user}`, "password");
     return { servers, user, password, inboxPrefix: `_INBOX_${user}`, caFile };
   };
@@ -79,9 +80,12 @@ export async function openInstallation(documents: number): Promise<Installation>
     caFile,
     access,
     campaign: (seed, count = documents) => {
-      const child = startCampaign(folder, { servers, passwordFile, caFile, seed, documents: count });
-      running.add(child);
-      const outcome = outcomeOf(child).finally(() => running.delete(child));
+      const outcome = (async () => {
+        await door.untilOpen();
+        const child = startCampaign(folder, { servers, passwordFile, caFile, seed, documents: count });
+        running.add(child);
+        return await outcomeOf(child).finally(() => running.delete(child));
+      })();
       outcome.catch(() => undefined);
       return outcome;
     },

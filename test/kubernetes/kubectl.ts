@@ -50,13 +50,16 @@ export async function hasSandbox(namespace: string, pod: string): Promise<boolea
 }
 
 const forwardAgainMs = 500;
+const openMsMax = 120_000;
+
+export interface Door extends AsyncDisposable {
+  port: number;
+  /** Waits until the pod is ready and kubectl listens for it: a connection before that would end the way in. */
+  untilOpen(): Promise<void>;
+}
 
 /** A way in to one pod's port, until it is disposed of; also to the next pod of this name. */
-export async function forward(
-  namespace: string,
-  pod: string,
-  port: number,
-): Promise<AsyncDisposable & { port: number }> {
+export async function forward(namespace: string, pod: string, port: number): Promise<Door> {
   const start = (at: string): ChildProcess =>
     spawn("kubectl", ["-n", namespace, "port-forward", `pod/${pod}`, `${at}:${port}`], {
       stdio: ["ignore", "pipe", at === "" ? "inherit" : "ignore"],
@@ -65,6 +68,7 @@ export async function forward(
   const local = await firstPort(child).catch((error: unknown) => {
     throw new Error(`kubectl port-forward ${pod} ended`, { cause: error });
   });
+  let listening: Promise<unknown> = Promise.resolve();
   const stop = new AbortController();
   const lasting = (async () => {
     // It ends with its pod, and fails until there is another.
@@ -73,7 +77,8 @@ export async function forward(
       await pause(forwardAgainMs, null, { signal: stop.signal }).catch(() => undefined);
       if (stop.signal.aborted) return;
       child = start(String(local));
-      child.stdout?.resume();
+      listening = firstPort(child);
+      listening.catch(() => undefined);
     }
   })();
   const end = async (): Promise<void> => {
@@ -81,7 +86,18 @@ export async function forward(
     child.kill();
     await Promise.race([lasting, pause(5_000, null, { ref: false })]);
   };
-  return { port: local, [Symbol.asyncDispose]: end };
+  const untilOpen = async (): Promise<void> => {
+    for (const deadline = Date.now() + openMsMax; ; await pause(forwardAgainMs)) {
+      await kubectl(["-n", namespace, "wait", "--for=condition=Ready", `pod/${pod}`, "--timeout=120s"]);
+      const isListening = await listening.then(
+        () => true,
+        () => false,
+      );
+      if (isListening && child.exitCode === null && child.signalCode === null) return;
+      if (Date.now() > deadline) throw new Error(`kubectl port-forward ${pod} does not come back`);
+    }
+  };
+  return { port: local, untilOpen, [Symbol.asyncDispose]: end };
 }
 
 /** @throws Error where it ends without one */

@@ -16,6 +16,8 @@ export interface OldCredentials {
 const users = ["coordinator", "index-core", "client", "backup"] as const;
 const agent = "rollout-agent-shell";
 const refusalMs = 10_000;
+/** kubectl ends a way in whose connection NATS has closed, and the next one is a moment later. */
+const refusalTriesMax = 5;
 
 /** @param begin a campaign, whose follower has the old password and goes when it is refused; the campaign itself goes on */
 export async function rotateUnderLoad(
@@ -50,22 +52,26 @@ export async function oldCredentialsAreRefused(old: OldCredentials, hindcast: In
   const { servers, caFile } = await hindcast.access("client");
   const trusted = { servers, reconnect: false, timeout: refusalMs };
   for (const [user, pass] of old.passwords) {
-    const refusal = await refusalOf({ ...trusted, user, pass, tls: { caFile } });
+    const refusal = await refusalOf(hindcast, { ...trusted, user, pass, tls: { caFile } });
     if (!/authorization/i.test(refusal)) throw new Error(`${user} with the old password: ${refusal}`);
   }
   const { user, password: pass } = await hindcast.access("client");
-  const untrusted = await refusalOf({ ...trusted, user, pass, tls: { ca: old.authority } });
+  const untrusted = await refusalOf(hindcast, { ...trusted, user, pass, tls: { ca: old.authority } });
   if (!/certificate|signature|self.signed/i.test(untrusted)) throw new Error(`by the old authority: ${untrusted}`);
   return `${old.passwords.size} users: Authorization Violation; the old authority: ${untrusted}`;
 }
 
-async function refusalOf(options: Parameters<typeof connect>[0]): Promise<string> {
-  try {
-    const nats = await connect(options);
-    await nats.close();
-    return "let in";
-  } catch (error) {
-    const { cause } = error as Error;
-    return [messageOf(error), ...(cause === undefined ? [] : [messageOf(cause)])].join(": ");
+async function refusalOf(hindcast: Installation, options: Parameters<typeof connect>[0]): Promise<string> {
+  for (let attempt = 1; ; attempt += 1) {
+    await hindcast.access("client");
+    try {
+      const nats = await connect(options);
+      await nats.close();
+      return "let in";
+    } catch (error) {
+      const { cause } = error as Error;
+      const said = [messageOf(error), ...(cause === undefined ? [] : [messageOf(cause)])].join(": ");
+      if (!said.includes("error connecting") || attempt === refusalTriesMax) return said;
+    }
   }
 }

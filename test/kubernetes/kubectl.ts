@@ -64,6 +64,7 @@ export async function forward(namespace: string, pod: string, port: number): Pro
     spawn("kubectl", ["-n", namespace, "port-forward", `pod/${pod}`, `${at}:${port}`], {
       stdio: ["ignore", "pipe", at === "" ? "inherit" : "ignore"],
     });
+  let served = await uidOf(namespace, pod);
   let child = start("");
   const local = await firstPort(child).catch((error: unknown) => {
     throw new Error(`kubectl port-forward ${pod} ended`, { cause: error });
@@ -81,6 +82,13 @@ export async function forward(namespace: string, pod: string, port: number): Pro
       listening.catch(() => undefined);
     }
   })();
+  const isListening = async (): Promise<boolean> => {
+    const hasPort = await listening.then(
+      () => true,
+      () => false,
+    );
+    return hasPort && child.exitCode === null && child.signalCode === null;
+  };
   const end = async (): Promise<void> => {
     stop.abort();
     child.kill();
@@ -89,16 +97,20 @@ export async function forward(namespace: string, pod: string, port: number): Pro
   const untilOpen = async (): Promise<void> => {
     for (const deadline = Date.now() + openMsMax; ; await pause(forwardAgainMs)) {
       await kubectl(["-n", namespace, "wait", "--for=condition=Ready", `pod/${pod}`, "--timeout=120s"]);
-      const isListening = await listening.then(
-        () => true,
-        () => false,
-      );
-      if (isListening && child.exitCode === null && child.signalCode === null) return;
+      const now = await uidOf(namespace, pod);
+      // kubectl listens for a pod that is gone until somebody comes.
+      if (now !== served) child.kill();
+      else if (await isListening()) return;
+      served = now;
       if (Date.now() > deadline) throw new Error(`kubectl port-forward ${pod} does not come back`);
     }
   };
   return { port: local, untilOpen, [Symbol.asyncDispose]: end };
 }
+
+/** Another pod of the same name has another. */
+const uidOf = (namespace: string, pod: string): Promise<string> =>
+  kubectl(["-n", namespace, "get", "pod", pod, "-o", "jsonpath={.metadata.uid}"]);
 
 /** @throws Error where it ends without one */
 async function firstPort(child: ChildProcess): Promise<number> {

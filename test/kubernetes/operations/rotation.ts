@@ -1,11 +1,13 @@
 // Every password and the authority are replaced while a campaign runs, by the guide's own commands.
 import { readFileSync } from "node:fs";
+import { setTimeout as pause } from "node:timers/promises";
 import { connect } from "@nats-io/transport-node";
 import { messageOf } from "@hindcast/shared";
 import type { ResultRows } from "../../support/result-rows.ts";
 import { follow, guideBlock } from "../guide.ts";
-import { agentsNamespace, type Installation, underWay, untilReady } from "../installation.ts";
+import { agentsNamespace, type Installation, untilReady } from "../installation.ts";
 import { secretValue } from "../kubectl.ts";
+import { unfinished } from "../stored.ts";
 
 /** What was good before: by user the password, and the authority's certificate. */
 export interface OldCredentials {
@@ -16,6 +18,7 @@ export interface OldCredentials {
 const users = ["coordinator", "index-core", "client", "backup"] as const;
 const agent = "rollout-agent-shell";
 const refusalMs = 10_000;
+const begunMsMax = 60_000;
 /** kubectl ends a way in whose connection NATS has closed, and the next one is a moment later. */
 const refusalTriesMax = 5;
 
@@ -30,7 +33,7 @@ export async function rotateUnderLoad(
   await rows.add("credentials rotated under load", async () => {
     const working = begin();
     working.catch(() => undefined);
-    await underWay();
+    await untilBegun(hindcast);
     await follow(guideBlock("Rotate credentials", "credentials.sh"));
     const pods = await untilReady();
     const fresh = await passwordsNow(hindcast);
@@ -39,6 +42,14 @@ export async function rotateUnderLoad(
     return `${passwords.size} passwords, a new authority, ${pods} pods ready by them`;
   });
   return { passwords, authority };
+}
+
+/** What is told of it later rests on its being there: a campaign whose follower had no time to begin it is none. */
+async function untilBegun(hindcast: Installation): Promise<void> {
+  const access = await hindcast.access("coordinator");
+  for (const deadline = Date.now() + begunMsMax; (await unfinished(access)).length === 0; await pause(200)) {
+    if (Date.now() > deadline) throw new Error("no campaign has begun");
+  }
 }
 
 async function passwordsNow(hindcast: Installation): Promise<Map<string, string>> {

@@ -25,7 +25,8 @@ describe("cures", () => {
   it("are for the projects that need them, and for no other", () => {
     expect(curesOf("psf/requests")).toMatchObject({ isNetworkSilent: true, services: [{ name: "httpbin" }] });
     for (const other of ["pallets/flask", "constructor", "o/r"]) {
-      expect(curesOf(other)).toEqual({ isNetworkSilent: false, services: [], buildSettings: null });
+      const none = { isNetworkSilent: false, services: [], buildSettings: null, build: null, lostFiles: [] };
+      expect(curesOf(other)).toEqual(none);
     }
   });
 });

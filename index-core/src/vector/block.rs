@@ -125,7 +125,7 @@ impl Parts {
             scales8: Arc::new(Section::Owned(self.eight.0)),
             residual8_max: longest(&self.eight.1),
             residuals8: Section::Owned(self.eight.1),
-            codes4: Section::Owned(self.codes4).in_large_pages(),
+            codes4: Section::Owned(self.codes4),
             scales4: Section::Owned(self.four.0),
             reads_codes4: worth_reading(&self.four.1, present.len()),
             residual4_max: longest(&self.four.1),

@@ -5,15 +5,11 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use bytemuck::{Pod, Zeroable};
-use memmap2::MmapMut;
 
 use crate::error::IndexError;
 
 /// Bytes of a file's section, owned or mapped; they must not change.
 pub type SharedBytes = Arc<dyn Deref<Target = [u8]> + Send + Sync>;
-
-/// Sections from here on are worth pages of their own: a few of 2 MiB, as x86 and most ARM kernels have them.
-const LARGE_BYTES_MIN: usize = 4 << 20;
 
 /// A cache line, so that owned codes start on one.
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
@@ -29,8 +25,6 @@ impl Line {
 pub(crate) enum Section<T> {
     Owned(Vec<T>),
     Shared(SharedBytes, PhantomData<T>),
-    /// Memory of this process in large pages, where the system gives them.
-    Large(MmapMut, PhantomData<T>),
 }
 
 impl<T: Pod> Section<T> {
@@ -51,30 +45,14 @@ impl<T: Pod> Section<T> {
         Ok(Self::Owned(owned))
     }
 
-    /// A copy in large pages of what is read from front to back at every search: the processor fetches ahead within a
-    /// page, and at 4 KiB that ends every 64 lines. Left as it is where it is small, and where there is no memory for it.
-    pub(crate) fn in_large_pages(self) -> Self {
-        if self.bytes().len() < LARGE_BYTES_MIN {
-            return self;
-        }
-        let Ok(mut pages) = MmapMut::map_anon(self.bytes().len()) else {
-            return self;
-        };
-        // Refused by kernels without such pages; the copy is then as good as what it was made of.
-        #[cfg(target_os = "linux")]
-        let _ = pages.advise(memmap2::Advice::HugePage);
-        pages.copy_from_slice(self.bytes());
-        Self::Large(pages, PhantomData)
-    }
-
-    /// Copies first what is no vector.
+    /// Copies first what is borrowed.
     pub(crate) fn to_mut(&mut self) -> &mut Vec<T> {
-        if !matches!(self, Self::Owned(_)) {
+        if let Self::Shared(..) = self {
             *self = Self::Owned(self.to_vec());
         }
         match self {
             Self::Owned(values) => values,
-            Self::Shared(..) | Self::Large(..) => unreachable!("it was copied just now"),
+            Self::Shared(..) => unreachable!("it was copied just now"),
         }
     }
 
@@ -95,7 +73,6 @@ impl<T: Pod> Deref for Section<T> {
         match self {
             Self::Owned(values) => values,
             Self::Shared(bytes, _) => bytemuck::cast_slice(bytes),
-            Self::Large(pages, _) => bytemuck::cast_slice(pages),
         }
     }
 }

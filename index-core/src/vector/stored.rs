@@ -115,8 +115,6 @@ impl VectorBlock {
         };
         if let Some(head) = get(GRAPH)? {
             block.graph = Some(block.read_graph(&head, find)?);
-        } else if block.reads_codes4 {
-            block.codes4 = block.codes4.in_large_pages();
         }
         Ok(block)
     }

@@ -1,6 +1,8 @@
 // Every cap of the system that is not a setting, with its arithmetic. A queue, buffer, retry or loop without a named
 // cap is a fault.
 
+import { browserLimits } from "./browser-limits.ts";
+
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
@@ -257,30 +259,7 @@ export const limits = {
   sandboxReapEveryMs: 5_000,
   /** Upstream's images are made anew in 200 to 500 s. */
   siteResetMsMax: 900_000,
-  /** A browser: tabs that stay open, dialogs that are answered in one step before the page is closed, notes told of one step. */
-  browserTabsMax: 10,
-  browserDialogsMax: 20,
-  browserNotesMax: 5,
-  /** How long a page may take to load, then to come to rest, then to answer a question of ours. */
-  browserLoadMsMax: 30_000,
-  browserRestMsMax: 2_000,
-  browserAnswerMsMax: 10_000,
-  /** `noop` and other waits. */
-  browserWaitMsMax: 10_000,
-  /** Characters that are typed key by key, about a millisecond each; of longer texts a line is one input event. */
-  browserKeystrokesMax: 1_000,
-  /** Exchanges kept of one step, those looked through at the end, and of each the bytes of a body. */
-  browserExchangesMax: 500,
-  browserExchangesKeptMax: 20_000,
-  browserBodyBytesMax: 256 * KiB,
-  /** The network archive of one step; above it bodies are left out. */
-  browserHarCharsMax: 16 * MiB,
-  /** Exchanges under way at once through the gate of one browser; Chromium opens 6 per host. */
-  browserConnectionsMax: 128,
-  /** A page's text and storage as its state is hashed. */
-  browserStateCharsMax: 2_000_000,
-  /** Boxes drawn on a screenshot. */
-  browserMarksMax: 300,
+  ...browserLimits,
   /** A page of a folder that is served to a browser. */
   siteFileBytesMax: 32 * MiB,
   /** Standard input of one command. */
@@ -298,12 +277,6 @@ export const limits = {
   imageLockWaitMs: 30 * 60_000,
   /** A step of a build that is interrupted takes its mounts down in that time, or is killed. */
   imageStepEndMs: 20_000,
-  /**
-   * What Chromium takes beside its pages: measured, 130 MiB and 72 threads without one, 640 MiB and 180 threads with
-   * seven tabs of which two are large.
-   */
-  browserOverheadBytes: 512 * MiB,
-  browserOverheadThreads: 512,
   /** A daemon's answer, a machine's boot: beyond this the driver is not there. */
   containerAnswerMs: 30_000,
   machineBootMs: 60_000,

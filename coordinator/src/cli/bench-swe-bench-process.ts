@@ -1,8 +1,12 @@
 import { type ProcessEnvironment, type SweBenchRequest, VerificationEvent } from "@hindcast/shared/node";
 import { type AgentProgram, agentProgram, passedOn, runAgentProgram } from "./agent-program.ts";
 
-/** How clients of registries (pip, Cargo, Go, npm, Maven) reach them. */
-const ofClients = /^(PIP_|CARGO_|RUSTUP_|npm_config_|MAVEN_|(GOPROXY|GOPRIVATE|GONOSUMDB|GOSUMDB|JAVA_HOME)$)/i;
+/**
+ * How clients of registries (pip, Cargo, Go, npm, Maven) reach them, without what proves somebody to one: builds of the
+ * benchmark's repositories run beside these variables.
+ */
+export const ofClients =
+  /^(?!.*(TOKEN|AUTH|PASSWORD|SECRET|CREDENTIAL|KEY$))(PIP_|CARGO_|RUSTUP_|npm_config_|MAVEN_|(GOPROXY|GOPRIVATE|GONOSUMDB|GOSUMDB|JAVA_HOME)$)/i;
 
 export interface SweBenchRun extends Pick<AgentProgram<VerificationEvent>, "onEvent"> {
   request: SweBenchRequest;

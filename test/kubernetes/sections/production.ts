@@ -19,7 +19,7 @@ import { kubectl } from "../kubectl.ts";
 import { volumesOfThisMachine } from "../local-volumes.ts";
 import { prometheusKinds } from "../prometheus-kinds.ts";
 import type { Section } from "../section.ts";
-import { type Patch, variantFolder } from "../variant.ts";
+import { oneMachine, type Patch, variantFolder } from "../variant.ts";
 import { keda } from "./keda.ts";
 
 const overlay = `${kubernetesFolder}overlays/production`;
@@ -40,16 +40,7 @@ const small: Patch[] = [
     target: { kind: "StatefulSet", name: "nats-exporter" },
     operations: [{ op: "replace", path: "/spec/replicas", value: 0 }],
   },
-  {
-    target: { kind: "StatefulSet|Deployment" },
-    operations: [
-      {
-        op: "replace",
-        path: "/spec/template/spec/containers/0/resources/requests",
-        value: { cpu: "10m", memory: "96Mi" },
-      },
-    ],
-  },
+  oneMachine,
 ];
 
 /** Where no node has gVisor: as the overlay `local` has it. */

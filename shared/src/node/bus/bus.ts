@@ -96,18 +96,12 @@ export interface TaskQueue {
   /** Removes what is still queued of a campaign; tasks being worked on are told by the cancel mark, not by this. */
   purge(campaign: CampaignId): Promise<number>;
   /** `queued` (undelivered) and `working` (delivered, unacknowledged) messages of a pool. */
-  backlog(pool: Pool): Promise<{ queued: number; working: number }>;
-  /** The backlog, how many may be `working` at once (null: any number), and how long the oldest has waited (null: none waits). */
+  backlog(pool: Pool): Promise<Pick<QueueState, "queued" | "working">>;
+  /** Beside it, at how many `working` NATS hands out nothing (null: never), and how long the oldest waits (null: none). */
   inspect(pool: Pool): Promise<QueueState>;
 }
 
-export interface QueueState {
-  queued: number;
-  working: number;
-  /** `max_ack_pending` of the consumer: at it NATS hands out nothing. */
-  workingMax: number | null;
-  oldestQueuedMs: number | null;
-}
+export type QueueState = Record<"queued" | "working", number> & Record<"workingMax" | "oldestQueuedMs", number | null>;
 
 export interface LeasedTask {
   readonly task: Task;

@@ -387,6 +387,11 @@ fn sequences_that_go_back_are_refused_and_change_nothing() {
         let rows: Vec<_> = ids.into_iter().map(|id| demonstration(id, 0)).collect();
         let refused = index.upsert_at(rows, &sequences).unwrap_err();
         assert_eq!(refused.code(), "INDEX_INVALID", "{sequences:?}");
+        let last = sequences.last().map(u64::to_string).unwrap_or_default();
+        assert!(
+            refused.to_string().contains(&last),
+            "{refused} does not name {last}"
+        );
     }
     let unnumbered = index.upsert(vec![demonstration(2, 0)]).unwrap_err();
     assert_eq!(unnumbered.code(), "INDEX_INVALID");

@@ -1,5 +1,7 @@
-// What comes from JavaScript in lists and typed arrays, before native code reads it. Node-API alone would read a detached
-// array as an empty one and a lone half of a surrogate pair as U+FFFD, which would make different ids one.
+// What comes from JavaScript in objects, lists and typed arrays, before native code reads it. Node-API alone would read an
+// array whose memory is gone as an empty one and a lone half of a surrogate pair as U+FFFD, which would make different ids
+// one.
+import { types } from "node:util";
 import { indexError } from "./index-error.ts";
 
 interface ArrayTypes {
@@ -7,17 +9,40 @@ interface ArrayTypes {
   Uint32Array: Uint32Array;
 }
 
-/** @throws INDEX_INVALID for another type, memory shared with other threads, and memory that was transferred away. */
+const isOfType = { Float32Array: types.isFloat32Array, Uint32Array: types.isUint32Array };
+
+/** @throws INDEX_INVALID for another type, memory shared with other threads, and memory that is not there any more. */
 export function checkArray<T extends keyof ArrayTypes>(name: string, type: T, array: ArrayTypes[T]): void {
-  if (!((array as object) instanceof globalThis[type])) {
-    throw indexError("INDEX_INVALID", `${name} must be a ${type}, not ${kindOf(array)}`);
+  // Not `instanceof`, which an object without memory passes: a proxy, or one that only inherits.
+  if (!isOfType[type](array)) {
+    const kind = kindOf(array);
+    throw indexError("INDEX_INVALID", `${name} must be a ${type}, not ${kind === type ? "an imitation of one" : kind}`);
   }
   const { buffer } = array;
-  if (buffer instanceof SharedArrayBuffer) {
+  if (types.isSharedArrayBuffer(buffer)) {
     // Another thread could change it while it is read.
     throw indexError("INDEX_INVALID", `${name} lies in a SharedArrayBuffer; pass a copy`);
   }
   if (buffer.detached) throw indexError("INDEX_INVALID", `the memory of ${name} was transferred away`);
+  if (array.length === 0 && isOutOfBounds(array)) {
+    throw indexError("INDEX_INVALID", `the memory of ${name} was made smaller than the array`);
+  }
+}
+
+/** Of an array whose resizable memory has shrunk, length and offset are zero as those of an empty one; reading it fails. */
+function isOutOfBounds(array: Float32Array | Uint32Array): boolean {
+  try {
+    array.at(0);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+/** @throws INDEX_INVALID for anything but an object with names and values. */
+export function checkObject(name: string, value: object): void {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return;
+  throw indexError("INDEX_INVALID", `${name} must be an object, not ${kindOf(value)}`);
 }
 
 /** @returns a copy. @throws INDEX_INVALID naming the first value that is no well-formed text. */
@@ -44,7 +69,11 @@ export function checkedNullableTexts(name: string, values: readonly (string | nu
   });
 }
 
-function kindOf(value: object | string | null | undefined): string {
+/** What a value of another type is, in words. */
+export function kindOf(value: object | string | number | null | undefined): string {
   if (value === null || value === undefined) return String(value);
-  return typeof value === "object" ? (value.constructor?.name ?? "an object") : `a ${typeof value}`;
+  if (typeof value !== "object") return `a ${typeof value}`;
+  // Whatever an object from outside calls its constructor.
+  const name: unknown = value.constructor?.name;
+  return typeof name === "string" && name !== "" ? name : "an object";
 }

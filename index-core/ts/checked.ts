@@ -1,3 +1,4 @@
+import { messageOf } from "@hindcast/shared";
 import { z } from "zod";
 import { indexError } from "./index-error.ts";
 
@@ -6,8 +7,15 @@ export const WellFormed = z.string().refine((text) => text.isWellFormed(), "half
 
 /** @throws INDEX_INVALID naming what does not fit the schema. */
 export function checked<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
-  const parsed = schema.safeParse(value);
+  const problem = (text: string, cause?: unknown): Error =>
+    indexError("INDEX_INVALID", `the index was given a malformed value: ${text.slice(0, 2_000)}`, cause);
+  let parsed: z.ZodSafeParseResult<z.output<S>>;
+  try {
+    parsed = schema.safeParse(value);
+  } catch (error) {
+    // An object whose properties throw when they are read.
+    throw problem(messageOf(error), error);
+  }
   if (parsed.success) return parsed.data;
-  const problem = z.prettifyError(parsed.error).slice(0, 2_000);
-  throw indexError("INDEX_INVALID", `the index was given a malformed value: ${problem}`);
+  throw problem(z.prettifyError(parsed.error));
 }

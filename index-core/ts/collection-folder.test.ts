@@ -1,6 +1,9 @@
 // Folders of a collection: what is kept, and every folder that must not be opened.
 // Requirements: 4.bad-input, 4.2.bf16
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -10,7 +13,6 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { chmodSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -35,6 +37,17 @@ async function aKeptCollection(): Promise<string> {
   await collection.upsert({ ids: ["a", "b"], vectors: Float32Array.of(1, 0, 0, 1), columns });
   await collection.checkpoint(7);
   return folder;
+}
+
+/** Root may write everywhere; what is shown to hold back others is tried as one of them. */
+async function asOrdinaryUser<T>(work: () => Promise<T>): Promise<T> {
+  const isRoot = process.geteuid?.() === 0;
+  if (isRoot) process.seteuid?.(65_534);
+  try {
+    return await work();
+  } finally {
+    if (isRoot) process.seteuid?.(0);
+  }
 }
 
 async function nearest(collection: Collection): Promise<(string | null)[]> {
@@ -78,6 +91,28 @@ describe("one holder", () => {
     await expectIntact(folder);
   });
 
+  test("a folder that another process has open names it, and is free as soon as that is killed", async () => {
+    const folder = await aKeptCollection();
+    const program = `import { Collection } from ${JSON.stringify(new URL("collection.ts", import.meta.url).href)};
+      await Collection.open(${JSON.stringify({ ...options, folder })});
+      console.log("open");
+      setInterval(() => {}, 1_000);`;
+    const holder = spawn(process.execPath, ["--conditions=source", "--input-type=module", "-e", program], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    onTestFinished(() => void holder.kill("SIGKILL"));
+    expect(String((await once(holder.stdout, "data"))[0])).toBe("open\n");
+    const second = Collection.open({ ...options, folder });
+    await expect(second).rejects.toMatchObject({
+      ...refused("INDEX_LOCKED", folder, `the process ${holder.pid}`),
+      retryable: true,
+    });
+    await expect(DemonstrationIndex.discard(folder)).rejects.toMatchObject(refused("INDEX_LOCKED", folder));
+    holder.kill("SIGKILL");
+    await once(holder, "exit");
+    await expectIntact(folder);
+  });
+
   test("closing while writes, searches and builds are under way frees the folder", async () => {
     const folder = await aKeptCollection();
     const collection = await Collection.open({ ...options, folder });
@@ -115,10 +150,17 @@ describe("a folder that cannot be one", () => {
     }
   });
 
-  test.skipIf(process.getuid?.() === 0)("one that is read-only (root may write there all the same)", async () => {
-    const folder = aFolder();
-    chmodSync(folder, 0o500);
-    await expect(Collection.open({ ...options, folder })).rejects.toMatchObject(refused("INDEX_IO", folder));
+  test("one that is read-only: nothing of it is opened, and nothing is lost", async () => {
+    const [empty, kept] = [aFolder(), await aKeptCollection()];
+    for (const folder of [empty, kept]) {
+      chmodSync(folder, 0o555);
+      for (const name of readdirSync(folder)) chmodSync(join(folder, name), 0o444);
+      const opening = asOrdinaryUser(async () => await Collection.open({ ...options, folder }));
+      await expect(opening).rejects.toMatchObject({ ...refused("INDEX_IO", folder, "denied"), retryable: true });
+      for (const name of readdirSync(folder)) chmodSync(join(folder, name), 0o644);
+      chmodSync(folder, 0o755);
+    }
+    await expectIntact(kept);
   });
 
   test("one that vanished: the checkpoint fails, the collection answers on, and the call can be repeated", async () => {

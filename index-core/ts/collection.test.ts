@@ -5,22 +5,18 @@ import { describe, expect, test } from "vitest";
 import {
   aCollection,
   aFilledCollection,
+  detached,
   forced,
   idsOf,
   invalid,
   north,
   options,
+  shrunk,
   three,
 } from "../../test/support/small-collection.ts";
 import { Collection, type CollectionOptions } from "./collection.ts";
 
 const shared = new Float32Array(new SharedArrayBuffer(16));
-
-function detached(): Float32Array {
-  const array = Float32Array.of(1, 0, 0, 0);
-  structuredClone(array.buffer, { transfer: [array.buffer] });
-  return array;
-}
 
 describe("a vector is refused on every way in", () => {
   test.each<[string, Float32Array, string]>([
@@ -32,7 +28,9 @@ describe("a vector is refused on every way in", () => {
     ["too short", new Float32Array(3).fill(1), "3 "],
     ["too long", new Float32Array(5).fill(1), "5 "],
     ["detached", detached(), "transferred away"],
+    ["shrunk", shrunk(), "made smaller"],
     ["shared", shared, "SharedArrayBuffer"],
+    ["an imitation", forced(Object.create(Float32Array.prototype)), "not an imitation of one"],
     ["doubles", forced(Float64Array.of(1, 0, 0, 0)), "must be a Float32Array, not Float64Array"],
     ["bytes", forced(Buffer.alloc(16, 1)), "must be a Float32Array, not Buffer"],
     ["numbers", forced([1, 0, 0, 0]), "must be a Float32Array, not Array"],
@@ -134,6 +132,20 @@ describe("numbers are refused instead of being made to fit", () => {
   ])("options %o", async (changes) => {
     await expect(aCollection(changes)).rejects.toMatchObject({ code: "INDEX_INVALID", boundary: "index" });
   });
+});
+
+test("what is no object where one is expected is named", async () => {
+  const collection = await aFilledCollection();
+  const batch = { ids: ["a"], vectors: north, numbers: { length: [9] } };
+  for (const wrong of [undefined, null, 7, "text", []]) {
+    await expect(collection.upsert(forced(wrong))).rejects.toMatchObject(invalid("the batch must be an object, not "));
+    await expect(collection.search(forced(wrong))).rejects.toMatchObject(
+      invalid("the request must be an object, not "),
+    );
+    if (wrong === undefined) continue;
+    const columns = collection.upsert({ ...batch, columns: forced(wrong) });
+    await expect(columns).rejects.toMatchObject(invalid("columns must be an object, not "));
+  }
 });
 
 describe("empty and closed", () => {

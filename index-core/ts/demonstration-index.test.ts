@@ -1,8 +1,10 @@
 // Borders of the facade; what it answers is compared with an oracle in test/conformance/retrieval.test.ts.
-// Requirements: 3.8.index, 4.7.overload, 4.2.bf16, 4.bad-input
+// Requirements: 3.8.index, 4.4.hash-v1, 4.7.overload, 4.2.bf16, 4.bad-input
 import type { DemonstrationId, RetrievalQuery } from "@hindcast/shared";
+import { sha256Hex } from "@hindcast/shared/node";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { aDemonstrationOf, aRetrievalQuery } from "../../test/support/retrieval.ts";
+import { detached, shrunk } from "../../test/support/small-collection.ts";
 import {
   DemonstrationIndex,
   type DemonstrationIndexOptions,
@@ -60,6 +62,8 @@ describe("malformed input is refused with INDEX_INVALID and changes nothing", ()
     ["NaN", Float32Array.of(1, Number.NaN, 0, 0)],
     ["too short", new Float32Array(3)],
     ["shared", new Float32Array(new SharedArrayBuffer(16)).fill(1)],
+    ["detached", detached()],
+    ["shrunk", shrunk()],
     ["doubles", Float64Array.of(1, 0, 0, 0) as unknown as Float32Array],
   ];
   test.each(vectorsOfOthers)("a vector of an embedder outside of the index: %s", async (_, vector) => {
@@ -129,6 +133,8 @@ test("a closed index says so, and closing twice is fine", async () => {
   await expect(index.remove([])).rejects.toMatchObject(closed);
   await expect(index.stats()).rejects.toMatchObject(closed);
   await expect(index.settle()).rejects.toMatchObject(closed);
+  await expect(index.searchVectors(aVectorSearch())).rejects.toMatchObject(closed);
+  await expect(index.checkpoint(1)).rejects.toMatchObject(closed);
 });
 
 test("work under way when the index is closed ends in an answer or INDEX_CLOSED", async () => {
@@ -214,6 +220,16 @@ test("embeddings are unit vectors, and zeros for a text without words", async ()
     Array.from(vectors.subarray(0, 1024)).flatMap((value, at) => (value === 0 ? [] : [at * Math.sign(value)])),
   ).toEqual([183, -522, 714, -722, -747, 884, 924]);
   expect(vectors.subarray(1024).every((value) => value === 0)).toBe(true);
+});
+
+// What they must be is in test/support/retrieval-oracle.ts; that they stay so, here.
+test.each([
+  ["Create an annotated tag v1.0 for the last commit", 92, "c46e2ca5682cc35f"],
+  ["parseHTTPServer snake_case größe 文件 committed commits", 107, "1293e14b681129e0"],
+])("the embedding of %j never changes", async (text, features, digest) => {
+  const millionths = Array.from(await embed([text]), (value) => Math.round(value * 1e6));
+  expect(millionths.filter((value) => value !== 0)).toHaveLength(features);
+  expect(sha256Hex(millionths.join()).slice(0, 16)).toBe(digest);
 });
 
 test("rows that are kept as bf16 are named in version, stats and explain, and score nearly the same", async () => {

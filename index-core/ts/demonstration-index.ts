@@ -9,8 +9,8 @@ import {
   VectorStorage,
 } from "@hindcast/shared";
 import { z } from "zod";
-import { checked } from "./checked.ts";
-import { checkArray } from "./checked-arrays.ts";
+import { checked, WellFormed } from "./checked.ts";
+import { checkArray, checkObject, kindOf } from "./checked-arrays.ts";
 import { defaultGraphRowsMin, SearchLimits } from "./collection.ts";
 import { indexError } from "./index-error.ts";
 import { type CheckpointFiles, type DemonstrationIndexStats, toCheckpoint } from "./index-stats.ts";
@@ -52,8 +52,9 @@ export interface DemonstrationVectorHits {
   epoch: string;
 }
 
+const Folder = WellFormed.min(1);
 const Options = z.strictObject({
-  folder: z.string().min(1).optional(),
+  folder: Folder.optional(),
   graphRowsMin: z
     .int()
     .min(1)
@@ -115,11 +116,13 @@ export class DemonstrationIndex implements AsyncDisposable {
    * that cannot be read (`discard` empties it); INDEX_NOT_READY when the native library is not built.
    */
   static async open(options: DemonstrationIndexOptions = {}): Promise<DemonstrationIndex> {
+    checkObject("options", options);
     const { folder, graphRowsMin, embedder: given = "hash-v1", storage, graphsFollowLog = false } = options;
     // An embedder may be more than its name.
-    const { name, dimensions } = typeof given === "string" ? { name: given, dimensions: 0 } : given;
-    const embedder = typeof given === "string" ? given : { name, dimensions };
+    const isNamed = typeof given === "object" && given !== null;
+    const embedder = isNamed ? { name: given.name, dimensions: given.dimensions } : given;
     checked(Options, { folder, graphRowsMin, embedder, storage });
+    const { name, dimensions } = typeof embedder === "string" ? { name: embedder, dimensions: 0 } : embedder;
     try {
       const native = await loadNative().openIndex({
         folder: folder ?? null,
@@ -137,7 +140,7 @@ export class DemonstrationIndex implements AsyncDisposable {
 
   /** Deletes the index in a folder, and nothing else that is there. */
   static async discard(folder: string): Promise<void> {
-    const path = checked(z.string().min(1), folder);
+    const path = checked(Folder, folder);
     try {
       await loadNative().discard(path);
     } catch (error) {
@@ -174,12 +177,16 @@ export class DemonstrationIndex implements AsyncDisposable {
     queries: readonly RetrievalQuery[],
     vectors?: readonly (Float32Array | null)[],
   ): Promise<RetrievalAnswer[]> {
+    if (vectors !== undefined && !Array.isArray(vectors)) {
+      throw indexError("INDEX_INVALID", `vectors must be an array with one for each query, not ${kindOf(vectors)}`);
+    }
     return await this.trusting.search(checked(z.array(RetrievalQuery), queries), vectors);
   }
 
   /** Nearest demonstrations to vectors. @throws INDEX_INVALID for vectors of another embedder, naming both. */
   async searchVectors(request: DemonstrationVectorSearch): Promise<DemonstrationVectorHits> {
-    if (request.embedder !== this.embedder.name) {
+    checkObject("the request", request);
+    if (checked(z.string(), request.embedder) !== this.embedder.name) {
       const message = `the vectors are of ${request.embedder}, the index has those of ${this.embedder.name}`;
       throw indexError("INDEX_INVALID", message);
     }

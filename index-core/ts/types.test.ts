@@ -1,6 +1,6 @@
 // The types that callers rely on. `tsc -b` checks them: a wrong one, or a `@ts-expect-error` without an error, fails it.
 // Requirements: 4.1.types
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { sha256Hex } from "@hindcast/shared/node";
 import { describe, expect, expectTypeOf, test } from "vitest";
 import type {
@@ -81,6 +81,15 @@ describe("native.d.ts", () => {
       const { prototype } = loadNative()[name];
       expect(new Set(Object.getOwnPropertyNames(prototype))).toEqual(new Set(["constructor", ...methods]));
     }
+  });
+
+  test("every function behind it turns a panic into an error", () => {
+    const files = readdirSync(new URL("../src/binding/", import.meta.url)).map((name) => `../src/binding/${name}`);
+    const exported = ["../src/binding.rs", ...files].flatMap((file) => [
+      ...source(file).matchAll(/#\[napi(.*?)\]\n(?:\s*#\[[^\n]*\n)*\s*pub fn (\w+)/gs),
+    ]);
+    expect(exported.length).toBeGreaterThan(30);
+    for (const [, options, name] of exported) expect(options, name).toContain("catch_unwind");
   });
 
   test("is this: who changes it on purpose changes the number, too", () => {

@@ -48,5 +48,20 @@ export const invalid = (message: string): object => ({
   message: expect.stringContaining(message) as string,
 });
 
+/** Four numbers whose memory was given to another thread. */
+export function detached(): Float32Array {
+  const array = Float32Array.of(1, 0, 0, 0);
+  structuredClone(array.buffer, { transfer: [array.buffer] });
+  return array;
+}
+
+/** Four numbers in memory of which only half is left. */
+export function shrunk(): Float32Array {
+  const memory = new ArrayBuffer(16, { maxByteLength: 16 });
+  const array = new Float32Array(memory, 0, 4);
+  memory.resize(8);
+  return array;
+}
+
 /** What TypeScript would refuse. */
 export const forced = <T>(value: unknown): T => value as T;

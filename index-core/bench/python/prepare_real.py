@@ -1,4 +1,4 @@
-"""Vectors of real text: chunks of documents and manual pages, TF-IDF, truncated SVD, unit length.
+"""Vectors of real text: chunks of documents, manual pages and accessibility trees, TF-IDF, truncated SVD, unit length.
 
 Usage: prepare_real.py <folder> <rows> <queries> <dimensions> <documents.jsonl.gz or "-">
 Writes vectors.f32 and queries.f32 and prints what they were made of. No benchmark's evaluation set is read.
@@ -11,6 +11,7 @@ import os
 import random
 import re
 import sys
+from html.parser import HTMLParser
 
 import numpy
 from sklearn.decomposition import TruncatedSVD
@@ -37,6 +38,67 @@ def plain(roff):
     return re.sub(r"\\f[A-Z(]{1,3}|\\[&|,/]|\\-", lambda m: "-" if m.group() == "\\-" else "", text)
 
 
+ROLES = {
+    "a": "link",
+    "button": "button",
+    "img": "img",
+    "input": "textbox",
+    "li": "listitem",
+    "nav": "navigation",
+    "option": "option",
+    "select": "combobox",
+    "table": "table",
+    "td": "cell",
+    "textarea": "textbox",
+    "th": "columnheader",
+    **{f"h{level}": "heading" for level in range(1, 7)},
+}
+WITHOUT_END = ("img", "input")
+NOT_SHOWN = ("script", "style")
+
+
+class Tree(HTMLParser):
+    """The lines that an agent is shown of a page: roles and names, in order, by elements alone; nothing is laid out."""
+
+    def __init__(self):
+        super().__init__()
+        self.lines, self.open, self.hidden = [], [], 0
+
+    def handle_starttag(self, tag, attrs):
+        self.hidden += tag in NOT_SHOWN
+        role, given = ROLES.get(tag), dict(attrs)
+        if role is None:
+            return
+        line = [role, given.get("alt") or given.get("placeholder") or given.get("title") or ""]
+        self.lines.append(line)
+        if tag not in WITHOUT_END:
+            self.open.append((tag, line))
+
+    def handle_endtag(self, tag):
+        self.hidden = max(0, self.hidden - (tag in NOT_SHOWN))
+        for at in reversed(range(len(self.open))):
+            if self.open[at][0] == tag:
+                del self.open[at:]
+                return
+
+    def handle_data(self, data):
+        text = " ".join(data.split())
+        if text == "" or self.hidden > 0:
+            return
+        if not self.open:
+            self.lines.append(["StaticText", text])
+            return
+        line = self.open[-1][1]
+        line[1] = f"{line[1]} {text}".strip()
+
+
+def tree(html):
+    """`[7] link 'Download'` and so on."""
+    parser = Tree()
+    parser.feed(html)
+    return "\n".join(f"[{number}] {role} {name!r}" for number, (role, name) in enumerate(parser.lines, 1) if name)
+
+
 def chunks(text, step):
     """Windows of CHUNK characters, cut at white space, `step` characters apart."""
     text = re.sub(r"[ \t]+", " ", text)
@@ -57,6 +119,8 @@ def texts(documents):
         for name in sorted(names):
             if re.search(r"(readme|\.txt|\.md|\.rst|news|faq|changes|changelog)(\.gz)?$", name, re.I):
                 yield "package documentation", read(os.path.join(folder, name))
+            elif re.search(r"\.html?(\.gz)?$", name, re.I):
+                yield "accessibility trees of pages", tree(read(os.path.join(folder, name)))
 
 
 def gather(documents, wanted, step):

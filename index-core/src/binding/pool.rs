@@ -291,6 +291,43 @@ mod tests {
     }
 
     #[test]
+    fn a_panic_is_an_error_and_its_lane_goes_on() {
+        let failed = guarded(|| -> Outcome<()> { panic!("on purpose") });
+        assert!(matches!(failed, Err(IndexError::Corrupt(_))), "{failed:?}");
+        let queue = started("index-test", 1, spawn).unwrap();
+        let (tell, told) = std::sync::mpsc::channel();
+        queue.push(Box::new(|| panic!("on purpose")));
+        queue.push(Box::new(move || tell.send(()).unwrap()));
+        told.recv_timeout(Duration::from_secs(60)).unwrap();
+    }
+
+    fn batch(questions: Vec<u32>, until: Option<Instant>) -> Batch<u32, u32> {
+        Batch {
+            answers: Mutex::new(questions.iter().map(|_| None).collect()),
+            next: AtomicUsize::new(0),
+            working: AtomicUsize::new(1),
+            questions,
+            until,
+        }
+    }
+
+    #[test]
+    fn questions_are_answered_in_their_order_and_one_that_panics_fails_the_call() {
+        let all = batch(vec![1, 2, 3], None);
+        all.work(&|question| Ok(question * 10));
+        assert_eq!(all.outcome(), Ok(vec![10, 20, 30]));
+        let one_panics = batch(vec![1, 2, 3], None);
+        one_panics.work(&|question| {
+            assert!(*question != 2, "on purpose");
+            Ok(*question)
+        });
+        assert!(matches!(one_panics.outcome(), Err(IndexError::Corrupt(_))));
+        let late = batch(vec![1], Some(Instant::now()));
+        late.work(&|_| panic!("it is not begun"));
+        assert_eq!(late.outcome(), Err(IndexError::Late));
+    }
+
+    #[test]
     fn a_lane_without_a_thread_is_an_error_and_with_fewer_it_works() {
         let none = started("index-query", 2, failing_from(0));
         assert!(matches!(none, Err(IndexError::Io { .. })));

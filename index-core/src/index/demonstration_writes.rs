@@ -32,9 +32,10 @@ impl DemonstrationIndex {
             .filter(|all| all.len() == demonstrations.len() && all.is_sorted_by(|a, b| a < b));
         let Some(ordinals) = ordinals else {
             return Err(IndexError::invalid(format!(
-                "{} sequences for {} demonstrations; one for each, ascending, up to 2³² − 2",
+                "{} sequences for {} demonstrations, the last {:?}; one for each, ascending, up to 2³² − 2",
                 sequences.len(),
-                demonstrations.len()
+                demonstrations.len(),
+                sequences.last()
             )));
         };
         self.put(demonstrations, Some(&ordinals))

@@ -216,6 +216,7 @@ export const requirements = {
   "6.12.cli": "`hindcast bench webarena` lists tasks and scores recorded runs offline, as tables and as JSON",
   "6.15.web": "a campaign on web pages runs from documents to demonstrations and a measured gain, judged by the pages",
   "6.15.code": "a campaign on repositories with bugs does the same, judged by hidden tests",
+  "6.15.sites": "a whole campaign on a self-hosted site runs from its help to a gain that its own tasks measure",
   "6.15.shipped": "a whole campaign on code runs with what is shipped: no network, no data, no key",
   "6.15.resume": "an agent killed in mid-episode changes nothing of what a campaign on pages or on code has learned",
   "6.15.worlds": "a world comes down to scenes and held-out tasks before anything is spent, or says what is missing",
@@ -261,6 +262,7 @@ export const requirements = {
   "6.14.campaign": "what is said of a served site is what a campaign reads of it, with logins and held-out tasks",
   "6.14.forge":
     "the forge with its wiki is served like the shop: visits, tasks of every kind, a browser that changes it",
+  "6.14.needs": "what a site is built with is told by doctor and before building, with what is missing and its source",
   "6.14.programs": "programs of a site that take long to build are built once, whatever becomes of its seed",
   "6.14.restore": "a copy of a site is put back to its first state while it runs",
   "6.14.templates": "tasks of self-hosted sites are made from templates, with answers out of the sites' databases",
@@ -311,6 +313,8 @@ export const requirements = {
   "6.9.built": "what a compiled project's build leaves is kept for each commit, and a patch makes anew what it touches",
   "6.9.dependencies":
     "what a repository names for Cargo, Go, npm, pnpm, Yarn or Maven is there without a network; other clients are refused with the reason",
+  "6.9.isolated-fetch":
+    "strangers' code that runs while libraries are fetched reaches registries alone, to read, and nothing else of the host",
   "6.9.history": "no commit, branch, tag, remote or reflog after the base commit is in the sandbox",
   "6.9.world":
     "episodes work on an instance by bash, str_replace_editor and submit, and are judged by its tests in a testbed of their own",
@@ -358,7 +362,20 @@ export const requirements = {
   "7.1.backup":
     "streams are saved every night beside the last good backup, which nothing that ends the night takes away",
   "7.1.restore": "a stream that is gone, or all of them, come back from the backup, and what is there is left alone",
+  "7.1.flows": "network policies allow the flows that exist and no others, in both directions",
+  "7.1.resilience":
+    "every program has probes of three kinds, a budget for disruptions and is spread over nodes, NATS over zones too",
+  "7.3.pinned": "images are made from bases that are pinned by digest, or from one that is given",
   "7.1.drain": "every pod has longer to end than its program takes to drain",
+  "7.bad.wrong-credential": "a wrong password is told by the log with user and remedy, and by preflight",
+  "7.bad.unreachable": "a NATS that cannot be reached is told by the log with its address, and by preflight",
+  "7.bad.missing-kind":
+    "a kind that a cluster does not know is told by preflight with who brings it, and by the agent that needs it",
+  "7.bad.full-volume": "a full volume or stream is told by preflight with its size and how to make room",
+  "7.bad.evicted":
+    "a pod that was evicted is told by preflight with the kubelet's reason; its episodes go on elsewhere",
+  "7.bad.two-versions":
+    "two versions at once are told by preflight, and what one cannot read of the other by a warning with the remedy",
   "7.bad.expired-certificate": "a certificate that has expired is called that in the error and in the log",
   "7.bad.old-server": "a NATS server that is too old is refused by name, with the version that is needed",
   "7.1.tls": "a process that is given an authority talks TLS to the server, or not at all",

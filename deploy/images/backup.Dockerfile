@@ -1,8 +1,8 @@
 # `nats` and a shell: what the CronJobs of bases/backup save streams and put them back with.
 # BUILD holds what build.Dockerfile made. BASE is a Debian with glibc, CA certificates, a shell and coreutils and nothing
-# else; pin both by digest (BASE=debian:bookworm-slim@sha256:…). It writes nowhere but below /tmp and /backup.
+# else; newer ones are named by digest, too. It writes nowhere but below /tmp and /backup.
 ARG BUILD=hindcast/build
-ARG BASE=debian:bookworm-slim
+ARG BASE=debian:bookworm-slim@sha256:abd67ffcfa541b485a3dff59865ab629aa048a6c613e639d36e7456b0b229241
 FROM ${BUILD} AS build
 
 FROM ${BASE}

@@ -10,6 +10,7 @@ import { parseArgs } from "node:util";
 import { childEnvironment, findOnPath, nodePath } from "../local/processes.mjs";
 import { assemble } from "./assemble.mjs";
 import { natsCli } from "./nats-cli.mjs";
+import { natsExporter } from "./nats-exporter.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = dirname(dirname(here));
@@ -17,11 +18,22 @@ const own = ["coordinator", "rollout-agent", "index-core"];
 const suite = "bookworm";
 const libraries = ["base-files", "base-passwd", "ca-certificates", "libstdc++6", "netbase", "tzdata"];
 /** What an agent's sandboxes find in /usr. */
-const tools = ["bash", "bubblewrap", "coreutils", "dash", "diffutils", "file", "findutils", "gawk", "git", "grep"];
-const moreTools = ["gzip", "hostname", "less", "procps", "sed", "tar", "util-linux"];
+const sandboxTools = [
+  "bash",
+  "bubblewrap",
+  "coreutils",
+  "dash",
+  "diffutils",
+  "file",
+  "findutils",
+  "gawk",
+  "git",
+  "grep",
+];
+const moreSandboxTools = ["gzip", "hostname", "less", "procps", "sed", "tar", "util-linux"];
 const bases = {
   base: libraries,
-  "agent-base": [...libraries, ...tools, ...moreTools],
+  "agent-base": [...libraries, ...sandboxTools, ...moreSandboxTools],
   "shell-base": [...libraries, "coreutils", "dash"],
 };
 /** What /bin/sh is, where there is one. */
@@ -80,8 +92,9 @@ function baseImage(name) {
   return image;
 }
 
-const nats = natsCli();
-if (nats === null) console.log("backup: left out, because `nats` is built with Go, which is not on PATH");
+/** Of others, by the image's name: what lies in it, and as what. */
+const tools = { backup: [natsCli(), "nats"], "nats-exporter": [natsExporter(), "prometheus-nats-exporter"] };
+const builtTools = Object.entries(tools).filter(([, [path]]) => path !== null);
 const folder = mkdtempSync(join(tmpdir(), "hindcast-images-"));
 try {
   for (const name of own) console.log(`${name}: ${assemble(name, join(folder, name))} packages`);
@@ -89,9 +102,9 @@ try {
   const find = ["--conditions=source", "deploy/images/nats-server-path.mjs"];
   const natsServer = execFileSync(nodePath(), find, { cwd: root, env: childEnvironment(), encoding: "utf8" }).trim();
   copyFileSync(natsServer, join(folder, "nats/app/nats-server"));
-  if (nats !== null) {
-    mkdirSync(join(folder, "backup/app"), { recursive: true });
-    copyFileSync(nats, join(folder, "backup/app/nats"));
+  for (const [name, [path, program]] of builtTools) {
+    mkdirSync(join(folder, name, "app"), { recursive: true });
+    copyFileSync(path, join(folder, name, "app", program));
   }
   mkdirSync(join(folder, "empty"));
   if (hasPrometheus) {
@@ -107,7 +120,7 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 const revision = execFileSync("git", ["rev-parse", "HEAD"], { cwd: root, encoding: "utf8" }).trim();
-const others = ["nats", ...(nats === null ? [] : ["backup"]), ...(hasPrometheus ? ["prometheus"] : [])];
+const others = ["nats", ...builtTools.map(([name]) => name), ...(hasPrometheus ? ["prometheus"] : [])];
 for (const name of [...own, ...others]) {
   const base = baseImage(baseOf[name] ?? "base");
   const settings = { BUILD: `hindcast/build:${tag}`, BASE: base, VERSION: tag, REVISION: revision };

@@ -3,7 +3,7 @@
 variable "REGISTRY" { default = "hindcast" }
 variable "VERSION" { default = "dev" }
 variable "REVISION" { default = "unknown" }
-variable "BASE" { default = "debian:bookworm-slim" }
+variable "BASE" { default = "debian:bookworm-slim@sha256:abd67ffcfa541b485a3dff59865ab629aa048a6c613e639d36e7456b0b229241" }
 variable "TOOLCHAIN" { default = "hindcast/toolchain" }
 
 group "default" { targets = ["image"] }

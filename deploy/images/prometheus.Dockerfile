@@ -2,7 +2,7 @@
 # BUILD holds what build.mjs made of this machine's Prometheus. BASE is a Debian with glibc and CA certificates and nothing
 # else. It writes nowhere but below /tmp and its storage.tsdb.path.
 ARG BUILD=hindcast/build
-ARG BASE=debian:bookworm-slim
+ARG BASE=debian:bookworm-slim@sha256:abd67ffcfa541b485a3dff59865ab629aa048a6c613e639d36e7456b0b229241
 FROM ${BUILD} AS build
 
 FROM ${BASE}

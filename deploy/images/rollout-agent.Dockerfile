@@ -1,9 +1,9 @@
 # A rollout agent. Its own system is what sandboxes see, read-only: bash, git and the usual tools belong to it.
 # BUILD holds what build.Dockerfile made. BASE is a Debian with glibc, libstdc++ and CA certificates and nothing else;
-# pin both by digest (BASE=debian:bookworm-slim@sha256:…). The process is the first of its container and takes SIGTERM
+# newer ones are named by digest, too. The process is the first of its container and takes SIGTERM
 # itself, so there is no init. It writes nowhere but below /tmp.
 ARG BUILD=hindcast/build
-ARG BASE=debian:bookworm-slim
+ARG BASE=debian:bookworm-slim@sha256:abd67ffcfa541b485a3dff59865ab629aa048a6c613e639d36e7456b0b229241
 FROM ${BUILD} AS build
 
 FROM ${BASE}

@@ -1,18 +1,21 @@
 // The cluster of deploy/compose.yaml under a project name and ports of its own, so that it shares a machine with another.
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { DockerComposeEnvironment, type StartedTestContainer, Wait } from "testcontainers";
 import { freePort } from "../support/prometheus.ts";
+import { exporterImage } from "./engine.ts";
+import type { Provider } from "./provider.ts";
 
 const root = new URL("../../", import.meta.url).pathname;
 const startTimeoutMs = 240_000;
 const busyMsMax = 180_000;
-/** Grafana and the exporter of NATS are images of others, which may not be had. */
+/** Grafana is an image of others, which may not be had. */
 const services = ["nats", "nats-ready", "coordinator", "index-core", "rollout-agent", "prometheus"];
+const manual = "# git settings\n\nSet the pager that git uses:\n\n```sh\ngit config core.pager less\n```\n";
 
 export interface Cluster extends AsyncDisposable {
   container(name: string): StartedTestContainer;
@@ -20,6 +23,8 @@ export interface Cluster extends AsyncDisposable {
   access(user: "client" | "coordinator"): ComposeAccess;
   /** By the command line of this machine. @returns how much it learned */
   campaign(seed: number, documents: number): Promise<string>;
+  /** The same with a model of the provider, evaluated; of one short document. */
+  campaignOfProvider(): Promise<string>;
   /** An agent that has a sandbox open. */
   busyAgent(): Promise<StartedTestContainer>;
 }
@@ -48,13 +53,23 @@ export function deployFolder(): Disposable & { path: string; secrets: string } {
   return { path, secrets, [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
-export async function startCluster({ path, secrets }: { path: string; secrets: string }): Promise<Cluster> {
+export interface ClusterOptions {
+  /** What `deployFolder` made. */
+  path: string;
+  secrets: string;
+  provider: Provider;
+  /** Whether there is an image of NATS's exporter, which `npm run images` builds where there is Go. */
+  hasExporter: boolean;
+}
+
+export async function startCluster({ path, secrets, provider, hasExporter }: ClusterOptions): Promise<Cluster> {
   const port = await freePort();
   const servers = `tls://localhost:${port}`;
-  const environment = await new DockerComposeEnvironment(path, "compose.yaml")
+  const environment = await new DockerComposeEnvironment(path, ["compose.yaml", provider.composeFile])
     .withProjectName(`hindcast-test-${process.pid}`)
     .withEnvironment({
       PROMETHEUS_IMAGE: "hindcast/prometheus:dev",
+      NATS_EXPORTER_IMAGE: exporterImage,
       // Of our own choice: Docker's would be another one after a restart, and clients would look in vain.
       HINDCAST_NATS_PORT: String(port),
       PROMETHEUS_PORT: String(await freePort()),
@@ -62,8 +77,9 @@ export async function startCluster({ path, secrets }: { path: string; secrets: s
     .withDefaultWaitStrategy(Wait.forHealthCheck())
     .withWaitStrategy("nats-1", Wait.forLogMessage("Server is ready"))
     .withWaitStrategy("nats-ready-1", Wait.forOneShotStartup())
+    .withWaitStrategy("nats-exporter-1", Wait.forLogMessage(/exporter/i))
     .withStartupTimeout(startTimeoutMs)
-    .up(services);
+    .up([...services, ...(hasExporter ? ["nats-exporter"] : [])]);
   const container = (name: string): StartedTestContainer => environment.getContainer(name);
   const access: Cluster["access"] = (user) => ({
     servers,
@@ -75,8 +91,14 @@ export async function startCluster({ path, secrets }: { path: string; secrets: s
   return {
     container,
     access,
+    campaignOfProvider: async () => {
+      writeFileSync(join(path, "settings.md"), manual);
+      return await runCampaign(path, { servers, secrets, flags: ["--docs", "settings.md"], env: provider.environment });
+    },
     campaign: async (seed, documents) => {
-      const running = runCampaign(path, { servers, secrets, seed, documents });
+      const flags = ["--docs", "man:git-*", "--documents-max", String(documents), "--set", `campaign.seed=${seed}`];
+      flags.push("--set", "campaign.evaluation.tasksPerKindMax=0");
+      const running = runCampaign(path, { servers, secrets, flags });
       // Awaited later, or not at all when what happens meanwhile fails.
       running.catch(() => undefined);
       return await running;
@@ -101,18 +123,19 @@ async function hasSandbox(agent: StartedTestContainer): Promise<boolean> {
 interface CampaignOptions {
   servers: string;
   secrets: string;
-  seed: number;
-  documents: number;
+  flags: readonly string[];
+  /** Without a key of a provider models are offline rules. */
+  env?: Record<string, string>;
 }
 
-async function runCampaign(cwd: string, { servers, secrets, seed, documents }: CampaignOptions): Promise<string> {
-  const flags = ["run", "--docs", "man:git-*", "--documents-max", String(documents), "--set", `campaign.seed=${seed}`];
-  flags.push("--set", "campaign.evaluation.tasksPerKindMax=0");
-  const child = spawn(process.execPath, ["--conditions=source", `${root}coordinator/src/cli/main.ts`, ...flags], {
+async function runCampaign(cwd: string, { servers, secrets, flags, env = {} }: CampaignOptions): Promise<string> {
+  const command = ["--conditions=source", `${root}coordinator/src/cli/main.ts`, "run", ...flags];
+  const child = spawn(process.execPath, command, {
     cwd,
     stdio: ["ignore", "pipe", "inherit"],
     env: {
       ...process.env,
+      ...env,
       HINDCAST_NATS_URL: servers,
       HINDCAST_NATS_USER: "client",
       HINDCAST_NATS_PASSWORD_FILE: join(secrets, "client"),

@@ -6,6 +6,8 @@ import { getContainerRuntimeClient, type StartedTestContainer } from "testcontai
 export const images = ["nats", "coordinator", "index-core", "rollout-agent", "prometheus"].map(
   (name) => `hindcast/${name}:dev`,
 );
+/** Built by Go, so it may not be there. */
+export const exporterImage = "hindcast/nats-exporter:dev";
 /** It removes what a killed test run leaves; it has to be pulled. */
 const reaperImage = "testcontainers/ryuk";
 
@@ -25,6 +27,8 @@ export async function engineMissing(): Promise<string | null> {
   const missing = images.filter((image) => !there.includes(image));
   return missing.length === 0 ? null : `there is no image ${missing.join(", ")}: npm run build && npm run images`;
 }
+
+export const hasExporter = (): boolean => imagesThere().includes(exporterImage);
 
 export function hasReaper(): boolean {
   return imagesThere().some((image) => image.startsWith(reaperImage));

@@ -3,16 +3,7 @@
 // Requirements: 7.1.restore
 import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -24,18 +15,15 @@ import { connectBus } from "@hindcast/shared/node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { cacheDirectory } from "../../coordinator/src/local/binary-options.ts";
 import { findNatsServer } from "../../coordinator/src/local/nats-binary.ts";
+import { natsCli } from "../support/built-tools.ts";
 import { backupScript } from "../support/backup-scripts.ts";
 import { kubernetesFolder } from "../support/manifests.ts";
 import { task } from "../support/messages.ts";
 
-const version = /natsCliVersion = "(.*)"/.exec(
-  readFileSync(join(kubernetesFolder, "../images/nats-cli.mjs"), "utf8"),
-)?.[1];
-const natsCli = join(cacheDirectory(process.env), `nats-cli-${version}`);
 const never = new AbortController().signal;
 const pools = ["shell"];
 
-describe.skipIf(!existsSync(natsCli))("the backup, with the permissions of accounts.conf", () => {
+describe.skipIf(natsCli === null)("the backup, with the permissions of accounts.conf", () => {
   let folder: string;
   let server: ChildProcess;
   let url: string;
@@ -43,7 +31,7 @@ describe.skipIf(!existsSync(natsCli))("the backup, with the permissions of accou
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), "hindcast-backup-"));
     for (const name of ["backup", "tmp", "bin"]) mkdirSync(join(folder, name));
-    symlinkSync(natsCli, join(folder, "bin/nats"));
+    symlinkSync(natsCli ?? "", join(folder, "bin/nats"));
     const port = await freePort();
     url = `nats://127.0.0.1:${port}`;
     const accounts = readFileSync(join(kubernetesFolder, "bases/nats/accounts.conf"), "utf8");

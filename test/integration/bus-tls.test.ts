@@ -63,7 +63,10 @@ it("trusts the authority that it is given and no other, and talks to nobody in c
   expect(await bus.ping()).toBeGreaterThanOrEqual(0);
   await bus.close();
 
-  const unavailable = { code: "BUS_UNAVAILABLE", message: expect.stringMatching(/certificate/i) as string };
+  const unavailable = {
+    code: "BUS_UNAVAILABLE",
+    message: expect.stringMatching(/certificate.*; name the authority.*cluster\.natsCaFile/i) as string,
+  };
   await expect(connect(`tls://localhost:${encrypted}`, others)).rejects.toMatchObject(unavailable);
   await expect(connect(`tls://localhost:${encrypted}`, null)).rejects.toMatchObject({ code: "BUS_UNAVAILABLE" });
   const clear = await serve("clear", []);
@@ -73,7 +76,7 @@ it("trusts the authority that it is given and no other, and talks to nobody in c
   });
 });
 
-it("says of a certificate that has expired that it has", async () => {
+it("says of a certificate that has expired that it has, and what to do", async () => {
   const { key, cert } = await anExpiredCertificate("localhost");
   const [keyFile, certFile] = ["old.key", "old.crt"].map((name) => join(folder, name)) as [string, string];
   await writeFile(keyFile, key);
@@ -83,7 +86,7 @@ it("says of a certificate that has expired that it has", async () => {
   ]);
   await expect(connect(`tls://localhost:${port}`, certFile)).rejects.toMatchObject({
     code: "BUS_UNAVAILABLE",
-    message: expect.stringMatching(/certificate has expired/) as string,
+    message: expect.stringMatching(/certificate has expired\); give it a new certificate .*credentials\.sh/) as string,
   });
 });
 

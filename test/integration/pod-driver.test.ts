@@ -1,6 +1,6 @@
 // Pods against a server that speaks the Kubernetes API: what is asked of it, and what each of its refusals becomes. The same
 // driver in a real cluster: test/conformance/sandbox-*.test.ts, `npm run test:pods`.
-// Requirements: 7.2.pods, 7.2.claims
+// Requirements: 7.2.pods, 7.2.claims, 7.bad.missing-kind
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { defaultGuestPath } from "../../rollout-agent/src/sandbox/bubblewrap.ts";
 import { clusterAccess } from "../../rollout-agent/src/sandbox/kubernetes/cluster-access.ts";

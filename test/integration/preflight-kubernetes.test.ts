@@ -1,5 +1,5 @@
 // Each thing that a cluster may lack, told by real kubectl's view of an API server that answers as a real one did.
-// Requirements: 7.10.preflight-kubernetes
+// Requirements: 7.10.preflight-kubernetes, 7.bad.missing-kind, 7.bad.full-volume, 7.bad.evicted, 7.bad.two-versions
 import { rmSync } from "node:fs";
 import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -1,5 +1,5 @@
 // Each way in which a NATS server will not do, on a real one where a real one can be made so.
-// Requirements: 7.10.preflight-nats
+// Requirements: 7.10.preflight-nats, 7.bad.wrong-credential, 7.bad.unreachable, 7.bad.full-volume
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";

@@ -157,7 +157,8 @@ export async function aBusyPod(): Promise<string> {
   throw new Error("no agent was in the midst of an episode");
 }
 
-/** A sandbox is open, or a campaign that is quicker than kubectl has had the time to open some. */
-export async function underWay(): Promise<void> {
-  await Promise.race([aBusyPod().catch(() => ""), pause(underWayMs)]);
+/** A sandbox is open, or a campaign that is quicker than kubectl has had the time to open some. @returns which it is */
+export async function underWay(): Promise<string> {
+  const pod = await Promise.race([aBusyPod().catch(() => ""), pause(underWayMs, "")]);
+  return pod === "" ? "a campaign ran" : `an episode was open in ${pod}`;
 }

@@ -1,6 +1,6 @@
 // What streams hold, message by message, to compare before with after.
 import { createHash } from "node:crypto";
-import { jetstreamManager } from "@nats-io/jetstream";
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { CampaignRecord, isOver, streams } from "@hindcast/shared";
 import { connectBus } from "@hindcast/shared/node";
@@ -45,6 +45,17 @@ export async function deleteStream(access: Access, name: string): Promise<void> 
   await connection.manager.streams.delete(name);
 }
 
+/** A record as a version writes it that is not known yet. */
+export async function putLaterRecord(access: Access, bucket: string, key: string): Promise<void> {
+  await using connection = await connected(access);
+  await jetstream(connection.nats).publish(`$KV.${bucket}.${key}`, '{"v":99,"kind":"of a later version"}');
+}
+
+export async function deleteRecord(access: Access, bucket: string, key: string): Promise<void> {
+  await using connection = await connected(access);
+  await connection.manager.streams.purge(`KV_${bucket}`, { filter: `$KV.${bucket}.${key}` });
+}
+
 /** Of campaigns that somebody has still to do something for. */
 export async function unfinished(access: Access): Promise<string[]> {
   const { servers, user, password, inboxPrefix, caFile } = access;
@@ -57,14 +68,13 @@ export async function unfinished(access: Access): Promise<string[]> {
   }
 }
 
-async function connected({
-  servers,
-  user,
-  password,
-  inboxPrefix,
-  caFile,
-}: Access): Promise<AsyncDisposable & { manager: Awaited<ReturnType<typeof jetstreamManager>> }> {
+async function connected({ servers, user, password, inboxPrefix, caFile }: Access): Promise<
+  AsyncDisposable & {
+    nats: Awaited<ReturnType<typeof connect>>;
+    manager: Awaited<ReturnType<typeof jetstreamManager>>;
+  }
+> {
   const nats = await connect({ servers, user, pass: password, inboxPrefix, tls: { caFile } });
   const manager = await jetstreamManager(nats);
-  return { manager, [Symbol.asyncDispose]: () => nats.close() };
+  return { nats, manager, [Symbol.asyncDispose]: () => nats.close() };
 }

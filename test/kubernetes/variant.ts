@@ -31,6 +31,29 @@ export const oneMachine: Patch = {
   ],
 };
 
+/** As the overlay `local` has agents, where pods have no user namespaces. */
+const privilegedAgents: Patch = {
+  target: { kind: "Deployment", name: "rollout-agent-shell" },
+  operations: [
+    { op: "remove", path: "/spec/template/spec/hostUsers" },
+    {
+      op: "replace",
+      path: "/spec/template/spec/containers/0/securityContext",
+      value: { privileged: true, readOnlyRootFilesystem: true, seccompProfile: { type: "Unconfined" } },
+    },
+  ],
+};
+
+/** Those of `production`, on volumes, with the images of this machine. */
+export function basesOnOneMachine(bases: readonly string[]): Variant {
+  const images = ["coordinator", "index-core", "rollout-agent", "nats", "backup"];
+  return {
+    bases,
+    images: images.map((name) => ({ name: `hindcast/${name}`, newTag: "dev" })),
+    patches: [privilegedAgents, oneMachine],
+  };
+}
+
 export function variantFolder(variant: Variant): Disposable & { path: string } {
   const { overlay, bases = [], components = [], images = [], patches = [] } = variant;
   const path = mkdtempSync(join(tmpdir(), "hindcast-variant-"));

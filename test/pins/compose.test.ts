@@ -1,7 +1,7 @@
 // What deploy/compose.yaml promises: valid for Compose, no root, bounded, reachable from this machine only, secrets by file,
 // and in step with what the code reads and the monitoring shows.
-// Requirements: 7.3.compose
-import { existsSync, readFileSync } from "node:fs";
+// Requirements: 7.3.compose, 7.3.pinned
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Ajv } from "ajv";
 import { limits } from "@hindcast/shared";
@@ -107,6 +107,25 @@ it("builds every image of ours from a base that is given, and pulls none of them
   }
   const args = (service: Service): string[] => Object.keys(service.build?.args ?? {});
   for (const [name, service] of ours) expect(args(service), name).toEqual(["BUILD", "BASE"]);
+});
+
+it("is made from a base that is pinned by digest, the same for every image, here and for other platforms", () => {
+  const folder = join(composeFolder, "images");
+  const dockerfiles = readdirSync(folder).filter((name) => name.endsWith(".Dockerfile") && !name.startsWith("build."));
+  expect(dockerfiles.length).toBeGreaterThan(5);
+  const found = dockerfiles.map((name) => /^ARG BASE=(.*)$/m.exec(readFileSync(join(folder, name), "utf8"))?.[1]);
+  found.push(/variable "BASE" \{ default = "(.*)" \}/.exec(readFileSync(join(folder, "docker-bake.hcl"), "utf8"))?.[1]);
+  found.push(...ours.map(([, service]) => service.build?.args["BASE"]));
+  expect(new Set(found).size).toBe(1);
+  expect(found[0]).toMatch(/^debian:bookworm-slim@sha256:[0-9a-f]{64}$/);
+});
+
+it("of others makes the releases that manifests name", () => {
+  const tool = readFileSync(join(composeFolder, "images/nats-exporter.mjs"), "utf8");
+  const version = /natsExporterVersion = "(.*)"/.exec(tool)?.[1];
+  expect(file.services["nats-exporter"]?.image).toBe(`natsio/prometheus-nats-exporter:${version}`);
+  const cli = /natsCliVersion = "(.*)"/.exec(readFileSync(join(composeFolder, "images/nats-cli.mjs"), "utf8"))?.[1];
+  expect(readFileSync(join(composeFolder, "images/build.Dockerfile"), "utf8")).toContain(`NATS_CLI_VERSION=${cli}\n`);
 });
 
 it("scrapes every program by its name, and shows the committed dashboards and alerts", () => {

@@ -7,7 +7,7 @@ export interface ResultRow {
   isGood: boolean;
 }
 
-const outcomeCharactersMax = 300;
+const outcomeCharactersMax = 900;
 
 export class ResultRows {
   readonly rows: ResultRow[] = [];

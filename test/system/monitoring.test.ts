@@ -14,6 +14,7 @@ import { alertGroups } from "../../deploy/monitoring/src/alerts/index.ts";
 import { queriesOf } from "../../deploy/monitoring/src/dashboard.ts";
 import { dashboards } from "../../deploy/monitoring/src/dashboards/index.ts";
 import { natsExporterFlags } from "../../deploy/monitoring/src/nats-exporter.ts";
+import { natsExporter } from "../support/built-tools.ts";
 import { startAnthropicEmulator } from "../support/emulators/anthropic.ts";
 import { anthropicAnswer } from "../support/emulators/policy-behind-the-wire.ts";
 import { aFolder, hindcast, startHindcast } from "../support/hindcast.ts";
@@ -21,7 +22,7 @@ import { ended, findProgram, freePort, startPrometheus } from "../support/promet
 
 const alertsFolder = new URL("../../deploy/monitoring/alerts/", import.meta.url).pathname;
 const hasPrometheus = findProgram("prometheus") !== null && findProgram("promtool") !== null;
-const exporter = process.env.HINDCAST_NATS_EXPORTER ?? findProgram("prometheus-nats-exporter");
+const exporter = process.env.HINDCAST_NATS_EXPORTER ?? findProgram("prometheus-nats-exporter") ?? natsExporter;
 const processNames = ["coordinator", "index-core", "rollout-agent"] as const;
 type ProcessName = (typeof processNames)[number];
 

@@ -1,10 +1,11 @@
 // Requirements: 3.15.readme, 3.own-docs, 7.7.clients
 import { execFile } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { ClusterFile } from "../../coordinator/src/local/cluster-file.ts";
+import { natsCli } from "../support/built-tools.ts";
 import { aFolder, hindcast, startHindcast } from "../support/hindcast.ts";
 import { pythonWithNats } from "../support/python.ts";
 
@@ -53,12 +54,15 @@ describe("the README", () => {
       JSON.parse(readFileSync(join(folder.path, ".hindcast/run/cluster.json"), "utf8")),
     );
     const password = readFileSync(join(credentialsDirectory, "client"), "utf8");
-    const env = { PATH: process.env.PATH ?? "", NATS_URL: url, NATS_PASSWORD: password };
+    const programs = join(folder.path, "programs");
+    mkdirSync(programs);
+    if (natsCli !== null) symlinkSync(natsCli, join(programs, "nats"));
+    const env = { PATH: `${process.env.PATH}:${programs}`, NATS_URL: url, NATS_PASSWORD: password };
     const { stdout } = await run(found.python, ["-c", between("python")], { env });
     expect(stdout).toMatch(/git config/);
     const command = between("nats-cli").replace(/^\$ /, "").trim();
     expect(command).toMatch(/^nats request hindcast\.retrieval\.stats /);
-    if (await exists("nats", "--version")) {
+    if (natsCli !== null || (await exists("nats", "--version"))) {
       const answer = await run("sh", ["-c", command], { env });
       expect(JSON.parse(answer.stdout)).toMatchObject({ kind: "retrieval.statistics" });
       const health = await run("sh", ["-c", commandIn("nats-request")], { env });

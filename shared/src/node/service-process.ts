@@ -5,6 +5,7 @@ import { messageOf, toHindcastError } from "../errors.ts";
 import { startAdminServer } from "./admin-server.ts";
 import type { Bus } from "./bus/bus.ts";
 import { connectBus } from "./bus/connect.ts";
+import { logBusStatus } from "./bus-status-log.ts";
 import { type ConfigOf, readConfig } from "./config.ts";
 import type { EnvironmentVariables } from "./environment-variable.ts";
 import { busVariables, processVariables, tracingVariables } from "./environment-variables.ts";
@@ -63,7 +64,7 @@ export async function runService<V extends EnvironmentVariables>(
       ...(natsUser === null ? {} : { inboxPrefix: `_INBOX_${natsUser}` }),
       onStatus: (status) => {
         metrics.status(status);
-        logger.info({ event: "bus.status", status });
+        logBusStatus(logger, status);
       },
       // Started anew it reads its password again.
       onClosed: (error) => shutdown.fail(error),

@@ -17,13 +17,14 @@ import {
   untilReady,
 } from "../installation.ts";
 import { kubectl, untilRolledOut } from "../kubectl.ts";
+import { endABusyAgent } from "../operations/drain.ts";
 import { retrievalFromPython } from "../python-client.ts";
 import type { Section } from "../section.ts";
 
 export const local: Section = {
   title: "The overlay `local`",
   intro:
-    "“Under load” means that a campaign was running; that an episode was open at that moment is made sure of only where an agent is deleted. Demonstrations are those in the index by then.",
+    "“Under load” means that a campaign was running; each line says whether an episode was seen open at that moment. Demonstrations are those in the index by then.",
   missing: () => Promise.resolve(null),
   run: async (rows, { documents }) => {
     await rows.add("apply the overlay, every pod ready", async () => {
@@ -48,7 +49,7 @@ export const local: Section = {
     });
     await rows.add("the agents' node is drained of them under load", async () => {
       const working = hindcast.campaign(13);
-      await underWay();
+      const before = await underWay();
       const path = "jsonpath={.items[0].spec.nodeName}";
       const node = await kubectl(["-n", agentsNamespace, "get", "pods", "-l", agentLabel, "-o", path]);
       const options = ["--ignore-daemonsets", "--delete-emptydir-data", `--pod-selector=${agentLabel}`];
@@ -57,24 +58,31 @@ export const local: Section = {
       } finally {
         await kubectl(["uncordon", node]);
       }
-      return await working;
+      return `${before}; ${await working}`;
     });
     await rows.add("every Deployment rolled under load", async () => {
       const working = hindcast.campaign(14);
-      await underWay();
+      const before = await underWay();
       for (const namespace of [agentsNamespace, busNamespace]) {
         await kubectl(["-n", namespace, "rollout", "restart", "deployment"]);
       }
       await untilReady();
-      return await working;
+      return `${before}; ${await working}`;
+    });
+    await rows.add("a busy agent is ended (SIGTERM) under load", async () => {
+      const working = hindcast.campaign(16);
+      const measured = await endABusyAgent();
+      const learned = await working;
+      await untilRolledOut(agentsNamespace, agentsDeployment);
+      return `${measured}; ${learned}`;
     });
     await rows.add("a pod of NATS killed under load", async () => {
       const working = hindcast.campaign(15);
-      await underWay();
+      const before = await underWay();
       await kubectl(["-n", busNamespace, "delete", "pod", "nats-1", "--grace-period=0", "--force"]);
       const outcome = await working;
       await untilRolledOut(busNamespace, "statefulset/nats");
-      return outcome;
+      return `${before}; ${outcome}`;
     });
     await rows.add("every permission right", () => permissionsAreRight(hindcast));
     await rows.add("nothing lost, nothing doubled", () => hindcast.judge());

@@ -18,26 +18,12 @@ import { endABusyAgent } from "../operations/drain.ts";
 import { oldCredentialsAreRefused, rotateUnderLoad } from "../operations/rotation.ts";
 import { untilAtRest } from "../operations/rest.ts";
 import type { Section } from "../section.ts";
-import { oneMachine, type Patch, variantFolder } from "../variant.ts";
+import { basesOnOneMachine, variantFolder } from "../variant.ts";
 
 const bases = ["namespaces", "nats", "coordinator", "index-core", "rollout-agent", "backup"];
-const images = ["coordinator", "index-core", "rollout-agent", "nats", "backup"];
 const claims = ["data-nats-0", "data-nats-1", "data-nats-2", "index-index-core-0", "backup"];
 /** A kubelet tells of no more. */
 const imagesToldMax = 50;
-
-/** As the overlay `local` has agents, where pods have no user namespaces. */
-const privilegedAgents: Patch = {
-  target: { kind: "Deployment", name: "rollout-agent-shell" },
-  operations: [
-    { op: "remove", path: "/spec/template/spec/hostUsers" },
-    {
-      op: "replace",
-      path: "/spec/template/spec/containers/0/securityContext",
-      value: { privileged: true, readOnlyRootFilesystem: true, seccompProfile: { type: "Unconfined" } },
-    },
-  ],
-};
 
 const Nodes = z.looseObject({
   items: z.array(
@@ -62,11 +48,7 @@ export const operations: Section = {
   run: async (rows, { documents }) => {
     await removeInstallation();
     await using volumes = await volumesOfThisMachine(claims);
-    using variant = variantFolder({
-      bases,
-      images: images.map((name) => ({ name: `hindcast/${name}`, newTag: "dev" })),
-      patches: [privilegedAgents, oneMachine],
-    });
+    using variant = variantFolder(basesOnOneMachine(bases));
     await rows.add("apply the bases, every pod ready, volumes bound", async () => {
       await applyCredentials();
       await applyOverlay(variant.path);

@@ -4,7 +4,6 @@ import { setTimeout as pause } from "node:timers/promises";
 import { z } from "zod";
 import { clusterFindings } from "../../../coordinator/src/preflight/kubernetes/cluster-findings.ts";
 import { natsFindings } from "../../../coordinator/src/preflight/nats/nats-findings.ts";
-import type { Finding } from "../../../coordinator/src/report/finding.ts";
 import { kubernetesFolder } from "../../support/manifests.ts";
 import {
   agentsNamespace,
@@ -19,12 +18,12 @@ import { kubectl } from "../kubectl.ts";
 import { volumesOfThisMachine } from "../local-volumes.ts";
 import { prometheusKinds } from "../prometheus-kinds.ts";
 import type { Section } from "../section.ts";
+import { foundOfClaim } from "../told.ts";
 import { oneMachine, type Patch, variantFolder } from "../variant.ts";
 import { keda } from "./keda.ts";
 
 const overlay = `${kubernetesFolder}overlays/production`;
 const schedulingMs = 20_000;
-const measuredMsMax = 240_000;
 /** Claims of the overlay, and what a volume for each may be named. */
 const claims = ["data-nats-0", "data-nats-1", "data-nats-2", "index-index-core-0", "backup"];
 
@@ -146,8 +145,8 @@ export const production: Section = {
       const learned = afterwards.campaign(52);
       const filled = volumes.fill("data-nats-1");
       try {
-        const told = await toldOfClaim(variant.path, "data-nats-1");
-        return `preflight: ${told.detail}; ${await learned}`;
+        const told = await foundOfClaim(variant.path, "data-nats-1");
+        return `${told}; ${await learned}`;
       } finally {
         filled[Symbol.dispose]();
       }
@@ -155,15 +154,6 @@ export const production: Section = {
     await rows.add("nothing lost, nothing doubled", () => afterwards.judge());
   },
 };
-
-/** The kubelet measures volumes once a minute, and a busy one later. @throws Error where preflight finds nothing wrong with it */
-async function toldOfClaim(overlay: string, claim: string): Promise<Finding> {
-  for (const deadline = Date.now() + measuredMsMax; ; await pause(schedulingMs)) {
-    const told = (await clusterFindings(overlay)).find(({ what }) => what.startsWith(`claim hindcast/${claim}`));
-    if (told?.state === "missing") return told;
-    if (Date.now() > deadline) throw new Error(`preflight says of it: ${told?.detail ?? "nothing"}`);
-  }
-}
 
 async function unscheduled(): Promise<{ name: string; why: string }[]> {
   const found: { name: string; why: string }[] = [];

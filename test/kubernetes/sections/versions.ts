@@ -17,16 +17,20 @@ import {
 } from "../installation.ts";
 import { kubectl, untilRolledOut } from "../kubectl.ts";
 import type { Section } from "../section.ts";
+import { deleteRecord, putLaterRecord } from "../stored.ts";
+import { logged } from "../told.ts";
 import { variantFolder } from "../variant.ts";
 
 const overlay = `${kubernetesFolder}overlays/local`;
 const programs = ["coordinator", "index-core", "rollout-agent"];
 const mixedMsMax = 60_000;
+const coordinators = { namespace: busNamespace, selector: "app.kubernetes.io/name=coordinator" };
+const laterRecord = ["CAMPAIGNS", "c-later"] as const;
 
 export const versions: Section = {
   title: "Two versions at once",
   intro:
-    "The overlay `local` with images of an earlier commit (`--previous`, a tag), upgraded by `kubectl set image` to today's while campaigns run. The command line that starts the campaigns is today's.",
+    "The overlay `local` with images of an earlier commit (`--previous`, a tag), upgraded by `kubectl set image` to today's while campaigns run. The command line that starts the campaigns is today's. A record of a version that nobody has yet lies there while coordinators are rolled.",
   missing: ({ previous }) => Promise.resolve(previous === null ? "--previous names no images" : null),
   run: async (rows, { documents, previous }) => {
     const earlier = previous ?? "";
@@ -53,11 +57,15 @@ export const versions: Section = {
     await rows.add("coordinators are rolled under load, half of them first", async () => {
       const working = hindcast.campaign(33);
       await underWay();
+      // What a later version would leave behind, for those that start now to stumble over.
+      await putLaterRecord(await hindcast.access("coordinator"), ...laterRecord);
       const mixed = await half(busNamespace, "deployment/coordinator", "coordinator");
       const told = (await clusterFindings(overlay)).find(({ what }) => what === "versions");
+      const line = await logged(/unreadable.*another version of Hindcast/, coordinators);
+      await deleteRecord(await hindcast.access("coordinator"), ...laterRecord);
       const outcome = await working;
       if (told === undefined) throw new Error("hindcast preflight does not see two versions");
-      return `${mixed}; preflight: ${told.detail}; ${outcome}`;
+      return `${mixed}; ${line}; preflight: ${told.detail}; ${outcome}`;
     });
     await rows.add("a campaign with coordinators of both versions and an earlier index", async () => {
       const outcome = await hindcast.campaign(34);

@@ -15,7 +15,7 @@ const sources: Record<string, string> = {
   "monitoring.coreos.com": "install the Prometheus operator, or take components/monitoring out of the overlay",
   "agents.x-k8s.io": "install kubernetes-sigs/agent-sandbox, or take components/agent-sandbox out of the overlay",
   "extensions.agents.x-k8s.io":
-    "install kubernetes-sigs/agent-sandbox with its extensions, or take components/agent-sandbox out of the overlay",
+    "install kubernetes-sigs/agent-sandbox with its extensions, or take components/warm-pool out of the overlay",
 };
 
 export interface KnownKind {

@@ -103,7 +103,7 @@ async function fullVolumes(api: ClusterApi, { claims }: Needs, node: string): Pr
     .flatMap(({ pvcRef, usedBytes = 0, capacityBytes = 0 }): Finding[] => {
       if (pvcRef === undefined || capacityBytes === 0 || usedBytes < fullShare * capacityBytes) return [];
       if (!claims.some(({ name, namespace }) => name === pvcRef.name && namespace === pvcRef.namespace)) return [];
-      const detail = `full, ${formatBytes(usedBytes)} of ${formatBytes(capacityBytes)}: \`hindcast gc\`, shorter retention, or a larger claim (kubectl edit pvc, where its class allows expansion)`;
+      const detail = `full, ${formatBytes(usedBytes)} of ${formatBytes(capacityBytes)}: \`hindcast gc\`, shorter retention, or a larger claim (kubectl edit pvc, where its class allows expansion); then delete its pod, which starts again with room`;
       return [{ what: `claim ${pvcRef.namespace}/${pvcRef.name}`, state: "missing", detail }];
     });
 }

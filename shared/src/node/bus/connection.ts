@@ -184,13 +184,23 @@ export class Connection {
 }
 
 function unavailable(servers: string, cause: unknown): HindcastError {
+  const why = messageOf(cause);
   return new HindcastError({
     code: "BUS_UNAVAILABLE",
     boundary: "bus",
-    message: `NATS at ${servers} cannot be reached (${messageOf(cause)}); is nats-server running there?`,
+    message: `NATS at ${servers} cannot be reached (${why}); ${unavailableRemedy(why)}`,
     retryable: true,
     cause,
   });
+}
+
+/** In OpenSSL's and Node's words a certificate is expired, of an authority that is not trusted, or for another host. */
+function unavailableRemedy(why: string): string {
+  if (/certificate.*expired|certificate is not yet valid/i.test(why))
+    return "give it a new certificate (deploy/kubernetes/credentials.sh) and restart it, or set the clocks";
+  if (/certificate/i.test(why))
+    return "name the authority that signed its certificate (cluster.natsCaFile) and a host that is in it";
+  return "is nats-server running there?";
 }
 
 function notLetIn({ servers, credentials }: BusOptions, cause: unknown): HindcastError {

@@ -1,0 +1,47 @@
+// A program of others that is built once from its Go module and kept where the local cluster's nats-server is kept.
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
+import { homedir } from "node:os";
+import { basename, join } from "node:path";
+import { childEnvironment, findOnPath } from "../local/processes.mjs";
+
+/**
+ * @param {{ image: string, name: string, module: string, version: string }} tool image: what it is built for; name: what
+ *   its file in the cache begins with
+ * @returns its path, or null where it cannot be built, with the reason in the output
+ */
+export function goTool({ image, name, module, version }) {
+  const path = placeOf(name, version);
+  const go = findOnPath("go");
+  if (existsSync(path)) return path;
+  if (go === null) {
+    console.log(`${image}: left out, because Go, which builds it, is not on PATH`);
+    return null;
+  }
+  const program = basename(module);
+  console.log(`${image}: building ${program} ${version} (once; some minutes)`);
+  const cache = join(path, "..");
+  mkdirSync(cache, { recursive: true });
+  const folder = mkdtempSync(join(cache, "build-"));
+  try {
+    const env = { ...childEnvironment(), GOBIN: folder, CGO_ENABLED: "0" };
+    execFileSync(go, ["install", "-trimpath", `${module}@v${version}`], {
+      stdio: ["ignore", "ignore", "inherit"],
+      env,
+    });
+    renameSync(join(folder, program), path);
+  } catch (error) {
+    console.log(`${image}: left out, because ${module}@v${version} could not be built: ${error.message}`);
+    return null;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  return path;
+}
+
+/** As coordinator/src/local/binary-options.ts finds its folder. */
+function placeOf(name, version) {
+  const { HINDCAST_CACHE, XDG_CACHE_HOME } = process.env;
+  const cache = HINDCAST_CACHE || join(XDG_CACHE_HOME || join(homedir(), ".cache"), "hindcast");
+  return join(cache, `${name}-${version}`);
+}

@@ -5,6 +5,7 @@ import { toHindcastError } from "@hindcast/shared";
 import { type SitesEvent, SitesRequest } from "@hindcast/shared/node";
 import { builtSite, buildSite } from "./sites/build-site.ts";
 import { serveSites } from "./sites/serve-sites.ts";
+import { siteLacks } from "./sites/site-needs.ts";
 import { placesOf, readRecipe, siteNames } from "./sites/site-recipe.ts";
 import { tasksOfSite } from "./sites/tasks/tasks-of-site.ts";
 import { verifySite } from "./sites/verify-site.ts";
@@ -22,7 +23,8 @@ try {
     for (const recipe of recipes) {
       const places = placesOf(recipe).map(({ role, name }) => `${name} (${role})`);
       const folder = builtSite(recipe, request.cache)?.folder ?? null;
-      say({ event: "listed", site: recipe.name, folder, places: places.join(", ") });
+      const lacks = folder === null ? await siteLacks(recipe, signal) : [];
+      say({ event: "listed", site: recipe.name, folder, lacks, places: places.join(", ") });
     }
   } else {
     await using entries = new AsyncDisposableStack();

@@ -321,6 +321,8 @@ export const limits = {
   /** How long a plug-in world may take to start and introduce itself, and to reach a start state. */
   worldStartMsMax: 60_000,
   worldResetMsMax: 120_000,
+  /** How long an MCP server may take to say which revisions of the protocol it speaks; a silent process is an older one. */
+  worldProbeMsMax: 20_000,
   /** After its input has closed, before its processes are killed. */
   worldFarewellMs: 2_000,
   /** Of what one process of a world says on its error stream: logged up to here, then only read and counted. */

@@ -48,7 +48,8 @@ for folder in sorted(Path(sys.argv[1]).iterdir(), key=lambda path: int(path.name
     verifier.trial_paths = verifier._trial_paths = paths
     try:
         parse = verifier._parse_reward_text if sys.argv[2] == "txt" else verifier._parse_reward_json
-        answers.append(parse())
+        found = parse()
+        answers.append({name: reward + 0 for name, reward in found.items()} if isinstance(found, dict) else found)
     except Exception as error:
         answers.append(type(error).__name__)
 print(json.dumps(answers))
@@ -79,7 +80,10 @@ describe.skipIf(reason !== "")(`Harbor${reason === "" ? "" : ` (not asked: ${rea
 
   it.each([
     ["txt", ["1", "0\n", " 0.5 ", "1e-3", "-2", "1_000", ".5", "5.", "", "pass", "1 0", "0x1", "1__0"]],
-    ["json", ['{"reward": 1}', '{"a": NaN}', '{"a": 1e309}', '{"a": "1"}', '{"a": 0.5, "b": 1}', "", "{", "[1"]],
+    [
+      "json",
+      ['{"reward": 1}', '{"a": NaN}', '{"a": 1e309}', '{"a": "1"}', '{"a": 0.5, "b": 1}', '{"a": true}', "", "{", "[1"],
+    ],
   ])("reads reward.%s as we do", async (kind, texts) => {
     using folder = aFolder();
     for (const [index, text] of texts.entries()) {

@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import type { Environment } from "../../rollout-agent/src/environment/environment.ts";
 import { createEnvironmentProvider } from "../../rollout-agent/src/environment/index.ts";
 import type { WorldConfiguration } from "../../rollout-agent/src/environment/plug-in/world-configuration.ts";
-import { type GymService, startAgentGym } from "../support/worlds/agent-gym-service.ts";
+import { type GymDialect, type GymService, startAgentGym } from "../support/worlds/agent-gym-service.ts";
 import { type OpenEnvService, startOpenEnv } from "../support/worlds/open-env-service.ts";
 import { worldsOf } from "../support/worlds/worlds.ts";
 import { suiteLimits, unjudged } from "./environment-suite.ts";
@@ -47,6 +47,7 @@ describe.each(["textcraft", "webshop"] as const)("AgentGym, as %s has it", (dial
         description: "Say up.",
         idKey: null,
         indexKey,
+        scoreMax: 1,
         create: {},
       },
     };
@@ -98,6 +99,43 @@ describe.each(["textcraft", "webshop"] as const)("AgentGym, as %s has it", (dial
   });
 });
 
+describe("AgentGym's other services", () => {
+  async function aWorld(dialect: GymDialect, indexKey: string, scoreMax = 1): Promise<Environment> {
+    const service = await startAgentGym(dialect);
+    opened.push(service);
+    const more = { headers: {}, description: "Say up.", idKey: null, create: {} };
+    const world: WorldConfiguration = { kind: "agent-gym", url: service.url, indexKey, scoreMax, ...more };
+    return create(world, { parameters: { index: 2 } });
+  }
+  const judge = (environment: Environment): Promise<object> =>
+    environment.evaluate({ ...unjudged, reference: { kind: "world-reward" } }, never);
+
+  it("are rewarded by their score, of a hundred, where they have one", async () => {
+    const environment = await aWorld("sciworld", "data_idx", 100);
+    const start = await environment.reset(never);
+    expect(start.observation.text).toBe("Your task is to count.\nYou are at 0 and want 2.");
+    await environment.step(act({ action: "up" }), never);
+    expect(await judge(environment)).toMatchObject({ verdict: "failure", score: 0.5 });
+    expect(await environment.step(act({ action: "up" }), never)).toMatchObject({ terminated: true });
+    expect(await judge(environment)).toMatchObject({ verdict: "success", score: 1 });
+  });
+
+  it("end as Gymnasium has it", async () => {
+    const environment = await aWorld("webarena", "idx");
+    await environment.reset(never);
+    expect(await environment.step(act({ action: "up" }), never)).toMatchObject({ terminated: false });
+    expect(await environment.step(act({ action: "up" }), never)).toMatchObject({ terminated: true });
+  });
+
+  it("say what may be done now", async () => {
+    const environment = await aWorld("alfworld", "game");
+    const shown = "You are at 0 and want 2.\nAVAILABLE ACTIONS: up, look";
+    expect((await environment.reset(never)).observation.text).toBe(shown);
+    const { observation } = await environment.step(act({ action: "wait" }), never);
+    expect(observation.text).toBe("Nothing happens.\nAVAILABLE ACTIONS: up, look");
+  });
+});
+
 describe.each(["websocket", "http"] as const)("OpenEnv over %s", (transport) => {
   async function aService(): Promise<{ service: OpenEnvService; world: WorldConfiguration }> {
     const service = await startOpenEnv();
@@ -117,6 +155,27 @@ describe.each(["websocket", "http"] as const)("OpenEnv over %s", (transport) => 
     expect(await environment.evaluate({ ...unjudged, reference: { kind: "world-reward" } }, never)).toMatchObject({
       verdict: "success",
       score: 1,
+    });
+  });
+
+  it("has the tools that it lists where its actions are calls of tools", async () => {
+    const service = await startOpenEnv({ hasTools: true });
+    opened.push(service);
+    const environment = create({ kind: "open-env", url: service.url, headers: {}, transport }, { seed: 3 });
+    await environment.reset(never);
+    expect(environment.description).toMatch(/add: Adds a number\.[^]*"amount"/);
+    expect(environment.description).not.toContain("call_tool");
+    const call = (name: string, input: Record<string, number>): Action => ({ kind: "tool", name, input });
+    const added = await environment.step(call("add", { amount: 4 }), never);
+    expect(added).toMatchObject({ observation: { text: "7", isError: false }, terminated: false });
+    expect((await environment.step(call("add", {}), never)).observation.text).toContain("required property 'amount'");
+    expect((await environment.step(call("break", {}), never)).observation).toMatchObject({
+      text: "execution_error: it broke",
+      isError: true,
+    });
+    expect(await environment.step(call("add", { amount: 3 }), never)).toMatchObject({ terminated: true });
+    expect(await environment.evaluate({ ...unjudged, reference: { kind: "world-reward" } }, never)).toMatchObject({
+      verdict: "success",
     });
   });
 

@@ -1,4 +1,5 @@
-// MCP servers as worlds, spoken to by the official SDK: a real server as a process and as a service.
+// MCP servers as worlds, spoken to by the official SDK: real servers as processes and as services, of the protocol's
+// newest revision and of those before it.
 // Requirements: 6.16.mcp, 6.16.secrets, 6.bad.world-dies
 import { writeFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -11,6 +12,7 @@ import { createEnvironmentProvider } from "../../rollout-agent/src/environment/i
 import type { WorldConfiguration } from "../../rollout-agent/src/environment/plug-in/world-configuration.ts";
 import { aFolder } from "../support/hindcast.ts";
 import { mcpProcess, type McpService, mcpService, startMcpService } from "../support/worlds/mcp-todo.ts";
+import { newestMcpProcess, type NewestMcpService, startNewestMcpService } from "../support/worlds/mcp-newest.ts";
 import { worldsOf } from "../support/worlds/worlds.ts";
 import { suiteLimits, unjudged } from "./environment-suite.ts";
 import { never, provider } from "./sandbox-fixture.ts";
@@ -202,5 +204,82 @@ describe("an MCP server that is a service", () => {
     const refused = create(mcpService(`http://127.0.0.1:${port}/mcp`)).reset(never);
     await expect(refused).rejects.toMatchObject({ code: "ENVIRONMENT_UNAVAILABLE", retryable: false });
     refusing.close();
+  });
+});
+
+describe("an MCP server of the newest revision alone, without handshake and sessions,", () => {
+  let newest: NewestMcpService;
+  beforeAll(async () => void (newest = await startNewestMcpService()));
+  afterAll(() => newest[Symbol.asyncDispose]());
+
+  it.each([
+    ["that is a process", () => newestMcpProcess()],
+    ["that is a service", () => newest.configuration],
+  ])("%s describes itself, answers calls and says which of them fail", async (_, world) => {
+    const environment = create(world(), { titles: [] });
+    await environment.reset(never);
+    expect(environment.description).toMatch(
+      /^todo 2\.0: A list of things to do\.[^]*add_item: Adds an item\.\narguments: .*"title"/,
+    );
+    expect((await environment.step(call("add_item", { title: "read" }), never)).observation.text).toBe("Added 1.");
+    expect(await textOf(environment, "list_items")).toBe("read");
+    expect(await textOf(environment, "count")).toBe('counted\n{"count":1}');
+    expect((await environment.step(call("fail"), never)).observation).toMatchObject({
+      isError: true,
+      text: "it is locked",
+    });
+    // Nobody here answers for a user, which the server is told; the episode goes on.
+    expect((await environment.step(call("ask"), never)).observation).toMatchObject({ isError: true });
+    expect(await textOf(environment, "list_items")).toBe("read");
+  });
+
+  it("is asked for its revision, which every request then names", () => {
+    expect([...newest.asked].toSorted()).toEqual([
+      "server/discover 2026-07-28",
+      "tools/call 2026-07-28",
+      "tools/list 2026-07-28",
+    ]);
+  });
+});
+
+describe("an MCP server that was written by hand", () => {
+  const program = new URL("../support/worlds/mcp-by-hand.ts", import.meta.url).pathname;
+  const byHand = (habit: string): WorldConfiguration => mcpProcess({ command: [process.execPath, program, habit] });
+
+  it("lists its tools in pages, tells other things before its answers, and asks back", async () => {
+    const environment = create(byHand("plain"));
+    await environment.reset(never);
+    expect(environment.description).toMatch(/first: Is first[^]*second: Is second/);
+    // What is structured is shown where no text repeats it.
+    expect(await textOf(environment, "first")).toBe('{"a": 1}');
+    expect(await textOf(environment, "second")).toBe('{"b":2}');
+    // What a schema promises of answers is the server's affair.
+    expect((await environment.step(call("promising"), never)).observation).toMatchObject({
+      isError: false,
+      text: "no sum today",
+    });
+  });
+
+  it("has a list without end and is unavailable", async () => {
+    await expect(create(byHand("endless")).reset(never)).rejects.toMatchObject({
+      code: "ENVIRONMENT_UNAVAILABLE",
+      message: expect.stringContaining("its list of tools has more than 32 pages"),
+    });
+  });
+
+  it("refuses with a code of its own, which is an answer", async () => {
+    const environment = create(byHand("refuses"));
+    await environment.reset(never);
+    expect((await environment.step(call("first"), never)).observation).toMatchObject({
+      isError: true,
+      text: expect.stringContaining("closed on Sundays") as string,
+    });
+    expect(await textOf(environment, "second")).toBe('{"b":2}');
+  });
+
+  it.each([["ends"], ["silent"]])("%s at a question of a later revision and is greeted as of old", async (habit) => {
+    const environment = create(byHand(habit));
+    await environment.reset(never);
+    expect(await textOf(environment, "second")).toBe('{"b":2}');
   });
 });

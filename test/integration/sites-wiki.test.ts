@@ -1,9 +1,10 @@
 // The wiki, where it is built on this machine: copies that are put back with all that an edit entails, tasks of every kind,
-// and a browser that edits and watches. `npm run sites` builds it first, and tries every task.
-// Requirements: 6.14.wiki
-import { readFileSync } from "node:fs";
+// a browser that edits and watches, and a campaign. `npm run sites` builds it first, and tries every task.
+// Requirements: 6.14.wiki, 6.14.campaign, 6.15.sites
+import { chmodSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { CampaignReport } from "@hindcast/shared";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { cacheDirectory } from "../../coordinator/src/local/binary-options.ts";
 import { Site, siteWorld } from "../../coordinator/src/worlds/site-world.ts";
@@ -12,6 +13,7 @@ import { SiteCopy } from "../../rollout-agent/src/sites/site-copy.ts";
 import { writeSiteFiles } from "../../rollout-agent/src/sites/site-files.ts";
 import { readRecipe } from "../../rollout-agent/src/sites/site-recipe.ts";
 import { noChromium } from "../support/browser.ts";
+import { aFolder, hindcast, processesOf } from "../support/hindcast.ts";
 import { HostedSite } from "../support/hosted-site.ts";
 
 const wiki = builtSite(readRecipe("wiki"), join(cacheDirectory(process.env), "sites"));
@@ -118,4 +120,33 @@ describe.skipIf(reason !== null)(`the wiki${reason === null ? "" : ` (${reason})
     expect(documents).toHaveLength(1);
     expect(JSON.parse(readFileSync(urlsFile, "utf8"))).toEqual(urls);
   });
+
+  it(
+    "is learned on by a campaign from its help, which links that were never shown are then followed by",
+    async () => {
+      using work = aFolder();
+      chmodSync(work.path, 0o755);
+      // Pages of categories: one link of the main page leads to each, and the help shows another one of them.
+      const tasks = site.tasks.filter(({ task }) => task.intent_template_id === 1424);
+      const served = [{ recipe: built.recipe, origin: site.host.origin, tasks }];
+      const { sitesFile, urlsFile } = await writeSiteFiles(join(work.path, "sites"), served);
+      const settings = [
+        "campaign.environment=browser",
+        `campaign.world.sitesFile=${sitesFile}`,
+        "campaign.tasksPerDocument=1",
+        `campaign.evaluation.tasksPerKindMax=${tasks.length}`,
+      ].flatMap((each) => ["--set", each]);
+      const args = ["--json", "run", "--agents", "1", "--slots", "1", ...settings];
+      const run = await hindcast(args, { cwd: work.path, env: { HINDCAST_SITES_FILE: urlsFile } });
+      expect(run).toMatchObject({ code: 0, stderr: "" });
+      const { report } = JSON.parse(run.stdout.trim().split("\n").at(-1) ?? "") as { report: unknown };
+      const { funnel, gain } = CampaignReport.parse(report);
+      expect(funnel.find(({ name }) => name === "demonstrations")?.counts["indexed"]).toBeGreaterThan(0);
+      const measured = gain.find(({ kind }) => kind === "document-disjoint");
+      expect(measured).toMatchObject({ tasks: tasks.length, off: { successes: 0, decided: tasks.length } });
+      expect(measured?.on.successes).toBeGreaterThan(0);
+      expect(processesOf(work.path)).toEqual([]);
+    },
+    timeoutMs,
+  );
 });

@@ -1,4 +1,4 @@
-// Requirements: 3.12.cli, 3.12.config, 3.bad.config, 3.bad.documents, 3.5.refuses, 6.5.configuration
+// Requirements: 3.12.cli, 3.12.config, 3.bad.config, 3.bad.documents, 3.5.refuses, 6.5.configuration, 6.14.needs
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -187,6 +187,7 @@ describe("hindcast doctor", () => {
     const { findings } = eventOf(result) as unknown as { findings: { what: string; state: string }[] };
     expect(findings).toContainEqual({ what: "sandbox", state: "good", detail: expect.stringContaining("opened") });
     expect(findings.filter(({ state }) => state === "missing")).toEqual([]);
+    expect(findings.map(({ what }) => what)).toEqual(expect.arrayContaining(["site forge", "site shop", "site wiki"]));
     expect(result.code).toBe(0);
   });
 
@@ -213,9 +214,15 @@ describe("hindcast doctor", () => {
     const bin = join(folder.path, "bin");
     mkdirSync(bin);
     for (const name of ["git", "cargo", "man"]) symlinkSync(`/usr/bin/${name}`, join(bin, name));
-    const { code, stdout } = await hindcast(["doctor"], { cwd: folder.path, env: { PATH: bin } });
+    const { code, stdout } = await hindcast(["doctor"], {
+      cwd: folder.path,
+      env: { PATH: bin, HINDCAST_CACHE: folder.path },
+    });
     expect(code).toBe(1);
     expect(stdout).toMatch(/bwrap +missing +install the package bubblewrap/);
+    // Not even what their needs are looked at with.
+    for (const site of ["forge", "shop", "wiki"])
+      expect(stdout).toMatch(new RegExp(`site ${site} +advice +not built; it needs`));
   });
 });
 

@@ -18,6 +18,7 @@ import { placesOf } from "../worlds/world-of.ts";
 import { redactedKeys } from "./config.ts";
 import type { CommandContext } from "./command-context.ts";
 import { sandboxEnvironment } from "./session.ts";
+import { lacking, listSites } from "./sites.ts";
 
 const run = promisify(execFile);
 const root = resolve(import.meta.dirname, "../../..");
@@ -27,7 +28,7 @@ const diskBytesMin = 2 * 1024 ** 3;
 const probeTimeoutMs = 30_000;
 
 export async function diagnose(context: CommandContext): Promise<Finding[]> {
-  const plugIns = worlds(context);
+  const later = [sites(context), worlds(context)];
   const findings = await Promise.all([
     node(),
     program("cargo", ["--version"], {
@@ -58,7 +59,7 @@ export async function diagnose(context: CommandContext): Promise<Finding[]> {
     ports(),
     cluster(context),
   ]);
-  return [...findings, ...(await plugIns)];
+  return [...findings, ...(await Promise.all(later)).flat()];
 }
 
 async function node(): Promise<Finding> {
@@ -126,6 +127,19 @@ async function worlds({ env }: CommandContext): Promise<Finding[]> {
     const { stderr } = error as { stderr?: string };
     const why = /^.*Error: (.*)$/m.exec(stderr ?? "")?.[1] ?? messageOf(error);
     return [{ what: "worlds", state: "advice", detail: why }];
+  }
+}
+
+/** One for each self-hosted site: only who wants to learn there needs it. */
+async function sites(context: CommandContext): Promise<Finding[]> {
+  try {
+    return (await listSites(context, [])).map((listed) => {
+      const { site, folder, lacks } = listed;
+      const unbuilt = `not built${lacks.length === 0 ? `; hindcast sites build ${site}` : lacking(listed)}`;
+      return { what: `site ${site}`, state: lacks.length === 0 ? "good" : "advice", detail: folder ?? unbuilt };
+    });
+  } catch (error) {
+    return [{ what: "sites", state: "advice", detail: messageOf(error) }];
   }
 }
 

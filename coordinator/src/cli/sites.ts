@@ -32,18 +32,30 @@ export function sitesCommand(): Command {
   return command;
 }
 
-async function list(names: string[], _options: unknown, command: Command): Promise<void> {
-  const context = commandContext(command);
-  const rows: Extract<SitesEvent, { event: "listed" }>[] = [];
+export type ListedSite = Extract<SitesEvent, { event: "listed" }>;
+
+/** @param names empty: all there are */
+export async function listSites(context: CommandContext, names: string[]): Promise<ListedSite[]> {
+  const rows: ListedSite[] = [];
   await ask(context, { verb: "list", names }, (event) => {
     if (event.event === "listed") rows.push(event);
   });
+  return rows;
+}
+
+async function list(names: string[], _options: unknown, command: Command): Promise<void> {
+  const context = commandContext(command);
+  const rows = await listSites(context, names);
   context.terminal.result({ event: "sites", sites: rows }, () =>
     context.terminal.table(
       [{ header: "site" }, { header: "places" }, { header: "built in", isFlexible: true }],
-      rows.map(({ site, places, folder }) => [site, places, folder ?? "not built"]),
+      rows.map((row) => [row.site, row.places, row.folder ?? `not built${lacking(row)}`]),
     ),
   );
+}
+
+export function lacking({ lacks }: ListedSite): string {
+  return lacks.length === 0 ? "" : `; it needs ${lacks.map(printableLine).join("; ")}`;
 }
 
 async function build(names: string[], _options: unknown, command: Command): Promise<void> {

@@ -2,9 +2,6 @@
 # Makes the forge in $SITE_FOLDER: `program` (Gitea, as built in $SITE_PROGRAM) and `seed` (its first state).
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-for program in python3 git bash; do
-  command -v "$program" > /dev/null || { echo "the forge needs \"$program\" on PATH" >&2; exit 1; }
-done
 cp -Rl "$SITE_PROGRAM" "$SITE_FOLDER/program" 2> /dev/null || cp -R "$SITE_PROGRAM" "$SITE_FOLDER/program"
 mkdir "$SITE_FOLDER/seed" "$SITE_FOLDER/run"
 export SITE_STATE="$SITE_FOLDER/seed" SITE_RUN="$SITE_FOLDER/run" PYTHONDONTWRITEBYTECODE=1

@@ -1,5 +1,5 @@
-// Requirements: 6.14.programs
-import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+// Requirements: 6.14.programs, 6.14.needs
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
@@ -55,4 +55,13 @@ it("says which script failed and what it said last", async () => {
   await expect(buildSite(recipe, join(folder, "cache"), never)).rejects.toThrow(
     /"toy" was not built: .*program\/build\.sh ended with 3: needs go: install it/,
   );
+});
+
+it("says all that this machine lacks, and builds nothing", async () => {
+  const recipe = aRecipe("seed");
+  writeFileSync(join(folder, "recipe", "needs.sh"), "echo 'a compiler (gcc)'; echo 'a hammer'");
+  await expect(buildSite(recipe, join(folder, "cache"), never)).rejects.toThrow(
+    '"toy" was not built: this machine lacks a compiler (gcc); a hammer',
+  );
+  expect(existsSync(join(folder, "notes"))).toBe(false);
 });

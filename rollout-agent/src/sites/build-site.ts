@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { HindcastError, limits } from "@hindcast/shared";
 import { type CacheEntry, CacheFolder } from "../environment/swe-bench/cache-folder.ts";
 import { runProgram } from "../environment/swe-bench/host-program.ts";
+import { siteLacks } from "./site-needs.ts";
 import type { SiteRecipe } from "./site-recipe.ts";
 
 /** Holds `program` and `seed`. */
@@ -23,7 +24,7 @@ export function builtSite(recipe: SiteRecipe, root: string): BuiltSite | null {
 
 /**
  * Builds a site where it is not there; the entry is to be disposed of when the site is no longer used.
- * @throws ENVIRONMENT_SETUP_FAILED with what the build script said
+ * @throws ENVIRONMENT_SETUP_FAILED with all that this machine lacks, or with what the build script said
  */
 export async function buildSite(
   recipe: SiteRecipe,
@@ -41,6 +42,8 @@ async function build(
   signal: AbortSignal,
 ): Promise<string> {
   const { name, program } = recipe;
+  const lacks = await siteLacks(recipe, signal);
+  if (lacks.length > 0) throw notBuilt(name, `this machine lacks ${lacks.join("; ")}`);
   const run = async (recipeFolder: string, environment: Record<string, string>): Promise<string> => {
     const script = join(recipeFolder, "build.sh");
     const { exitCode, output } = await runProgram(
@@ -49,17 +52,21 @@ async function build(
       signal,
     );
     if (exitCode === 0) return name;
-    throw new HindcastError({
-      code: "ENVIRONMENT_SETUP_FAILED",
-      boundary: "environment",
-      message: `the site "${name}" was not built: ${script} ended with ${exitCode}: ${output.trim().slice(-2_000)}`,
-    });
+    throw notBuilt(name, `${script} ended with ${exitCode}: ${output.trim().slice(-2_000)}`);
   };
   // The site takes links to what lies there, so it stays whole where its programs are removed before it.
   await using built =
     program &&
     (await cache.open(`${name}-program-${program.hash}`, (path) => run(program.folder, { SITE_FOLDER: path }), signal));
   return await run(recipe.folder, { SITE_FOLDER: folder, SITE_PROGRAM: built?.path ?? "" });
+}
+
+function notBuilt(name: string, why: string): HindcastError {
+  return new HindcastError({
+    code: "ENVIRONMENT_SETUP_FAILED",
+    boundary: "environment",
+    message: `the site "${name}" was not built: ${why}`,
+  });
 }
 
 function keyOf({ name, hash }: SiteRecipe): string {

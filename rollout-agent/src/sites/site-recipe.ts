@@ -1,6 +1,7 @@
 // A site that anybody can start: a folder below rollout-agent/sites with a description (site.json), what builds it
-// (build.sh), what serves one copy of it (start.sh) and what its help says (documents). Programs that take long to build may
-// have a folder of their own (program/build.sh), so that another seed does not build them anew.
+// (build.sh), what says which programs that needs (needs.sh), what serves one copy of it (start.sh) and what its help says
+// (documents). Programs that take long to build may have a folder of their own (program/build.sh), so that another seed does
+// not build them anew.
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -68,11 +69,13 @@ export function placesOf(recipe: SiteRecipe): (z.infer<typeof Place> & { role: W
   });
 }
 
-/** Documents and the description build nothing. */
+/** Files that build nothing, as documents do not. */
+const buildNothing = new Set(["site.json", "start.sh", "needs.sh"]);
+
 function hashOf(folder: string, program = ""): string {
   const hash = createHash("sha256").update(program);
   const files = readdirSync(folder, { withFileTypes: true }).filter(
-    (entry) => entry.isFile() && entry.name !== "site.json" && entry.name !== "start.sh",
+    (entry) => entry.isFile() && !buildNothing.has(entry.name),
   );
   for (const { name } of files.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
     hash

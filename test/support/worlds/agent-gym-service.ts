@@ -1,6 +1,7 @@
-// A service that speaks AgentGym's HTTP, in the two dialects of its environments: TextCraft's (an object with `id`,
-// `data_idx`, `observation`) and WebShop's (a bare number, `env_idx`, `session_id`, `state`, and an observation that has
-// to be asked for). The world: count to the number of the task.
+// A service that speaks AgentGym's HTTP, in dialects of its environments: TextCraft's (an object with `id`, `data_idx`,
+// `observation`), WebShop's (a bare number, `env_idx`, `session_id`, `state`, and an observation that has to be asked for),
+// SciWorld's (a task's description, and a score of 100 beside each step's reward), WebArena's (`terminated` instead of
+// `done`) and ALFWorld's (what may be done now). The world: count to the number of the task.
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 
@@ -16,18 +17,31 @@ interface Count {
   at: number;
 }
 
-export async function startAgentGym(dialect: "textcraft" | "webshop"): Promise<GymService> {
+export type GymDialect = "textcraft" | "webshop" | "sciworld" | "webarena" | "alfworld";
+
+const keys: Record<GymDialect, [id: string, index: string, text: string]> = {
+  textcraft: ["id", "data_idx", "observation"],
+  webshop: ["env_idx", "session_id", "state"],
+  sciworld: ["id", "data_idx", "observation"],
+  webarena: ["env_idx", "idx", "observation"],
+  alfworld: ["id", "game", "observation"],
+};
+
+export async function startAgentGym(dialect: GymDialect): Promise<GymService> {
   const worlds = new Map<number, Count>();
   const requests: string[] = [];
   const isShop = dialect === "webshop";
-  const [idKey, indexKey, textKey] = isShop ? ["env_idx", "session_id", "state"] : ["id", "data_idx", "observation"];
+  const [idKey, indexKey, textKey] = keys[dialect];
+  const more = {
+    ...(dialect === "alfworld" && { available_actions: ["up", "look"] }),
+  };
   let next = 0;
   const shown = ({ goal, at }: Count): string => `You are at ${at} and want ${goal}.`;
 
   const answer = (path: string, query: URLSearchParams, body: Record<string, unknown>): unknown => {
     if (path === "/create") {
       worlds.set(next, { goal: 0, at: 0 });
-      return isShop ? next++ : { id: next++, observation: "created" };
+      return isShop ? next++ : { [idKey]: next++, ...(dialect === "textcraft" && { observation: "created" }) };
     }
     const id = Number(body[idKey] ?? query.get(idKey));
     const world = worlds.get(id);
@@ -36,14 +50,23 @@ export async function startAgentGym(dialect: "textcraft" | "webshop"): Promise<G
       case "/reset":
         if (Number(body[indexKey]) > 99) return { error: "there is no such task" };
         worlds.set(id, { goal: Number(body[indexKey]), at: 0 });
-        return isShop ? [null, {}] : { observation: shown(worlds.get(id) ?? world), reward: 0, done: false };
+        if (isShop) return [null, {}];
+        return {
+          ...(dialect === "sciworld" && { task_description: "Your task is to count." }),
+          observation: shown(worlds.get(id) ?? world),
+          reward: 0,
+          ...more,
+        };
       case "/observation":
         return shown(world);
       case "/step": {
-        if (body["action"] !== "up") return { [textKey]: "Nothing happens.", reward: 0, done: false };
+        const end = dialect === "webarena" ? "terminated" : "done";
+        if (body["action"] !== "up") return { [textKey]: "Nothing happens.", reward: 0, [end]: false, ...more };
         world.at += 1;
-        const done = world.at === world.goal;
-        return { [textKey]: shown(world), reward: done ? 1 : 0, done };
+        const isThere = world.at === world.goal;
+        const score = (100 * world.at) / world.goal;
+        const given = dialect === "sciworld" ? { reward: 100 / world.goal, score } : { reward: isThere ? 1 : 0 };
+        return { [textKey]: shown(world), ...given, [end]: isThere, ...more };
       }
       case "/close":
         return worlds.delete(id);

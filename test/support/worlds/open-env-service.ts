@@ -1,5 +1,6 @@
 // A service that speaks OpenEnv's wire form (src/openenv/core/env_server/http_server.py and types.py): a session per
-// WebSocket, and over HTTP either one environment for all (older services) or none that lasts. The world is a counter.
+// WebSocket, and over HTTP either one environment for all (older services) or none that lasts. The world is a counter, whose
+// actions are numbers to add or, as in OpenEnv's own environments of tools (mcp_types.py), calls of its tools.
 import { randomUUID } from "node:crypto";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -27,6 +28,26 @@ const actionSchema = {
   additionalProperties: false,
 };
 
+const toolActionSchema = {
+  type: "object",
+  properties: {
+    metadata: { type: "object" },
+    type: { const: "call_tool", default: "call_tool", type: "string" },
+    tool_name: { type: "string" },
+    arguments: { type: "object" },
+  },
+  required: ["tool_name"],
+  additionalProperties: false,
+};
+const tools = [
+  {
+    name: "add",
+    description: "Adds a number.",
+    input_schema: { type: "object", properties: { amount: { type: "integer" } }, required: ["amount"] },
+  },
+  { name: "break", description: "Breaks.", input_schema: { type: "object", properties: {} } },
+];
+
 class Environment {
   state: Counter = { episode_id: randomUUID(), step_count: 0, total: 0 };
 
@@ -37,6 +58,9 @@ class Environment {
 
   /** Null: the action is not one. */
   step(action: Record<string, unknown>): object | null {
+    const { type, tool_name: tool, arguments: input } = action;
+    if (type === "list_tools") return { observation: { tools }, reward: null, done: false };
+    if (type === "call_tool") return this.#call(String(tool), input as Record<string, unknown>);
     if (typeof action["amount"] !== "number") return null;
     if (action["amount"] === 13) throw new Error("13 is unlucky");
     this.state.step_count += 1;
@@ -44,12 +68,25 @@ class Environment {
     return this.#shown(this.state.total / 10, this.state.total >= 10);
   }
 
+  /** As FastMCP's result comes out of OpenEnv's serialization. */
+  #call(tool_name: string, input: Record<string, unknown>): object {
+    if (tool_name === "break") {
+      const error = { error_type: "execution_error", message: "it broke" };
+      return { observation: { tool_name, result: null, error }, reward: null, done: false };
+    }
+    this.state.total += Number(input["amount"]);
+    const { total } = this.state;
+    const content = [{ type: "text", text: String(total), annotations: null, meta: null }];
+    const result = { content, structured_content: { result: total }, meta: null, data: total, is_error: false };
+    return { observation: { tool_name, result, error: null }, reward: total / 10, done: total >= 10 };
+  }
+
   #shown(reward: number | null, done: boolean): object {
     return { observation: { total: this.state.total, steps: this.state.step_count }, reward, done };
   }
 }
 
-export async function startOpenEnv({ capacity = 2 } = {}): Promise<OpenEnvService> {
+export async function startOpenEnv({ capacity = 2, hasTools = false } = {}): Promise<OpenEnvService> {
   const shared = new Environment();
   let sessions = 0;
   const server = createServer((request, response) => {
@@ -60,7 +97,7 @@ export async function startOpenEnv({ capacity = 2 } = {}): Promise<OpenEnvServic
       const body = text === "" ? {} : (JSON.parse(text) as Record<string, unknown>);
       switch (`${request.method} ${request.url}`) {
         case "GET /schema":
-          return answer(200, { action: actionSchema, observation: {}, state: {} });
+          return answer(200, { action: hasTools ? toolActionSchema : actionSchema, observation: {}, state: {} });
         case "GET /metadata":
           return answer(200, { name: "counter", description: "Adds numbers.", version: null, author: null });
         case "POST /reset":

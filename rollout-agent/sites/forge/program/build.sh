@@ -8,16 +8,6 @@ sum="h1:PpYsRn7MvGGRtzov4Jv6ExLmMenyyo4ssyqd5WERL0Q="
 # The one that this version was released with; the `go` on PATH fetches it as a module.
 export GOTOOLCHAIN=go1.23.12 CGO_ENABLED=1
 
-needs() {
-  command -v "$1" > /dev/null || { echo "Gitea $version needs \"$1\" on PATH: $2" >&2; exit 1; }
-}
-needs go "Go 1.21 or newer (apt-get install golang)"
-needs cc "a C compiler, for SQLite (apt-get install gcc libc6-dev)"
-needs node "Node.js 18 or newer"
-needs npm "it comes with Node.js"
-node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 18 ? 1 : 0)' ||
-  { echo "Gitea $version needs Node.js 18 or newer; \"node\" is $(node --version)" >&2; exit 1; }
-
 work="$SITE_FOLDER/work"
 trap 'rm -rf "$work"' EXIT
 mkdir "$work"

@@ -2,23 +2,6 @@
 # Makes MediaWiki and the PHP that it runs on in $SITE_FOLDER, from Debian's packages: they are downloaded and unpacked, not
 # installed, so nobody need be root. What the wiki has no use for (extensions, other languages) is left out.
 set -eu
-wanted=1.39
-needs() {
-  command -v "$1" > /dev/null || { echo "the wiki needs \"$1\" on PATH: its programs come from Debian 12 (bookworm)" >&2; exit 1; }
-}
-needs apt-get
-needs apt-cache
-needs dpkg-deb
-
-offered=$(apt-cache policy mediawiki | sed -n 's/^ *Candidate: *\([0-9]*:\)\{0,1\}//p')
-case "$offered" in
-  $wanted.*) ;;
-  *)
-    echo "the wiki needs MediaWiki $wanted, of Debian 12 (bookworm); apt offers \"${offered:-none}\" (apt-get update?)" >&2
-    exit 1
-    ;;
-esac
-
 work="$SITE_FOLDER/work"
 trap 'rm -rf "$work"' EXIT
 mkdir "$work"

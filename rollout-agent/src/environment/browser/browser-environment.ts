@@ -123,7 +123,7 @@ export class BrowserEnvironment implements Environment {
       return { verdict: "unknown", evaluator: "browser", detail: "the task has no reference to compare with" };
     }
     if (reference.kind === "world-reward") return await this.#reward();
-    const ended = new EndedBrowser(session);
+    const ended = await EndedBrowser.after(session);
     for (const evaluator of this.#options.evaluators) {
       const evaluation = await evaluator(request, ended, signal);
       if (evaluation !== null) return evaluation;

@@ -109,6 +109,11 @@ export class BrowserSession implements AsyncDisposable {
     this.#network.lack(count);
   }
 
+  /** Waits for what has been exchanged until now. @returns how many exchanges of it `exchanges` lacks */
+  async settleExchanges(): Promise<number> {
+    return await this.#network.settle();
+  }
+
   /** How many exchanges `exchanges` lacks. */
   get exchangesMissing(): number {
     return this.#network.missing;

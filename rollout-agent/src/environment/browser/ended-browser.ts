@@ -10,11 +10,16 @@ export class EndedBrowser {
   readonly #exchanges: readonly HarEntry[];
   readonly #missing: number;
 
-  constructor(session: BrowserSession) {
+  private constructor(session: BrowserSession, missing: number) {
     this.#session = session;
     // What evaluators look at is no part of the episode.
     this.#exchanges = [...session.exchanges];
-    this.#missing = session.exchangesMissing;
+    this.#missing = missing;
+  }
+
+  /** What the last action brought about may still be read when the episode is over. */
+  static async after(session: BrowserSession): Promise<EndedBrowser> {
+    return new EndedBrowser(session, await session.settleExchanges());
   }
 
   /** Of the page in front. */

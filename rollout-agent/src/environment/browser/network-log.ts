@@ -39,9 +39,14 @@ export class NetworkLog {
     this.#missingEver += count;
   }
 
-  /** Waits for exchanges that have ended and are still being read; one that takes too long comes with a later step. */
-  async settle(): Promise<void> {
-    await within(limits.browserAnswerMsMax, Promise.all(this.#pending), "reading the exchanges").catch(() => undefined);
+  /**
+   * Waits for exchanges that have ended and are still being read; one that takes too long comes with a later step.
+   * @returns how many `entries` lacks of all that have ended until now; what ends meanwhile is not counted
+   */
+  async settle(): Promise<number> {
+    const reading = [...this.#pending];
+    await within(limits.browserAnswerMsMax, Promise.all(reading), "reading the exchanges").catch(() => undefined);
+    return this.#missingEver + reading.filter((each) => this.#pending.has(each)).length;
   }
 
   /** What ended since the last call, and how many exchanges of that time could not be kept. */

@@ -1,6 +1,7 @@
 // AgentGym's HTTP services (WooooDyy/AgentGym, agentenv/envs/*.py): create, reset, step, observation, close. They agree
 // on the paths and differ in the names of keys: an environment is `id` or `env_idx`, an observation `observation` or
-// `state`, and the number of a task `data_idx`, `session_id`, `id` … Actions are plain text.
+// `state`, and the number of a task `data_idx`, `session_id`, `id` … Some give a score beside each step's reward, and their own
+// clients go by the score. Actions are plain text.
 import { messageOf, limits } from "@hindcast/shared";
 import { callHttp, callJson, type HttpCall } from "./http.ts";
 import { PlainWorld } from "./plain-world.ts";
@@ -20,6 +21,7 @@ export interface AgentGymOptions {
   description: string;
   idKey: "id" | "env_idx" | null;
   indexKey: string;
+  scoreMax: number;
   create: Record<string, unknown>;
 }
 
@@ -79,8 +81,8 @@ export class AgentGymWorld extends PlainWorld {
     if (typeof error === "string") throw worldSetupFailed(this.#name, error);
     const shown = observationIn(answer);
     const task = isObject(answer) && typeof answer["task_description"] === "string" ? [answer["task_description"]] : [];
-    const text = [...task, shown ?? textOf(await this.#observe(signal))].join("\n");
-    return plainState(text);
+    const text = shown ?? textOf(await this.#observe(signal));
+    return plainState([...task, text, ...choicesIn(answer)].join("\n"));
   }
 
   async step({ input }: ToolCall, signal: AbortSignal): Promise<WorldState> {
@@ -89,11 +91,12 @@ export class AgentGymWorld extends PlainWorld {
     if (!isObject(answer))
       throw worldLost(this.#name, `"step" was answered with ${JSON.stringify(answer)?.slice(0, 200)}`);
     if (typeof answer["error"] === "string") return { ...plainState(answer["error"]), isError: true };
-    const { reward, done } = answer;
+    const { reward, score = reward, done, terminated, truncated } = answer;
+    const text = observationIn(answer) ?? textOf(await this.#observe(signal));
     return {
-      ...plainState(observationIn(answer) ?? textOf(await this.#observe(signal))),
-      reward: typeof reward === "number" && Number.isFinite(reward) ? reward : null,
-      isTerminated: done === true,
+      ...plainState([text, ...choicesIn(answer)].join("\n")),
+      reward: typeof score === "number" && Number.isFinite(score) ? score / this.#options.scoreMax : null,
+      isTerminated: [done, terminated, truncated].includes(true),
     };
   }
 
@@ -154,6 +157,12 @@ function observationIn(answer: unknown): string | null {
   if (!isObject(answer)) return null;
   const shown = answer["observation"] ?? answer["state"];
   return shown === undefined ? null : textOf(shown);
+}
+
+/** Some services list what may be done now. */
+function choicesIn(answer: unknown): string[] {
+  const choices = isObject(answer) ? answer["available_actions"] : undefined;
+  return Array.isArray(choices) && choices.length > 0 ? [`AVAILABLE ACTIONS: ${choices.map(textOf).join(", ")}`] : [];
 }
 
 function textOf(value: unknown): string {

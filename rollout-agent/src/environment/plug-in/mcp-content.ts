@@ -1,4 +1,5 @@
-import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js";
+import { isDeepStrictEqual } from "node:util";
+import type { CallToolResult } from "@modelcontextprotocol/client";
 import type { WorldArtifact } from "./world.ts";
 
 /** As many as one observation holds. */
@@ -13,9 +14,21 @@ export function contentOf({ content, structuredContent }: CallToolResult): {
 } {
   const artifacts: WorldArtifact[] = [];
   const lines = content.map((part) => lineOf(part, artifacts));
-  // Servers repeat structured content as text; one that does not would say nothing.
-  if (lines.length === 0 && structuredContent !== undefined) lines.push(JSON.stringify(structuredContent));
+  // Servers should repeat structured content as text; what one does not repeat is shown.
+  if (structuredContent !== undefined && !content.some((part) => repeats(part, structuredContent))) {
+    lines.push(JSON.stringify(structuredContent));
+  }
   return { text: lines.join("\n"), artifacts };
+}
+
+function repeats(part: Content, structured: unknown): boolean {
+  if (part.type !== "text") return false;
+  try {
+    return isDeepStrictEqual(JSON.parse(part.text), structured);
+  } catch {
+    // A text and no JSON.
+    return false;
+  }
 }
 
 function lineOf(part: Content, artifacts: WorldArtifact[]): string {

@@ -1,8 +1,7 @@
 // MCP over standard input and output, as the SDK's own transport speaks it, with our process: nothing of the agent's
 // environment is handed on (the SDK's hands on HOME, USER and SHELL), lines and error streams are capped, and the whole
 // process group ends with the session.
-import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
-import { type JSONRPCMessage, JSONRPCMessageSchema } from "@modelcontextprotocol/sdk/types.js";
+import { type JSONRPCMessage, parseJSONRPCMessage, type Transport } from "@modelcontextprotocol/client";
 import { type HindcastError, messageOf } from "@hindcast/shared";
 import { LineProcess, type StartedProgram } from "./line-process.ts";
 import { endOf } from "./process-exchange.ts";
@@ -19,10 +18,17 @@ export class McpProcessTransport implements Transport {
   onerror?: (error: Error) => void;
   onmessage?: NonNullable<Transport["onmessage"]>;
 
+  /** The SDK knows a local process by this and `pid`: one that is silent or ends at a question is an older server. */
+  readonly stderr = null;
+
   constructor(world: string, program: StartedProgram, log: WorldLog) {
     this.#world = world;
     this.#program = program;
     this.#log = log;
+  }
+
+  get pid(): number | null {
+    return this.#process?.processId ?? null;
   }
 
   start(): Promise<void> {
@@ -51,7 +57,7 @@ export class McpProcessTransport implements Transport {
   /** A line that is no message is a program's chatter; the protocol has the reader pass it over. */
   #receive(line: string): void {
     try {
-      this.onmessage?.(JSONRPCMessageSchema.parse(JSON.parse(line)));
+      this.onmessage?.(parseJSONRPCMessage(JSON.parse(line)));
     } catch (error) {
       this.#log.warn(
         { event: "world.chatter", world: this.#world, text: line.slice(0, 200) },

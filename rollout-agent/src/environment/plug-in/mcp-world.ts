@@ -1,11 +1,17 @@
 // An MCP server as a world: its tools are the actions, what they answer the observations. A session of the protocol is
-// an episode's copy of the world; a server that shares its state between sessions is shared by episodes.
+// an episode's copy of the world; a server that shares its state between sessions is shared by episodes, and so is a service
+// of revision 2026-07-28 of the protocol, which knows no sessions.
 import { setTimeout as delay } from "node:timers/promises";
-import { Client } from "@modelcontextprotocol/sdk/client/index.js";
-import type { JsonSchemaValidator, jsonSchemaValidator } from "@modelcontextprotocol/sdk/validation";
-import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
-import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
-import { type CallToolResult, ErrorCode, McpError, type Tool } from "@modelcontextprotocol/sdk/types.js";
+import {
+  type CallToolResult,
+  Client,
+  ProtocolError,
+  SdkError,
+  SdkErrorCode,
+  StreamableHTTPClientTransport,
+  type Tool,
+  type Transport,
+} from "@modelcontextprotocol/client";
 import { HindcastError, limits, messageOf, ToolDescription } from "@hindcast/shared";
 import { fetchCapped } from "./http.ts";
 import type { StartedProgram } from "./line-process.ts";
@@ -28,30 +34,23 @@ export interface McpOptions {
   isDeterministic: boolean;
 }
 
-/** The server said no; everything else of the protocol's own errors means that the connection is of no use. */
-const refusals: ReadonlySet<number> = new Set([
-  ErrorCode.InvalidParams,
-  ErrorCode.InvalidRequest,
-  ErrorCode.MethodNotFound,
-  ErrorCode.InternalError,
-]);
-
-/** What a tool answered is shown as it is: a stranger's schema of it is never compiled. */
-const unchecked: jsonSchemaValidator = {
-  getValidator:
-    <T>(): JsonSchemaValidator<T> =>
-    (input) => ({ valid: true, data: input as T, errorMessage: undefined }),
-};
-
 export class McpWorld extends PlainWorld {
   readonly #name: string;
   readonly #options: McpOptions;
   readonly #context: WorldContext;
+  /** Asks which revision of the protocol the server speaks, and goes by the newest that both do. */
   readonly #client = new Client(
     { name: "hindcast", version: "1" },
-    { capabilities: {}, jsonSchemaValidator: unchecked },
+    {
+      capabilities: {},
+      versionNegotiation: { mode: "auto", probe: { timeoutMs: limits.worldProbeMsMax } },
+      // Nobody here answers for the agent's user.
+      inputRequired: { autoFulfill: false },
+      listMaxPages: limits.worldToolPagesMax,
+    },
   );
   readonly #transport: Transport;
+  #listed: ReadonlyMap<string, Tool> = new Map();
   #tools: ToolDescription[] = [];
 
   private constructor(name: string, options: McpOptions, context: WorldContext) {
@@ -71,11 +70,28 @@ export class McpWorld extends PlainWorld {
   }
 
   static async open(name: string, options: McpOptions, context: WorldContext, signal: AbortSignal): Promise<World> {
-    const world = new McpWorld(name, options, context);
     try {
-      const timeout = limits.worldStartMsMax;
-      await world.#guarded(signal, () => world.#client.connect(world.#transport, { timeout, signal }));
-      world.#tools = await world.#list(signal);
+      return await McpWorld.#open(new McpWorld(name, options, context), "any", signal);
+    } catch (error) {
+      // Older servers there are that end at a question which they do not know.
+      if (!(error instanceof EndedWhileAsked)) throw error;
+      return await McpWorld.#open(new McpWorld(name, options, context), "older", signal);
+    }
+  }
+
+  static async #open(world: McpWorld, revisions: "any" | "older", signal: AbortSignal): Promise<World> {
+    try {
+      const options = { timeout: limits.worldStartMsMax, signal };
+      const connect = (): Promise<void> =>
+        world.#client.connect(world.#transport, {
+          ...options,
+          ...(revisions === "older" && { prior: { kind: "legacy" as const } }),
+        });
+      await world.#guarded(signal, connect).catch((error: unknown) => {
+        const isEnded = world.#transport instanceof McpProcessTransport && world.#transport.fault?.retryable === true;
+        throw isEnded && revisions === "any" ? new EndedWhileAsked() : error;
+      });
+      await world.#list(signal);
       return world;
     } catch (error) {
       await world.close();
@@ -128,11 +144,11 @@ export class McpWorld extends PlainWorld {
   async #call({ name, input }: ToolCall, timeout: number, signal: AbortSignal): Promise<WorldState> {
     const result = await this.#guarded(signal, async () => {
       try {
-        const call = this.#client.callTool({ name, arguments: input }, undefined, { timeout, signal });
-        return (await call) as CallToolResult;
+        return await this.#client.callTool({ name, arguments: input }, { timeout, signal, ...this.#known(name) });
       } catch (error) {
-        if (!(error instanceof McpError) || !refusals.has(error.code)) throw error;
-        return { content: [{ type: "text", text: error.message }], isError: true } satisfies CallToolResult;
+        const refusal = refusalIn(error);
+        if (refusal === null) throw error;
+        return { content: [{ type: "text", text: refusal }], isError: true } satisfies CallToolResult;
       }
     });
     const { text, artifacts } = contentOf(result);
@@ -145,25 +161,28 @@ export class McpWorld extends PlainWorld {
    */
   async #changed(signal: AbortSignal): Promise<ToolDescription[] | null> {
     if (this.#client.getServerCapabilities()?.tools?.listChanged !== true) return null;
-    const tools = await this.#list(signal);
-    if (JSON.stringify(tools) === JSON.stringify(this.#tools)) return null;
-    this.#tools = tools;
-    return tools;
+    const before = JSON.stringify(this.#tools);
+    await this.#list(signal);
+    return JSON.stringify(this.#tools) === before ? null : this.#tools;
   }
 
-  async #list(signal: AbortSignal): Promise<ToolDescription[]> {
-    const tools: ToolDescription[] = [];
-    const timeout = limits.worldStartMsMax;
-    let cursor: string | undefined;
-    for (let page = 0; page < limits.worldToolPagesMax; page += 1) {
-      const listed = await this.#guarded(signal, () =>
-        this.#client.listTools(cursor === undefined ? {} : { cursor }, { timeout, signal }),
-      );
-      tools.push(...listed.tools.flatMap((tool) => this.#described(tool)));
-      cursor = listed.nextCursor;
-      if (cursor === undefined) return tools;
-    }
-    throw worldUnavailable(this.#name, `its list of tools has more than ${limits.worldToolPagesMax} pages`);
+  /** All pages of the list, from the server itself. */
+  async #list(signal: AbortSignal): Promise<void> {
+    const asking = { timeout: limits.worldStartMsMax, signal, cacheMode: "bypass" as const };
+    const { tools } = await this.#guarded(signal, () => this.#client.listTools(undefined, asking));
+    this.#listed = new Map(tools.map((tool) => [tool.name, tool]));
+    this.#tools = tools.flatMap((tool) => this.#described(tool));
+  }
+
+  /**
+   * What the SDK must know of a tool to call it (its schema may say which arguments are headers, too). What it answers is
+   * shown as it is: a stranger's schema of that is never compiled.
+   */
+  #known(name: string): { toolDefinition?: Tool } {
+    const tool = this.#listed.get(name);
+    if (tool === undefined) return {};
+    const { outputSchema: _, ...toolDefinition } = tool;
+    return { toolDefinition };
   }
 
   /** A tool whose name no model could write is left out, as is the one that resets. */
@@ -186,10 +205,26 @@ export class McpWorld extends PlainWorld {
   }
 
   #classified(error: unknown): HindcastError {
-    const code = (error as { code?: unknown }).code;
-    const isRefused = typeof code === "number" && code >= 400 && code < 500 && code !== 408 && code !== 429;
+    if (error instanceof SdkError && error.code === SdkErrorCode.ListPaginationExceeded) {
+      return worldUnavailable(this.#name, `its list of tools has more than ${limits.worldToolPagesMax} pages`, error);
+    }
+    const { status } = error as { status?: unknown };
+    const isRefused = typeof status === "number" && status >= 400 && status < 500 && status !== 408 && status !== 429;
     const cause = error instanceof Error && error.cause !== undefined ? `: ${messageOf(error.cause)}` : "";
     const what = `${messageOf(error)}${cause}`;
     return isRefused ? worldUnavailable(this.#name, what, error) : worldLost(this.#name, what, error);
   }
+}
+
+/** The server's process ended when it was asked which revisions it speaks. */
+class EndedWhileAsked extends Error {}
+
+/** What an agent is told where the server did not do as asked and goes on; null: the connection is of no use. */
+function refusalIn(error: unknown): string | null {
+  // An answer of the server's; what breaks on the way is an SdkError.
+  if (error instanceof ProtocolError) return error.message;
+  if (error instanceof SdkError && error.code === SdkErrorCode.UnsupportedResultType) {
+    return `The tool asks for something that nobody here can answer: ${error.message}`;
+  }
+  return null;
 }

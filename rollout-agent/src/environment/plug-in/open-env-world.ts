@@ -1,8 +1,9 @@
 // OpenEnv's services (huggingface/OpenEnv, src/openenv/core/env_server): reset, step and state over a WebSocket, whose
 // connection is the session, or over HTTP where a service keeps its environment between requests (older ones do).
-import { HindcastError, limits } from "@hindcast/shared";
+import { HindcastError, limits, messageOf } from "@hindcast/shared";
 import { z } from "zod";
 import { callJson } from "./http.ts";
+import { callTool, givenIn, isOfTools, listTools, toolsIn } from "./open-env-tools.ts";
 import { OpenEnvSocket } from "./open-env-socket.ts";
 import { type Asking, type OpenEnvOptions, type OpenEnvWire, RefusedRequest } from "./open-env-wire.ts";
 import { PlainWorld } from "./plain-world.ts";
@@ -31,21 +32,38 @@ export class OpenEnvWorld extends PlainWorld {
   readonly #name: string;
   readonly #context: WorldContext;
   readonly #wire: OpenEnvWire;
+  /** Its actions call tools that it lists. */
+  readonly #hasTools: boolean;
 
-  private constructor(name: string, wire: OpenEnvWire, more: { context: WorldContext; description: WorldDescription }) {
+  private constructor(
+    name: string,
+    wire: OpenEnvWire,
+    more: { context: WorldContext; description: WorldDescription; hasTools: boolean },
+  ) {
     super(name, "OpenEnv's services");
     this.#name = name;
     this.#wire = wire;
     this.#context = more.context;
     this.description = more.description;
+    this.#hasTools = more.hasTools;
   }
 
   static async open(name: string, options: OpenEnvOptions, context: WorldContext, signal: AbortSignal): Promise<World> {
     const asking = { timeoutMs: limits.worldStartMsMax, signal };
-    const description = await describe(name, options, asking);
+    const { hasTools, ...description } = await describe(name, options, asking);
     const wire =
       options.transport === "http" ? httpWire(name, options) : await OpenEnvSocket.open(name, options, asking);
-    return new OpenEnvWorld(name, wire, { context, description });
+    if (!hasTools) return new OpenEnvWorld(name, wire, { context, description, hasTools });
+    try {
+      const { observation } = resultIn(name, await wire.step(listTools, asking));
+      const tools = toolsIn(observation, name, context);
+      return new OpenEnvWorld(name, wire, { context, description: { ...description, tools }, hasTools });
+    } catch (error) {
+      await wire.close();
+      signal.throwIfAborted();
+      if (error instanceof HindcastError) throw error;
+      throw worldUnavailable(name, `it does not list its tools: ${messageOf(error)}`, error);
+    }
   }
 
   async reset(
@@ -61,9 +79,12 @@ export class OpenEnvWorld extends PlainWorld {
     }
   }
 
-  async step({ input }: ToolCall, signal: AbortSignal): Promise<WorldState> {
+  async step({ name, input }: ToolCall, signal: AbortSignal): Promise<WorldState> {
+    const action = this.#hasTools ? callTool(name, input) : input;
     try {
-      return this.#stateIn(await this.#wire.step(input, this.#asking(signal)));
+      const answer = await this.#wire.step(action, this.#asking(signal));
+      const given = this.#hasTools ? givenIn(resultIn(this.#name, answer).observation) : null;
+      return { ...this.#stateIn(answer), ...given };
     } catch (error) {
       if (!(error instanceof RefusedRequest)) throw error;
       return { ...plainState(error.message), isError: true };
@@ -93,15 +114,19 @@ export class OpenEnvWorld extends PlainWorld {
   }
 
   #stateIn(answer: unknown): WorldState {
-    const result = Result.safeParse(answer);
-    if (!result.success) throw worldLost(this.#name, `its answer is no observation: ${z.prettifyError(result.error)}`);
-    const { observation, reward, done } = result.data;
+    const { observation, reward, done } = resultIn(this.#name, answer);
     return {
       ...plainState(textOf(observation)),
       reward: reward === undefined || reward === null ? null : Number(reward),
       isTerminated: done,
     };
   }
+}
+
+function resultIn(world: string, answer: unknown): z.infer<typeof Result> {
+  const result = Result.safeParse(answer);
+  if (result.success) return result.data;
+  throw worldLost(world, `its answer is no observation: ${z.prettifyError(result.error)}`);
 }
 
 function httpWire(world: string, { url, headers }: OpenEnvOptions): OpenEnvWire {
@@ -125,7 +150,11 @@ function httpWire(world: string, { url, headers }: OpenEnvOptions): OpenEnvWire 
   };
 }
 
-async function describe(world: string, { url, headers }: OpenEnvOptions, asking: Asking): Promise<WorldDescription> {
+async function describe(
+  world: string,
+  { url, headers }: OpenEnvOptions,
+  asking: Asking,
+): Promise<WorldDescription & { hasTools: boolean }> {
   const get = (path: string): Promise<unknown> =>
     callJson({ world, url: `${base(url)}/${path}`, method: "GET", headers, ...asking });
   const schemas = Schemas.safeParse(await get("schema"));
@@ -134,6 +163,7 @@ async function describe(world: string, { url, headers }: OpenEnvOptions, asking:
   const { properties, ...schema } = schemas.data.action;
   const { metadata: _, ...shown } = (properties ?? {}) as Record<string, z.infer<ReturnType<typeof z.json>>>;
   return {
+    hasTools: isOfTools(shown),
     name: metadata.data?.name ?? world,
     text: metadata.data?.description ?? "",
     tools: [

@@ -23,9 +23,7 @@ export async function openWorld(
     throw worldUnavailable(name, `this agent's worlds file (HINDCAST_WORLDS_FILE) has ${known}`);
   }
   const world = await opened(name, configuration, { folder, context, signal });
-  return configuration.kind === "agent-gym" || configuration.kind === "open-env"
-    ? world
-    : withTools(world, configuration.tools);
+  return configuration.kind === "agent-gym" ? world : withTools(world, configuration.tools);
 }
 
 async function opened(

@@ -44,6 +44,8 @@ const AgentGymWorld = z.strictObject({
   idKey: z.enum(["id", "env_idx"]).nullable().default(null),
   /** Key of `reset` for the number of the task, which is the parameter `index`, or else the seed. */
   indexKey: z.string().min(1).default("data_idx"),
+  /** The score (or reward) of full success: most services give 1, SciWorld's 100. */
+  scoreMax: z.number().positive().default(1),
   /** What `create` is sent. */
   create: z.record(z.string(), z.json()).default({}),
 });
@@ -51,6 +53,7 @@ const AgentGymWorld = z.strictObject({
 const OpenEnvWorld = z.strictObject({
   kind: z.literal("open-env"),
   ...service,
+  ...chosen,
   /** Newer services keep nothing between two HTTP requests: sessions are WebSockets there. */
   transport: z.enum(["websocket", "http"]).default("websocket"),
 });

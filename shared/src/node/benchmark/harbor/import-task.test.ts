@@ -55,6 +55,17 @@ describe("a Harbor task folder", () => {
     });
   });
 
+  it("may be of an earlier schema, and marked against training", () => {
+    const { instruction, limits } = taskOf(
+      imported({
+        "task.toml": 'version = "1.0"\n[environment]\nos = "Linux"\nmemory = "2G"\nstorage = "512M"\n',
+        "instruction.md": "<!-- harbor-canary GUID 1-2-3 -->\n# a canary string\n\n# Sort\n\nSort it.\n",
+      }),
+    );
+    expect(instruction).toBe("# Sort\n\nSort it.");
+    expect(limits).toEqual({ memoryBytesMax: 2 * 2 ** 30, diskBytesMax: 512 * 2 ** 20 });
+  });
+
   it("may say more of its image: folders, variables, commands in either form", () => {
     const dockerfile = [
       "FROM --platform=linux/amd64 docker.io/library/python:3.11-slim AS base",
@@ -116,6 +127,9 @@ describe("a Harbor task folder", () => {
       /copies nothing, which is not/,
     ],
     ["an unknown instruction", { "environment/Dockerfile": "FROM debian\nWORKDIR /app\nONBUILD RUN x" }, /ONBUILD/],
+    ["a TPU", { "task.toml": '[environment.tpu]\ntype = "v6e"\ntopology = "1x1"' }, /needs a TPU/],
+    ["a network for its agent", { "task.toml": '[agent]\nnetwork_mode = "allowlist"' }, /its agent needs the network/],
+    ["a history", { "trajectory.json": "{}" }, /goes on from a trajectory of its own/],
     ["containers", { "environment/docker-compose.yaml": "services: {}" }, /several containers/],
     ["an image", { "task.toml": '[environment]\ndocker_image = "a/b"' }, /its image a\/b is not built/],
     ["GPUs", { "task.toml": "[environment]\ngpus = 1" }, /1 GPU/],

@@ -39,13 +39,16 @@ export function importHarborTask(folder: HarborFolder, host: HostFacts): HarborI
   }
 }
 
-function assertRunnable({ environment, verifier, steps }: HarborConfig, files: HarborFolder["files"]): void {
+function assertRunnable({ agent, environment, verifier, steps }: HarborConfig, files: HarborFolder["files"]): void {
   const { os, gpus, mcp_servers: servers, network_mode: network, docker_image: image, healthcheck } = environment;
   const reasons: [boolean, string][] = [
     [os !== "linux", `it needs ${os}`],
     [(gpus ?? 0) > 0, `it needs ${gpus} GPU`],
+    [environment.tpu !== undefined && environment.tpu !== null, "it needs a TPU"],
     [servers.length > 0, "it brings MCP servers"],
     [network === "allowlist", `it needs the network (${(environment.allowed_hosts ?? []).join(", ")})`],
+    [agent.network_mode === "allowlist", "its agent needs the network"],
+    [files.has("trajectory.json"), "it goes on from a trajectory of its own"],
     [steps.length > 0, "it has several steps"],
     [healthcheck !== undefined && healthcheck !== null, "it waits for a service of its image"],
     [
@@ -65,7 +68,7 @@ function assertRunnable({ environment, verifier, steps }: HarborConfig, files: H
 }
 
 function taskOf({ name, files }: HarborFolder, config: HarborConfig, host: HostFacts): HarborTask {
-  const instruction = text(files, "instruction.md").trim();
+  const instruction = withoutCanary(text(files, "instruction.md")).trim();
   if (instruction === "" || instruction.length > instructionCharsMax) {
     throw new Unavailable(`its instruction has ${instruction.length} characters, and 1 to ${instructionCharsMax} fit`);
   }
@@ -81,6 +84,7 @@ function taskOf({ name, files }: HarborFolder, config: HarborConfig, host: HostF
   );
   const image = imageFacts(text(files, "environment/Dockerfile"), context, host);
   const { environment, verifier, agent, solution } = config;
+  const { memory_mb: memoryMiB = environment.memory, storage_mb: storageMiB = environment.storage } = environment;
   const reference = HarborReference.parse({
     kind: "harbor",
     files: tests,
@@ -94,14 +98,21 @@ function taskOf({ name, files }: HarborFolder, config: HarborConfig, host: HostF
     reference,
     limits: {
       ...(typeof agent.timeout_sec === "number" && { wallTimeMs: Math.ceil(agent.timeout_sec * 1_000) }),
-      ...(typeof environment.memory_mb === "number" && { memoryBytesMax: Math.floor(environment.memory_mb * MiB) }),
-      ...(typeof environment.storage_mb === "number" && { diskBytesMax: Math.floor(environment.storage_mb * MiB) }),
+      ...(typeof memoryMiB === "number" && { memoryBytesMax: Math.floor(memoryMiB * MiB) }),
+      ...(typeof storageMiB === "number" && { diskBytesMax: Math.floor(storageMiB * MiB) }),
     },
     solution: files.has("solution/solve.sh") ? { files: below(files, "solution"), env: resolved(solution.env) } : null,
   };
   const bytes = Buffer.byteLength(JSON.stringify([task.environment, task.reference]));
   if (bytes <= limits.harborTaskBytesMax) return task;
   throw new Unavailable(`its files and tests have ${bytes} bytes, and ${limits.harborTaskBytesMax} fit a task`);
+}
+
+/** Marks by which a benchmark's files are found in training data are none of the agent's affairs, in Harbor neither. */
+function withoutCanary(instruction: string): string {
+  const lines = instruction.split("\n");
+  const first = lines.findIndex((line) => !/^(<!--.*canary.*-->|#.*canary.*)$/i.test(line.trim()));
+  return lines.slice(Math.max(first, 0)).join("\n");
 }
 
 /** The image's working directory is the workspace, under both names. */

@@ -34,6 +34,7 @@ describe("a verifier's reward", () => {
   it.each([
     ['{"reward": 1, "style": 0.5}', { reward: 1, style: 0.5 }],
     ['{"accuracy": 0.25, "speed": 0.75}', { accuracy: 0.25, speed: 0.75 }],
+    ['{"reward": true, "style": false}', { reward: 1, style: 0 }],
   ])("is read from reward.json, whatever reward.txt holds: %s", (text, rewards) => {
     expect(reading(null, text)).toEqual({ kind: "rewards", rewards });
     expect(reading("7", text)).toEqual({ kind: "rewards", rewards });

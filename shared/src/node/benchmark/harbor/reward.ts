@@ -36,9 +36,11 @@ function fromJson(text: string): HarborReward {
     return unreadable("reward.json is no object");
   const entries = Object.entries(value as Record<string, unknown>);
   if (entries.length === 0) return { kind: "fault", fault: "empty", detail: "reward.json names no reward" };
-  const wrong = entries.find(([, reward]) => typeof reward !== "number" || !Number.isFinite(reward));
-  if (wrong !== undefined) return unreadable(`reward.json has ${JSON.stringify(wrong[1])} for ${wrong[0]}`);
-  return { kind: "rewards", rewards: Object.fromEntries(entries) as Record<string, number> };
+  // Harbor is Python, where true is a number and 1.
+  const rewards = entries.map(([name, reward]) => [name, typeof reward === "boolean" ? Number(reward) : reward]);
+  const wrong = rewards.find(([, reward]) => typeof reward !== "number" || !Number.isFinite(reward));
+  if (wrong !== undefined) return unreadable(`reward.json has ${JSON.stringify(wrong[1])} for ${String(wrong[0])}`);
+  return { kind: "rewards", rewards: Object.fromEntries(rewards) as Record<string, number> };
 }
 
 /** A finite number as Python's float() reads it; null for everything else. */

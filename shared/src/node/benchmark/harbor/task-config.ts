@@ -5,6 +5,12 @@ import { z } from "zod";
 import { HindcastError, messageOf } from "../../../errors.ts";
 
 const seconds = z.number().positive();
+/** Earlier files have "512M" or "2G" where later ones have a number of MiB. */
+const Size = z
+  .string()
+  .regex(/^\s*\d+(\.\d+)?[GMK]\s*$/i, "must be like 2G or 512M")
+  .transform((text) => Number.parseFloat(text) * { G: 1_024, M: 1, K: 1 / 1_024 }[unitOf(text)]);
+const Network = z.enum(["no-network", "public", "allowlist"]).nullish();
 const Variables = z.record(z.string(), z.string()).default({});
 
 export const HarborConfig = z.object({
@@ -12,7 +18,13 @@ export const HarborConfig = z.object({
   schema_version: z.string().optional(),
   version: z.string().optional(),
   metadata: z.record(z.string(), z.unknown()).default({}),
-  agent: z.object({ timeout_sec: seconds.nullish(), user: z.union([z.string(), z.number()]).nullish() }).prefault({}),
+  agent: z
+    .object({
+      timeout_sec: seconds.nullish(),
+      user: z.union([z.string(), z.number()]).nullish(),
+      network_mode: Network,
+    })
+    .prefault({}),
   verifier: z
     .object({
       timeout_sec: seconds.default(600),
@@ -27,12 +39,15 @@ export const HarborConfig = z.object({
   environment: z
     .object({
       docker_image: z.string().nullish(),
-      os: z.string().default("linux"),
+      os: z.string().toLowerCase().default("linux"),
       workdir: z.string().nullish(),
       memory_mb: z.number().positive().nullish(),
       storage_mb: z.number().positive().nullish(),
+      memory: Size.nullish(),
+      storage: Size.nullish(),
       gpus: z.number().nonnegative().nullish(),
-      network_mode: z.enum(["no-network", "public", "allowlist"]).nullish(),
+      tpu: z.unknown().optional(),
+      network_mode: Network,
       allowed_hosts: z.array(z.string()).nullish(),
       env: Variables,
       mcp_servers: z.array(z.unknown()).default([]),
@@ -43,6 +58,11 @@ export const HarborConfig = z.object({
   steps: z.array(z.unknown()).default([]),
 });
 export type HarborConfig = z.infer<typeof HarborConfig>;
+
+function unitOf(size: string): "G" | "M" | "K" {
+  const unit = size.trim().slice(-1).toUpperCase();
+  return unit === "G" || unit === "M" ? unit : "K";
+}
 
 /** @throws PROTOCOL_INVALID for what is no TOML or no task, PROTOCOL_UNKNOWN_VERSION for another schema than 1.x */
 export function parseHarborConfig(text: string): HarborConfig {

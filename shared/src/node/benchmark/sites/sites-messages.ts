@@ -38,7 +38,15 @@ const TaskVerdict = z.strictObject({
 export type TaskVerdict = z.infer<typeof TaskVerdict>;
 
 export const SitesEvent = z.discriminatedUnion("event", [
-  z.strictObject({ event: z.literal("listed"), site: z.string(), folder: z.string().nullable(), places: z.string() }),
+  z.strictObject({
+    event: z.literal("listed"),
+    site: z.string(),
+    /** Where it is built; null: not yet. */
+    folder: z.string().nullable(),
+    /** What keeps this machine from building one that is not; a line each. */
+    lacks: z.array(z.string()),
+    places: z.string(),
+  }),
   z.strictObject({ event: z.literal("built"), site: z.string(), folder: z.string(), seconds: z.number() }),
   z.strictObject({ event: z.literal("tasks"), site: z.string(), tasks: z.array(VerifiedTask) }),
   z.strictObject({ event: z.literal("place"), name: z.string(), url: z.string(), tasks: z.int() }),

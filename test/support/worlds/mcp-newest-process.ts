@@ -1,0 +1,5 @@
+import { serveStdio } from "@modelcontextprotocol/server/stdio";
+import { newestTodoServer } from "./mcp-newest.ts";
+
+const items: string[] = [];
+serveStdio(() => newestTodoServer(items), { legacy: "reject" });

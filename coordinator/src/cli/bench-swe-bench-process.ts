@@ -2,8 +2,8 @@ import { type ProcessEnvironment, type SweBenchRequest, VerificationEvent } from
 import { type AgentProgram, agentProgram, passedOn, runAgentProgram } from "./agent-program.ts";
 
 /**
- * How clients of registries (pip, Cargo, Go, npm, Maven) reach them, without what proves somebody to one: builds of the
- * benchmark's repositories run beside these variables.
+ * How clients of registries (pip, Cargo, Go, npm, Maven) reach them, without what proves somebody to one: that is read from
+ * the clients' own files, and stays with the egress proxy.
  */
 export const ofClients =
   /^(?!.*(TOKEN|AUTH|PASSWORD|SECRET|CREDENTIAL|KEY$))(PIP_|CARGO_|RUSTUP_|npm_config_|MAVEN_|(GOPROXY|GOPRIVATE|GONOSUMDB|GOSUMDB|JAVA_HOME)$)/i;

@@ -6,6 +6,7 @@ import type { Duplex } from "node:stream";
 import { HindcastError, limits, messageOf } from "@hindcast/shared";
 import { contextOf, type EgressContext, type EgressOptions, Exchange, NotServed } from "./exchange.ts";
 import { forward } from "./forward.ts";
+import { openedAuthority, openTls } from "./opened-tls.ts";
 import { tunnel } from "./tunnel.ts";
 import { resolveByDns } from "./upstream.ts";
 
@@ -16,6 +17,8 @@ const idleMsMax = 15_000;
 interface Visitor {
   requests: number;
   timer: NodeJS.Timeout | null;
+  /** Where it leads, inside an opened tunnel; null for a connection to the proxy itself. */
+  authority: string | null;
 }
 
 export class EgressProxy implements Disposable {
@@ -39,23 +42,31 @@ export class EgressProxy implements Disposable {
     this.#server.on("request", (request, response) => {
       if (!this.#begin(request.socket)) return;
       response.once("close", () => this.#end(request.socket));
-      void forward(this.#context, request, response);
+      const { authority = null } = this.#visitors.get(request.socket) ?? {};
+      void forward(this.#context, { request, response }, authority);
     });
     this.#server.on("connect", (request, client, head) => {
       if (!this.#begin(client)) return;
+      const authority = this.#visitors.get(client)?.authority === null ? openedAuthority(this.#context, request) : null;
       // One that was refused may keep its own half open: it idles then like any other.
-      void tunnel(this.#context, { request, client, head }).finally(() => this.#end(client));
+      const served =
+        authority === null
+          ? tunnel(this.#context, { request, client, head })
+          : openTls(this.#context, { client, head }, (inner) => this.#visit(inner, authority));
+      void served.finally(() => this.#end(client));
     });
     this.#server.on("clientError", (error, stream) => this.#complain(error, stream));
   }
 
   /** Serves one connection of the sandbox. Above `limits.egressConnectionsMax` it is closed at once. */
   accept(stream: Duplex): void {
-    if (this.#visitors.size >= limits.egressConnectionsMax) {
-      stream.destroy();
-      return;
-    }
-    const visitor: Visitor = { requests: 1, timer: null };
+    const outer = [...this.#visitors.values()].filter(({ authority }) => authority === null);
+    if (outer.length >= limits.egressConnectionsMax) stream.destroy();
+    else this.#visit(stream, null);
+  }
+
+  #visit(stream: Duplex, authority: string | null): void {
+    const visitor: Visitor = { requests: 1, timer: null, authority };
     this.#visitors.set(stream, visitor);
     this.#end(stream);
     stream.once("close", () => {
@@ -68,6 +79,8 @@ export class EgressProxy implements Disposable {
   /** Ends every connection. */
   close(): void {
     for (const stream of this.#visitors.keys()) stream.destroy();
+    const { agent } = this.#context.tls;
+    if (agent !== false) agent.destroy();
     this.#server.close();
   }
 

@@ -3,7 +3,8 @@ import { performance } from "node:perf_hooks";
 import { type EgressRecord, type EgressRule, limits, messageOf, type ProxyPolicy } from "@hindcast/shared";
 import { ByteBudget, CutShort, Meter } from "./byte-budget.ts";
 import { type Destination, matchRule } from "./rule-matcher.ts";
-import { type Resolve, routeTo } from "./upstream.ts";
+import type { OpenedTls, RegistryCredential } from "./opened-tls.ts";
+import { type Resolve, routeTo, upstreamTls, type UpstreamTls } from "./upstream.ts";
 
 export interface EgressOptions {
   policy: ProxyPolicy;
@@ -13,6 +14,10 @@ export interface EgressOptions {
   resolve?: Resolve;
   /** Certificates that hosts of `https` rules may be signed by, beside the usual ones: a company's, a test's. */
   extraCertificates?: readonly string[];
+  /** TLS of the sandbox ends at the proxy, which sees methods and paths. @default tunnels lead through unread */
+  opened?: OpenedTls;
+  /** Put into requests to these hosts, whatever the sandbox sent there; only over TLS. @default none */
+  credentials?: ReadonlyMap<string, RegistryCredential>;
   /** Told of each exchange once it has ended. */
   onRecord: (record: EgressRecord) => void;
 }
@@ -20,6 +25,7 @@ export interface EgressOptions {
 /** What all exchanges of one proxy share. */
 export interface EgressContext {
   options: Omit<EgressOptions, "resolve"> & { resolve: Resolve };
+  tls: UpstreamTls;
   budgets: { policy: ByteBudget; rules: ByteBudget[] };
 }
 
@@ -125,6 +131,7 @@ export function contextOf(options: EgressOptions, byDefault: Resolve): EgressCon
   const rules = policy.rules.map(({ bytesMax }) => new ByteBudget(bytesMax));
   return {
     options: { ...options, resolve: options.resolve ?? byDefault },
+    tls: upstreamTls(options),
     budgets: { policy: new ByteBudget(policy.bytesMax), rules },
   };
 }

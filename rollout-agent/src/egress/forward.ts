@@ -8,7 +8,6 @@ import {
 } from "node:http";
 import { request as requestHttps } from "node:https";
 import { pipeline } from "node:stream/promises";
-import { getCACertificates } from "node:tls";
 import { egressPlaceholder, limits } from "@hindcast/shared";
 import { CutShort } from "./byte-budget.ts";
 import { type Admitted, deadlineOf, type EgressContext, Exchange, NotServed } from "./exchange.ts";
@@ -31,26 +30,46 @@ const hopByHop = new Set([
   "upgrade",
 ]);
 
+/** @param authority the host and port that an opened tunnel was asked for; null for a request to the proxy itself */
 export async function forward(
   context: EgressContext,
-  request: IncomingMessage,
-  response: ServerResponse,
+  { request, response }: { request: IncomingMessage; response: ServerResponse },
+  authority: string | null,
 ): Promise<void> {
-  const target = parseTarget(request.url ?? "", "request");
+  const target = targetOf(request, authority);
   const { method = "GET" } = request;
   const path = target === null ? (request.url ?? "") : target.url.pathname;
   const port = target === null || target.url.port === "" ? null : Number(target.url.port);
   const destination = { form: "request", method, host: target?.host ?? "", port } as const;
   const exchange = new Exchange(context, { ...destination, path });
   try {
-    if (target === null) throw new NotServed(400, "a proxy is asked for whole URLs: http://host/path");
+    if (target === null) throw new NotServed(400, notUnderstood(authority));
     const admitted = await exchange.admit(destination);
+    if (authority !== null && admitted.rule.via !== "https") throw new NotServed(403, "TLS is never made plain");
     await relay({ context, exchange, admitted, target, request, response });
     exchange.finish();
   } catch (error) {
     exchange.finish(error);
     refuse(response, error);
   }
+}
+
+function targetOf({ url = "" }: IncomingMessage, authority: string | null): ReturnType<typeof parseTarget> {
+  if (authority === null) return parseTarget(url, "request");
+  // Rules of TLS hosts are asked as `http://host/…`: the proxy's own side of it is TLS.
+  return url.startsWith("/") ? parseTarget(`http://${authority}${url}`, "request") : null;
+}
+
+const notUnderstood = (authority: string | null): string =>
+  authority === null
+    ? "a proxy is asked for whole URLs: http://host/path"
+    : `a server is asked for paths, and ${authority} was asked for something else`;
+
+interface Substitution {
+  scrubber: Scrubber;
+  header: string;
+  /** The header's value as it is sent; null: what the sandbox sent, with the secret in the placeholder's place. */
+  value: string | null;
 }
 
 interface Relay {
@@ -74,14 +93,9 @@ async function relay(relayed: Relay): Promise<void> {
   const signal = AbortSignal.any([deadline.signal, ended.signal]);
   try {
     exchange.sent.count(sizeOfHead(request));
-    const upstream = start(relayed, substitution);
-    signal.addEventListener("abort", () => upstream.destroy(signal.reason as Error), { once: true });
-    const answering = answerOf(upstream);
-    send(exchange, request, upstream).catch((error: unknown) => {
-      // Else the host has stopped reading, as one does that answers early: what it answers is what counts.
-      if (error instanceof CutShort) ended.abort(error);
-    });
-    const answer = await answering;
+    const ask = (isAnew: boolean): ReturnType<typeof asked> =>
+      asked(relayed, { substitution, signal, isAnew, onCut: (error) => ended.abort(error) });
+    const answer = (await ask(false)) ?? (await ask(true)) ?? noAnswer();
     exchange.status = answer.statusCode ?? null;
     exchange.received.count(sizeOfHead(answer));
     if (substitution !== null) {
@@ -92,7 +106,7 @@ async function relay(relayed: Relay): Promise<void> {
       }
     }
     response.writeHead(answer.statusCode ?? 502, headersBack(answer, substitution));
-    const scrubbed = substitution === null ? [] : [substitution.stream()];
+    const scrubbed = substitution === null ? [] : [substitution.scrubber.stream()];
     await pipeline([answer, exchange.received.stream(), ...scrubbed, response], { signal });
   } catch (error) {
     throw signal.aborted ? signal.reason : error;
@@ -101,7 +115,41 @@ async function relay(relayed: Relay): Promise<void> {
   }
 }
 
-function start({ context, admitted, target, request }: Relay, substitution: Scrubber | null): ClientRequest {
+interface Asking {
+  substitution: Substitution | null;
+  signal: AbortSignal;
+  /** On a connection of its own. */
+  isAnew: boolean;
+  onCut: (error: CutShort) => void;
+}
+
+/** Null where a kept connection was closed meanwhile, so that nobody has read the request: it can be sent again. */
+async function asked(relayed: Relay, { substitution, signal, isAnew, onCut }: Asking): Promise<IncomingMessage | null> {
+  const { exchange, request } = relayed;
+  const upstream = start(relayed, substitution, isAnew);
+  signal.addEventListener("abort", () => upstream.destroy(signal.reason as Error), { once: true });
+  const answering = answerOf(upstream);
+  send(exchange, request, upstream).catch((error: unknown) => {
+    // Else the host has stopped reading, as one does that answers early: what it answers is what counts.
+    if (error instanceof CutShort) onCut(error);
+  });
+  try {
+    return await answering;
+  } catch (error) {
+    if (upstream.reusedSocket && !isAnew && !signal.aborted && !hasBody(request)) return null;
+    throw error;
+  }
+}
+
+function noAnswer(): never {
+  throw new NotServed(502, "the host closed the connection");
+}
+
+function start(
+  { context, admitted, target, request }: Relay,
+  substitution: Substitution | null,
+  isAnew: boolean,
+): ClientRequest {
   const { rule, port, addresses } = admitted;
   const isTls = rule.via === "https";
   const { url, host } = target;
@@ -112,23 +160,26 @@ function start({ context, admitted, target, request }: Relay, substitution: Scru
     path: `${url.pathname}${url.search}`,
     headers: {
       host: port === (isTls ? 443 : 80) ? host : `${host}:${port}`,
-      ...headersOn(request, rule, substitution),
+      ...headersOn(request, substitution),
     },
     lookup: onlyTo(addresses),
     agent: false,
     setHost: false,
   } as const;
   if (!isTls) return requestHttp(options);
-  const { extraCertificates = [] } = context.options;
-  const ca = extraCertificates.length === 0 ? {} : { ca: [...getCACertificates("default"), ...extraCertificates] };
-  return requestHttps({ ...options, servername: host, ...ca });
+  const { agent, secureContext } = context.tls;
+  const trust = secureContext === null ? {} : { secureContext };
+  return requestHttps({ ...options, agent: isAnew ? false : agent, servername: host, ...trust });
 }
 
 async function answerOf(upstream: ClientRequest): Promise<IncomingMessage> {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const tooLate = (): unknown => upstream.destroy(new NotServed(504, "the host could not be reached in time"));
   const timer = setTimeout(tooLate, limits.egressConnectMs);
-  upstream.once("socket", (socket) => socket.once("connect", () => clearTimeout(timer)));
+  upstream.once("socket", (socket) => {
+    if (socket.connecting) socket.once("connect", () => clearTimeout(timer));
+    else clearTimeout(timer);
+  });
   upstream.once("response", resolve);
   upstream.on("error", reject);
   try {
@@ -151,40 +202,44 @@ function hasBody({ headers }: IncomingMessage): boolean {
   return headers["transfer-encoding"] !== undefined || headers["content-length"] !== undefined;
 }
 
-function substitutionOf({ context, admitted }: Relay): Scrubber | null {
+function substitutionOf({ context, admitted, target }: Relay): Substitution | null {
   const { rule } = admitted;
-  if (rule.via !== "https" || rule.credential === null) return null;
-  const { secret: name } = rule.credential;
+  if (rule.via !== "https") return null;
+  const given = context.options.credentials?.get(target.host);
+  if (given !== undefined) {
+    const scrubber = new Scrubber({ secret: given.secret, placeholder: egressPlaceholder("registry") });
+    return { scrubber, header: "authorization", value: [given.scheme, given.secret].join(" ").trim() };
+  }
+  if (rule.credential === null) return null;
+  const { secret: name, header } = rule.credential;
   const secret = context.options.secrets.get(name);
   if (secret === undefined || secret === "") throw new NotServed(502, `the agent has no secret named ${name}`);
-  return new Scrubber({ secret, placeholder: egressPlaceholder(name) });
+  return { scrubber: new Scrubber({ secret, placeholder: egressPlaceholder(name) }), header, value: null };
 }
 
-function headersOn(
-  request: IncomingMessage,
-  rule: Admitted["rule"],
-  substitution: Scrubber | null,
-): OutgoingHttpHeaders {
+function headersOn(request: IncomingMessage, substitution: Substitution | null): OutgoingHttpHeaders {
   const headers = endToEnd(request);
   if (request.headers["transfer-encoding"] !== undefined) headers["transfer-encoding"] = "chunked";
-  if (substitution === null || rule.via !== "https" || rule.credential === null) return headers;
-  const name = rule.credential.header;
-  const value = request.headers[name];
-  if (typeof value === "string") headers[name] = substitution.putIn(value);
+  if (substitution === null) return headers;
+  const { scrubber, header, value } = substitution;
+  const sent = request.headers[header];
+  if (value !== null) headers[header] = value;
+  else if (typeof sent === "string") headers[header] = scrubber.putIn(sent);
   // In a part of an answer stands a part of the secret, which nobody would know for one.
   for (const asksForPart of ["range", "if-range"]) delete headers[asksForPart];
   return { ...headers, "accept-encoding": "identity" };
 }
 
-function headersBack(answer: IncomingMessage, substitution: Scrubber | null): OutgoingHttpHeaders {
+function headersBack(answer: IncomingMessage, substitution: Substitution | null): OutgoingHttpHeaders {
   const headers = endToEnd(answer);
   if (substitution === null) return headers;
+  const { scrubber } = substitution;
   // The placeholder may be longer or shorter than what it stands for.
   delete headers["content-length"];
   return Object.fromEntries(
     Object.entries(headers).map(([name, value]) => [
       name,
-      Array.isArray(value) ? value.map((one) => substitution.text(one)) : substitution.text(String(value)),
+      Array.isArray(value) ? value.map((one) => scrubber.text(one)) : scrubber.text(String(value)),
     ]),
   );
 }

@@ -1,6 +1,8 @@
 // From a name to a connection: resolved here, checked, and connected to exactly the addresses that were checked.
 import { lookup } from "node:dns/promises";
+import { Agent } from "node:https";
 import { isIPv4, type LookupFunction } from "node:net";
+import { createSecureContext, getCACertificates, type SecureContext } from "node:tls";
 import { type EgressRule, limits, messageOf } from "@hindcast/shared";
 import { isPublicAddress, mayBePinned } from "./public-address.ts";
 
@@ -46,5 +48,31 @@ export function onlyTo(addresses: readonly string[]): LookupFunction {
     if (options.all === true) done(null, found);
     else if (first === undefined) done(new Error("no address"), "", 4);
     else done(null, first.address, first.family);
+  };
+}
+
+/** How one proxy speaks TLS to hosts. */
+export interface UpstreamTls {
+  /** Keeps connections, where a client of registries asks for thousands of small files; false: one for each request. */
+  agent: Agent | false;
+  /** Null: as this process trusts. */
+  secureContext: SecureContext | null;
+}
+
+/** Read once for each proxy: there are hundreds of certificates. */
+export function upstreamTls({
+  opened,
+  extraCertificates = [],
+}: {
+  opened?: object;
+  extraCertificates?: readonly string[];
+}): UpstreamTls {
+  const isKept = opened !== undefined;
+  return {
+    agent: isKept ? new Agent({ keepAlive: true, maxSockets: limits.egressConnectionsMax }) : false,
+    secureContext:
+      extraCertificates.length === 0
+        ? null
+        : createSecureContext({ ca: [...getCACertificates("default"), ...extraCertificates] }),
   };
 }

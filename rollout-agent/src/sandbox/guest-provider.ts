@@ -83,7 +83,7 @@ export class GuestProvider implements SandboxProvider {
       },
     });
     try {
-      const limits = { ...options.limits, filesMax };
+      const limits = { filesMax, ...options.limits };
       const world = this.#driver.world(options);
       const way =
         proxy === null
@@ -101,10 +101,10 @@ export class GuestProvider implements SandboxProvider {
   }
 
   /** The sandbox's only way out, if it has one. */
-  #proxy({ network, onEgress }: SandboxOptions): EgressProxy | null {
+  #proxy({ network, egress, onEgress }: SandboxOptions): EgressProxy | null {
     if (network === undefined || network.kind === "none") return null;
     const secrets = this.#options.egressSecrets ?? new Map<string, string>();
-    return new EgressProxy({ policy: network, secrets, onRecord: (record) => onEgress?.(record) });
+    return new EgressProxy({ ...egress, policy: network, secrets, onRecord: (record) => onEgress?.(record) });
   }
 
   async #guest(options: SandboxOptions, proxy: EgressProxy | null, signal: AbortSignal): Promise<GuestChannel> {

@@ -2,12 +2,15 @@
 // (namespaces, containers, virtual machines): test/conformance/sandbox-*.test.ts holds for each of them.
 import type { Duplex } from "node:stream";
 import type { Effect, EgressRecord, NetworkPolicy } from "@hindcast/shared";
+import type { EgressOptions } from "../egress/exchange.ts";
 
 export interface SandboxLimits {
   memoryBytesMax: number;
   /** Of everything writable. */
   diskBytesMax: number;
   processesMax: number;
+  /** Names of everything writable. @default 100,000 */
+  filesMax?: number;
 }
 
 /** The system that is seen inside. It is never written to. */
@@ -41,6 +44,8 @@ export interface SandboxOptions {
    * Only bubblewrap's sandboxes can; in the others it changes nothing. @default false
    */
   isNetworkSilent?: boolean;
+  /** Of the agent's own making, never a campaign's: what its proxy does beyond the rules. @default nothing */
+  egress?: Pick<EgressOptions, "opened" | "credentials" | "extraCertificates">;
   /** Told of each request that went to the egress proxy, allowed or not, once it has ended. */
   onEgress?: (record: EgressRecord) => void;
 }

@@ -1,29 +1,34 @@
-// The packages of npm that a project's tests need, installed once for each set of pins and kept by what is in it. No
-// script of theirs runs on the host.
-import { writeFileSync } from "node:fs";
+// The packages of npm that a project's tests need, installed once for each set of pins and kept by what is in it. They are
+// installed in a sandbox, and no script of theirs runs even there.
 import { join } from "node:path";
 import { HindcastError, messageOf, type PinnedNode } from "@hindcast/shared";
-import type { CacheEntry, CacheFolder } from "./cache-folder.ts";
+import type { SandboxProvider } from "../../sandbox/sandbox.ts";
+import type { CacheFolder } from "./cache-folder.ts";
 import { unavailable } from "./errors.ts";
-import { mustRun } from "./host-program.ts";
-
-const installTimeoutMs = 30 * 60_000;
+import { fetchedFolder, fetchedInside, fetchInside } from "./fetch-inside.ts";
+import { hostSettings } from "./registries/host-settings.ts";
+import { npmFlags, npmRegistries } from "./registries/npm-registries.ts";
 
 /** A folder that holds `node_modules`. @throws ENVIRONMENT_UNAVAILABLE naming what npm could not install */
 export async function openNodeEnvironment(
   { key, packages }: PinnedNode,
-  cache: CacheFolder,
+  { cache, sandboxes }: { cache: CacheFolder; sandboxes: SandboxProvider },
   signal: AbortSignal,
-): Promise<CacheEntry> {
+): Promise<AsyncDisposable & { path: string }> {
   const make = async (path: string): Promise<string> => {
     const dependencies = Object.fromEntries(packages.map(nameAndVersion));
-    writeFileSync(join(path, "package.json"), JSON.stringify({ private: true, dependencies }));
-    const argv = ["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
-    await mustRun(argv, { timeoutMs: installTimeoutMs, cwd: path }, signal);
+    const manifest = JSON.stringify({ private: true, dependencies });
+    const script = `cd ${fetchedInside}\ncat > package.json <<'END'\n${manifest}\nEND\nnpm install ${npmFlags}`;
+    const client = await npmRegistries(await hostSettings(signal), signal);
+    await fetchInside({ client, mounts: [], script }, path, sandboxes, signal);
     return packages.join(" ");
   };
   try {
-    return await cache.open(`node-${key}`, make, signal);
+    const entry = await cache.open(`node-inside-${key}`, make, signal);
+    return {
+      path: join(entry.path, fetchedFolder),
+      [Symbol.asyncDispose]: () => entry[Symbol.asyncDispose](),
+    };
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof HindcastError) throw error;

@@ -1,32 +1,52 @@
 // The environments that instances run in, each built once from its pins by venv and pip and kept by what is in it. What
-// pip builds runs the packages' own build scripts on the host, as building upstream's images does.
-import { writeFileSync } from "node:fs";
+// pip builds runs the packages' own build scripts, so it is done in a sandbox that reaches the package indexes alone.
 import { join } from "node:path";
 import { HindcastError, messageOf, type PinnedPython } from "@hindcast/shared";
-import type { CacheEntry, CacheFolder } from "./cache-folder.ts";
+import type { SandboxMount, SandboxProvider } from "../../sandbox/sandbox.ts";
+import type { CacheFolder } from "./cache-folder.ts";
 import { unavailable } from "./errors.ts";
-import { lastLines, mustRun, runProgram } from "./host-program.ts";
-import type { PythonInstallation } from "./python-installation.ts";
-
-const buildTimeoutMs = 60 * 60_000;
+import { FetchFailed, fetchedFolder, fetchedInside, fetchInside } from "./fetch-inside.ts";
+import { lastLines } from "./host-program.ts";
+import { hostSettings } from "./registries/host-settings.ts";
+import { pipRegistries } from "./registries/pip-registries.ts";
+import { inside, type Interpreter } from "./testbed-scripts.ts";
 
 /** What pip says where it reached no index. */
 const noNetwork =
-  /Temporary failure in name resolution|NewConnectionError|Network is unreachable|Connection refused|Could not fetch URL|\(from versions: none\)/;
+  /Temporary failure in name resolution|NewConnectionError|ProxyError|Network is unreachable|Connection refused|Could not fetch URL|\(from versions: none\)/;
+const noVenv = "cannot make a virtual environment";
+const leftOut = "left out:";
+
+/** A Python as sandboxes see it. */
+export interface PythonInside {
+  interpreter: Interpreter;
+  mounts: readonly SandboxMount[];
+}
 
 /**
- * A folder whose `venv` holds the environment; the entry's note names what came with conda and is not on PyPI for this Python.
+ * The folder of a virtual environment; the entry's note names what came with conda and is not on PyPI for this Python.
  * @throws ENVIRONMENT_UNAVAILABLE naming the package that cannot be installed, or that no index was reached
  */
 export async function openPythonEnvironment(
   environment: PinnedPython,
-  python: PythonInstallation,
-  cache: CacheFolder,
+  python: PythonInside,
+  { cache, sandboxes }: { cache: CacheFolder; sandboxes: SandboxProvider },
   signal: AbortSignal,
-): Promise<CacheEntry> {
-  const key = `python${environment.python}-${environment.key}`;
+): Promise<AsyncDisposable & { path: string }> {
+  const key = `python${environment.python}-inside-${environment.key}`;
+  const make = async (path: string): Promise<string> => {
+    const { mounts, interpreter } = python;
+    const client = pipRegistries(await hostSettings(signal));
+    const fetching = { client, mounts, script: building(environment, interpreter) };
+    try {
+      return noteOf(await fetchInside(fetching, path, sandboxes, signal));
+    } catch (error) {
+      throw error instanceof FetchFailed ? whyNotBuilt(environment.python, interpreter, error) : error;
+    }
+  };
   try {
-    return await cache.open(key, (path) => build(path, environment, python, signal), signal);
+    const entry = await cache.open(key, make, signal);
+    return { path: join(entry.path, fetchedFolder, "venv"), [Symbol.asyncDispose]: () => entry[Symbol.asyncDispose]() };
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof HindcastError) throw error;
@@ -34,44 +54,41 @@ export async function openPythonEnvironment(
   }
 }
 
-async function build(
-  path: string,
-  { python: version, packages, optionalPackages }: PinnedPython,
-  python: PythonInstallation,
-  signal: AbortSignal,
-): Promise<string> {
-  const venv = join(path, "venv");
+function building({ packages, optionalPackages }: PinnedPython, { executable }: Interpreter): string {
   const isBare = packages.length + optionalPackages.length === 0;
-  const options = {
-    timeoutMs: buildTimeoutMs,
-    cwd: path,
-    environment: { PIP_DISABLE_PIP_VERSION_CHECK: "1", PYTHONNOUSERSITE: "1" },
-  };
-  await mustRun([python.executable, "-m", "venv", ...(isBare ? ["--without-pip"] : []), venv], options, signal).catch(
-    (error: unknown) => {
-      throw unavailable(
-        `Python ${version} (${python.executable}) cannot make a virtual environment: ${messageOf(error)}. Debian and Ubuntu need the package python${version}-venv`,
-        error,
-      );
-    },
-  );
-  const pip = async (name: string, requirements: readonly string[], ...flags: string[]): Promise<string | null> => {
-    if (requirements.length === 0) return null;
-    const list = join(path, `${name}.txt`);
-    writeFileSync(list, requirements.map((each) => `${each}\n`).join(""));
-    const argv = [join(venv, "bin", "python"), "-m", "pip", "install", "--quiet", "--no-deps", ...flags, "-r", list];
-    const { exitCode, output } = await runProgram(argv, options, signal);
-    return exitCode === 0 ? null : output;
-  };
-  const failure = await pip("packages", packages, "--prefer-binary");
-  if (failure !== null) throw unavailable(whyNotInstalled(version, failure));
-  const leftOut: string[] = [];
-  if ((await pip("optional", optionalPackages, "--only-binary", ":all:")) !== null) {
-    for (const each of optionalPackages) {
-      if ((await pip("optional", [each], "--prefer-binary", "--no-build-isolation")) !== null) leftOut.push(each);
-    }
+  const list = (name: string, requirements: readonly string[]): string =>
+    `cat > /tmp/${name} <<'END'\n${requirements.map((each) => `${each}\n`).join("")}END`;
+  const install = "python -m pip install --quiet --no-deps";
+  return [
+    executable.startsWith(inside.interpreter) ? `export LD_LIBRARY_PATH=${inside.interpreter}/lib` : "",
+    "export PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONNOUSERSITE=1",
+    `${executable} -m venv ${isBare ? "--without-pip " : ""}${fetchedInside}/venv || { echo "${noVenv}"; exit 1; }`,
+    `export PATH=${fetchedInside}/venv/bin:$PATH`,
+    ...(packages.length === 0 ? [] : [list("packages", packages), `${install} --prefer-binary -r /tmp/packages`]),
+    ...(optionalPackages.length === 0
+      ? []
+      : [
+          list("optional", optionalPackages),
+          `${install} --only-binary :all: -r /tmp/optional || while IFS= read -r each; do
+echo "$each" > /tmp/one
+${install} --prefer-binary --no-build-isolation -r /tmp/one || echo "${leftOut}$each"
+done < /tmp/optional`,
+        ]),
+  ].join("\n");
+}
+
+function noteOf(output: string): string {
+  const names = output.split("\n").filter((line) => line.startsWith(leftOut));
+  return names.length === 0 ? "" : `${leftOut} ${names.map((line) => line.slice(leftOut.length)).join(" ")}`;
+}
+
+function whyNotBuilt(version: string, { executable }: Interpreter, { message, output }: FetchFailed): HindcastError {
+  if (output.includes(noVenv)) {
+    return unavailable(
+      `Python ${version} (${executable}) cannot make a virtual environment: ${lastLines(output)}. Debian and Ubuntu need the package python${version}-venv`,
+    );
   }
-  return leftOut.length === 0 ? "" : `left out: ${leftOut.join(" ")}`;
+  return unavailable(`${whyNotInstalled(version, output)}${/; asked in vain for .*$/s.exec(message)?.[0] ?? ""}`);
 }
 
 function whyNotInstalled(version: string, output: string): string {

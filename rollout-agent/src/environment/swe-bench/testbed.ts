@@ -114,23 +114,27 @@ export async function openTestbed(
   const python = environment === null ? null : findPython(environment.python, sources.pythons);
   if (environment !== null && python !== null) {
     const interpreter = await openProgramFolder(python.prefix, cache, signal);
-    if (interpreter !== null) mounts.push({ source: used.use(interpreter).path, target: inside.interpreter });
-    const packages = used.use(await openPythonEnvironment(environment, python, cache, signal));
-    mounts.push({ source: `${packages.path}/venv`, target: inside.environment });
+    const shown = interpreter === null ? [] : [{ source: used.use(interpreter).path, target: inside.interpreter }];
+    mounts.push(...shown);
+    const seen = { interpreter: whereInside(python, shown), mounts: shown };
+    const packages = used.use(await openPythonEnvironment(environment, seen, sources, signal));
+    mounts.push({ source: packages.path, target: inside.environment });
     for (const service of services) {
       const served = used.use(
-        await openPythonEnvironment(serviceEnvironment(service, python.version), python, cache, signal),
+        await openPythonEnvironment(serviceEnvironment(service, python.version), seen, sources, signal),
       );
-      mounts.push({ source: `${served.path}/venv`, target: `${inside.services}/${service.name}` });
+      mounts.push({ source: served.path, target: `${inside.services}/${service.name}` });
     }
   }
   if (npm !== undefined) {
-    mounts.push({ source: used.use(await openNodeEnvironment(npm, cache, signal)).path, target: inside.npm });
+    mounts.push({ source: used.use(await openNodeEnvironment(npm, sources, signal)).path, target: inside.npm });
   }
   const dependencies =
     options.dependencies === undefined
       ? null
-      : used.use(await openDependencies(options.dependencies, { repository, commit, path: base.path }, cache, signal));
+      : used.use(
+          await openDependencies(options.dependencies, { repository, commit, path: base.path }, sources, signal),
+        );
   if (dependencies !== null) mounts.push(...dependencies.mounts);
   const build = isEmpty ? null : buildOf(options);
   if (build !== null) {

@@ -1,11 +1,13 @@
-// The files of a base commit on the host, for clients that read what a project names.
-import { mkdirSync } from "node:fs";
+// The files of a base commit, as they say what is fetched. They are read from git's objects and never checked out here.
 import { join } from "node:path";
 import { sha256Hex } from "@hindcast/shared/node";
 import { mustRun, type ProgramOptions } from "../host-program.ts";
 
 /** The largest of SWE-bench's repositories lists 6 MB. */
 const listBytesMax = 32 * 1024 * 1024;
+
+/** Of what is kept; another one is fetched anew. The first was fetched outside of sandboxes. */
+const layout = 2;
 
 export interface BaseTree {
   /** "psf/requests" */
@@ -48,17 +50,12 @@ export async function manifestsKey(
   signal: AbortSignal,
 ): Promise<string> {
   const manifests = [...(await filesOf(tree, signal))].filter(([path]) => isManifest(path));
-  return sha256Hex(JSON.stringify([tree.repository, manifests])).slice(0, 16);
+  return sha256Hex(JSON.stringify([layout, tree.repository, manifests])).slice(0, 16);
 }
 
-/** Writes the commit's files below the new folder `to`. */
-export async function checkOut({ path, commit }: BaseTree, to: string, signal: AbortSignal): Promise<void> {
-  mkdirSync(to);
-  const index = { GIT_INDEX_FILE: `${to}.index` };
-  const withIndex = { ...options, environment: { ...options.environment, ...index } };
-  await mustRun([...git(path), "read-tree", commit], withIndex, signal);
-  await mustRun([...git(path), "--work-tree", to, "checkout-index", "--all", "--force"], withIndex, signal);
-  await mustRun(["rm", "-f", `${to}.index`], options, signal);
+/** The content of a file of the commit's. */
+export async function fileAt({ path, commit }: BaseTree, file: string, signal: AbortSignal): Promise<string> {
+  return await mustRun([...git(path), "cat-file", "blob", `${commit}:${file}`], options, signal);
 }
 
 /** An ISO time. */

@@ -1,12 +1,17 @@
-// The libraries that a repository names in files of its own, fetched by its ecosystem's client before a sandbox opens: the
+// The libraries that a repository names in files of its own, fetched by its ecosystem's client in a sandbox of its own: the
 // tests then run without a network. Kept by what the files say, so that commits share them.
 import { HindcastError, type Ecosystem, messageOf } from "@hindcast/shared";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { SandboxProvider } from "../../../sandbox/sandbox.ts";
 import type { CacheFolder } from "../cache-folder.ts";
 import { unavailable } from "../errors.ts";
-import { mustRun } from "../host-program.ts";
+import { fetchedFolder, fetchInside } from "../fetch-inside.ts";
+import { hostSettings } from "../registries/host-settings.ts";
+import { inside as places, unpackRepository } from "../testbed-scripts.ts";
 import { type BaseTree, manifestsKey } from "./base-tree.ts";
 import { cargo } from "./cargo-dependencies.ts";
-import { dependenciesInside, type DependencySource, fetchTimeoutMs, type InsideTestbed } from "./dependency-source.ts";
+import { dependenciesInside, type DependencySource, type InsideTestbed } from "./dependency-source.ts";
 import { go } from "./go-dependencies.ts";
 import { maven } from "./maven-dependencies.ts";
 import { npm } from "./npm-dependencies.ts";
@@ -27,7 +32,7 @@ const refused: Partial<Record<Ecosystem, string>> = {
 export async function openDependencies(
   ecosystem: Ecosystem,
   tree: BaseTree,
-  cache: CacheFolder,
+  { cache, sandboxes }: { cache: CacheFolder; sandboxes: SandboxProvider },
   signal: AbortSignal,
 ): Promise<InsideTestbed & AsyncDisposable> {
   const source = sources[ecosystem];
@@ -39,17 +44,23 @@ export async function openDependencies(
   await using used = new AsyncDisposableStack();
   try {
     const key = `${ecosystem}-${await manifestsKey(tree, source.isManifest, signal)}`;
+    const inside = await source.inside(cache, signal);
+    if (inside.used !== undefined) used.use(inside.used);
     const make = async (path: string): Promise<string> => {
-      const note = await source.fetch(tree, path, signal);
-      // Archives of packages hold files that only their owner may read, and root's sandboxes run as nobody.
-      await mustRun(["chmod", "-R", "a+rX", path], { timeoutMs: fetchTimeoutMs }, signal);
+      const { script, note } = await source.plan(tree, signal);
+      if (script === null) mkdirSync(join(path, fetchedFolder));
+      else {
+        const client = await source.client(await hostSettings(signal), signal);
+        const mounts = [{ source: tree.path, target: places.repository }, ...inside.mounts];
+        const search = inside.programs === undefined ? "" : `export PATH=${inside.programs}:$PATH`;
+        const whole = `${unpackRepository}\n${search}\n${script}`;
+        await fetchInside({ client, mounts, script: whole }, path, sandboxes, signal);
+      }
       return note;
     };
     const entry = used.use(await cache.open(key, make, signal));
-    const inside = await source.inside(entry.path, cache, signal);
-    if (inside.used !== undefined) used.use(inside.used);
     const kept = used.move();
-    const mounts = [{ source: entry.path, target: dependenciesInside }, ...inside.mounts];
+    const mounts = [{ source: join(entry.path, fetchedFolder), target: dependenciesInside }, ...inside.mounts];
     return { mounts, script: inside.script, [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose]() };
   } catch (error) {
     signal.throwIfAborted();

@@ -1,37 +1,34 @@
 // Java with Maven: the project is compiled once, so that all plug-ins and libraries are in a repository of files. What the
-// project's build runs runs on the host, as building upstream's images does.
-import { existsSync, globSync, readdirSync } from "node:fs";
-import { basename, join } from "node:path";
-import { mustRun, runProgram } from "../host-program.ts";
-import { checkOut } from "./base-tree.ts";
-import { dependenciesInside, type DependencySource, fetchTimeoutMs } from "./dependency-source.ts";
+// project's build runs, runs where it is fetched: in a sandbox.
+import { existsSync, globSync } from "node:fs";
+import { basename } from "node:path";
+import { fetchedInside } from "../fetch-inside.ts";
+import { mavenRegistries } from "../registries/maven-registries.ts";
+import { dependenciesInside, type DependencySource } from "./dependency-source.ts";
 
-/** Surefire asks for the one that fits the tests, when it has found some. */
+/** Surefire asks for the one that fits the tests, when it has found some. Not every version has each. */
 const providers = ["surefire-junit3", "surefire-junit4", "surefire-junit47", "surefire-junit-platform"];
+
+const repository = `${fetchedInside}/repository`;
+// They say from which mirror a file came, and a file of another mirror's is none to Maven.
+const fetching = `mvn="mvn --batch-mode --quiet -Dmaven.repo.local=${repository}"
+$mvn test -DskipTests
+cd /tmp
+for jar in ${repository}/org/apache/maven/plugins/maven-surefire-plugin/*/*.jar; do
+  [[ -e $jar ]] || continue
+  version=$(basename "$(dirname "$jar")")
+  for provider in ${providers.join(" ")}; do
+    $mvn dependency:get "-Dartifact=org.apache.maven.surefire:$provider:$version" || true
+  done
+done
+find ${repository} -name _remote.repositories -delete`;
 
 export const maven: DependencySource = {
   isManifest: (path) => /(^|\/)pom\.xml$|(^|\/)\.mvn\//.test(path),
 
-  async fetch(tree, path, signal) {
-    const [project, repository] = [join(path, "tree"), join(path, "repository")];
-    await checkOut(tree, project, signal);
-    const options = { timeoutMs: fetchTimeoutMs, cwd: project };
-    const mvn = ["mvn", "--batch-mode", "--quiet", `-Dmaven.repo.local=${repository}`];
-    await mustRun([...mvn, "test", "-DskipTests"], options, signal);
-    const plugin = join(repository, "org/apache/maven/plugins/maven-surefire-plugin");
-    for (const version of existsSync(plugin) ? readdirSync(plugin) : []) {
-      if (globSync(join(plugin, version, "*.jar")).length === 0) continue;
-      for (const provider of providers) {
-        const artifact = `-Dartifact=org.apache.maven.surefire:${provider}:${version}`;
-        // Not every version has each.
-        await runProgram([...mvn, "dependency:get", artifact], { ...options, cwd: path }, signal);
-      }
-    }
-    // They say from which mirror a file came, and a file of another mirror's is none to Maven.
-    await mustRun(["find", repository, "-name", "_remote.repositories", "-delete"], options, signal);
-    await mustRun(["rm", "-rf", project], options, signal);
-    return "compiled once";
-  },
+  client: mavenRegistries,
+
+  plan: () => Promise.resolve({ script: fetching, note: "compiled once" }),
 
   inside: () => {
     // Debian keeps in /etc what programs in /usr do not start without. Never Maven's settings, which may hold passwords.

@@ -1,11 +1,10 @@
 // JavaScript: npm, pnpm or Yarn, whichever the repository has a lock file of. No install script of a package runs; settings
-// and plug-ins of the project's own do, as they do where upstream's images are built.
-import { existsSync, globSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+// and plug-ins of the project's own do, in the sandbox that fetches.
 import { z } from "zod";
-import { mustRun, type ProgramOptions, runProgram } from "../host-program.ts";
-import { type BaseTree, checkOut, commitTime } from "./base-tree.ts";
-import { dependenciesInside, type DependencySource, fetchTimeoutMs } from "./dependency-source.ts";
+import { fetchedInside } from "../fetch-inside.ts";
+import { npmFlags, npmRegistries } from "../registries/npm-registries.ts";
+import { type BaseTree, commitTime, fileAt, filesOf } from "./base-tree.ts";
+import { dependenciesInside, type DependencySource, type FetchPlan } from "./dependency-source.ts";
 
 const Manifest = z.object({
   packageManager: z.string().optional(),
@@ -13,16 +12,20 @@ const Manifest = z.object({
   dependencies: z.record(z.string(), z.string()).default({}),
   devDependencies: z.record(z.string(), z.string()).default({}),
 });
+type Manifest = z.infer<typeof Manifest>;
 
 /** npm's name of the program, where another than npm installs. */
 const classicYarn = "yarn@1.22.22";
-const npmFlags = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
 const yarnEnvironment = {
   YARN_IGNORE_PATH: "1",
   YARN_NODE_LINKER: "node-modules",
   YARN_ENABLE_SCRIPTS: "false",
   YARN_ENABLE_TELEMETRY: "0",
 };
+const assignments = (variables: Readonly<Record<string, string>>): string =>
+  Object.entries(variables)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(" ");
 
 export const npm: DependencySource = {
   isManifest: (path) =>
@@ -30,30 +33,15 @@ export const npm: DependencySource = {
       path,
     ),
 
-  async fetch(tree, path, signal) {
-    const project = join(path, "tree");
-    mkdirSync(join(path, "modules"));
-    await checkOut(tree, project, signal);
-    const note = await install(tree, { path, project }, signal);
-    // Links between a project's own packages only hold inside it: then the folders are copied, and otherwise one is linked.
-    const folders = globSync("**/node_modules", { cwd: project, exclude: (name) => /node_modules./.test(name) }).filter(
-      (name) => !/node_modules[/\\].*node_modules/.test(name),
-    );
-    for (const folder of folders) {
-      const to = join(path, "modules", folder);
-      mkdirSync(dirname(to), { recursive: true });
-      renameSync(join(project, folder), to);
-    }
-    const state = join(project, ".yarn", "install-state.gz");
-    if (existsSync(state)) {
-      mkdirSync(join(path, "modules", ".yarn"));
-      renameSync(state, join(path, "modules", ".yarn", "install-state.gz"));
-    }
-    if (folders.length === 1 && folders[0] === "node_modules" && !isWorkspace(project)) {
-      writeFileSync(join(path, "is-one"), "");
-    }
-    await mustRun(["rm", "-rf", project], { timeoutMs: fetchTimeoutMs }, signal);
-    return note;
+  client: npmRegistries,
+
+  async plan(tree, signal) {
+    const files = await filesOf(tree, signal);
+    if (!files.has("package.json")) return { script: keeping(false), note: "no package.json" };
+    const manifest = Manifest.parse(JSON.parse(await fileAt(tree, "package.json", signal)));
+    const { script, note } = await installing(tree, { manifest, files }, signal);
+    const isWorkspace = files.has("pnpm-workspace.yaml") || manifest.workspaces !== undefined;
+    return { script: `${script ?? ""}\n${keeping(isWorkspace)}`, note };
   },
 
   inside: () =>
@@ -64,83 +52,70 @@ set -e
 echo node_modules >> .git/info/exclude
 if [[ -e ${dependenciesInside}/is-one ]]; then ln -s ${dependenciesInside}/modules/node_modules node_modules
 else cp -a ${dependenciesInside}/modules/. .; fi
-) && export PATH=${dependenciesInside}/programs/node_modules/.bin:$PWD/node_modules/.bin:$PATH ${Object.entries({
+) && export PATH=${dependenciesInside}/programs/node_modules/.bin:$PWD/node_modules/.bin:$PATH ${assignments({
         ...yarnEnvironment,
         YARN_ENABLE_NETWORK: "false",
-      })
-        .map(([name, value]) => `${name}=${value}`)
-        .join(" ")}`,
+      })}`,
     }),
 };
 
-const isWorkspace = (project: string): boolean =>
-  existsSync(join(project, "pnpm-workspace.yaml")) || manifestOf(project)?.workspaces !== undefined;
+/** Links between a project's own packages only hold inside it: then the folders are copied, and otherwise one is linked. */
+const keeping = (isWorkspace: boolean): string => `mkdir -p ${fetchedInside}/modules
+find . -name .git -prune -o -type d -name node_modules -prune -print > /tmp/.folders
+while IFS= read -r folder; do
+  mkdir -p "${fetchedInside}/modules/$(dirname "$folder")"
+  mv "$folder" "${fetchedInside}/modules/$folder"
+done < /tmp/.folders
+if [[ -e .yarn/install-state.gz ]]; then
+  mkdir -p ${fetchedInside}/modules/.yarn
+  mv .yarn/install-state.gz ${fetchedInside}/modules/.yarn/
+fi
+${isWorkspace ? "" : `[[ $(< /tmp/.folders) != ./node_modules ]] || touch ${fetchedInside}/is-one`}`;
 
-function manifestOf(project: string): z.infer<typeof Manifest> | null {
-  const file = join(project, "package.json");
-  return existsSync(file) ? Manifest.parse(JSON.parse(readFileSync(file, "utf8"))) : null;
-}
-
-async function install(
+async function installing(
   tree: BaseTree,
-  { path, project }: { path: string; project: string },
+  { manifest, files }: { manifest: Manifest; files: ReadonlyMap<string, string> },
   signal: AbortSignal,
-): Promise<string> {
-  const manifest = manifestOf(project);
-  const has = (name: string): boolean => existsSync(join(project, name));
-  if (manifest === null) return "no package.json";
-  const options = { timeoutMs: fetchTimeoutMs, cwd: project };
-  const named = manifest.packageManager?.split("+")[0];
-  if (has("pnpm-lock.yaml")) {
-    const pnpm = await installer(named?.startsWith("pnpm@") === true ? named : "pnpm@9", "pnpm", path, signal);
-    const store = join(path, "store");
-    const flags = ["--frozen-lockfile", "--ignore-scripts", "--ignore-pnpmfile", "--package-import-method=copy"];
-    await mustRun([pnpm, "install", ...flags, `--store-dir=${store}`], options, signal);
-    await mustRun(["rm", "-rf", store], options, signal);
-    return "as pnpm-lock.yaml says";
+): Promise<FetchPlan> {
+  const [, manager = "", version = ""] = /^(pnpm|yarn)@([\w.-]+)/.exec(manifest.packageManager ?? "") ?? [];
+  if (files.has("pnpm-lock.yaml")) {
+    const flags = "--frozen-lockfile --ignore-scripts --ignore-pnpmfile --package-import-method=copy";
+    const pnpm = installer(`pnpm@${manager === "pnpm" ? version : "9"}`, "pnpm");
+    return { script: `${pnpm} install ${flags} --store-dir=/tmp/.store`, note: "as pnpm-lock.yaml says" };
   }
-  if (has("yarn.lock")) return await installWithYarn({ path, project, named, options }, signal);
-  const isLocked = has("package-lock.json") || has("npm-shrinkwrap.json");
-  if (isLocked && (await runProgram(["npm", "ci", ...npmFlags], options, signal)).exitCode === 0) {
-    return "as package-lock.json says";
+  if (files.has("yarn.lock")) {
+    const isClassic = /^# yarn lockfile v1$/m.test(await fileAt(tree, "yarn.lock", signal));
+    const modern = manager === "yarn" && !version.startsWith("1.") ? version : "3.8.7";
+    const yarn = installer(isClassic ? classicYarn : `@yarnpkg/cli-dist@${modern}`, "yarn");
+    const argv = isClassic ? "--frozen-lockfile --ignore-scripts --non-interactive" : "--immutable";
+    const environment = {
+      ...yarnEnvironment,
+      YARN_ENABLE_GLOBAL_CACHE: "false",
+      YARN_CACHE_FOLDER: "/tmp/.yarn-cache",
+    };
+    return { script: `export ${assignments(environment)}\n${yarn} install ${argv}`, note: "as yarn.lock says" };
   }
   const names = [manifest.dependencies, manifest.devDependencies].flatMap(Object.keys);
-  if (names.length === 0 && manifest.workspaces === undefined) return "no dependencies";
+  const isEmpty = names.length === 0 && manifest.workspaces === undefined;
   // As it would have been on the commit's day.
-  const before = `--before=${await commitTime(tree, signal)}`;
-  await mustRun(["npm", "install", "--legacy-peer-deps", before, ...npmFlags], options, signal);
-  return "as package.json said on its day";
+  const unlocked = `npm install --legacy-peer-deps --before=${await commitTime(tree, signal)} ${npmFlags}`;
+  const asLocked = `npm ci ${npmFlags}`;
+  if (!files.has("package-lock.json") && !files.has("npm-shrinkwrap.json")) {
+    return isEmpty
+      ? { script: null, note: "no dependencies" }
+      : { script: unlocked, note: "as package.json said on its day" };
+  }
+  const otherwise = isEmpty ? "true" : unlocked;
+  return {
+    script: `${asLocked} || ${otherwise}`,
+    note: "as package-lock.json says, or package.json where it does not fit",
+  };
 }
 
-interface YarnInstallation {
-  path: string;
-  project: string;
-  named: string | undefined;
-  options: ProgramOptions;
-}
-
-async function installWithYarn(
-  { path, project, named, options }: YarnInstallation,
-  signal: AbortSignal,
-): Promise<string> {
-  const isClassic = /^# yarn lockfile v1$/m.test(readFileSync(join(project, "yarn.lock"), "utf8"));
-  const version = named?.startsWith("yarn@") === true && !named.startsWith("yarn@1.") ? named.slice(5) : "3.8.7";
-  const yarn = await installer(isClassic ? classicYarn : `@yarnpkg/cli-dist@${version}`, "yarn", path, signal);
-  const cache = join(path, "yarn-cache");
-  const argv = isClassic
-    ? ["install", "--frozen-lockfile", "--ignore-scripts", "--non-interactive", "--cache-folder", cache]
-    : ["install", "--immutable"];
-  const environment = { ...yarnEnvironment, YARN_ENABLE_GLOBAL_CACHE: "false", YARN_CACHE_FOLDER: cache };
-  await mustRun([yarn, ...argv], { ...options, environment }, signal);
-  await mustRun(["rm", "-rf", cache], options, signal);
-  return "as yarn.lock says";
-}
-
-/** The program that installs, and which tests are started with. */
-async function installer(requirement: string, name: string, path: string, signal: AbortSignal): Promise<string> {
-  const folder = join(path, "programs");
-  mkdirSync(folder);
-  const argv = ["npm", "install", "--prefix", folder, ...npmFlags, requirement];
-  await mustRun(argv, { timeoutMs: fetchTimeoutMs, cwd: folder }, signal);
-  return join(folder, "node_modules", ".bin", name);
+/** Installs the program that installs, and which tests are started with; then begins a line with it. */
+function installer(requirement: string, name: string): string {
+  const folder = `${fetchedInside}/programs`;
+  return `mkdir -p ${folder}
+(cd ${folder} && npm install --prefix ${folder} ${npmFlags} ${requirement})
+${folder}/node_modules/.bin/${name}`;
 }

@@ -1,6 +1,6 @@
 // A program of others that is built once from its Go module and kept where the local cluster's nats-server is kept.
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename, join } from "node:path";
 import { childEnvironment, findOnPath } from "../local/processes.mjs";
@@ -24,8 +24,11 @@ export function goTool({ image, name, module, version }) {
   mkdirSync(cache, { recursive: true });
   const folder = mkdtempSync(join(cache, "build-"));
   try {
-    const env = { ...childEnvironment(), GOBIN: folder, CGO_ENABLED: "0" };
-    execFileSync(go, ["install", "-trimpath", `${module}@v${version}`], {
+    // `go install` asks for the list of all versions first, which a mirror of some modules need not have.
+    writeFileSync(join(folder, "go.mod"), `module build\n\nrequire ${rootOf(module)} v${version}\n`);
+    const env = { ...childEnvironment(), CGO_ENABLED: "0", GOFLAGS: "-mod=mod" };
+    execFileSync(go, ["build", "-trimpath", "-o", program, module], {
+      cwd: folder,
       stdio: ["ignore", "ignore", "inherit"],
       env,
     });
@@ -38,6 +41,9 @@ export function goTool({ image, name, module, version }) {
   }
   return path;
 }
+
+/** Of a program's package: `github.com/owner/name`. */
+const rootOf = (module) => module.split("/").slice(0, 3).join("/");
 
 /** As coordinator/src/local/binary-options.ts finds its folder. */
 function placeOf(name, version) {

@@ -64,7 +64,7 @@ async function run(context: CommandContext, name: string): Promise<number> {
       campaign = await begin(context, session.bus, { name, documents, world: source?.world ?? null });
       const end = await followCampaign(context, session.bus, campaign);
       if (end === null) return await interrupted(context, session, campaign);
-      return await conclude(context, session.bus, end);
+      return await conclude(context, session, end);
     });
   } catch (error) {
     if (!interruption.asked.aborted || campaign !== null) throw error;
@@ -141,24 +141,22 @@ async function cancel(bus: Bus, { id }: CampaignRecord): Promise<void> {
   }
 }
 
-async function conclude(
-  { terminal, dataDirectory }: CommandContext,
-  bus: Bus,
-  campaign: CampaignRecord,
-): Promise<number> {
-  const report = campaign.report === null ? null : await readReport(bus, campaign.report);
+async function conclude(context: CommandContext, session: Session, campaign: CampaignRecord): Promise<number> {
+  const { terminal } = context;
+  const report = campaign.report === null ? null : await readReport(session.bus, campaign.report);
   if (report !== null) {
     // A campaign that stopped early, its budget spent, still shows what it came to.
     const event = campaign.state === "finished" ? "campaign.finished" : "campaign.stopped";
     terminal.result({ event, campaignId: campaign.id, report }, () =>
-      renderReport(report, { ...terminal.style, places: places(dataDirectory) }),
+      renderReport(report, { ...terminal.style, places: places(context, session) }),
     );
   }
   if (campaign.state !== "finished" || report === null) throw campaignFailure(campaign);
   return (report.outcomes.infrastructure ?? 0) > 0 ? exitCodes.partial : exitCodes.ok;
 }
 
-function places(dataDirectory: string): { what: string; path: string }[] {
+function places({ dataDirectory, loaded }: CommandContext, { cluster }: Session): { what: string; path: string }[] {
+  if (cluster === null) return [{ what: "everything that is kept", path: loaded.config.cluster.natsUrl ?? "" }];
   return [
     { what: "everything that is kept", path: dataDirectory },
     { what: "logs of the processes", path: join(dataDirectory, "logs") },

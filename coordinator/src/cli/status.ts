@@ -17,6 +17,7 @@ import { isAlive } from "../local/process-identity.ts";
 import { admissionLines } from "./admission-lines.ts";
 import { commandContext } from "./command-context.ts";
 import { type Session, withSession } from "./session.ts";
+import type { Terminal } from "./terminal.ts";
 
 /** Where no agent has announced itself. */
 const defaultPool = "shell";
@@ -39,22 +40,7 @@ export function statusCommand(): Command {
         const status = await readStatus(session);
         terminal.result({ event: "status", ...status }, () =>
           [
-            `cluster ${status.cluster?.url ?? loaded.config.cluster.natsUrl ?? ""}, since ${status.cluster?.startedAt ?? "unknown"}`,
-            "",
-            terminal.table(
-              [
-                { header: "process" },
-                { header: "pid", align: "right" },
-                { header: "state" },
-                { header: "restarts", align: "right" },
-              ],
-              status.processes.map(({ name, pid, isUp, restarts }) => [
-                name,
-                String(pid),
-                isUp ? "up" : "down",
-                String(restarts),
-              ]),
-            ),
+            ...clusterLines(status, loaded.config.cluster.natsUrl ?? "", terminal),
             "",
             `workers: ${status.workers.map(({ workerId, slots, state }) => `${workerId} (${slots} slots, ${state})`).join(", ") || "none"}`,
             `backlog: ${status.backlog.queued} tasks queued, ${status.backlog.working} being worked on`,
@@ -91,6 +77,24 @@ export function statusCommand(): Command {
         );
       });
     });
+}
+
+/** The processes of another machine's cluster are known to whoever runs it, not to us. */
+function clusterLines({ cluster, processes }: Status, natsUrl: string, terminal: Terminal): string[] {
+  if (cluster === null) return [`cluster ${natsUrl}`];
+  const columns = [
+    { header: "process" },
+    { header: "pid", align: "right" },
+    { header: "state" },
+    { header: "restarts", align: "right" },
+  ] as const;
+  const rows = processes.map(({ name, pid, isUp, restarts }) => [
+    name,
+    String(pid),
+    isUp ? "up" : "down",
+    String(restarts),
+  ]);
+  return [`cluster ${cluster.url}, since ${cluster.startedAt}`, "", terminal.table(columns, rows)];
 }
 
 /** How long a batch has been open matters: the provider has a day or two. */

@@ -151,10 +151,16 @@ export const scaleAgents = (count: number): Promise<string> =>
 export async function aBusyPod(): Promise<string> {
   for (const deadline = Date.now() + busyMsMax; Date.now() < deadline; await pause(200)) {
     for (const pod of await podsOf(agentsNamespace, agentLabel)) {
-      if (await hasSandbox(agentsNamespace, pod)) return pod;
+      if ((await hasSandbox(agentsNamespace, pod)) && !(await isLeaving(pod))) return pod;
     }
   }
   throw new Error("no agent was in the midst of an episode");
+}
+
+/** One that is being replaced has a sandbox too, if only because it tried one when it started. */
+async function isLeaving(pod: string): Promise<boolean> {
+  const path = "jsonpath={.metadata.deletionTimestamp}";
+  return (await kubectl(["-n", agentsNamespace, "get", "pod", pod, "-o", path]).catch(() => "gone")) !== "";
 }
 
 /** A sandbox is open, or a campaign that is quicker than kubectl has had the time to open some. @returns which it is */

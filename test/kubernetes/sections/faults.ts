@@ -58,9 +58,9 @@ export const faults: Section = {
       return `${await logged(/BUS_UNAVAILABLE/)}; ${await crashes()}; ${await found(overlay, isOfAgents)}`;
     });
     await harmed("a NATS that is too old", oldServer);
-    await rows.add("an agent evicted in mid-episode", () => evicted(documents));
-    await harmed("an expired certificate", expiredCertificate);
     const many = Math.max(documents, documentsMin);
+    await rows.add("an agent evicted in mid-episode", () => evicted(many));
+    await harmed("an expired certificate", expiredCertificate);
     await rows.add("a campaign after all that", async () => {
       await using hindcast = await openInstallation(many);
       const learned = await hindcast.campaign(62);

@@ -28,7 +28,7 @@ export async function logged(pattern: RegExp, whose: Whose = agents): Promise<st
 }
 
 /** The last lines of all of them, also of containers that were started again since. */
-export async function logsOf({ namespace, selector }: Whose = agents): Promise<string> {
+async function logsOf({ namespace, selector }: Whose = agents): Promise<string> {
   const names = await kubectl(["-n", namespace, "get", "pods", "-l", selector, "-o", "name"]);
   const logs = names
     .split("\n")

@@ -159,6 +159,8 @@ describe.skipIf(missingTool !== null)(`a cluster${missingTool === null ? "" : ` 
       if (pod.metadata.name.startsWith("nats")) pod.status = waiting("CreateContainerConfigError");
       if (pod.metadata.name === "index-core-0") pod.status = waiting("ImagePullBackOff");
       if (pod.metadata.name === "coordinator-evicted") {
+        // Ended in order within its grace, it is no longer told to have been evicted.
+        pod.status = { phase: "Succeeded", containerStatuses: [] };
         for (const container of pod.spec.containers) container.image = "hindcast/coordinator:0.2.0";
       }
     });
@@ -170,6 +172,7 @@ describe.skipIf(missingTool !== null)(`a cluster${missingTool === null ? "" : ` 
       finding("permission to apply in hindcast-agents", "missing", /may not create\/patch scaledobjects\.keda\.sh/),
       finding("namespace hindcast-agents", "missing", /restricted refuses its pods.*kubectl label/),
       finding("certificate in nats-tls", "missing", /expired on/),
+      finding("Deployment hindcast/coordinator", "advice", /coordinator-evicted: has ended.*kubectl get events/),
       finding("Secret bus-coordinator", "missing", /not the one of coordinator in nats-passwords.*one run/),
       finding("Secret bus-coordinator", "missing", /ca\.crt is not the one/),
       finding("Secret hindcast/nats-passwords", "missing", /has no backup, which nats reads/),

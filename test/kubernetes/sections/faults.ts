@@ -119,14 +119,16 @@ async function evicted(documents: number): Promise<string> {
   const fill = `dd if=/dev/zero of=/tmp/ballast bs=1M count=${ballastMiB}`;
   // It ends with the pod.
   void kubectl(["-n", agentsNamespace, "exec", pod, "--", "sh", "-c", fill]).catch(() => "");
-  const path = "jsonpath={.status.reason}: {.status.message}";
+  // Of the event: a pod whose program ends in order says `Completed`.
+  const ofPod = `--field-selector=involvedObject.name=${pod},reason=Evicted`;
+  const path = "jsonpath={range .items[*]}{.reason}: {.message}{end}";
   let openAt = Date.now();
   const reason = await until(async () => {
     if (await hasSandbox(agentsNamespace, pod)) openAt = Date.now();
-    return await kubectl(["-n", agentsNamespace, "get", "pod", pod, "-o", path]).catch(() => "");
+    return await kubectl(["-n", agentsNamespace, "get", "events", ofPod, "-o", path]);
   }, /Evicted/);
   const open = `an episode was last seen open there ${((Date.now() - openAt) / 1_000).toFixed(0)} s before`;
-  const told = await found(overlay, ({ detail }) => detail.includes(pod) && detail.includes("evicted"));
+  const told = await found(overlay, ({ detail }) => detail.includes(pod) && /evicted/.test(detail));
   isOver = true;
   await working;
   await kubectl(["-n", agentsNamespace, "delete", "pod", pod, "--ignore-not-found"]);

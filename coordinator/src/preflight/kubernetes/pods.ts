@@ -108,6 +108,14 @@ function troubleOf({ status }: Pod): Pick<Finding, "state" | "detail"> | null {
       detail: `evicted (${status.message}): its episodes go on elsewhere; give the node room, then delete the pod`,
     };
   }
+  // An agent that ends in order within its grace leaves no trace of the eviction in its status.
+  if (status.phase === "Succeeded" || status.phase === "Failed") {
+    return {
+      state: "advice",
+      detail:
+        "has ended and another takes its place: it was evicted, or its node shut down (kubectl get events says which); its episodes go on elsewhere; give the node room, then delete the pod",
+    };
+  }
   const unscheduled = status.conditions.find(({ type, status: is }) => type === "PodScheduled" && is === "False");
   if (unscheduled !== undefined) {
     return {

@@ -29,4 +29,4 @@ it("an export of more than fits into memory is written within a heap of 64 MiB",
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-});
+}, 240_000);

@@ -377,21 +377,17 @@ fn news_are_told_when_rows_have_rested_and_until_they_are_in_the_log() {
 fn sequences_that_go_back_are_refused_and_change_nothing() {
     let index = open(None);
     index.upsert_at(vec![demonstration(1, 0)], &[10]).unwrap();
-    for (ids, sequences) in [
-        (vec![2], vec![10]),
-        (vec![2, 3], vec![12, 12]),
-        (vec![2], vec![]),
-        (vec![2], vec![u64::from(u32::MAX)]),
-        (vec![2], vec![1 << 32]),
+    for (ids, sequences, named) in [
+        (vec![2], vec![10], "10"),
+        (vec![2, 3], vec![12, 12], "12"),
+        (vec![2], vec![], "0 sequences"),
+        (vec![2], vec![u64::from(u32::MAX)], "4294967295"),
+        (vec![2], vec![1 << 32], "4294967296"),
     ] {
         let rows: Vec<_> = ids.into_iter().map(|id| demonstration(id, 0)).collect();
         let refused = index.upsert_at(rows, &sequences).unwrap_err();
         assert_eq!(refused.code(), "INDEX_INVALID", "{sequences:?}");
-        let last = sequences.last().map(u64::to_string).unwrap_or_default();
-        assert!(
-            refused.to_string().contains(&last),
-            "{refused} does not name {last}"
-        );
+        assert!(refused.to_string().contains(named), "{refused}");
     }
     let unnumbered = index.upsert(vec![demonstration(2, 0)]).unwrap_err();
     assert_eq!(unnumbered.code(), "INDEX_INVALID");

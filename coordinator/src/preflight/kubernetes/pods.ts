@@ -108,12 +108,13 @@ function troubleOf({ status }: Pod): Pick<Finding, "state" | "detail"> | null {
       detail: `evicted (${status.message}): its episodes go on elsewhere; give the node room, then delete the pod`,
     };
   }
-  // An agent that ends in order within its grace leaves no trace of the eviction in its status.
+  // A program that ends in order within its grace leaves no trace of an eviction in its pod's status.
   if (status.phase === "Succeeded" || status.phase === "Failed") {
+    const why =
+      status.reason === "" ? "" : ` (${[status.reason, status.message].filter((text) => text !== "").join(": ")})`;
     return {
       state: "advice",
-      detail:
-        "has ended and another takes its place: it was evicted, or its node shut down (kubectl get events says which); its episodes go on elsewhere; give the node room, then delete the pod",
+      detail: `has ended${why}, and another takes its place: it was evicted, refused by its node, or its node shut down (kubectl get events says which); its work goes on elsewhere; give the node room, then delete the pod`,
     };
   }
   const unscheduled = status.conditions.find(({ type, status: is }) => type === "PodScheduled" && is === "False");

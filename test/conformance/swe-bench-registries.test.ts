@@ -103,12 +103,12 @@ index = "sparse+https://own.example/"
     const settings = (password: string): string => `<settings>
   <servers><server><id>company</id><username>ci</username><password>${password}</password></server></servers>
   <mirrors><!-- <mirror><id>old</id></mirror> -->
-    <mirror><id>company</id><mirrorOf>*</mirrorOf><url>https://maven.example/all</url></mirror></mirrors>
+    <mirror><id>company</id><mirrorOf>*</mirrorOf><url>https://maven.example/all?a=1&amp;b=2</url></mirror></mirrors>
 </settings>`;
     const client = mavenRegistries(aHost({ ".m2/settings.xml": settings("p&amp;w") }));
-    expect(client.urls).toEqual(["https://maven.example/all"]);
+    expect(client.urls).toEqual(["https://maven.example/all?a=1&b=2"]);
     expect(client.credentials.get("maven.example")).toEqual(basic("ci", "p&w"));
-    expect(told(client)).toContain("<mirrorOf>*</mirrorOf>");
+    expect(told(client)).toContain("<mirrorOf>*</mirrorOf><url>https://maven.example/all?a=1&amp;b=2</url>");
     expect(told(client)).not.toMatch(/p&|ci</);
     expect(mavenRegistries(aHost({})).urls).toEqual(["https://repo.maven.apache.org/maven2"]);
     expect(() => mavenRegistries(aHost({ ".m2/settings.xml": settings("{abc=}") }))).toThrow(

@@ -21,7 +21,7 @@ export function mavenRegistries({ environment, home }: HostSettings): RegistryCl
     .filter((mirror) => field(mirror, "blocked") !== "true")
     .map((mirror) => {
       const [id, mirrorOf] = [field(mirror, "id"), field(mirror, "mirrorOf")];
-      const { url, credential } = registryUrl(field(mirror, "url"), `Maven's mirror ${id}`);
+      const { url, credential } = registryUrl(unescaped(field(mirror, "url")), `Maven's mirror ${id}`);
       const known = credential ?? serverCredential(servers.find((server) => field(server, "id") === id));
       if (known !== null) credentials.set(new URL(url).hostname, known);
       return { id, mirrorOf, url };

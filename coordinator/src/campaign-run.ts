@@ -17,10 +17,10 @@ import { heldOutInWorld } from "./evaluation/held-out-in-world.ts";
 import { proposeHeldOutTasks } from "./evaluation/held-out-tasks.ts";
 import { caughtUpIndex } from "./evaluation/index-state.ts";
 import { Funnel } from "./funnel.ts";
+import { InstructionHistory } from "./instruction-history.ts";
 import { Permits } from "./permits.ts";
 import { progressOf } from "./progress.ts";
 import { seededRandom } from "./sampling.ts";
-import { InstructionDeduplicator } from "./similarity/instruction-deduplicator.ts";
 import { Steering } from "./steering.ts";
 import { TaskRunner } from "./task-runner.ts";
 import { readWorld } from "./world.ts";
@@ -30,6 +30,8 @@ export interface CampaignDeps {
   model: ModelSource;
   logger: Logger;
   metrics?: CoordinatorMetrics;
+  /** Shared by the campaigns of a coordinator; without it a campaign reads all of it for itself. */
+  history?: InstructionHistory;
   /** Whether a campaign with a dollar limit may use models of unknown price. */
   allowUnknownPrices?: boolean;
 }
@@ -62,7 +64,7 @@ export async function runCampaign(
   const letGo = deps.metrics?.leads(context.funnel);
   let isOver = false;
   try {
-    const learning = learnAndMeasure(context, documents);
+    const learning = learnAndMeasure(context, documents, deps.history ?? new InstructionHistory(deps.bus));
     const { gain, failure } = await Promise.race([learning, following.then((): never => unreachable())]).then(
       (measured) => ({ gain: measured, failure: null }),
       (error: unknown) => ({ gain: [], failure: failureOf(context, error) }),
@@ -83,6 +85,7 @@ export async function runCampaign(
 async function learnAndMeasure(
   context: CampaignContext,
   documents: readonly Document[],
+  history: InstructionHistory,
 ): Promise<CampaignReport["gain"]> {
   const { settings, funnel, random } = context;
   const split = splitDocuments(documents, {
@@ -97,7 +100,8 @@ async function learnAndMeasure(
   funnel.count("documents", "learned from", split.learn.length);
   funnel.count("documents", "held out", split.heldOut.length);
   funnel.count("documents", "not chosen this time", split.unused.length);
-  const known = await knownInstructions(context);
+  using earlier = await history.open(context.id, context.signal);
+  const known = earlier.instructions;
   const learned = await synthesise(context, split.learn, known);
   if (settings.evaluation.tasksPerKindMax === 0) return [];
   const tasks =
@@ -105,25 +109,6 @@ async function learnAndMeasure(
       ? await proposeHeldOutTasks(context, { learned, heldOut: split.heldOut }, known)
       : heldOutInWorld(context, context.world, known);
   return measureGain(context, tasks);
-}
-
-/** What earlier campaigns already learned from: not rolled out again, and never a held-out task. */
-async function knownInstructions(context: CampaignContext): Promise<InstructionDeduplicator> {
-  const known = new InstructionDeduplicator();
-  // A task leads to many demonstrations, and its words are known after the first.
-  const tasks = new Set<string>();
-  const { demonstrations } = context.bus;
-  // What is stored, to its end: of a log that was emptied by hand its last sequence never comes.
-  for await (const { id, bytes } of demonstrations.stored()) {
-    context.signal.throwIfAborted();
-    const demonstration = bytes.byteLength === 0 ? null : demonstrations.restore(id, bytes);
-    if (demonstration !== null && demonstration.campaignId !== context.id) {
-      const { taskId, taskInstruction } = demonstration.lineage;
-      if (!tasks.has(taskId)) known.add(taskId, taskInstruction);
-      tasks.add(taskId);
-    }
-  }
-  return known;
 }
 
 /** What can be one text at all. Whoever starts a campaign made the blob, and a small one may unpack to any size. */

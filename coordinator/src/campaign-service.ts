@@ -15,6 +15,7 @@ import { CampaignRecords } from "./campaign-records.ts";
 import type { CampaignDeps } from "./campaign-run.ts";
 import { type Audited, audited } from "./control/auditing.ts";
 import { carryOut } from "./control/commands.ts";
+import { InstructionHistory } from "./instruction-history.ts";
 
 /** Only one coordinator answers a control request. */
 const controlQueue = "coordinators";
@@ -31,7 +32,8 @@ export class CampaignService implements AsyncDisposable {
   constructor(deps: CampaignDeps & { workerId: WorkerId }) {
     this.#deps = deps;
     this.#records = new CampaignRecords(deps.bus);
-    this.#leadership = new CampaignLeadership(deps, this.#records);
+    const history = new InstructionHistory(deps.bus);
+    this.#leadership = new CampaignLeadership({ history, ...deps }, this.#records);
   }
 
   async start(): Promise<void> {

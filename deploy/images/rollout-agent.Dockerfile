@@ -18,6 +18,8 @@ LABEL org.opencontainers.image.title="hindcast/rollout-agent" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=build /rollout-agent/app /app
+# Of MALLOC_: ADR 0096.
+ENV MALLOC_ARENA_MAX=2 MALLOC_TRIM_THRESHOLD_=131072
 ENV NODE_ENV=production HOME=/tmp HINDCAST_METRICS_HOST=0.0.0.0 HINDCAST_METRICS_PORT=9464 HINDCAST_GUEST_PATH=/app/hindcast-guest
 USER 10001:10001
 WORKDIR /tmp

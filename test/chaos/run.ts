@@ -50,7 +50,7 @@ export interface Report extends Verdict {
   memoryMiBByQuarter: Record<string, number[]>;
   /** In the retrieval replica at the end: what is learned stays. */
   demonstrations: number;
-  /** At the beginning and at the end, when nothing is worked on. */
+  /** After a few campaigns (consumers: before any), and at the end, when nothing is worked on. */
   levels: { before: ClusterLevels; after: ClusterLevels };
 }
 
@@ -60,6 +60,8 @@ type ClusterLevels = Levels & { consumers: number };
 const quietMsMax = 90_000;
 const memoryEveryMs = 15_000;
 const steadyMs = 4_000;
+/** Each process has compiled what it works with before its level is taken; what it reads of history comes later. */
+const warmUpTurns = 2;
 
 export async function runChaos(options: RunOptions): Promise<Report> {
   const { folder, coordinators, agents, slots, show } = options;
@@ -79,17 +81,29 @@ export async function runChaos(options: RunOptions): Promise<Report> {
       ...(await levelsOf(fleet.members, cluster)),
       consumers: await countConsumers(access),
     });
-    const before = await steady(levels);
+    const { consumers } = await steady(levels);
+    const warmUp = await workOn({
+      bus,
+      atOnce: options.campaignsAtOnce,
+      seed: options.seed,
+      from: 0,
+      upTo: warmUpTurns * options.campaignsAtOnce,
+      enough: new AbortController().signal,
+      onEnd: () => show("warming up"),
+    });
+    const before = { ...(await levelsOf(fleet.members, cluster)), consumers };
     const startedAt = Date.now();
     const memory: Memory[] = [];
     const sample = async (): Promise<void> => void memory.push(await memoryOf(fleet.members));
     const sampling = setInterval(() => void sample(), memoryEveryMs);
-    const { campaigns, faults } = await workAndHarm(bus, { ...options, fleet }).finally(() => clearInterval(sampling));
+    const worked = await workAndHarm(bus, { ...options, fleet }).finally(() => clearInterval(sampling));
     const workedMs = Date.now() - startedAt;
+    const { faults } = worked;
+    const campaigns = [...warmUp, ...worked.campaigns];
     show("waiting until everything is at rest");
     const history = await untilAtRest(access);
     const verdict = await judge(bus, { campaigns, history, policy });
-    const after = await levelsAtRest(levels, before.consumers);
+    const after = await levelsAtRest(levels, consumers);
     return {
       machine: machine(cpus()),
       at: new Date(startedAt).toISOString(),
@@ -99,7 +113,8 @@ export async function runChaos(options: RunOptions): Promise<Report> {
       processes: `${coordinators} coordinators, ${agents} agents × ${slots} slots, 1 retrieval replica`,
       faults: countsOf(faults),
       campaigns: campaigns.length,
-      tasksPerMinute: (verdict.tasks * 60_000) / workedMs,
+      // Each campaign has equally many.
+      tasksPerMinute: (verdict.tasks * worked.campaigns.length * 60_000) / (campaigns.length * workedMs),
       purchases: policy.purchases.length,
       ...verdict,
       violations: [...verdict.violations, ...leftovers(before, after)],
@@ -136,6 +151,7 @@ async function workAndHarm(
     bus,
     atOnce: campaignsAtOnce,
     seed,
+    from: warmUpTurns * campaignsAtOnce,
     enough: enough.signal,
     onEnd: () => void (ended += 1),
   });

@@ -23,8 +23,11 @@ export interface WorkloadOptions {
   bus: Bus;
   atOnce: number;
   seed: number;
-  /** No more campaigns are begun once it aborts; those that run are waited for. */
+  /** The number of the first campaign: each number has documents of its own. */
+  from: number;
+  /** No more campaigns are begun once it aborts, or with this number; those that run are waited for. */
   enough: AbortSignal;
+  upTo?: number;
   onEnd: (record: CampaignRecord) => void;
 }
 
@@ -48,12 +51,20 @@ export async function untilReady(bus: Bus): Promise<void> {
 }
 
 /** @returns the campaigns that were begun, each as it ended. */
-export async function workOn({ bus, atOnce, seed, enough, onEnd }: WorkloadOptions): Promise<CampaignRecord[]> {
+export async function workOn({
+  bus,
+  atOnce,
+  seed,
+  from,
+  enough,
+  upTo = Number.POSITIVE_INFINITY,
+  onEnd,
+}: WorkloadOptions): Promise<CampaignRecord[]> {
   const campaigns = bus.records("CAMPAIGNS", CampaignRecord);
   const ended: CampaignRecord[] = [];
-  let next = 0;
+  let next = from;
   const worker = async (): Promise<void> => {
-    while (!enough.aborted) {
+    while (!enough.aborted && next < upTo) {
       const { id } = await begin(bus, settings(seed), next++);
       const record = await untilEnded(id, (key) => campaigns.get(key));
       ended.push(record);

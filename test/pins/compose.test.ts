@@ -9,6 +9,7 @@ import { environmentVariables, namesOf } from "@hindcast/shared/node";
 import { expect, it } from "vitest";
 import { parse } from "yaml";
 import { z } from "zod";
+import { allocatorEnvironment } from "../../coordinator/src/local/allocator.ts";
 import { natsExporterFlags } from "../../deploy/monitoring/src/nats-exporter.ts";
 import { composeDocument, composeFile, composeFolder, type Service } from "../support/compose.ts";
 
@@ -50,6 +51,15 @@ it.each(services)("%s is pinned, bounded, without root, rights or a place to wri
   for (const network of service.networks) expect(Object.keys(file.networks)).toContain(network);
   for (const other of Object.keys(service.depends_on)) expect(Object.keys(file.services)).toContain(other);
 });
+
+it.each(["coordinator", "rollout-agent"])(
+  "gives memory back in the image of the %s as in a cluster of one machine",
+  (name) => {
+    const image = readFileSync(join(composeFolder, `images/${name}.Dockerfile`), "utf8");
+    const told = Object.entries(allocatorEnvironment).map((each) => each.join("="));
+    expect(image).toContain(`ENV ${told.join(" ")}\n`);
+  },
+);
 
 it("has a health check wherever the image has something to ask with", () => {
   const without = services.flatMap(([name, { healthcheck }]) => (healthcheck === undefined ? [name] : []));

@@ -1,6 +1,7 @@
 // Which programs make up the local cluster, and what each is told by its environment.
 import { join, resolve } from "node:path";
 import { coordinatorVariables, indexVariables, type ProcessEnvironment, workerVariables } from "@hindcast/shared/node";
+import { allocatorEnvironment } from "./allocator.ts";
 import { pool as defaultPool, workerIds } from "./broker.ts";
 import type { LocalClusterOptions } from "./local-cluster.ts";
 import type { ProcessSpec } from "./supervised-process.ts";
@@ -34,6 +35,7 @@ export function processSpecs(
   });
   const [coordinator, ...standbys] = Array.from({ length: options.coordinators }, (_, i) =>
     spec(i === 0 ? "coordinator" : `coordinator-${i + 1}`, "coordinator", "coordinator/src/main.ts", {
+      ...allocatorEnvironment,
       ...bus("coordinator"),
       ...options.modelEnvironment,
       ...options.admissionEnvironment,
@@ -48,6 +50,7 @@ export function processSpecs(
   });
   const agents = workerIds(options.agents).map((id, i) =>
     spec(`rollout-agent-${i + 1}`, "agents", "rollout-agent/src/main.ts", {
+      ...allocatorEnvironment,
       ...bus(id),
       ...options.modelEnvironment,
       ...userFile(options.environment, workerVariables.worldsFile),

@@ -17,10 +17,22 @@ const fillers = new Set(
   ).split(" "),
 );
 
+/** Part of what somebody else knows: instructions by the ids that they were given there. */
+export interface EarlierInstructions {
+  /** @param features of `featuresOf`, as a set */
+  find(features: Uint32Array): { id: string; similarity: number } | null;
+}
+
 /** Knows the instructions it was given and tells whether another one repeats one of them. */
 export class InstructionDeduplicator {
   readonly #known = new SimilarityIndex<string>(instructionThreshold);
+  readonly #earlier: EarlierInstructions | null;
 
+  constructor(earlier: EarlierInstructions | null = null) {
+    this.#earlier = earlier;
+  }
+
+  /** Of its own, without earlier ones. */
   get size(): number {
     return this.#known.size;
   }
@@ -31,7 +43,18 @@ export class InstructionDeduplicator {
 
   /** The id of the most similar known instruction, if that is a near-duplicate, else null. */
   isDuplicate(instruction: string): string | null {
-    return this.#known.find(featureSet(featuresOf(instruction)))?.id ?? null;
+    const features = featureSet(featuresOf(instruction));
+    const [earlier, own] = [this.#earlier?.find(features) ?? null, this.#known.find(features)];
+    return (earlier !== null && earlier.similarity >= (own?.similarity ?? 0) ? earlier : own)?.id ?? null;
+  }
+
+  /**
+   * What it knows now, for another to start from; what it learns later is not among it.
+   * @param passes leaves out instructions by their ids
+   */
+  upToNow(passes: (id: string) => boolean): EarlierInstructions {
+    const { size } = this;
+    return { find: (features) => this.#known.find(features, (entry, id) => entry < size && passes(id)) };
   }
 }
 

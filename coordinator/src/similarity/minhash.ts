@@ -40,8 +40,9 @@ export function featureSet(features: Iterable<string>): Uint32Array {
   return Uint32Array.from(hashes).sort();
 }
 
-export function minHash(set: Uint32Array): Uint32Array {
-  const signature = new Uint32Array(signatureLength).fill(0xffffffff);
+/** @param signature is overwritten and returned */
+export function minHash(set: Uint32Array, signature = new Uint32Array(signatureLength)): Uint32Array {
+  signature.fill(0xffffffff);
   for (const element of set) {
     for (let k = 0; k < signatureLength; k += 1) {
       const value = mix(element ^ (seeds[k] ?? 0));
@@ -51,10 +52,18 @@ export function minHash(set: Uint32Array): Uint32Array {
   return signature;
 }
 
-/** Finds the most similar of the sets added so far, if any is at least `threshold` similar. */
+/** Elements of the first page of sets and of the largest: 256 KiB, which the system gets back at once when it is let go. */
+const [pageMin, pageMax] = [1_024, 65_536];
+
+/**
+ * Finds the most similar of the sets added so far, if any is at least `threshold` similar. The sets lie behind one another
+ * in pages, because a block of memory for each, small as they are, would leave holes that no collection of garbage fills.
+ */
 export class SimilarityIndex<Id> {
   readonly #threshold: number;
   readonly #entries: { id: Id; set: Uint32Array }[] = [];
+  #page = new Uint32Array(0);
+  #pageUsed = 0;
   /** Most hold one entry; an array for each would take most of the memory. */
   readonly #buckets = new Map<number, number | number[]>();
 
@@ -68,7 +77,7 @@ export class SimilarityIndex<Id> {
   }
 
   add(id: Id, set: Uint32Array): void {
-    const entry = this.#entries.push({ id, set }) - 1;
+    const entry = this.#entries.push({ id, set: this.#kept(set) }) - 1;
     for (const band of bandsOf(set)) {
       const bucket = this.#buckets.get(band);
       if (bucket === undefined) this.#buckets.set(band, entry);
@@ -77,23 +86,43 @@ export class SimilarityIndex<Id> {
     }
   }
 
-  /** The most similar set's id, the earliest among equals; null when none reaches the threshold. */
-  find(set: Uint32Array): { id: Id; similarity: number } | null {
+  /**
+   * The most similar set's id, the earliest among equals; null when none reaches the threshold.
+   * @param passes given the number of the set (how many were added before it) and its id; sets that do not are passed over
+   */
+  find(
+    set: Uint32Array,
+    passes: (entry: number, id: Id) => boolean = () => true,
+  ): { id: Id; similarity: number } | null {
     const candidates = new Set(bandsOf(set).flatMap((band) => this.#buckets.get(band) ?? []));
     let best: { id: Id; similarity: number } | null = null;
     for (const candidate of [...candidates].sort((a, b) => a - b)) {
       const entry = this.#entries[candidate];
-      if (entry === undefined) continue;
+      if (entry === undefined || !passes(candidate, entry.id)) continue;
       const similarity = jaccard(entry.set, set);
       if (similarity >= this.#threshold && similarity > (best?.similarity ?? 0)) best = { id: entry.id, similarity };
     }
     return best;
   }
+
+  #kept(set: Uint32Array): Uint32Array {
+    if (this.#pageUsed + set.length > this.#page.length) {
+      const size = Math.max(set.length, Math.min(pageMax, Math.max(pageMin, 2 * this.#page.length)));
+      this.#page = new Uint32Array(size);
+      this.#pageUsed = 0;
+    }
+    const kept = this.#page.subarray(this.#pageUsed, this.#pageUsed + set.length);
+    kept.set(set);
+    this.#pageUsed += set.length;
+    return kept;
+  }
 }
+
+const scratch = new Uint32Array(signatureLength);
 
 /** A number for each band; two bands that share one by chance cost one exact comparison. */
 function bandsOf(set: Uint32Array): number[] {
-  const signature = minHash(set);
+  const signature = minHash(set, scratch);
   return Array.from({ length: bands }, (_, band) => {
     let hash = mix(band + 1);
     for (let row = 0; row < rows; row += 1) hash = mix(Math.imul(hash, 31) ^ (signature[band * rows + row] ?? 0));

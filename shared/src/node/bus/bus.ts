@@ -206,8 +206,13 @@ export interface DemonstrationLog {
   lastSequence(): Promise<number>;
   /** When the stream was made, as the server writes it: one that is made anew counts from the beginning again. */
   born(): Promise<string>;
-  /** All that is stored now, in the order of the stream; no bytes: retired. A later message of an id replaces an earlier one. */
-  stored(): AsyncIterable<DemonstrationName & { bytes: Uint8Array }>;
+  /** The sequence of the newest demonstration or retirement; null when there is none. */
+  newest(): Promise<number | null>;
+  /**
+   * All that is stored now, from `fromSequence` in the order of the stream; no bytes: retired. A later message of an id
+   * replaces an earlier one.
+   */
+  stored(fromSequence?: number): AsyncIterable<DemonstrationName & { bytes: Uint8Array; sequence: number }>;
   /** Of `stored` bytes; null when they cannot be read, which is reported. */
   restore(id: DemonstrationId, bytes: Uint8Array): Demonstration | null;
   /** Null when it was retired or cannot be read. */

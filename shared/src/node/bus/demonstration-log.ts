@@ -55,9 +55,15 @@ export class JetStreamDemonstrationLog implements DemonstrationLog {
     }
   }
 
-  async *stored(): AsyncGenerator<DemonstrationName & { bytes: Uint8Array }> {
-    for await (const { subject, bytes } of readAll(this.#connection, streams.demonstrations, subjects.demonstrations)) {
-      yield { ...nameOf(subject), bytes };
+  async newest(): Promise<number | null> {
+    const last = await lastMessage(this.#connection, streams.demonstrations, subjects.demonstrations);
+    return last?.sequence ?? null;
+  }
+
+  async *stored(fromSequence = 1): AsyncGenerator<DemonstrationName & { bytes: Uint8Array; sequence: number }> {
+    const [stream, filter] = [streams.demonstrations, subjects.demonstrations];
+    for await (const { subject, bytes, sequence } of readAll(this.#connection, stream, filter, fromSequence)) {
+      yield { ...nameOf(subject), bytes, sequence };
     }
   }
 

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { categories } from "../security/probe.ts";
 import { probes } from "../security/probes/index.ts";
-import { asJson, summary, table } from "../security/report.ts";
+import { asJson, summary, table, told } from "../security/report.ts";
 import { addResults } from "../security/results.ts";
 import { problemsOf, type Row, runSuite } from "../security/run.ts";
 import { provider } from "./sandbox-fixture.ts";
@@ -63,6 +63,10 @@ describe("the report", () => {
       const machines = { ...rowOf(first, "worked", "worked"), drivers: { vm: outcome("held") }, weakened: null };
       const { rows, parts } = addResults(file, [machines], part);
       expect(parts).toHaveLength(2);
+      const later = { ...part, command: `${part.command} --categories nats,time --results x.json`, day: "2026-01-03" };
+      expect(told([...parts, later])).toBe(
+        "`npm run security -- --drivers bubblewrap` in 3 parts, on 2026-01-01 to 2026-01-03; 3 s.",
+      );
       expect(rows).toMatchObject([
         {
           probe: first,

@@ -12,7 +12,7 @@ import { machine, option } from "../load/statistics.ts";
 import { drivers, onRequest } from "./drivers.ts";
 import { categories } from "./probe.ts";
 import { probes } from "./probes/index.ts";
-import { asJson, publish, summary, table } from "./report.ts";
+import { asJson, publish, summary, table, told } from "./report.ts";
 import { addResults } from "./results.ts";
 import { problemsOf, runSuite } from "./run.ts";
 
@@ -69,10 +69,7 @@ const { rows, parts } =
   resultsAt === -1 ? { rows: found, parts: [part] } : addResults(args[resultsAt + 1] ?? "", found, part);
 if (args.includes("--json")) console.log(JSON.stringify(asJson(rows), null, 2));
 else console.log([table(rows), "", summary(rows), ...notes].join("\n"));
-if (args.includes("--publish")) {
-  const said = parts.map(({ command, day, seconds }) => `\`${command}\` on ${day}; ${seconds} s`).join(", then ");
-  publish(rows, `${said}. ${machine(cpus())}.`, notes);
-}
+if (args.includes("--publish")) publish(rows, `${told(parts)} ${machine(cpus())}.`, notes);
 const problems = problemsOf(rows);
 for (const problem of problems) console.error(`problem: ${problem}`);
 process.exitCode = problems.length === 0 ? 0 : 1;

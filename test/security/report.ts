@@ -1,6 +1,7 @@
 // The outcome of the suite as a table for terminals, as JSON, and as the page test/SECURITY.md.
 import { readFileSync, writeFileSync } from "node:fs";
 import { categories } from "./probe.ts";
+import type { Part } from "./results.ts";
 import { type Outcome, problemsOf, type Row } from "./run.ts";
 
 const page = new URL("../SECURITY.md", import.meta.url);
@@ -9,9 +10,9 @@ const [begin, end] = ["<!-- table -->", "<!-- /table -->"];
 const inDriver = { held: "held", worked: "**BROKEN**", none: "n/a" } as const;
 const inWeakened = { held: "**no effect**", worked: "works", none: "–" } as const;
 
-/** In the order in which they appear. Of a run in parts, some rows may lack some. */
+/** By name, whichever part of a run was first. Of a run in parts, some rows may lack some. */
 function driverNames(rows: readonly Row[]): string[] {
-  return [...new Set(rows.flatMap(({ drivers }) => Object.keys(drivers)))];
+  return [...new Set(rows.flatMap(({ drivers }) => Object.keys(drivers)))].toSorted();
 }
 
 function cells(rows: readonly Row[]): string[][] {
@@ -60,6 +61,18 @@ export function summary(rows: readonly Row[]): string {
       ? "weakened sandboxes were not run, which takes root"
       : `${shown} work in a weakened sandbox${unproven}, ${silent.length} cannot be shown on this machine`;
   return `${rows.length} probes in ${kinds} of ${categories.length} categories; ${rows.length - broken.length} held by every driver, ${broken.length} not${unsaid}; ${proof}.`;
+}
+
+/** The commands of a run; those that differ in what they chose of the probes are parts of one. */
+export function told(parts: readonly Part[]): string {
+  const whole = (command: string): string => command.replace(/ --(results|categories|probe) \S+/g, "");
+  const groups = [...Map.groupBy(parts, ({ command }) => whole(command))].map(([command, of]) => {
+    const days = [...new Set(of.map(({ day }) => day))].toSorted();
+    const inParts = of.length === 1 ? "" : ` in ${of.length} parts,`;
+    const seconds = of.reduce((sum, part) => sum + part.seconds, 0);
+    return `\`${command}\`${inParts} on ${[days[0], ...days.slice(1).slice(-1)].join(" to ")}; ${seconds} s`;
+  });
+  return `${groups.join(", then ")}.`;
 }
 
 /** A line for each attempt in a driver's sandbox that says nothing, and why. */

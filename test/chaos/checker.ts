@@ -5,7 +5,7 @@ import { actionText, CampaignReport, type CampaignRecord, type TaskResult } from
 import { assembleAttempt, type Bus, trajectoryDigest } from "@hindcast/shared/node";
 import { nobody } from "../../coordinator/src/dead-letter-reconciler.ts";
 import { episodeResults, type History } from "./history.ts";
-import { commandOf, type Policy, purchaseIn, stepsPerEpisode } from "./policy.ts";
+import { commandOf, type Policy, purchaseIn } from "./policy.ts";
 
 export interface Verdict {
   tasks: number;
@@ -43,7 +43,7 @@ export async function judge(
   }
   const doubled = results.length - new Set(results.map(({ subject }) => subject)).size;
   if (doubled > 0) violations.push(`I2: ${doubled} tasks have two terminal records`);
-  violations.push(...results.flatMap((result) => faultsOf(result, history)), ...unrest(history));
+  violations.push(...results.flatMap((result) => faultsOf(result, history, policy)), ...unrest(history));
   const { paidTwice, answersLostInFlight, usedUnjournaled } = purchasesOf(policy, history);
   if (usedUnjournaled > 0) violations.push(`${usedUnjournaled} steps follow answers that are not in the journal`);
   if (paidTwice > 0) violations.push(`${paidTwice} answers were bought although they stood in the journal`);
@@ -66,7 +66,11 @@ export async function reportOf(bus: Bus, campaign: CampaignRecord): Promise<Camp
 }
 
 /** I3 and I4 for one terminal record, and that its steps are those the policy asked for. */
-function faultsOf(result: ReturnType<typeof episodeResults>[number], history: History): string[] {
+export function faultsOf(
+  result: ReturnType<typeof episodeResults>[number],
+  history: History,
+  { stepsPerEpisode }: Policy,
+): string[] {
   const { value } = result;
   // Given up: counted apart, and it vouches for no steps.
   if (value.reason === "infrastructure") return [];
@@ -116,7 +120,7 @@ function isGivenUp(result: TaskResult): boolean {
   return result.kind === "stage.ended" ? result.outcome === "failed" : result.workerId === nobody;
 }
 
-function purchasesOf(
+export function purchasesOf(
   { purchases }: Policy,
   { journal, records }: History,
 ): Pick<Verdict, "paidTwice" | "answersLostInFlight"> & { usedUnjournaled: number } {

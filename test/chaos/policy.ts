@@ -5,9 +5,15 @@ import type { Emulator, RecordedRequest } from "../support/emulators/emulator.ts
 import { startOpenAiEmulator } from "../support/emulators/openai.ts";
 
 export const policyModel = "openai:codestral-22b";
-export const stepsPerEpisode = 5;
 const stepSeconds = 0.4;
-const answerMs = 60;
+
+export interface PolicyOptions {
+  stepsPerEpisode: number;
+  /** How long the answer to a purchase takes, by its number. */
+  answerMs: (number: number) => number;
+}
+
+const brisk: PolicyOptions = { stepsPerEpisode: 5, answerMs: () => 60 };
 
 export interface Purchase {
   prompt: string;
@@ -17,6 +23,7 @@ export interface Purchase {
 
 export interface Policy extends AsyncDisposable {
   emulator: Emulator;
+  stepsPerEpisode: number;
   /** By number, from 0. */
   purchases: Purchase[];
 }
@@ -27,16 +34,16 @@ export const purchaseIn = (text: string): number | null => {
   return found === undefined ? null : Number(found);
 };
 
-export async function startPolicy(): Promise<Policy> {
+export async function startPolicy({ stepsPerEpisode, answerMs }: PolicyOptions = brisk): Promise<Policy> {
   const emulator = await startOpenAiEmulator();
   const purchases: Purchase[] = [];
   emulator.replyAlways(async ({ body }: RecordedRequest) => {
     const prompt = JSON.stringify(body["messages"]);
     const number = purchases.push({ prompt, askedAt: Date.now() }) - 1;
     const done = prompt.match(/<action>/g)?.length ?? 0;
-    await pause(answerMs);
+    await pause(answerMs(number));
     const action = done < stepsPerEpisode ? commandOf(done + 1) : "stop()";
     return { kind: "answer", text: `REASON: one more line, purchase ${number}\nACTION: ${action}` };
   });
-  return { emulator, purchases, [Symbol.asyncDispose]: () => emulator[Symbol.asyncDispose]() };
+  return { emulator, stepsPerEpisode, purchases, [Symbol.asyncDispose]: () => emulator[Symbol.asyncDispose]() };
 }

@@ -1,10 +1,10 @@
 // A provider of models that containers can reach: the emulator of Anthropic's API on this machine, at the address that a network
 // of Compose gives this machine.
 import { appendFileSync, writeFileSync } from "node:fs";
-import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { startAnthropicEmulator } from "../support/emulators/anthropic.ts";
 import { anthropicAnswer } from "../support/emulators/policy-behind-the-wire.ts";
+import { openDoor } from "../support/open-door.ts";
 
 /** Of the network `bus`; private, and none that Docker takes by itself. */
 const [subnet, gateway] = ["10.213.77.0/24", "10.213.77.1"];
@@ -34,32 +34,6 @@ export async function startProvider(folder: string): Promise<Provider> {
     [Symbol.asyncDispose]: async () => {
       await door[Symbol.asyncDispose]();
       await emulator[Symbol.asyncDispose]();
-    },
-  };
-}
-
-/** The emulator listens where only this machine is heard. */
-async function openDoor(target: number): Promise<AsyncDisposable & { port: number }> {
-  const sockets = new Set<Socket>();
-  const server = createServer((socket) => {
-    const inside = connect(target, "127.0.0.1");
-    for (const [one, other] of [
-      [socket, inside],
-      [inside, socket],
-    ] as const) {
-      sockets.add(one);
-      one.on("error", () => other.destroy());
-      one.on("close", () => sockets.delete(one));
-      one.pipe(other);
-    }
-  });
-  await new Promise<void>((resolve) => server.listen(0, "0.0.0.0", resolve));
-  return {
-    port: (server.address() as AddressInfo).port,
-    [Symbol.asyncDispose]: async () => {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      for (const socket of sockets) socket.destroy();
-      await closed;
     },
   };
 }

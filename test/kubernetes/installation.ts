@@ -27,9 +27,17 @@ export interface Installation extends AsyncDisposable {
   caFile: string;
   access(user: "client" | "coordinator" | "index-core" | "backup"): Promise<ServerAccess & { caFile: string }>;
   /** By the command line of this machine. It may be awaited later, or not at all. @returns how much it learned */
-  campaign(seed: number, documents?: number): Promise<string>;
+  campaign(seed: number, more?: CampaignSetup): Promise<string>;
   /** What the streams hold. @throws Error with what is wrong */
   judge(): Promise<string>;
+}
+
+/** What a campaign has beside the documents. */
+export interface CampaignSetup {
+  /** `path=value` of its configuration. */
+  set: readonly string[];
+  /** Of the command line. */
+  environment: Record<string, string>;
 }
 
 /** Nothing of an earlier one is left: neither streams nor passwords. */
@@ -79,10 +87,10 @@ export async function openInstallation(documents: number): Promise<Installation>
     folder,
     caFile,
     access,
-    campaign: (seed, count = documents) => {
+    campaign: (seed, more = { set: [], environment: {} }) => {
       const outcome = (async () => {
         await door.untilOpen();
-        const child = startCampaign(folder, { servers, passwordFile, caFile, seed, documents: count });
+        const child = startCampaign(folder, { ...more, servers, passwordFile, caFile, seed, documents });
         running.add(child);
         return await outcomeOf(child).finally(() => running.delete(child));
       })();
@@ -104,7 +112,7 @@ export async function openInstallation(documents: number): Promise<Installation>
   };
 }
 
-interface CampaignOptions {
+interface CampaignOptions extends CampaignSetup {
   servers: string;
   passwordFile: string;
   caFile: string;
@@ -113,15 +121,17 @@ interface CampaignOptions {
 }
 
 function startCampaign(cwd: string, options: CampaignOptions): ChildProcess {
-  const { servers, passwordFile, caFile, seed, documents } = options;
+  const { servers, passwordFile, caFile, seed, documents, set, environment } = options;
   const cli = ["--conditions=source", `${root}coordinator/src/cli/main.ts`];
-  const flags = ["run", "--docs", "man:git-*", "--documents-max", String(documents), "--set", `campaign.seed=${seed}`];
-  flags.push("--set", "campaign.evaluation.tasksPerKindMax=0");
+  const flags = ["run", "--docs", "man:git-*", "--documents-max", String(documents)];
+  const settings = [`campaign.seed=${seed}`, "campaign.evaluation.tasksPerKindMax=0", ...set];
+  flags.push(...settings.flatMap((setting) => ["--set", setting]));
   return spawn(process.execPath, [...cli, ...flags], {
     cwd,
     stdio: ["ignore", "pipe", "inherit"],
     env: {
       ...ordinaryEnvironment(),
+      ...environment,
       HINDCAST_NATS_URL: servers,
       HINDCAST_NATS_USER: "client",
       HINDCAST_NATS_PASSWORD_FILE: passwordFile,

@@ -44,7 +44,12 @@ describe("a whole cluster that is harmed at random", () => {
       tasksPending: 1,
       deadLetters: 0,
     };
-    const policy = { purchases: [], emulator: undefined as never, [Symbol.asyncDispose]: () => Promise.resolve() };
+    const policy = {
+      stepsPerEpisode: 5,
+      purchases: [],
+      emulator: undefined as never,
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    };
     const judged = await judge(undefined as never, { campaigns: [], history, policy });
     const { violations, doubled, infrastructure } = judged;
     expect([doubled, infrastructure]).toEqual([2, 1]);

@@ -5,10 +5,10 @@ import type { Finding } from "../../../coordinator/src/report/finding.ts";
 import { anExpiredCertificate } from "../../support/certificate.ts";
 import { kubernetesFolder } from "../../support/manifests.ts";
 import { anOldNatsServer } from "../../support/old-nats-server.ts";
+import { eviction } from "../faults/eviction.ts";
 import { fullVolume } from "../faults/full-volume.ts";
 import { missingKind } from "../faults/missing-kind.ts";
 import {
-  aBusyPod,
   agentsDeployment,
   agentsNamespace,
   applyCredentials,
@@ -18,26 +18,22 @@ import {
   removeInstallation,
   untilReady,
 } from "../installation.ts";
-import { hasSandbox, kubectl } from "../kubectl.ts";
+import { kubectl } from "../kubectl.ts";
 import { nodeService } from "../node-service.ts";
 import type { Section } from "../section.ts";
-import { crashes, found, logged, until } from "../told.ts";
+import { crashes, found, logged } from "../told.ts";
 
 const overlay = `${kubernetesFolder}overlays/local`;
 const headless = "nats-headless.hindcast.svc.cluster.local";
 const agentSecret = "bus-rollout-agent-shell";
 const coordinators = { namespace: busNamespace, selector: "app.kubernetes.io/name=coordinator" };
-/** Above the `sizeLimit` of an agent's /tmp. */
-const ballastMiB = 1_100;
-/** While it lasts until one is evicted. */
-const campaignsMax = 12;
 /** So many that something is learned from them. */
 const documentsMin = 12;
 
 export const faults: Section = {
   title: "What is wrong, and what is told",
   intro:
-    "The overlay `local`, harmed; each line shows a log's own words, what Kubernetes says of the pods and what `hindcast preflight` says and advises. The volume is one of the bases of `production`. Two versions at once have a part of their own.",
+    "The overlay `local`, harmed; each line shows a log's own words, what Kubernetes says of the pods and what `hindcast preflight` says and advises. The agent that is evicted has a model that answers slowly, an emulator behind a Service, so that its episodes last a minute; from SIGTERM to SIGKILL the kubelet gives it two seconds: an episode whose step ends in them is handed back, of any other the lease runs out. The volume is one of the bases of `production`. Two versions at once have a part of their own.",
   missing: () => Promise.resolve(null),
   run: async (rows, { documents }) => {
     await removeInstallation();
@@ -61,7 +57,7 @@ export const faults: Section = {
     });
     await harmed("a NATS that is too old", oldServer);
     const many = Math.max(documents, documentsMin);
-    await rows.add("an agent evicted in mid-episode", () => evicted(many));
+    await harmed("an agent evicted in mid-episode", () => eviction(overlay, many));
     await harmed("an expired certificate", expiredCertificate);
     await rows.add("a campaign after all that", async () => {
       await using hindcast = await openInstallation(many);
@@ -103,36 +99,6 @@ async function oldServer(): Promise<string> {
   const told = (await natsFindings(access)).find(({ detail }) => detail.includes("too old"));
   if (told?.state !== "missing") throw new Error("hindcast preflight says nothing of the server");
   return `${line}; ${state}; preflight: ${told.detail}`;
-}
-
-async function evicted(documents: number): Promise<string> {
-  await using hindcast = await openInstallation(documents);
-  const learned: string[] = [];
-  let isOver = false;
-  // The kubelet takes up to a minute to see what a pod has written, so one campaign after the other keeps agents busy.
-  const working = (async () => {
-    for (let seed = 61; !isOver && learned.length < campaignsMax; seed += 1)
-      learned.push(await hindcast.campaign(seed));
-  })();
-  working.catch(() => undefined);
-  const pod = await aBusyPod();
-  const fill = `dd if=/dev/zero of=/tmp/ballast bs=1M count=${ballastMiB}`;
-  // It ends with the pod.
-  void kubectl(["-n", agentsNamespace, "exec", pod, "--", "sh", "-c", fill]).catch(() => "");
-  // Of the event: a pod whose program ends in order says `Completed`.
-  const ofPod = `--field-selector=involvedObject.name=${pod},reason=Evicted`;
-  const path = "jsonpath={range .items[*]}{.reason}: {.message}{end}";
-  let openAt = Date.now();
-  const reason = await until(async () => {
-    if (await hasSandbox(agentsNamespace, pod)) openAt = Date.now();
-    return await kubectl(["-n", agentsNamespace, "get", "events", ofPod, "-o", path]);
-  }, /Evicted/);
-  const open = `an episode was last seen open there ${((Date.now() - openAt) / 1_000).toFixed(0)} s before`;
-  const told = await found(overlay, ({ detail }) => detail.includes(pod) && /evicted/.test(detail));
-  isOver = true;
-  await working;
-  await kubectl(["-n", agentsNamespace, "delete", "pod", pod, "--ignore-not-found"]);
-  return `Kubernetes: ${reason}; ${open}; ${told}; ${learned.at(-1) ?? ""}; ${await hindcast.judge()}`;
 }
 
 async function expiredCertificate(): Promise<string> {

@@ -305,6 +305,8 @@ export const requirements = {
     "marks, invalid logs, F2P and P2P rules, cut ids, fail_only, full/partial/no and infrastructure labels",
   "6.9.admission":
     "hindcast bench swe-bench verify admits an instance only where gold resolves it and the empty patch does not, and keeps the verdict",
+  "6.9.parity":
+    "the verdicts of a reference run (validated.jsonl) are ours too: Pythons, tests and conclusions offline, and by running where clones are",
   "6.9.bad-input":
     "a missing clone, commit, Python, pin, network or a wrong data file is told with its remedy and fails no instance",
   "6.9.cache":
@@ -320,6 +322,8 @@ export const requirements = {
     "episodes work on an instance by bash, str_replace_editor and submit, and are judged by its tests in a testbed of their own",
   "6.10.make":
     "tasks with a true oracle are made from a Python project whose tests pass, and exported in SWE-bench's format",
+  "6.10.package":
+    "tasks are made from a package's archive too, of PyPI, npm or a file: compared with its digest, refused where it is hostile or holds no tests",
   "6.10.author":
     "a model writes bugs and issue texts: checked before they count, kept where a test breaks, journaled and capped",
   "6.10.javascript":
@@ -365,6 +369,7 @@ export const requirements = {
   "7.1.flows": "network policies allow the flows that exist and no others, in both directions",
   "7.1.resilience":
     "every program has probes of three kinds, a budget for disruptions and is spread over nodes, NATS over zones too",
+  "7.3.signals": "a program that is the first of its container ends on a signal, also before its modules are read",
   "7.3.pinned": "images are made from bases that are pinned by digest, or from one that is given",
   "7.1.drain": "every pod has longer to end than its program takes to drain",
   "7.bad.wrong-credential": "a wrong password is told by the log with user and remedy, and by preflight",

@@ -31,6 +31,7 @@ export function assemble(name, folder) {
   const app = join(folder, "app");
   copy(join(root, "node_modules/node/bin/node"), join(app, "node"));
   chmodSync(join(app, "node"), 0o755);
+  copy(join(root, "deploy/images/early-signals.cjs"), join(app, "early-signals.cjs"));
   for (const [from, to] of part.files) copy(join(root, from), join(app, to));
   copyOwn(name, join(app, name));
   const copied = new Map();

@@ -21,5 +21,5 @@ USER 10001:10001
 WORKDIR /tmp
 STOPSIGNAL SIGTERM
 EXPOSE 9464
-ENTRYPOINT ["/app/node"]
+ENTRYPOINT ["/app/node", "--require", "/app/early-signals.cjs"]
 CMD ["/app/index-core/dist/main.js"]

@@ -260,6 +260,7 @@ export const requirements = {
   "6.11.resume": "a killed browser episode goes on in another browser at its last step",
   "6.11.upstream": "actions and trees are read and written as upstream's own code does",
   "6.14.campaign": "what is said of a served site is what a campaign reads of it, with logins and held-out tasks",
+  "6.14.clock": "a site's time is the visit's own: what is done again in a fresh copy leads to the same pages",
   "6.14.forge":
     "the forge with its wiki is served like the shop: visits, tasks of every kind, a browser that changes it",
   "6.14.needs": "what a site is built with is told by doctor and before building, with what is missing and its source",

@@ -1,6 +1,6 @@
 // The forge, where it is built on this machine: copies whose repositories are put back with the database, tasks of every
 // kind, and a browser whose scripts send what is judged. `npm run sites` builds it first, and tries every task.
-// Requirements: 6.14.forge
+// Requirements: 6.14.clock, 6.14.forge
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -58,6 +58,24 @@ describe.skipIf(reason !== null)(`the forge${reason === null ? "" : ` (${reason}
     async () => {
       const tried = await site.problems([1202, 1211, 1215, 1222, 1244, 1249, 1301, 1304, 1321, 1340, 1341]);
       expect(tried).toEqual(tried.map(([intent]) => [intent, null]));
+    },
+    timeoutMs,
+  );
+
+  it(
+    "makes the same commit, by its own clock, for whoever writes the same page again",
+    async () => {
+      const calls: Parameters<HostedSite["walk"]>[2]["calls"] = [
+        [/\[(\d+)\] textbox 'Page title'/, "type [ID] [Lost keys] [0]"],
+        [/\[(\d+)\] textbox 'Page content'/, "type [ID] [Ask Noor.] [0]"],
+        [/\[(\d+)\] button 'Save Page'/, "click [ID]"],
+        [/\[(\d+)\] link 'Wiki'/, `goto [${site.host.origin}/lanternworks/handbook/wiki/Lost-keys?action=_revision]`],
+      ];
+      const page = "/lanternworks/handbook/wiki?action=_new";
+      const first = await site.walk("gitlab", page, { calls, pauseMs: 0 });
+      expect(first.text).toMatch(/StaticText '[0-9a-f]{10}'|link '[0-9a-f]{10}'/);
+      const again = await site.walk("gitlab", page, { calls, pauseMs: 3_000 });
+      expect(again.states).toEqual(first.states);
     },
     timeoutMs,
   );

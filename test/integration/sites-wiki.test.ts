@@ -1,6 +1,6 @@
 // The wiki, where it is built on this machine: copies that are put back with all that an edit entails, tasks of every kind,
 // a browser that edits and watches, and a campaign. `npm run sites` builds it first, and tries every task.
-// Requirements: 6.14.wiki, 6.14.campaign, 6.15.sites
+// Requirements: 6.14.clock, 6.14.wiki, 6.14.campaign, 6.15.sites
 import { chmodSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -104,6 +104,24 @@ describe.skipIf(reason !== null)(`the wiki${reason === null ? "" : ` (${reason})
         ]),
       ).toMatchObject(outcome);
       expect(await site.play(1444, [[/\[(\d+)\] button 'OK'/, "click [ID]"]])).toMatchObject(outcome);
+    },
+    timeoutMs,
+  );
+
+  it(
+    "shows the same pages to whoever does the same again, by its own clock",
+    async () => {
+      const calls: Parameters<HostedSite["walk"]>[2]["calls"] = [
+        [/\[(\d+)\] textbox 'Wikitext source editor'/, "type [ID] [Longer than it was.] [0]"],
+        [/\[(\d+)\] button 'Save page/, "click [ID]"],
+        [/\[(\d+)\] link 'View history'/, "click [ID]"],
+        [/\[(\d+)\] link 'Watchlist'/, "click [ID]"],
+      ];
+      const page = site.task(1442).solution.page;
+      const first = await site.walk("wikipedia", page, { calls, pauseMs: 0 });
+      expect(first.text).toContain("as of 16 March 2026, 09:01");
+      const again = await site.walk("wikipedia", page, { calls, pauseMs: 3_000 });
+      expect(again.states).toEqual(first.states);
     },
     timeoutMs,
   );

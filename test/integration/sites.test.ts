@@ -1,6 +1,6 @@
 // The self-hosted sites that are built on this machine: visits, episodes of right and wrong players, resuming, and what a
 // campaign is told. `npm run sites` builds them first, and tries every task.
-// Requirements: 6.14.visits, 6.14.tasks, 6.14.campaign
+// Requirements: 6.14.clock, 6.14.visits, 6.14.tasks, 6.14.campaign
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -89,6 +89,21 @@ describe.skipIf(reason !== null)(`the shop${reason === null ? "" : ` (${reason})
       expect(textOf(again)).toContain("has been added to your basket");
       expect(await site.judge(made, resumed)).toMatchObject({ verdict: "success" });
       expect([...site.host.databases().values()].map(lines)).toContainEqual({ lines: 1 });
+    },
+    timeoutMs,
+  );
+
+  it(
+    "shows the same pages to whoever buys the same again, by its own clock",
+    async () => {
+      const { page } = site.task(1040).solution;
+      const calls: Parameters<HostedSite["walk"]>[2]["calls"] = [
+        [/\[(\d+)\] button 'Add to basket'/, "click [ID]"],
+        [/\[(\d+)\] link 'View basket'/, "click [ID]"],
+      ];
+      const first = await site.walk("shopping", page, { calls, pauseMs: 0 });
+      const again = await site.walk("shopping", page, { calls, pauseMs: 3_000 });
+      expect(again.states).toEqual(first.states);
     },
     timeoutMs,
   );

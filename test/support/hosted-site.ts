@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Evaluation } from "@hindcast/shared";
 import { type SiteUrls, verifiedReference } from "@hindcast/shared/node";
 import { createBrowserProvider } from "../../rollout-agent/src/environment/browser/browser-provider.ts";
@@ -19,6 +20,8 @@ import { problemOf } from "../../rollout-agent/src/sites/verify-tasks.ts";
 import { aBrowserSpec, browserLimits, chromium } from "./browser.ts";
 import { anObserved } from "./builders.ts";
 
+/** An element, its id in the first group, and what is done with it. */
+type Call = readonly [element: RegExp, call: string];
 type Login = readonly { name: string; value: string }[];
 type Shown = Awaited<ReturnType<Environment["reset"]>>;
 
@@ -33,6 +36,7 @@ export class HostedSite implements AsyncDisposable {
   readonly host: SiteHost;
   readonly urls: SiteUrls;
   readonly tasks: readonly MadeTask[];
+  readonly #clock: string;
   readonly #logins: ReadonlyMap<string, Login>;
   readonly #provider: EnvironmentProvider;
 
@@ -41,6 +45,7 @@ export class HostedSite implements AsyncDisposable {
     this.host = host;
     this.urls = urlsOf([{ recipe: site.recipe, origin: host.origin }]);
     this.tasks = tasksOfSite(site);
+    this.#clock = site.recipe.clock;
     this.#logins = new Map(placesOf(site.recipe).map(({ role, login }) => [role, login]));
     this.#provider = createBrowserProvider({
       chromiumPath: chromium,
@@ -84,11 +89,15 @@ export class HostedSite implements AsyncDisposable {
 
   /** A browser at the page on which the task can be done. */
   open({ task, solution }: MadeTask, id = "player"): Environment {
-    const login = this.#loginOf(task.sites[0] ?? "");
+    return this.#openAt(solution.page, this.#loginOf(task.sites[0] ?? ""), `ep-${process.pid}-${task.task_id}-${id}`);
+  }
+
+  #openAt(path: string, login: Login, id: string): Environment {
     return this.#provider.create({
-      id: `ep-${process.pid}-${task.task_id}-${id}`,
-      spec: aBrowserSpec(`${this.host.origin}${solution.page}`, {
+      id,
+      spec: aBrowserSpec(`${this.host.origin}${path}`, {
         storageState: loginOf(login, this.host.origin),
+        clock: this.#clock,
         scope: "page",
       }),
       limits: browserLimits,
@@ -101,17 +110,41 @@ export class HostedSite implements AsyncDisposable {
   }
 
   /** Does what the calls say; `ID` is that of the element. @returns the verdicts before and after */
-  async play(template: number, calls: readonly [element: RegExp, call: string][]): Promise<Evaluation[]> {
+  async play(template: number, calls: readonly Call[]): Promise<Evaluation[]> {
     const made = this.task(template);
     await using environment = this.open(made);
-    let text = textOf(await environment.reset(never));
+    let shown = await environment.reset(never);
     const before = await this.judge(made, environment);
-    for (const [element, call] of calls) {
-      const id = element.exec(text)?.[1];
-      if (id === undefined) throw new Error(`nothing is ${String(element)} in ${text}`);
-      text = textOf(await environment.step({ kind: "browser", call: call.replace("ID", id) }, never));
-    }
+    for (const call of calls) shown = await this.#step(environment, shown, call);
     return [before, await this.judge(made, environment)];
+  }
+
+  /**
+   * Does what the calls say in a fresh browser at `path`, and so on a fresh copy.
+   * @param pauseMs before every call, as a model takes its time
+   * @returns the state at first and after every call, and the last text
+   */
+  async walk(
+    role: string,
+    path: string,
+    { calls, pauseMs }: { calls: readonly Call[]; pauseMs: number },
+  ): Promise<{ states: string[]; text: string }> {
+    await using environment = this.#openAt(path, this.#loginOf(role), `ep-${process.pid}-walk`);
+    let shown = await environment.reset(never);
+    const states: string[] = [shown.stateHash];
+    for (const call of calls) {
+      await delay(pauseMs);
+      shown = await this.#step(environment, shown, call);
+      states.push(shown.stateHash);
+    }
+    return { states, text: textOf(shown) };
+  }
+
+  async #step(environment: Environment, shown: Shown, [element, call]: Call): Promise<Shown> {
+    const text = textOf(shown);
+    const id = element.exec(text)?.[1];
+    if (id === undefined) throw new Error(`nothing is ${String(element)} in ${text}`);
+    return await environment.step({ kind: "browser", call: call.replace("ID", id) }, never);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -30,6 +30,8 @@ export const Site = z.strictObject({
   documents: z.array(z.string().min(1)).default([]),
   /** A login as cookies and local storage; null: none is needed. */
   credentials: StorageState.nullable().default(null),
+  /** What its pages take for the present, ISO 8601; null: the machine's clock. */
+  clock: z.iso.datetime().nullable().default(null),
   /** Held back for measuring. */
   tasks: z.array(SiteTask).default([]),
   /** Where what is done to it stays, episodes resume at their tabs instead of doing everything again. */
@@ -67,6 +69,7 @@ function sceneOf(site: Site, { id, urls, benchmark }: { id: string; urls: string
       start: { kind: "pages", urls },
       sites: [...origins],
       storageState: site.credentials,
+      clock: site.clock,
       screenshots: "none",
       resume: site.keepsChanges ? "revisit" : "replay",
     }),

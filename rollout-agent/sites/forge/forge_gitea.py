@@ -34,6 +34,8 @@ class Gitea:
             "TZ": "UTC",
             "SITE_PORT": str(port),
             "SITE_ORIGIN": f"http://{self.address}",
+            # What it writes by the machine's clock is told from what has its own time, and gets the seed's.
+            "SITE_CLOCK": "",
         }
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 

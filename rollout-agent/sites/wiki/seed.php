@@ -9,7 +9,7 @@ use MediaWiki\Revision\SlotRecord;
 use Wikimedia\Timestamp\ConvertibleTimestamp;
 
 // The seed's present: nothing in it is younger.
-const EPOCH = '20260316090000';
+define( 'EPOCH', gmdate( 'YmdHis', (int)getenv( 'SITE_CLOCK' ) ) );
 
 class Seed extends Maintenance {
 	private $services;

@@ -3,6 +3,8 @@
 // be exchanged beneath it; what has to be kept between requests (sessions) is kept in its database. Nothing reaches out:
 // no mail, no uploads, no pictures of others.
 $state = getenv( 'SITE_STATE' );
+// Everything that a request does happens at the time that the request names.
+Wikimedia\Timestamp\ConvertibleTimestamp::setFakeTime( (int)( $_SERVER['HTTP_SITE_CLOCK'] ?? getenv( 'SITE_CLOCK' ) ) );
 $wgDBname = 'wiki';
 $wgDBservers = [ [
 	'type' => 'sqlite',
@@ -62,5 +64,7 @@ $wgDisableOutputCompression = true;
 // What was changed long ago stays in the lists.
 $wgRCMaxAge = 3650 * 86400;
 $wgDefaultUserOptions['rcdays'] = $wgDefaultUserOptions['watchlistdays'] = 3650;
+// Scripts would be kept in the browser's storage two seconds after a page: whoever is quicker would be in another state.
+$wgResourceLoaderStorageEnabled = false;
 // These lists without scripts, which would write down what they were set to.
 $wgDefaultUserOptions['rcenhancedfilters-disable'] = $wgDefaultUserOptions['wlenhancedfilters-disable'] = 1;

@@ -28,6 +28,8 @@ function aRecipe(seed: string): SiteRecipe {
   return {
     v: 1,
     name: "toy",
+    clock: "2026-03-16T09:00:00Z",
+    asides: [],
     database: "toy.sqlite3",
     ready: "/",
     places: {},

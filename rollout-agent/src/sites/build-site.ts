@@ -5,7 +5,7 @@ import { HindcastError, limits } from "@hindcast/shared";
 import { type CacheEntry, CacheFolder } from "../environment/swe-bench/cache-folder.ts";
 import { runProgram } from "../environment/swe-bench/host-program.ts";
 import { siteLacks } from "./site-needs.ts";
-import type { SiteRecipe } from "./site-recipe.ts";
+import { clockOf, type SiteRecipe } from "./site-recipe.ts";
 
 /** Holds `program` and `seed`. */
 export interface BuiltSite {
@@ -48,7 +48,7 @@ async function build(
     const script = join(recipeFolder, "build.sh");
     const { exitCode, output } = await runProgram(
       ["sh", script],
-      { timeoutMs: limits.siteBuildMsMax, environment },
+      { timeoutMs: limits.siteBuildMsMax, environment: { ...environment, SITE_CLOCK: String(clockOf(recipe)) } },
       signal,
     );
     if (exitCode === 0) return name;

@@ -9,6 +9,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { HindcastError, limits } from "@hindcast/shared";
 import type { BuiltSite } from "./build-site.ts";
 import { copySeed, restoreState } from "./restore-state.ts";
+import { clockOf } from "./site-recipe.ts";
 
 const lookEveryMs = 50;
 /** Of what a site says, for the sentence that tells why it did not start. */
@@ -35,6 +36,7 @@ export class SiteCopy implements AsyncDisposable {
       SITE_RUN: runFolderOf(state),
       SITE_PORT: String(port),
       SITE_ORIGIN: origin,
+      SITE_CLOCK: String(clockOf(site.recipe)),
     };
     // Beside the environment that this process was given, which holds no secrets.
     const named = Object.entries(environment).map(([name, value]) => `${name}=${value}`);

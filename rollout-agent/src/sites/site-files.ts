@@ -59,6 +59,7 @@ function campaignSites({ recipe, origin, tasks }: ServedSite, urls: SiteUrls): o
       urls: (urls[role] ?? []).map((url) => new URL(url).href),
       documents: existsSync(manual) ? [manual] : [],
       credentials: loginOf(login, origin),
+      clock: recipe.clock,
       tasks: tasks
         .filter(({ task }) => task.sites.includes(role))
         .map(({ task }) => ({

@@ -1,4 +1,4 @@
-// Requirements: 6.14.visits
+// Requirements: 6.14.clock, 6.14.visits
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { type IncomingMessage, request as ask } from "node:http";
@@ -14,6 +14,8 @@ beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "site-host-"))));
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const greeting = `require("node:http").createServer((_, answer) => answer.end("here")).listen(process.env.SITE_PORT, "127.0.0.1")`;
+const telling = `require("node:http").createServer((asked, answer) => answer.end(asked.headers["site-clock"]))
+  .listen(process.env.SITE_PORT, "127.0.0.1")`;
 const resetting = `require("node:http").createServer((asked, answer) => {
   if (asked.url !== "/reset") return answer.end("here");
   answer.write("half");
@@ -28,6 +30,8 @@ async function aHost(server: string): Promise<SiteHost> {
   const recipe = {
     v: 1 as const,
     name: "toy",
+    clock: "2026-03-16T09:00:00Z",
+    asides: ["/aside"],
     database: "toy.sqlite3",
     ready: "/",
     places: {},
@@ -72,6 +76,22 @@ it("takes the copy from no browser that was closed and has come back with the sa
   await leave(host, cookie);
   await navigate(host, cookie);
   expect((await come(host)).status).toBe(503);
+});
+
+it("lets the site's time stand but for what is sent, and begin again for everyone who comes", async () => {
+  await using host = await aHost(telling);
+  const told = async (cookie: string, method = "GET", path = "/"): Promise<string> => {
+    const headers = { cookie, "site-clock": "1" };
+    const seconds = Number(await (await fetch(`${host.origin}${path}`, { method, headers })).text());
+    return new Date(seconds * 1_000).toISOString();
+  };
+  for (const _visitor of [1, 2]) {
+    const { cookie } = await come(host);
+    const times = [await told(cookie), await told(cookie, "POST"), await told(cookie), await told(cookie, "POST")];
+    expect(times).toEqual(["09:00", "09:01", "09:01", "09:02"].map((time) => `2026-03-16T${time}:00.000Z`));
+    expect(await told(cookie, "POST", "/aside?of=nothing")).toBe(times.at(-1));
+    await leave(host, cookie);
+  }
 });
 
 it("outlives a copy that breaks off in the middle of an answer", async () => {

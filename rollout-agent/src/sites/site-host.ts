@@ -2,6 +2,7 @@
 // cookie is shown the site in its first state and may do there what it likes. So an episode begins afresh by being a fresh
 // browser, episodes do not see each other, and nobody has to say when to reset. One copy more than is in use is kept
 // ready; where there are no more, the one that was left longest is put back. Our agents say when they leave.
+// The site's time is the visit's own: it stands still but for what is sent, so that the same doing leads to the same pages.
 import { once } from "node:events";
 import { Agent, createServer, request as ask, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -10,7 +11,8 @@ import { limits } from "@hindcast/shared";
 import { deriveId } from "@hindcast/shared/node";
 import type { BuiltSite } from "./build-site.ts";
 import { SiteCopy } from "./site-copy.ts";
-import { leavePath, visitCookie } from "./visits.ts";
+import { clockOf } from "./site-recipe.ts";
+import { clockHeader, leavePath, visitCookie } from "./visits.ts";
 
 export interface SiteHostOptions {
   site: BuiltSite;
@@ -23,6 +25,9 @@ export interface SiteHostOptions {
   idleMsMin?: number;
 }
 
+/** What passes with everything that a visitor sends: what comes later is later, and minutes are what pages show. */
+const secondsPerSending = 60;
+
 interface Held {
   copy: SiteCopy;
   visit: string | null;
@@ -30,6 +35,8 @@ interface Held {
   isLeft: boolean;
   lastAsked: number;
   inFlight: number;
+  /** What changes something was sent so often in this visit. */
+  sent: number;
 }
 
 export class SiteHost implements AsyncDisposable {
@@ -131,6 +138,7 @@ export class SiteHost implements AsyncDisposable {
     this.#visits += 1;
     held.visit = deriveId("visit", this.origin, String(this.#startedAt), String(this.#visits));
     held.isLeft = false;
+    held.sent = 0;
     held.lastAsked = performance.now();
     this.#keepSpare();
     return held;
@@ -182,7 +190,7 @@ export class SiteHost implements AsyncDisposable {
     this.#started += 1;
     const state = join(folder, `copy-${this.#started}`);
     const copy = await SiteCopy.start(site, { state, origin: this.origin }, this.#stop.signal);
-    const held: Held = { copy, visit: null, isLeft: false, lastAsked: performance.now(), inFlight: 0 };
+    const held: Held = { copy, visit: null, isLeft: false, lastAsked: performance.now(), inFlight: 0, sent: 0 };
     this.#copies.push(held);
     return held;
   }
@@ -191,7 +199,12 @@ export class SiteHost implements AsyncDisposable {
     held.inFlight += 1;
     held.lastAsked = performance.now();
     try {
-      const { method, url: path, headers } = request;
+      const { method, url: path } = request;
+      const { recipe } = this.#options.site;
+      const isAside = recipe.asides.includes(path?.split("?")[0] ?? "");
+      if (!isAside && !["GET", "HEAD", "OPTIONS"].includes(method ?? "")) held.sent += 1;
+      const clock = clockOf(recipe) + held.sent * secondsPerSending;
+      const headers = { ...request.headers, [clockHeader]: String(clock) };
       const sent = ask({ host: "127.0.0.1", port: held.copy.port, method, path, headers, agent: this.#agent });
       request.pipe(sent);
       // Before there is an answer, `once` below tells of it as well; after that nobody else listens.

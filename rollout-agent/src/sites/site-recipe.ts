@@ -25,6 +25,10 @@ const Place = z.strictObject({
 const SiteRecipe = z.strictObject({
   v: z.literal(1),
   name: z.string().regex(/^[a-z][a-z-]{0,39}$/),
+  /** Its present, ISO 8601: what a visitor does first happens then, whenever he comes. */
+  clock: z.iso.datetime(),
+  /** Paths to which scripts send what changes nothing, whenever they find the time. */
+  asides: z.array(z.string().startsWith("/")).default([]),
   /** SQLite, below the state; answers are computed from it. */
   database: z.string().min(1),
   /** A page that is there when a copy has started. */
@@ -56,10 +60,15 @@ export function readRecipe(name: string): SiteRecipe {
     const recipe = SiteRecipe.parse(JSON.parse(readFileSync(join(folder, "site.json"), "utf8")));
     const below = join(folder, "program");
     const program = existsSync(below) ? { folder: below, hash: hashOf(below) } : null;
-    return { ...recipe, folder, program, hash: hashOf(folder, program?.hash) };
+    return { ...recipe, folder, program, hash: hashOf(folder, `${program?.hash ?? ""}${recipe.clock}`) };
   } catch (error) {
     throw invalid(`the recipe of the site "${name}" cannot be used: ${messageOf(error)}`);
   }
+}
+
+/** A recipe's present in seconds since 1970, as the programs of sites are told it. */
+export function clockOf({ clock }: Pick<SiteRecipe, "clock">): number {
+  return Math.floor(Date.parse(clock) / 1_000);
 }
 
 export function placesOf(recipe: SiteRecipe): (z.infer<typeof Place> & { role: WebArenaSite })[] {

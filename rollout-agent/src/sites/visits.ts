@@ -4,6 +4,8 @@ import type { BrowserContext } from "playwright-core";
 
 export const visitCookie = "hindcast_visit_";
 export const leavePath = "/-/hindcast/leave";
+/** Tells a site at what time a request happens, in seconds since 1970. */
+export const clockHeader = "site-clock";
 
 /**
  * Ends the visits of a browser at the sites where it is. The browser says so itself, behind its gate: cookies and addresses

@@ -8,6 +8,7 @@ sum="h1:PpYsRn7MvGGRtzov4Jv6ExLmMenyyo4ssyqd5WERL0Q="
 # The one that this version was released with; the `go` on PATH fetches it as a module.
 export GOTOOLCHAIN=go1.23.12 CGO_ENABLED=1
 
+here=$(cd "$(dirname "$0")" && pwd)
 work="$SITE_FOLDER/work"
 trap 'rm -rf "$work"' EXIT
 mkdir "$work"
@@ -19,8 +20,21 @@ of_module() { node -p "JSON.parse(require('fs').readFileSync('module.json', 'utf
 cp -R "$(of_module Dir)" gitea
 chmod -R u+w gitea
 cd gitea
-go build -trimpath -buildvcs=false -tags "sqlite sqlite_unlock_notify" -ldflags "-s -w -X main.Version=$version" \
-  -o "$SITE_FOLDER/gitea" .
+
+# The same deed makes the same state, hashes of commits included, whenever it is done: Gitea's clock is the site's.
+read_site_clock='s/^\tsec, nsec, mono := now()$/&\n\tsec, nsec = siteNow(sec, nsec)/'
+edited() { sed "$1" "$2" > "$3" && ! cmp -s "$2" "$3" || { echo "$2 is not what it was" >&2; exit 1; }; }
+library=$(go env GOROOT)/src/time
+edited "$read_site_clock" "$library/time.go" ../time.go
+cat > ../overlay.json << JSON
+{"Replace": {"$library/time.go": "$work/time.go", "$library/site_clock.go": "$here/go_site_clock.go"}}
+JSON
+edited '/ first, normalize the URL path$/i\
+	handlers = append(handlers, siteClock)' routers/common/middleware.go ../middleware.go
+mv ../middleware.go routers/common/middleware.go
+cp "$here/gitea_site_clock.go" routers/common/site_clock.go
+go build -trimpath -buildvcs=false -overlay ../overlay.json -tags "sqlite sqlite_unlock_notify" \
+  -ldflags "-s -w -X main.Version=$version" -o "$SITE_FOLDER/gitea" .
 
 npm ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error
 # Go modules leave out folders of this name; what was in it is a package of its own.

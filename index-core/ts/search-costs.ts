@@ -1,5 +1,5 @@
 // What searches took lately, by what makes them long. A search that is over sooner than the way to another thread and
-// back is done on the event loop; the way takes about a tenth of a millisecond, and more on a busy machine.
+// back is done on the event loop; the way takes some forty microseconds, and many times that on a busy machine.
 //
 // It is a guess: the first longer search after a row of short ones holds the loop up for as long as it takes. One such is
 // enough for its kind to go to other threads again, until some short ones there have made up for it.

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { BusOptions } from "@hindcast/shared/node";
 import type { TestNats } from "../../../test/support/nats-server.ts";
+import type { Passed, StampsRequest, Work } from "./hop-stamps.ts";
 import type { LongTurns, ProbeRequest, Setting } from "./loop-probe.ts";
 import { benchFolder, crateFolder, root } from "./places.ts";
 
@@ -16,6 +17,21 @@ export function connectionOf(): BusOptions {
   const text = process.env[variable];
   if (text === undefined) throw new Error(`${variable} is not set; the benchmark starts this program`);
   return JSON.parse(text) as BusOptions;
+}
+
+/** What is loaded into a process beside its own code, and can be asked. */
+type Probe = "loop-probe" | "hop-stamps";
+
+function started(
+  args: readonly string[],
+  { cwd, env, probe }: { cwd: string; env: NodeJS.ProcessEnv; probe: Probe | null },
+): ChildProcess {
+  const loaded = probe === null ? [] : ["--import", join(benchFolder, "harness", `${probe}.ts`)];
+  return spawn(process.execPath, ["--conditions=source", "--no-warnings", ...loaded, ...args], {
+    cwd,
+    env,
+    stdio: ["ignore", "pipe", "inherit", ...(probe === null ? [] : (["ipc"] as const))],
+  });
 }
 
 export class NatsChild implements AsyncDisposable {
@@ -33,21 +49,19 @@ export class NatsChild implements AsyncDisposable {
   }
 
   /** `programs/<name>.ts` as a role of the server. */
-  static program(nats: TestNats, role: "coordinator" | "index-core", name: string, args: string[]): NatsChild {
+  static program(
+    nats: TestNats,
+    role: "coordinator" | "index-core",
+    name: string,
+    { args = [], probe = null }: { args?: string[]; probe?: Probe | null } = {},
+  ): NatsChild {
     const path = join(benchFolder, "programs", `${name}.ts`);
     const env = { ...process.env, [variable]: JSON.stringify(nats.options(role)) };
-    const stdio: ["ignore", "pipe", "inherit"] = ["ignore", "pipe", "inherit"];
-    return new NatsChild(
-      spawn(process.execPath, ["--conditions=source", "--no-warnings", path, ...args], {
-        cwd: crateFolder,
-        env,
-        stdio,
-      }),
-    );
+    return new NatsChild(started([path, ...args], { cwd: crateFolder, env, probe }));
   }
 
-  /** The retrieval service as it runs in a cluster; probed: with what `beginProbe` talks to. */
-  static async service(nats: TestNats, { isProbed = false } = {}): Promise<NatsChild> {
+  /** The retrieval service as it runs in a cluster. */
+  static async service(nats: TestNats, probe: Probe | null = null): Promise<NatsChild> {
     const { servers, credentials } = nats.options("index-core");
     const passwordFile = join(nats.directory, "index-core.password");
     await writeFile(passwordFile, credentials.password, { mode: 0o600 });
@@ -58,26 +72,35 @@ export class NatsChild implements AsyncDisposable {
       HINDCAST_NATS_PASSWORD_FILE: passwordFile,
       HINDCAST_METRICS_PORT: "0",
     };
-    const probe = isProbed ? ["--import", join(benchFolder, "harness", "loop-probe.ts")] : [];
-    const args = ["--conditions=source", "--no-warnings", ...probe, "index-core/ts/main.ts"];
-    const channel = isProbed ? (["ipc"] as const) : [];
-    return new NatsChild(
-      spawn(process.execPath, args, { cwd: root, env, stdio: ["ignore", "pipe", "inherit", ...channel] }),
-    );
+    return new NatsChild(started(["index-core/ts/main.ts"], { cwd: root, env, probe }));
   }
 
   get processId(): number {
     return this.#child.pid ?? 0;
   }
 
+  /** Of `loop-probe`. */
   beginProbe(setting: Setting): void {
     this.#child.send({ ask: "begin", setting } satisfies ProbeRequest);
   }
 
   async endProbe(): Promise<LongTurns> {
+    return await this.#answerTo<LongTurns>({ ask: "end" } satisfies ProbeRequest);
+  }
+
+  /** Of `hop-stamps`: of the requests since it was asked last. */
+  async stamps(): Promise<Passed[]> {
+    return await this.#answerTo<Passed[]>({ ask: "stamps" } satisfies StampsRequest);
+  }
+
+  async beginWork(work: Work): Promise<void> {
+    await this.#answerTo<Passed[]>({ ask: "work", work } satisfies StampsRequest);
+  }
+
+  async #answerTo<T>(request: ProbeRequest | StampsRequest): Promise<T> {
     const answered = once(this.#child, "message");
-    this.#child.send({ ask: "end" } satisfies ProbeRequest);
-    const [answer] = (await answered) as [LongTurns];
+    this.#child.send(request);
+    const [answer] = (await answered) as [T];
     return answer;
   }
 

@@ -21,8 +21,8 @@ interface Measured extends Latency {
 
 await using nats = await aNatsServer();
 await fillStream(await nats.coordinator(), Number(values.rows));
-await using service = await NatsChild.service(nats, { isProbed: true });
-await using echo = NatsChild.program(nats, "index-core", "nats-echo", []);
+await using service = await NatsChild.service(nats, "loop-probe");
+await using echo = NatsChild.program(nats, "index-core", "nats-echo");
 await Promise.all([service.line("index.rebuilt"), echo.line("ready")]);
 const client = await nats.connect("client");
 const questions = await VectorQuestions.of(Number(values.queries));
@@ -36,12 +36,9 @@ const found: Record<string, Measured[]> = {};
 const note = (name: string, measured: Measured): number => (found[name] ??= []).push(measured);
 for (let round = 0; round < Number(values.rounds); round += 1) {
   for (const [name, way] of Object.entries(ways)) note(`${name}, quiet`, await measure(way, asShipped));
-  await using upserts = NatsChild.program(nats, "coordinator", "nats-upserts", [
-    "--rate",
-    values.upserts,
-    "--rows",
-    values.rows,
-  ]);
+  await using upserts = NatsChild.program(nats, "coordinator", "nats-upserts", {
+    args: ["--rate", values.upserts, "--rows", values.rows],
+  });
   await upserts.line("ready");
   const beside = { upserts: upserts.processId };
   note("echo, upserts beside", await measure(ways.echo, asShipped, beside));

@@ -30,7 +30,7 @@ await using nats = await aNatsServer();
 const coordinator = await nats.coordinator();
 await fillStream(coordinator, rows);
 await using service = await NatsChild.service(nats);
-await using echo = NatsChild.program(nats, "index-core", "nats-echo", []);
+await using echo = NatsChild.program(nats, "index-core", "nats-echo");
 await Promise.all([service.line("index.rebuilt"), echo.line("ready")]);
 await using own = await DemonstrationIndex.open();
 for (let from = 0; from < rows; from += 1_000) await own.upsert(corpusOf(from, Math.min(rows, from + 1_000)));
@@ -125,12 +125,9 @@ async function carried(
 async function besideUpserts(
   request: (n: number) => Promise<unknown>,
 ): Promise<Latency & { upserts: number; shares: Record<string, number> }> {
-  await using upserts = NatsChild.program(nats, "coordinator", "nats-upserts", [
-    "--rate",
-    "500",
-    "--rows",
-    String(rows),
-  ]);
+  await using upserts = NatsChild.program(nats, "coordinator", "nats-upserts", {
+    args: ["--rate", "500", "--rows", String(rows)],
+  });
   await upserts.line("ready");
   const processors = new ProcessorShares({ ...parties, upserts: upserts.processId });
   const measured = await openLoop(1_000, seconds, request);

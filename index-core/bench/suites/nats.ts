@@ -6,6 +6,7 @@ import type { Latency } from "../harness/request-loops.ts";
 import type { Spread } from "../harness/statistics.ts";
 import { count } from "../report/comparison-tables.ts";
 import { table } from "../report/markdown.ts";
+import { type Hop, hopTables } from "./nats-hop.ts";
 
 interface Result {
   rows: number;
@@ -13,20 +14,18 @@ interface Result {
   /** Queries a second, and percent of a core by process. */
   throughput: Record<string, { perSecond: number; shares: Record<string, number> }>;
   beside: Record<string, Latency & { upserts: number; shares: Record<string, number> }>;
+  hop: Hop;
 }
 
 export const nats: Suite<Result> = {
   name: "nats",
-  run: async ({ isQuick, rounds }: Context) =>
-    await runProgram<Result>(
-      "nats",
-      argumentList(
-        isQuick
-          ? { rows: 200, queries: 20, rounds: 1, seconds: 0.5 }
-          : { rows: 20_000, queries: 300, rounds, seconds: 8 },
-      ),
-    ),
-  table({ rows, latency, throughput, beside }) {
+  run: async ({ isQuick, rounds }: Context) => {
+    const size = isQuick ? { rows: 200, queries: 20, rounds: 1 } : { rows: 20_000, queries: 300, rounds };
+    const seconds = isQuick ? 0.5 : 8;
+    const all = await runProgram<Omit<Result, "hop">>("nats", argumentList({ ...size, seconds }));
+    return { ...all, hop: await runProgram<Hop>("nats-hop", argumentList(size)) };
+  },
+  table({ rows, latency, throughput, beside, hop }) {
     return [
       `${count(rows)} demonstrations, 1,024-dimensional \`hash-v1\` vectors, a filter that 1 % pass; server, service and client on the same cores.`,
       table(
@@ -41,6 +40,7 @@ export const nats: Suite<Result> = {
           ]) => [name, `${count(median)} [${count(q1)}–${count(q3)}]`, count(p99.median)],
         ),
       ),
+      ...hopTables(hop),
       table(
         ["throughput", "queries/s", "percent of a core"],
         Object.entries(throughput).map(([name, { perSecond, shares }]) => [name, count(perSecond), sharesText(shares)]),

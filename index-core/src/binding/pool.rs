@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -48,8 +48,10 @@ fn queue(lane: Lane) -> Outcome<Arc<Queue>> {
     Ok(place.insert(queue).clone())
 }
 
+/// Asked once: the answer lies in files of the control group, and reading them takes as long as a short search.
 fn query_threads() -> usize {
-    thread::available_parallelism().map_or(1, usize::from)
+    static THREADS: OnceLock<usize> = OnceLock::new();
+    *THREADS.get_or_init(|| thread::available_parallelism().map_or(1, usize::from))
 }
 
 /// Threads that work until the process ends. Where the machine gives fewer, those that there are do the work.

@@ -34,7 +34,12 @@ impl Best {
         Self {
             k,
             heap: std::collections::BinaryHeap::new(),
-            least: f32::NEG_INFINITY,
+            // None is large enough to be one of none.
+            least: if k == 0 {
+                f32::INFINITY
+            } else {
+                f32::NEG_INFINITY
+            },
         }
     }
 

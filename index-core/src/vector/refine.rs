@@ -80,12 +80,12 @@ fn value_of(bits: u64) -> f64 {
 }
 
 /// The candidates whose score is at least that of the k-th best and at least `floor`; best first, equal ones by row. Adds
-/// those that it scored to `visited`.
+/// those that it scored to `visited`. `known`: scores that were computed before, by row.
 pub(super) fn refine(
     block: &VectorBlock,
     query: &QueryVector,
     (k, floor): (usize, Option<f64>),
-    candidates: &mut [Candidate],
+    (candidates, known): (&mut [Candidate], &[Scored]),
     visited: &mut Visited,
 ) -> Vec<Scored> {
     candidates.sort_unstable_by(|left, right| {
@@ -97,16 +97,24 @@ pub(super) fn refine(
     let floor = floor.unwrap_or(f64::NEG_INFINITY);
     let mut largest = Largest::new(k, candidates.len());
     let mut scored: Vec<Scored> = Vec::with_capacity(k.min(candidates.len()));
+    let known_score = |row: u32| {
+        let at = known.binary_search_by_key(&row, |seed| seed.row).ok()?;
+        Some(known[at].score)
+    };
     for (at, candidate) in candidates.iter().enumerate() {
         let needed = largest.threshold().unwrap_or(f64::NEG_INFINITY).max(floor);
         if f64::from(candidate.upper) < needed - GRID_STEP {
             break;
         }
-        if let Some(next) = candidates.get(at + 1) {
+        if let Some(next) = candidates.get(at + 1)
+            && known_score(next.row).is_none()
+        {
             block.prefetch(next.row);
         }
-        let score = block.score(query, candidate.row);
-        visited.scored += 1;
+        let score = known_score(candidate.row).unwrap_or_else(|| {
+            visited.scored += 1;
+            block.score(query, candidate.row)
+        });
         if score >= needed {
             largest.push(score);
             scored.push(Scored {

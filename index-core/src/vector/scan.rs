@@ -18,7 +18,7 @@ use crate::row_set::RowSet;
 /// Rows per step of a scan: their dots stay in the first-level cache.
 const CHUNK: usize = 512;
 
-/// Up to this many rows (or `k`) the codes would save nothing.
+/// Up to this many rows (or `k`) the codes would save nothing, unless a floor rules rows out from the start.
 const DIRECT_MAX: usize = 32;
 
 /// A scan of all rows costs less than gathering when at least one row in this many passes.
@@ -28,8 +28,8 @@ const DENSE_SHARE: usize = 6;
 /// `k` alone would often miss one of the true ones, which are cheaper to score than the rows that they rule out.
 const SEEDS: usize = 4;
 
-/// Of fewer rows only the `k` best estimates are seeds, and the 4-bit codes are passed over: what they would rule out
-/// costs less than they do.
+/// Of fewer rows only the `k` best estimates are seeds, none beside a floor, and the 4-bit codes are passed over: what
+/// they would rule out costs less than they do.
 const FEW: usize = 16_384;
 
 /// Stored vectors are at most this long.
@@ -46,6 +46,8 @@ struct Scratch {
     rows: Vec<u32>,
     estimates: Vec<f32>,
     candidates: Vec<Candidate>,
+    /// By row.
+    seeded: Vec<Scored>,
     dots: Vec<i32>,
 }
 
@@ -94,7 +96,8 @@ impl VectorBlock {
         }
         SCRATCH.with_borrow_mut(|scratch| {
             scratch.candidates.clear();
-            if rows.len() <= k.max(DIRECT_MAX) {
+            scratch.seeded.clear();
+            if floor.is_none() && rows.len() <= k.max(DIRECT_MAX) {
                 let all = rows.iter().map(|row| Candidate {
                     upper: f32::MAX,
                     row,
@@ -103,13 +106,13 @@ impl VectorBlock {
             } else {
                 self.survivors(query, (k, floor), rows, scratch, &mut visited);
             }
-            let candidates = &mut scratch.candidates;
-            let best = refine(self, query, (k, floor), candidates, &mut visited);
+            let (candidates, seeded) = (&mut scratch.candidates, &scratch.seeded);
+            let best = refine(self, query, (k, floor), (candidates, seeded), &mut visited);
             (best, visited)
         })
     }
 
-    /// Leaves in `scratch.candidates` the rows that may be among the best; there are more than `k` rows.
+    /// Leaves in `scratch.candidates` the rows that may be among the best; there are more than `k` rows, or a floor.
     fn survivors(
         &self,
         query: &QueryVector,
@@ -122,6 +125,7 @@ impl VectorBlock {
             rows: listed,
             estimates,
             candidates,
+            seeded,
             dots,
         } = scratch;
         dots.resize(CHUNK, 0);
@@ -138,7 +142,11 @@ impl VectorBlock {
             rows,
             set: Set::best(),
             dots,
-            best: Best::new(if is_few { k } else { SEEDS * k }),
+            best: Best::new(match floor {
+                Some(_) if is_few => 0,
+                _ if is_few => k,
+                _ => SEEDS * k,
+            }),
         };
         estimates.clear();
         if is_dense {
@@ -146,13 +154,20 @@ impl VectorBlock {
         } else {
             scan.listed(reads_codes4, listed, estimates);
         }
-        // At least k rows have a score that on the grid is no less than this.
+        // At least k rows have a score that on the grid is no less than this, if there are seeds.
         let mut reached = Largest::new(k, rows.len());
-        for (_, at) in scan.best.take() {
-            let row = if is_dense { at } else { listed[at as usize] };
-            reached.push(self.score(query, row));
+        let row_at = |at: u32| if is_dense { at } else { listed[at as usize] };
+        let seeds = scan.best.take();
+        for (step, (_, at)) in seeds.iter().enumerate() {
+            if let Some((_, next)) = seeds.get(step + 1) {
+                self.prefetch(row_at(*next));
+            }
+            let (row, score) = (row_at(*at), self.score(query, row_at(*at)));
+            reached.push(score);
+            seeded.push(Scored { row, score });
             visited.scored += 1;
         }
+        seeded.sort_unstable_by_key(|seed| seed.row);
         let reached = reached.threshold().unwrap_or(f64::NEG_INFINITY);
         #[expect(clippy::cast_possible_truncation, reason = "SLACK covers the rounding")]
         let needed = reached.max(floor.unwrap_or(f64::NEG_INFINITY)) as f32 - SLACK;

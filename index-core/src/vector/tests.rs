@@ -325,3 +325,20 @@ fn any_k_any_row_number_and_any_block_are_safe() {
     let query = QueryVector::new(&vec![-3.0; DIMENSIONS_MAX], DIMENSIONS_MAX).unwrap();
     assert!((wide.search_exact(&query, 1, Passing::All, None).0[0].score + 1.0).abs() < 1e-5);
 }
+
+#[test]
+fn no_row_is_scored_twice_and_what_is_below_a_floor_hardly_ever() {
+    let block = block_of(64, &clustered(3_000, 64));
+    let query = QueryVector::new(&block.vector(7), 64).unwrap();
+    for passing in [300, 20] {
+        let rows = RowSet::of(block.len(), |row| row.is_multiple_of(3_000 / passing));
+        let search = |floor| block.search_exact(&query, 10, Passing::Rows(&rows), floor);
+        let (found, visited) = search(None);
+        assert!(visited.scored <= visited.rows && found.len() == 10);
+        let (above, visited) = search(Some(found[2].score));
+        assert_eq!(above, found[..3]);
+        assert!(visited.scored <= 5, "{visited:?} of {passing}");
+        let (none, visited) = search(Some(1.1));
+        assert_eq!((none.len(), visited.scored), (0, 0));
+    }
+}

@@ -123,7 +123,7 @@ impl VectorBlock {
                     self,
                     query,
                     (k, None),
-                    &mut scratch.candidates,
+                    (&mut scratch.candidates, &[]),
                     &mut visited,
                 );
                 (best, visited)

@@ -12,9 +12,9 @@ const project = (name: string, include: string[], testTimeout: number, extra: ob
 const everySuite = ["contract", "egress", "isolation", "limits", "orphans", "session", "state", "terminal"];
 const isEverything = process.env.HINDCAST_TEST_EVERY_DRIVER === "1";
 const suitesOfDrivers = {
-  container: [...everySuite, "images"],
+  container: [...everySuite, "fetching", "images"],
   gvisor: isEverything ? everySuite : ["contract"],
-  vm: isEverything ? everySuite : ["contract", "egress", "orphans"],
+  vm: isEverything ? [...everySuite, "fetching"] : ["contract", "egress", "orphans"],
   // In the cluster of KUBECONFIG, by `npm run test:pods`; else skipped, which says why.
   kubernetes: process.env.HINDCAST_TEST_KUBERNETES === "1" ? [...everySuite, "pods"] : ["pods", "orphans"],
 };

@@ -40,6 +40,16 @@ const timeoutMs = 20_000 * slowness;
 /** Images have Node, and this machine's npm. */
 const tools: SandboxMount[] = given === undefined ? [] : [{ source: given.npmFolder, target: "/opt/npm" }];
 
+/** Whether sandboxes have the programs of an image instead of this machine's. */
+export const isInImage: boolean = given !== undefined;
+
+/** Whose sandboxes have npm, whoever opens them. */
+export const providerWithTools: SandboxProvider = {
+  name: provider.name,
+  problems: () => provider.problems(),
+  open: (options, signal) => provider.open({ ...options, mounts: [...tools, ...(options.mounts ?? [])] }, signal),
+};
+
 export interface Ran extends ExecResult {
   text: string;
 }

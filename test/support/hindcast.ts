@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { onTestFinished } from "vitest";
 
-const main = new URL("../../coordinator/src/cli/main.ts", import.meta.url).pathname;
+export const hindcastMain: string = new URL("../../coordinator/src/cli/main.ts", import.meta.url).pathname;
 const eventTimeoutMs = 90_000;
 
 export interface HindcastEvent {
@@ -32,7 +32,7 @@ export class HindcastProcess {
   stderr = "";
 
   constructor(args: readonly string[], { cwd, env = {} }: HindcastOptions) {
-    this.child = spawn(process.execPath, ["--conditions=source", main, ...args], {
+    this.child = spawn(process.execPath, ["--conditions=source", hindcastMain, ...args], {
       cwd,
       env: { ...surroundings(), ...env },
       stdio: ["ignore", "pipe", "pipe"],

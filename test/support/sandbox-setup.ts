@@ -34,7 +34,7 @@ declare module "vitest" {
 const recipe = ImageRecipe.parse({
   name: "conformance",
   suite: "bookworm",
-  packages: ["file", "git", "less", "nodejs", "python3", "util-linux"],
+  packages: ["curl", "file", "git", "less", "nodejs", "python3", "util-linux"],
   files: [
     {
       path: "/usr/local/bin/npm",

@@ -1,9 +1,19 @@
 // Requirements: 3.12.cli, 3.12.config, 3.bad.config, 3.bad.documents, 3.5.refuses, 6.5.configuration, 6.14.needs
+import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { aFolder, hindcast, processesOf, type HindcastEvent, type HindcastResult } from "../support/hindcast.ts";
+import type { Finding } from "../../coordinator/src/report/finding.ts";
+import {
+  aFolder,
+  hindcast,
+  hindcastMain,
+  processesOf,
+  type HindcastEvent,
+  type HindcastResult,
+} from "../support/hindcast.ts";
 
 const eventOf = ({ stdout }: HindcastResult): HindcastEvent =>
   JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as HindcastEvent;
@@ -223,6 +233,26 @@ describe("hindcast doctor", () => {
     // Not even what their needs are looked at with.
     for (const site of ["forge", "shop", "wiki"])
       expect(stdout).toMatch(new RegExp(`site ${site} +advice +not built; it needs`));
+  });
+
+  it("names the packages of QEMU, openssl and curl where no program of the system's is", async () => {
+    using folder = aFolder();
+    // The whole system without its programs, but for our own Node: paths that are fixed (QEMU's) are gone as well.
+    const node = process.execPath;
+    const hidden = ["--dev-bind", "/", "/", "--tmpfs", "/usr/bin", "--ro-bind", node, node, "--"];
+    const argv = [...hidden, node, "--conditions=source", hindcastMain, "--json", "doctor"];
+    const env = { PATH: "/usr/bin:/bin", HOME: "/nonexistent", HINDCAST_CACHE: folder.path };
+    const { stdout } = await promisify(execFile)("bwrap", argv, { cwd: folder.path, env }).catch(
+      // What is missing makes its exit code 1.
+      (error: unknown) => error as { stdout: string },
+    );
+    const { findings } = JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as { findings: Finding[] };
+    const detailOf = (name: string): string | undefined => findings.find(({ what }) => what === name)?.detail;
+    expect(detailOf("other sandboxes")).toContain(
+      "vm: /usr/bin/qemu-system-x86_64 is missing: install QEMU (Debian, Ubuntu: apt-get install qemu-system-x86)",
+    );
+    expect(detailOf("openssl")).toMatch(/install the package openssl$/);
+    expect(detailOf("curl")).toMatch(/install the package curl$/);
   });
 });
 

@@ -6,6 +6,7 @@ import {
   type MakeTasksRequest,
   type MakingCosts,
   nodePackages,
+  packageSource,
   pythonEnvironment,
   type VerificationEvent,
 } from "@hindcast/shared/node";
@@ -17,9 +18,10 @@ import { Interrupted } from "./interruption.ts";
 import { modelEnvironment } from "./session.ts";
 
 interface Options extends PlaceOptions {
-  repo: string;
-  commit: string;
-  language: string;
+  repo?: string;
+  commit?: string;
+  package?: string;
+  language?: string;
   python: string;
   pip?: string[];
   npm?: string[];
@@ -38,11 +40,20 @@ export function sweBenchMakeCommand(): Command {
     .description(
       "make tasks from a Python, JavaScript or TypeScript project: put bugs in, keep those that its tests notice",
     )
-    .requiredOption("--repo <owner/name>", "the project, found in --repos")
-    .requiredOption("--commit <sha>", "where its tests pass")
+    .option("--repo <owner/name>", "the project, found in --repos")
+    .option("--commit <sha>", "where its tests pass")
+    .option(
+      "--package <archive>",
+      "instead of both: pypi:name@version, npm:name@version, or a file of such an archive (name-version.tar.gz, .tgz)",
+    )
     .requiredOption("--test <command>", 'runs all tests, e.g. "python -m pytest -rA", "vitest run --reporter=verbose"')
     .requiredOption("--out <folder>", "gets tasks.jsonl, pins.jsonl and repositories/")
-    .addOption(new Option("--language <name>", "of the sources").choices(["python", "javascript"]).default("python"))
+    .addOption(
+      new Option("--language <name>", "of the sources (default: python; of npm's packages javascript)").choices([
+        "python",
+        "javascript",
+      ]),
+    )
     .option("--parser <name>", "how the tests' log is read (default: parse_log_pytest, parse_log_tap)")
     .option("--npm <name@version>", "a package that a JavaScript project needs; repeatable", repeatable)
     .option("--python <version>", "3.8 or newer", "3.11")
@@ -90,12 +101,13 @@ async function run(options: Options, command: Command): Promise<void> {
       );
     }
   };
-  const isPython = options.language === "python";
+  const source = sourceOf(options, workingDirectory);
+  const isOfNpm = source.kind === "package" && source.registry === "npm";
+  const isPython = (options.language ?? (isOfNpm ? "javascript" : "python")) === "python";
   const request = {
     ...placesOf(options, context),
     verb: "make" as const,
-    repository: options.repo,
-    commit: options.commit,
+    source,
     language: isPython ? ("python" as const) : ("javascript" as const),
     environment: isPython
       ? pythonEnvironment({ python: options.python, pip: options.pip ?? [], conda_python_packages: {} })
@@ -112,6 +124,23 @@ async function run(options: Options, command: Command): Promise<void> {
   const models = author === null ? {} : modelEnvironment(context);
   await runSweBench({ request, env, models, onEvent }, interruption.asked);
   if (interruption.asked.aborted) throw new Interrupted("interrupted");
+}
+
+/** @throws CONFIG_INVALID where it is not one of the two */
+function sourceOf({ repo, commit, package: named }: Options, folder: string): MakeTasksRequest["source"] {
+  if (named !== undefined) {
+    if (repo !== undefined || commit !== undefined) {
+      throw refused("--package stands instead of --repo and --commit; name one or the other");
+    }
+    const source = packageSource(named);
+    return source.registry === "file" ? { ...source, path: resolve(folder, source.path) } : source;
+  }
+  if (repo === undefined || commit === undefined) {
+    throw refused(
+      "what tasks are made from is missing: name --repo and --commit, or --package, such as pypi:iniconfig@2.3.0",
+    );
+  }
+  return { kind: "commit", repository: repo, commit };
 }
 
 function authorOf({ model, maxUsd }: Options, { loaded }: Pick<CommandContext, "loaded">): MakeTasksRequest["author"] {

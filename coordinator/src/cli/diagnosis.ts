@@ -49,6 +49,15 @@ export async function diagnose(context: CommandContext): Promise<Finding[]> {
     }),
     manual(),
     program("pdftotext", ["-v"], { state: "advice", remedy: "only for PDF files that need it; install poppler-utils" }),
+    program("openssl", ["version"], {
+      state: "advice",
+      remedy:
+        "libraries of SWE-bench's instances, of made tasks and of packages are fetched through a proxy that it signs for; install the package openssl",
+    }),
+    program("curl", ["--version"], {
+      state: "advice",
+      remedy: "only for tasks that are made from packages of PyPI; install the package curl",
+    }),
     program("faketime", ["--version"], {
       state: "advice",
       remedy: "only for instances of SWE-bench whose tests dates break; install the package faketime",

@@ -46,6 +46,12 @@ export async function buildRoot(
   };
   const bootstrap = bootstrapProgram(options.searchPath);
   if (bootstrap === null) throw failed(builderProblems(options).join(" "));
+  // Before the minutes that Debian's packages take.
+  const worksInside = [recipe.pip, recipe.npm, recipe.run].some((each) => each.length > 0);
+  if (worksInside && !isOn(options.searchPath, "bwrap")) {
+    const remedy = "install bubblewrap (Debian, Ubuntu: apt-get install bubblewrap)";
+    throw failed(`image ${recipe.name}: its pip, npm and run are done in a sandbox, and bwrap is missing: ${remedy}`);
+  }
   await step("installing Debian's packages", bootstrap.path, bootstrap.arguments(recipe, root));
   for (const { path, content, mode } of recipe.files) {
     const target = await pathInRoot(root, path);
@@ -79,6 +85,10 @@ function insideArguments(root: string, script: string): string[] {
     trust.flatMap((name) => ["--setenv", name, "/run/build/ca.crt"]),
     ["--", "/bin/bash", "-e", "-c", script],
   ].flat();
+}
+
+function isOn(searchPath: string, program: string): boolean {
+  return searchPath.split(delimiter).some((folder) => existsSync(join(folder, program)));
 }
 
 interface Bootstrap {

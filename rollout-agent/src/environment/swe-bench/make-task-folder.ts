@@ -3,8 +3,10 @@ import { join } from "node:path";
 import type { MakeTasksRequest, VerificationEvent } from "@hindcast/shared/node";
 import type { SandboxProvider } from "../../sandbox/sandbox.ts";
 import { makeTasks } from "./make-tasks.ts";
+import { openPackageRepository } from "./packages/package-repository.ts";
 import { openSources } from "./sources.ts";
 import type { TaskAuthor } from "./task-author.ts";
+import type { TestbedSources } from "./testbed.ts";
 
 export interface TaskMaking {
   request: MakeTasksRequest;
@@ -20,13 +22,18 @@ export async function makeTaskFolder(
   { request, sandboxes, searchPath, author, onEvent }: TaskMaking,
   signal: AbortSignal,
 ): Promise<void> {
-  const { out, repository, memoryBytesMax, diskBytesMax, processesMax } = request;
-  const sources = openSources({ ...request, searchPath }, sandboxes);
+  const { out, source, memoryBytesMax, diskBytesMax, processesMax } = request;
+  const opened = openSources({ ...request, searchPath }, sandboxes);
+  await using project = await openProject(source, opened, signal);
+  const { repository, commit } = project;
+  const sources = { ...opened, repositories: project.places };
   const repositories = join(out, "repositories");
   onEvent({ event: "started", instances: request.count });
   const instances = await makeTasks(
     {
       ...request,
+      repository,
+      commit,
       author,
       limits: { memoryBytesMax, diskBytesMax, processesMax },
       outputRepository: join(repositories, `${repository.replace("/", "__")}.git`),
@@ -43,6 +50,18 @@ export async function makeTaskFolder(
   writeFileSync(join(out, "pins.jsonl"), lines(instances.flatMap(({ instance_id }) => pinsOf(instance_id, request))));
   if (author !== null) onEvent({ event: "asked", ...author.costs });
   onEvent({ event: "made", tasks: instances.length, file, repositories });
+}
+
+/** The commit that was named, or the one that a package's archive is made into. */
+async function openProject(
+  source: MakeTasksRequest["source"],
+  sources: TestbedSources,
+  signal: AbortSignal,
+): Promise<{ repository: string; commit: string; places: readonly string[] } & AsyncDisposable> {
+  if (source.kind === "commit") {
+    return { ...source, places: sources.repositories, [Symbol.asyncDispose]: () => Promise.resolve() };
+  }
+  return await openPackageRepository(source, sources, signal);
 }
 
 /** As `readEnvironmentPins` and `readNodePins` read them. */

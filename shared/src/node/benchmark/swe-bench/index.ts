@@ -2,6 +2,7 @@ export { pythonEnvironment, readEnvironmentPins } from "./environment-pins.ts";
 export { nodePackages, readNodePins } from "./node-pins.ts";
 export { readEvalLog } from "./eval-log.ts";
 export { assembleLog, compileOnly, fitEvalScript } from "./eval-script.ts";
+export { type PackageSource, packageSource, pypiName, repositoryOfPackage } from "./package-source.ts";
 export { gradeInstance } from "./grade.ts";
 export { type InfraFailure, infraFailureOf } from "./infra-failure.ts";
 export { SweBenchInstance } from "./instance.ts";

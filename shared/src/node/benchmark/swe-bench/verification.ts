@@ -2,6 +2,7 @@
 // argument, one per line on its standard output. Admissions are also what is stored of an instance.
 import { z } from "zod";
 import { PinnedNode, PinnedPython, RepositoryName } from "../../../domain/swe-bench.ts";
+import { PackageSource } from "./package-source.ts";
 
 const Count = z.strictObject({ passed: z.int().nonnegative(), total: z.int().nonnegative() });
 
@@ -107,9 +108,15 @@ export type MakingCosts = z.infer<typeof MakingCosts>;
 export const MakeTasksRequest = z.strictObject({
   ...places,
   verb: z.literal("make"),
-  /** "owner/name", by which it is found. */
-  repository: RepositoryName,
-  commit: z.string().regex(/^[0-9a-f]{40}$/),
+  source: z.discriminatedUnion("kind", [
+    z.strictObject({
+      kind: z.literal("commit"),
+      /** "owner/name", by which it is found. */
+      repository: RepositoryName,
+      commit: z.string().regex(/^[0-9a-f]{40}$/),
+    }),
+    PackageSource,
+  ]),
   language: z.enum(["python", "javascript"]).default("python"),
   /** Null: none. */
   environment: PinnedPython.nullable(),

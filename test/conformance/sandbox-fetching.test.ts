@@ -8,16 +8,14 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { pythonEnvironment } from "@hindcast/shared/node";
-import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { expect, it, onTestFinished, vi } from "vitest";
 import { fetchInside } from "../../rollout-agent/src/environment/swe-bench/fetch-inside.ts";
 import { cargoRegistries } from "../../rollout-agent/src/environment/swe-bench/registries/cargo-registries.ts";
 import { said, sourceRepository } from "../support/source-repository.ts";
 import { fixturePython } from "../support/swe-bench-fixture.ts";
-import { provider } from "./sandbox-fixture.ts";
+import { describeSandbox, isInImage, never, providerWithTools as provider, slowness } from "./sandbox-fixture.ts";
 
-const problems = await provider.problems();
-const never = new AbortController().signal;
-const slowMs = 600_000;
+const slowMs = 600_000 * slowness;
 /** Left where the sandbox keeps what is fetched, so that a script that never ran is no proof. */
 const ranInside = "/opt/testbed/dependencies/ran";
 
@@ -57,7 +55,9 @@ exit 0
   return { attack, harm };
 }
 
+/** Images have no Maven. */
 function has(program: string): boolean {
+  if (isInImage) return false;
   try {
     execFileSync("which", [program], { stdio: "ignore" });
     return true;
@@ -92,7 +92,7 @@ const antrun = `<project xmlns="http://maven.apache.org/POM/4.0.0">
 </project>
 `;
 
-describe.skipIf(problems.length > 0)("a stranger's code that runs while libraries are fetched", () => {
+describeSandbox("a stranger's code that runs while libraries are fetched", () => {
   it("does harm where nothing holds it", async () => {
     const folder = sourceFolder();
     const { attack, harm } = await anOutside(folder);
@@ -143,7 +143,7 @@ setup(name="hindcast_attack", version="1.0", py_modules=["hostile"])
   });
 
   it.skipIf(!has("mvn"))(
-    "as a plug-in of Maven's reads, reaches and writes nothing of the host",
+    `as a plug-in of Maven's reads, reaches and writes nothing of the host${has("mvn") ? "" : " (no Maven is there)"}`,
     { timeout: slowMs },
     async () => {
       const { attack, harm } = await anOutside(sourceFolder());

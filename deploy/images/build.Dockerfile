@@ -1,5 +1,6 @@
 # Everything that the images are made of, compiled from the sources; none of it but /<image>/app leaves this stage.
-# TOOLCHAIN has Node ≥ 20 with npm, Rust ≥ 1.88, Go ≥ 1.25, a C++ compiler and make, for the platform of the target.
+# TOOLCHAIN has Node ≥ 20 with npm, Rust ≥ 1.89, Go ≥ 1.26, a C++ compiler and make, for the platform of the target,
+# and libraries no newer than those of BASE, which has to load what is compiled here: Debian 12 for bookworm-slim.
 ARG TOOLCHAIN=hindcast/toolchain
 FROM ${TOOLCHAIN} AS build
 ARG NATS_VERSION=2.14.5

@@ -11,11 +11,11 @@ import { childEnvironment, findOnPath, nodePath } from "../local/processes.mjs";
 import { assemble } from "./assemble.mjs";
 import { natsCli } from "./nats-cli.mjs";
 import { natsExporter } from "./nats-exporter.mjs";
+import { suiteFor } from "./suite.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = dirname(dirname(here));
 const own = ["coordinator", "rollout-agent", "index-core"];
-const suite = "bookworm";
 const libraries = ["base-files", "base-passwd", "ca-certificates", "libstdc++6", "netbase", "tzdata"];
 /** What an agent's sandboxes find in /usr. */
 const sandboxTools = [
@@ -67,6 +67,7 @@ function importImage(program, args, image) {
 
 function baseImage(name) {
   if (values[name] !== undefined) return values[name];
+  const suite = suiteFor(process.report.getReport().header.glibcVersionRuntime);
   const image = `hindcast/${name}:${suite}`;
   if (hasImage(image)) return image;
   if (findOnPath("mmdebstrap") === null) {
@@ -92,6 +93,18 @@ function baseImage(name) {
   return image;
 }
 
+/** @throws Error where the base has older libraries than this machine, against which the addon was linked */
+function assertAddonLoads(image, base) {
+  const script = `for (const name of require("fs").readdirSync("/app/index-core"))
+    if (name.endsWith(".node")) require("/app/index-core/" + name);`;
+  const run = spawnSync("docker", ["run", "--rm", "--network", "none", image, "-e", script], { encoding: "utf8" });
+  if (run.status === 0) return;
+  const why = /^(?:Error|docker): .*$/m.exec(run.stderr)?.[0] ?? run.stderr.trim();
+  throw new Error(
+    `${image} does not load what was compiled here (${why}): take a base as new as this machine, not ${base}`,
+  );
+}
+
 /** Of others, by the image's name: what lies in it, and as what. */
 const tools = { backup: [natsCli(), "nats"], "nats-exporter": [natsExporter(), "prometheus-nats-exporter"] };
 const builtTools = Object.entries(tools).filter(([, [path]]) => path !== null);
@@ -107,7 +120,8 @@ try {
     copyFileSync(path, join(folder, name, "app", program));
   }
   mkdirSync(join(folder, "empty"));
-  if (hasPrometheus) {
+  if (!hasPrometheus) console.log(`prometheus: left out, because ${prometheus.join(" and ")} are not on PATH`);
+  else {
     mkdirSync(join(folder, "prometheus/app"), { recursive: true });
     for (const name of prometheus) copyFileSync(realpathSync(findOnPath(name)), join(folder, "prometheus/app", name));
   }
@@ -120,6 +134,7 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 const revision = execFileSync("git", ["rev-parse", "HEAD"], { cwd: root, encoding: "utf8" }).trim();
+console.log("building by Docker's legacy builder, which takes no plug-in and says of itself that it is deprecated");
 const others = ["nats", ...builtTools.map(([name]) => name), ...(hasPrometheus ? ["prometheus"] : [])];
 for (const name of [...own, ...others]) {
   const base = baseImage(baseOf[name] ?? "base");
@@ -142,5 +157,6 @@ for (const name of [...own, ...others]) {
       env: { ...process.env, DOCKER_BUILDKIT: "0" },
     },
   );
+  if (name === "index-core") assertAddonLoads(`hindcast/${name}:${tag}`, base);
 }
 docker(["images", "--filter", `reference=hindcast/*:${tag}`, "--format", "table {{.Repository}}\t{{.Tag}}\t{{.Size}}"]);

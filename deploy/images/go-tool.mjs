@@ -6,11 +6,11 @@ import { basename, join } from "node:path";
 import { childEnvironment, findOnPath } from "../local/processes.mjs";
 
 /**
- * @param {{ image: string, name: string, module: string, version: string }} tool image: what it is built for; name: what
- *   its file in the cache begins with
+ * @param {{ image: string, name: string, module: string, version: string, go: string }} tool image: what it is built for;
+ *   name: what its file in the cache begins with; go: the Go that the module asks for, which an older one fetches
  * @returns its path, or null where it cannot be built, with the reason in the output
  */
-export function goTool({ image, name, module, version }) {
+export function goTool({ image, name, module, version, go: goVersion }) {
   const path = placeOf(name, version);
   const go = findOnPath("go");
   if (existsSync(path)) return path;
@@ -25,7 +25,8 @@ export function goTool({ image, name, module, version }) {
   const folder = mkdtempSync(join(cache, "build-"));
   try {
     // `go install` asks for the list of all versions first, which a mirror of some modules need not have.
-    writeFileSync(join(folder, "go.mod"), `module build\n\nrequire ${rootOf(module)} v${version}\n`);
+    const lines = ["module build", `go ${goVersion}`, `require ${rootOf(module)} v${version}`];
+    writeFileSync(join(folder, "go.mod"), `${lines.join("\n\n")}\n`);
     const env = { ...childEnvironment(), CGO_ENABLED: "0", GOFLAGS: "-mod=mod" };
     execFileSync(go, ["build", "-trimpath", "-o", program, module], {
       cwd: folder,

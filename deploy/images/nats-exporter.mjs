@@ -7,5 +7,5 @@ export const natsExporterVersion = "0.20.1";
 /** @returns its path, or null where it cannot be built */
 export function natsExporter() {
   const module = "github.com/nats-io/prometheus-nats-exporter";
-  return goTool({ image: "nats-exporter", name: "nats-exporter", module, version: natsExporterVersion });
+  return goTool({ image: "nats-exporter", name: "nats-exporter", module, version: natsExporterVersion, go: "1.25.10" });
 }

@@ -109,6 +109,18 @@ describe("the guide", () => {
     expect(() => guideBlock(heading, "no such words")).toThrow(/no block says/);
   });
 
+  it("writes passwords and archives where neither git nor a builder of images takes them along", () => {
+    const written = commands.flatMap((line) => line.match(/(?<=(?:>|-o|--output) )[\w.-]+(?=\s|$)/g) ?? []);
+    expect(new Set(written)).toEqual(
+      new Set(["password", "ca.crt", "coordinator-password", "image.tar", "images.tar"]),
+    );
+    const lines = (path: string): string[] => readFileSync(join(root, path), "utf8").split("\n");
+    for (const name of written) {
+      expect(lines(".gitignore")).toContain(`/${name}`);
+      expect(lines("deploy/images/build.Dockerfile.dockerignore")).toContain(name);
+    }
+  });
+
   it("gives every command of `nats` the inbox that its user may hear", () => {
     for (const line of commands.filter((each) => each.startsWith("nats "))) {
       const user = /--user (\w+)/.exec(line)?.[1];

@@ -31,6 +31,10 @@ const { countVitest, countCargo, countsLine } = (await import(`${root}deploy/loc
   countsLine: (counts: Counts) => string;
 };
 
+const { suiteFor } = (await import(`${root}deploy/images/suite.mjs`)) as {
+  suiteFor: (glibc: string | undefined) => string;
+};
+
 const all = { compiles: true, broker: true, sandbox: true };
 const machine = (tools: string[], id: string | null = "debian", rust = "1.95.0"): Record<string, unknown> => ({
   has: (name: string) => tools.includes(name),
@@ -65,8 +69,17 @@ describe("the check of the toolchain", () => {
   it("names all that is missing at once, and a Rust that is too old", () => {
     expect(missingTools(all, machine([])).length).toBe(6);
     expect(missingTools(all, machine(everything, "debian", "1.70.0"))).toEqual([
-      { what: "Rust 1.88 or newer (found 1.70.0)", remedy: expect.stringContaining("rustup") },
+      { what: "Rust 1.89 or newer (found 1.70.0)", remedy: expect.stringContaining("rustup") },
     ]);
+  });
+
+  it("asks for the Rust that the crates ask for, and so does the image that compiles", () => {
+    const manifest = readFileSync(join(root, "index-core/Cargo.toml"), "utf8");
+    const version = /^rust-version = "1\.(\d+)"$/m.exec(manifest)?.[1];
+    const minor = Number(version);
+    expect(missingTools(all, machine(everything, "debian", `1.${minor}.0`))).toEqual([]);
+    expect(missingTools(all, machine(everything, "debian", `1.${minor - 1}.0`))).toHaveLength(1);
+    expect(readFileSync(join(root, "deploy/images/build.Dockerfile"), "utf8")).toContain(`Rust ≥ 1.${minor},`);
   });
 
   it("asks for a compiler only when something has to be compiled", () => {
@@ -81,6 +94,38 @@ describe("the check of the toolchain", () => {
     ["ID=plan9\n", null],
   ])("recognises the distribution of %j", (osRelease, id) => {
     expect(distribution(osRelease)).toBe(id);
+  });
+});
+
+describe("the Debian of the images", () => {
+  it.each([
+    ["2.31", "bookworm"],
+    ["2.36", "bookworm"],
+    ["2.39", "trixie"],
+    ["2.41", "trixie"],
+  ])("is not older than a machine with glibc %s", (glibc, suite) => {
+    expect(suiteFor(glibc)).toBe(suite);
+  });
+
+  it("is not guessed for a machine that is newer than those known, or has another C library", () => {
+    expect(() => suiteFor("2.42")).toThrow(/glibc 2\.42, and trixie has glibc 2\.41: .*--base/);
+    expect(() => suiteFor(undefined)).toThrow(/another C library than glibc/);
+  });
+});
+
+describe("a program that an image has from its Go module", () => {
+  const hasGo = spawnSync("go", ["version"], { stdio: "ignore" }).status === 0;
+
+  it.skipIf(!hasGo)("asks for the Go that its module asks for, so that an older Go fetches it", () => {
+    using cache = aFolder();
+    const tool = { image: "clock", name: "clock", module: "example.com/acme/clock", version: "1.0.0", go: "1.999.0" };
+    const program = `import { goTool } from "./deploy/images/go-tool.mjs"; console.log(goTool(${JSON.stringify(tool)}));`;
+    const env = { ...process.env, HINDCAST_CACHE: cache.path, GOTOOLCHAIN: "local" };
+    const told = spawnSync("node", ["--input-type=module", "-e", program], { cwd: root, env, encoding: "utf8" });
+    expect(told.stderr).toContain("requires go >= 1.999.0");
+    expect(told.stdout).toMatch(
+      /clock: left out, because example\.com\/acme\/clock@v1\.0\.0 could not be built: .*\nnull\n$/,
+    );
   });
 });
 

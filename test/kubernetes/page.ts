@@ -5,7 +5,7 @@ import type { Section } from "./section.ts";
 
 const page = new URL("../KUBERNETES.md", import.meta.url);
 const head =
-  "# On a real cluster\n\nBy `npm run test:kubernetes -- --publish`, part by part, on a cluster of one node; models are offline rules.\n";
+  "# On a real cluster\n\nBy `npm run test:kubernetes -- --publish`, part by part, on a cluster of one node; models are offline rules where nothing else is said.\n";
 const heading = "\n## ";
 
 export function publish(section: Section, rows: ResultRows, how: string): void {

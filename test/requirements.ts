@@ -364,8 +364,7 @@ export const requirements = {
   "7.7.clients":
     "the nats command, Python and Go ask retrieval as the documentation shows, and find the service by ADR-32",
   "7.1.accounts": "NATS's users in Kubernetes have the permissions that the code gives their roles",
-  "7.1.backup":
-    "streams are saved every night beside the last good backup, which nothing that ends the night takes away",
+  "7.1.backup": "streams are saved every night beside the last good backup, which no failure takes away",
   "7.1.restore": "a stream that is gone, or all of them, come back from the backup, and what is there is left alone",
   "7.1.flows": "network policies allow the flows that exist and no others, in both directions",
   "7.1.resilience":

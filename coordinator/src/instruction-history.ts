@@ -37,7 +37,12 @@ export class InstructionHistory {
     }
     const { known, learnedBy } = this.#read;
     const earlier = known.upToNow((task) => learnedBy.get(task as TaskId) !== campaign);
-    return { instructions: new InstructionDeduplicator(earlier), [Symbol.dispose]: () => this.#close() };
+    let isOpen = true;
+    const close = (): void => {
+      if (isOpen) this.#close();
+      isOpen = false;
+    };
+    return { instructions: new InstructionDeduplicator(earlier), [Symbol.dispose]: close };
   }
 
   #close(): void {

@@ -60,6 +60,10 @@ describe("what earlier campaigns learned from", () => {
     read.length = 0;
     using _anew = await history.open(later, never);
     expect(read).toHaveLength(3);
+    // Whoever closes twice closes nobody else's.
+    first[Symbol.dispose]();
+    using _another = await history.open(earlier, never);
+    expect(read).toHaveLength(3);
   });
 
   it("is nothing that the campaign itself learned, nor what another adds to its own", async () => {

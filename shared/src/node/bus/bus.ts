@@ -208,10 +208,7 @@ export interface DemonstrationLog {
   born(): Promise<string>;
   /** The sequence of the newest demonstration or retirement; null when there is none. */
   newest(): Promise<number | null>;
-  /**
-   * All that is stored now, from `fromSequence` in the order of the stream; no bytes: retired. A later message of an id
-   * replaces an earlier one.
-   */
+  /** What is stored, in stream order from `fromSequence`; no bytes: retired. A later message of an id replaces an earlier one. */
   stored(fromSequence?: number): AsyncIterable<DemonstrationName & { bytes: Uint8Array; sequence: number }>;
   /** Of `stored` bytes; null when they cannot be read, which is reported. */
   restore(id: DemonstrationId, bytes: Uint8Array): Demonstration | null;

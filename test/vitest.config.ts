@@ -14,7 +14,7 @@ const isEverything = process.env.HINDCAST_TEST_EVERY_DRIVER === "1";
 const suitesOfDrivers = {
   container: [...everySuite, "fetching", "images"],
   gvisor: isEverything ? everySuite : ["contract"],
-  vm: isEverything ? [...everySuite, "fetching"] : ["contract", "egress", "orphans"],
+  vm: isEverything ? [...everySuite, "fetching"] : ["contract", "egress", "orphans", "terminal"],
   // In the cluster of KUBECONFIG, by `npm run test:pods`; else skipped, which says why.
   kubernetes: process.env.HINDCAST_TEST_KUBERNETES === "1" ? [...everySuite, "pods"] : ["pods", "orphans"],
 };

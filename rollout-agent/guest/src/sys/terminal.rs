@@ -131,6 +131,9 @@ pub fn detached_terminals(options: &[(&CStr, &CStr)]) -> io::Result<OwnedFd> {
 
 fn terminals_as_root(user: u32, group: u32, options: &[(&CStr, &CStr)]) -> io::Result<OwnedFd> {
     unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS)?;
+    // Whoever has changed its user cannot write the maps of its own namespace before this; nobody else is there yet.
+    // SAFETY: integers only.
+    check(unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1, 0, 0, 0) })?;
     fs::write("/proc/self/setgroups", "deny")?;
     fs::write("/proc/self/uid_map", format!("0 {user} 1"))?;
     fs::write("/proc/self/gid_map", format!("0 {group} 1"))?;

@@ -41,7 +41,7 @@ const verbs = {
     return runInForeground(["node_modules/typescript/bin/tsc", "-b"]);
   },
   bench: async () => {
-    await prepare({ native: true, broker: true, sandbox: true });
+    if (!rest.includes("--help")) await prepare({ native: true, broker: true, sandbox: true });
     return runBenchmarks(rest);
   },
   /** Simulated campaigns under seeded faults; the options are the program's own. */

@@ -1,11 +1,15 @@
 // What admitting an instance costs on this machine, with nothing prepared and with everything, and what 100 instances take
 // on disk. Runs on tasks that are made here from a project of the fixtures' kind, so that it needs no data and no network;
 // `--tasks FILE --repos FOLDER [--instances IDS]` measures others, such as SWE-bench's own.
+//
+//   npm run bench -- swe-bench [--count 6] [--tasks FILE --repos FOLDER [--instances IDS]] [--json] [--publish]
+//
+// `--publish` writes the table into rollout-agent/README.md.
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
-import { join } from "node:path";
-import { styleText } from "node:util";
+import { basename, join } from "node:path";
+import { textTable, writeIntoPage } from "./page-table.ts";
 import { machine, option, quantile } from "./statistics.ts";
 
 const program = new URL("../../coordinator/src/cli/main.ts", import.meta.url).pathname;
@@ -95,20 +99,25 @@ function print(result: {
   instances: number;
 }): void {
   const { cold, warm, disk, instances } = result;
-  if (process.argv.includes("--json")) {
-    console.log(JSON.stringify({ benchmark: "swe-bench", machine: machine(cpus()), ...result }));
-    return;
-  }
-  console.log(styleText("bold", `Admission of ${instances} instances (${machine(cpus())})`));
-  for (const [name, seconds] of Object.entries({ cold, warm })) {
-    const [p50, p99] = [quantile(seconds, 0.5), quantile(seconds, 0.99)];
-    console.log(`${name.padEnd(12)} p50 ${p50.toFixed(2).padStart(8)} s   p99 ${p99.toFixed(2).padStart(8)} s`);
-  }
-  for (const [kind, { entries, bytes }] of Object.entries(disk)) {
+  const ofWhat = argument("tasks") === undefined ? "made here" : `of ${basename(argument("tasks") ?? "")}`;
+  const heading = `Admission of ${instances} instances ${ofWhat}, both patches each, by \`npm run bench -- swe-bench\` on ${new Date().toISOString().slice(0, 10)}, ${machine(cpus())}.`;
+  const tenths = (value: number): string => value.toFixed(1);
+  const times = Object.entries({ "nothing prepared": cold, "all prepared": warm }).map(([name, seconds]) => [
+    `admission, ${name}, s`,
+    tenths(quantile(seconds, 0.5)),
+    tenths(quantile(seconds, 0.99)),
+    "",
+    "",
+  ]);
+  const sizes = Object.entries(disk).map(([kind, { entries, bytes }]) => {
     const mebibytes = bytes / 2 ** 20;
-    const perHundred = (100 * mebibytes) / instances;
-    console.log(
-      `${kind.padEnd(12)} ${String(entries).padStart(4)} entries ${mebibytes.toFixed(1).padStart(9)} MiB   ${perHundred.toFixed(1).padStart(9)} MiB per 100 instances`,
-    );
+    return [`${kind}, MiB`, "", "", tenths(mebibytes), `${tenths((100 * mebibytes) / instances)} (${entries} entries)`];
+  });
+  const rows = [["what", "p50", "p99", "on disk", "per 100 instances"], ...times, ...sizes];
+  if (process.argv.includes("--json"))
+    console.log(JSON.stringify({ benchmark: "swe-bench", machine: machine(cpus()), ...result }));
+  else console.log(`${heading}\n\n${textTable(rows)}`);
+  if (process.argv.includes("--publish")) {
+    writeIntoPage(new URL("../../rollout-agent/README.md", import.meta.url), "admissions", { heading, rows });
   }
 }

@@ -196,6 +196,13 @@ describe("the bootstrap", () => {
     expect([status, stderr]).toEqual([2, expect.stringContaining("start|test|check|verify|build|bench")]);
   });
 
+  it("explains each benchmark by its own words and runs none", () => {
+    const asked = [bootstrap, "bench", "sandbox", "--help"];
+    const { status, stdout } = spawnSync(process.execPath, asked, { encoding: "utf8" });
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^test\/load\/sandbox\.bench\.ts\n {2}What a sandbox costs[^]*npm run bench -- sandbox /);
+  });
+
   it("says in one go what is missing, and starts nothing", () => {
     using folder = aFolder();
     const env = { PATH: folder.path, HOME: folder.path };

@@ -4,6 +4,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
@@ -92,6 +93,19 @@ it("a NATS that is not there", async () => {
   expect(await lastWord({ HINDCAST_NATS_URL: `nats://127.0.0.1:${await freePort()}` })).toMatchObject(
     failure("BUS_UNAVAILABLE", /cannot be reached \(.*refused\); is nats-server running there/),
   );
+});
+
+it("a port-forward whose NATS has gone", async () => {
+  const forward = createServer((socket) => socket.destroy()).listen(0, "127.0.0.1");
+  await once(forward, "listening");
+  const { port } = forward.address() as AddressInfo;
+  try {
+    expect(await lastWord({ HINDCAST_NATS_URL: `nats://127.0.0.1:${port}` })).toMatchObject(
+      failure("BUS_UNAVAILABLE", /closed without a word\); start the port-forward or proxy in between anew/),
+    );
+  } finally {
+    forward.close();
+  }
 });
 
 it("a NATS that is too old", async () => {

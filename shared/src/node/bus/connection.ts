@@ -183,8 +183,12 @@ export class Connection {
   }
 }
 
+/** The client's word for a connection that the other side accepted and closed before it said anything. */
+const closedWithoutAWord = /provided an undefined error/;
+
 function unavailable(servers: string, cause: unknown): HindcastError {
-  const why = messageOf(cause);
+  const said = messageOf(cause);
+  const why = closedWithoutAWord.test(said) ? "the connection was taken and closed without a word" : said;
   return new HindcastError({
     code: "BUS_UNAVAILABLE",
     boundary: "bus",
@@ -200,6 +204,7 @@ function unavailableRemedy(why: string): string {
     return "give it a new certificate (deploy/kubernetes/credentials.sh) and restart it, or set the clocks";
   if (/certificate/i.test(why))
     return "name the authority that signed its certificate (cluster.natsCaFile) and a host that is in it";
+  if (/without a word/.test(why)) return "start the port-forward or proxy in between anew, or NATS behind it";
   return "is nats-server running there?";
 }
 

@@ -239,7 +239,7 @@ export const requirements = {
   "6.16.episode": "an episode in a plug-in world runs over the real bus to its evaluation",
   "6.16.resume": "an episode in a plug-in world resumes by the world's snapshot where it has one, else by its actions",
   "6.16.harbor-import": "Harbor task folders become tasks of the shell world, or are unavailable with a reason",
-  "6.16.harbor-export": "tasks of the shell world are exported as Harbor folders that are judged alike",
+  "6.16.harbor-export": "tasks of the shell world and of code made here become Harbor folders that are judged alike",
   "6.16.harbor-verifier": "a Harbor verifier runs after the episode in a sandbox of its own, on files alone",
   "6.16.harbor-reward": "reward.txt and reward.json are read as Harbor reads them; a missing or odd one is no verdict",
   "6.bad.world-dies": "a plug-in world that dies or does not answer never counts as a failed task",
@@ -260,7 +260,7 @@ export const requirements = {
   "6.11.resume": "a killed browser episode goes on in another browser at its last step",
   "6.11.upstream": "actions and trees are read and written as upstream's own code does",
   "6.14.campaign": "what is said of a served site is what a campaign reads of it, with logins and held-out tasks",
-  "6.14.clock": "a site's time is the visit's own: what is done again in a fresh copy leads to the same pages",
+  "6.14.clock": "a site's time is the visit's own, also in browsers: what is done again in a fresh copy shows the same",
   "6.14.forge":
     "the forge with its wiki is served like the shop: visits, tasks of every kind, a browser that changes it",
   "6.14.needs": "what a site is built with is told by doctor and before building, with what is missing and its source",

@@ -4,8 +4,16 @@ import { execFile } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { exportHarborTask, readReward, writeHarborFolder } from "@hindcast/shared/node";
+import {
+  exportHarborTask,
+  instanceRequirements,
+  readReward,
+  readSweBenchInstances,
+  sweBenchAsHarbor,
+  writeHarborFolder,
+} from "@hindcast/shared/node";
 import { describe, expect, it } from "vitest";
+import { layCodeDemo } from "../../coordinator/src/worlds/code-demo.ts";
 import { aFolder } from "../support/hindcast.ts";
 import { pythonWithHarbor } from "../support/harbor-python.ts";
 
@@ -33,6 +41,13 @@ print(json.dumps({
     "network": str(getattr(config.environment.network_mode, "value", config.environment.network_mode)),
     "tests": str(task.paths.discovered_test_path_for(None).relative_to(task.paths.task_dir)),
 }))
+`;
+
+const lintTask = `
+import json, sys
+from pathlib import Path
+from harbor.lint.task import lint_task
+print(json.dumps(sorted(finding.rule.value for finding in lint_task(Path(sys.argv[1])))))
 `;
 
 const readRewards = `
@@ -76,6 +91,32 @@ describe.skipIf(reason !== "")(`Harbor${reason === "" ? "" : ` (not asked: ${rea
       network: "no-network",
       tests: "tests/test.sh",
     });
+  });
+
+  it("reads a code task that was exported, and finds nothing amiss but what is a choice", async () => {
+    using folder = aFolder();
+    const { instances } = layCodeDemo(folder.path, process.env);
+    const [instance] = await readSweBenchInstances(join(instances, "tasks.jsonl"));
+    if (instance === undefined) throw new Error("no task is shipped");
+    const task = sweBenchAsHarbor({
+      instance,
+      requirements: instanceRequirements(instance, new Map()),
+      files: [{ path: "run", content: "#!/bin/sh\n", isExecutable: true }],
+      node: "24",
+      limits: { wallTimeMs: 90_000, memoryBytesMax: 2 ** 28, diskBytesMax: 2 ** 26 },
+      verifierTimeoutMs: 60_000,
+    });
+    const path = await writeHarborFolder(folder.path, exportHarborTask(task));
+    expect(await ask(readTask, path)).toEqual({
+      instruction: expect.stringContaining("in src/area.js does not work as it should"),
+      agent: 90,
+      verifier: [60, {}],
+      memory: 256,
+      network: "no-network",
+      tests: "tests/test.sh",
+    });
+    // A registry's digest is nobody's here, Node's image has root, and a verifier sees what the agent left.
+    expect(await ask(lintTask, path)).toEqual(["root-agent", "shared-verifier", "unpinned-image"]);
   });
 
   it.each([

@@ -1,9 +1,10 @@
 // What the command line says of worlds that are plugged in and of Harbor's task folders.
-// Requirements: 6.16.example, 6.16.harbor-import
-import { mkdirSync, writeFileSync } from "node:fs";
+// Requirements: 6.16.example, 6.16.harbor-import, 6.16.harbor-export
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { exportHarborTask, writeHarborFolder } from "@hindcast/shared/node";
 import { describe, expect, it } from "vitest";
+import { layCodeDemo } from "../../coordinator/src/worlds/code-demo.ts";
 import { aFolder, hindcast } from "../support/hindcast.ts";
 import { examplesFolder } from "../support/worlds/worlds.ts";
 
@@ -64,5 +65,75 @@ describe("hindcast bench harbor list", () => {
     });
     const none = await hindcast(["bench", "harbor", "list", "nowhere"], { cwd: folder.path });
     expect(none).toMatchObject({ code: 2, stderr: expect.stringContaining("nowhere is no folder") });
+  });
+});
+
+describe("hindcast bench harbor export", () => {
+  it("writes the tasks that can be judged there, whole or not at all, and says why of the others", async () => {
+    using folder = aFolder();
+    const { instances, repositories } = layCodeDemo(folder.path, process.env);
+    const [first, second] = readFileSync(join(instances, "tasks.jsonl"), "utf8")
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    const given = (name: string, rows: object[]): void =>
+      writeFileSync(join(folder.path, name), rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
+    const script = String(first?.["eval_script"]);
+    const bad: [id: string, changes: object, reason: RegExp | string][] = [
+      ["pinned", {}, "it needs left-pad@1.3.0, which an image would have to fetch"],
+      ["python", { log_parser: "parse_log_pytest" }, "its log is read by parse_log_pytest; folders judge"],
+      ["imaged", { image: "swebench/x" }, "its environment is the image swebench/x"],
+      ["gone", { base_commit: "d".repeat(40) }, /git could not read .*demo__lengths: fatal: .*d{40}/],
+      [
+        "bound",
+        { eval_script: script.replace("\ncd /testbed", `$&\ngit checkout ${String(first?.["base_commit"])} test`) },
+        "its evaluation script needs the commit",
+      ],
+      ["lost", { repo: "demo/lost" }, /no clone demo__lost or demo__lost\.git lies in .*--repos/],
+      ["..", {}, 'its id ".." is no folder\'s name'],
+      ["fetching", { eval_script: script.replace("node --test", "npm ci && node --test") }, "use npm"],
+    ];
+    given("pins.jsonl", [{ instance_id: "pinned", npm: ["left-pad@1.3.0"] }]);
+    const unfit = bad.map(([instance_id, changes]) => ({ ...first, instance_id, ...changes }));
+    given("mixed.jsonl", [first ?? {}, second ?? {}, ...unfit]);
+    given("unfit.jsonl", unfit.slice(0, 3));
+    const run = (tasks: string, out: string, ...more: string[]): ReturnType<typeof hindcast> =>
+      hindcast([...more, "bench", "harbor", "export", "--tasks", tasks, "--repos", repositories, "--out", out], {
+        cwd: folder.path,
+      });
+
+    const mixed = await run("mixed.jsonl", "out", "--json");
+    expect([mixed.code, mixed.stderr]).toEqual([4, ""]);
+    expect(eventOf(mixed.stdout)).toEqual({
+      event: "harbor.exported",
+      directory: join(folder.path, "out"),
+      tasks: [
+        { name: "demo__lengths-1", state: "exported", detail: "" },
+        { name: "demo__lengths-2", state: "exported", detail: "" },
+        ...bad.map(([name, , reason]) => ({
+          name,
+          state: "refused",
+          detail: typeof reason === "string" ? expect.stringContaining(reason) : expect.stringMatching(reason),
+        })),
+      ],
+    });
+    expect(readdirSync(join(folder.path, "out"))).toEqual(["demo__lengths-1", "demo__lengths-2"]);
+    const listed = await hindcast(["bench", "harbor", "list", "out"], { cwd: folder.path });
+    expect(listed.stdout).toContain("2 of 2 run here");
+
+    const again = await run("mixed.jsonl", "out");
+    expect(again).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("out is not empty; name another folder (EXPORT_FAILED)"),
+    });
+    const none = await run("unfit.jsonl", "none");
+    expect(none).toMatchObject({
+      code: 4,
+      stdout: expect.stringContaining("none of 3 could be exported; nothing was"),
+    });
+    expect(existsSync(join(folder.path, "none"))).toBe(false);
+    const nowhere = await run("nowhere.jsonl", "none");
+    expect(nowhere).toMatchObject({ code: 2, stderr: expect.stringContaining("nowhere.jsonl is not there") });
+    expect(readdirSync(folder.path).filter((name) => name.includes("partial"))).toEqual([]);
   });
 });

@@ -1,12 +1,12 @@
-import { execFile } from "node:child_process";
 import { readdirSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
-import { promisify } from "node:util";
 import { HindcastError, messageOf } from "@hindcast/shared";
 import { type HarborTask, importHarborTask, readHarborFolder } from "@hindcast/shared/node";
 import { Command } from "commander";
 import { printableLine } from "../report/text-width.ts";
+import { harborExportCommand } from "./bench-harbor-export.ts";
 import { commandContext } from "./command-context.ts";
+import { hostFacts, type HostFacts } from "./host-facts.ts";
 
 type Found = { name: string; state: "runs here" | "unavailable" | "no task"; detail: string; task: HarborTask | null };
 
@@ -18,12 +18,13 @@ export function harborCommand(): Command {
         .argument("<folder>", "a task, or a folder of tasks")
         .description("which tasks the shell world can run on this machine, and why not the others")
         .action(list),
-    );
+    )
+    .addCommand(harborExportCommand());
 }
 
 async function list(folder: string, _options: unknown, command: Command): Promise<void> {
   const { terminal, workingDirectory } = commandContext(command);
-  const host = { python: await versionOf("python3", /^Python (3\.\d+)/), node: await versionOf("node", /^v(\d+)/) };
+  const host = await hostFacts();
   const found = await Promise.all(tasksIn(resolve(workingDirectory, folder)).map((path) => examine(path, host)));
   const running = found.filter(({ state }) => state === "runs here").length;
   terminal.result({ event: "harbor.tasks", tasks: found }, () =>
@@ -38,7 +39,7 @@ async function list(folder: string, _options: unknown, command: Command): Promis
   );
 }
 
-async function examine(path: string, host: Parameters<typeof importHarborTask>[1]): Promise<Found> {
+async function examine(path: string, host: HostFacts): Promise<Found> {
   const name = basename(path);
   try {
     const imported = importHarborTask(await readHarborFolder(path), host);
@@ -65,15 +66,4 @@ function tasksIn(folder: string): string[] {
 
 function noTasks(message: string): HindcastError {
   return new HindcastError({ code: "CONFIG_INVALID", boundary: "config", message });
-}
-
-/** What sandboxes see of the host; null where there is none. */
-async function versionOf(program: string, pattern: RegExp): Promise<string | null> {
-  try {
-    const { stdout } = await promisify(execFile)(program, ["--version"]);
-    return pattern.exec(stdout)?.[1] ?? null;
-  } catch {
-    // Not installed: no image that is made of it can be stood in for.
-    return null;
-  }
 }

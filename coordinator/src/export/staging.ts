@@ -23,8 +23,9 @@ export class StagingFolder implements AsyncDisposable {
   /**
    * @throws HindcastError `EXPORT_FAILED` when the target is a file, or a folder that is not empty; with `replace`,
    *   only when it holds something other than an earlier export.
+   * @param replace null: no earlier export is known by its looks, so none is ever replaced
    */
-  static async beside(directory: string, replace: boolean): Promise<StagingFolder> {
+  static async beside(directory: string, replace: boolean | null): Promise<StagingFolder> {
     const target = resolve(directory);
     await refuseUnlessFree(target, replace);
     await mkdir(dirname(target), { recursive: true });
@@ -51,7 +52,7 @@ export class StagingFolder implements AsyncDisposable {
   }
 }
 
-async function refuseUnlessFree(target: string, replace: boolean): Promise<void> {
+async function refuseUnlessFree(target: string, replace: boolean | null): Promise<void> {
   const entries = await readdir(target).catch((error: unknown) => {
     if (isMissing(error)) return [];
     throw new HindcastError({
@@ -62,11 +63,12 @@ async function refuseUnlessFree(target: string, replace: boolean): Promise<void>
     });
   });
   if (entries.length === 0) return;
-  if (!replace) {
+  if (replace !== true) {
+    const other = replace === null ? "" : ", or replace an earlier export there with --replace";
     throw new HindcastError({
       code: "EXPORT_FAILED",
       boundary: "export",
-      message: `${target} is not empty; name another folder, or replace an earlier export there with --replace`,
+      message: `${target} is not empty; name another folder${other}`,
     });
   }
   if (!(await isExport(target))) {

@@ -12,6 +12,7 @@ export * from "./admission/lane-rules.ts";
 export * from "./admission/lane-state.ts";
 export * from "./admission/wait-time.ts";
 export * from "./benchmark/webarena/index.ts";
+export * from "./benchmark/harbor/export-swe-bench.ts";
 export * from "./benchmark/harbor/export-task.ts";
 export * from "./benchmark/harbor/import-task.ts";
 export * from "./benchmark/harbor/reward.ts";

@@ -1,6 +1,6 @@
 // A task of the shell world as a Harbor task folder. An end state is judged there as it is here: from the same start, the
 // reference commands lead to the files that are right.
-import type { EpisodeLimits, ShellSpec } from "../../../domain/environment-spec.ts";
+import type { EpisodeLimits, SeedFile, ShellSpec } from "../../../domain/environment-spec.ts";
 import type { EndStateReference, HarborReference } from "../../../domain/task-reference.ts";
 import { quoted } from "./image-facts.ts";
 import { formatHarborConfig } from "./task-config.ts";
@@ -13,10 +13,14 @@ export interface ExportedTask {
   environment: ShellSpec;
   reference: EndStateReference | HarborReference;
   limits: Pick<EpisodeLimits, "wallTimeMs" | "memoryBytesMax" | "diskBytesMax">;
+  /** What the image is based on. @default buildpack-deps:bookworm */
+  base?: string;
+  /** Below /solution, `solve.sh` among them. @default the commands of an end state, and none for a verifier */
+  solution?: readonly SeedFile[];
 }
 
 /** Has git, Python and the usual programs, as the sandbox does. */
-const base = "buildpack-deps:bookworm";
+const plainBase = "buildpack-deps:bookworm";
 const workspace = "/workspace";
 const verifierSeconds = 600;
 
@@ -35,19 +39,23 @@ export const gitEnvironment: Readonly<Record<string, string>> = {
 const MiB = 1024 * 1024;
 
 export function exportHarborTask(task: ExportedTask): HarborFolder {
-  const { name, instruction, environment, reference } = task;
+  const { name, instruction, environment } = task;
   const home = environment.aliases?.[0] ?? workspace;
   const texts: [path: string, text: string][] = [
     ["instruction.md", `${instruction.trimEnd()}\n`],
     ["task.toml", configOf(task)],
-    ["environment/Dockerfile", dockerfileOf(environment, home)],
+    ["environment/Dockerfile", dockerfileOf(task, home)],
     ...environment.files.map(({ path, content }): [string, string] => [`environment/files/${path}`, content]),
     ...testsOf(task, home),
-    ...("commands" in reference
-      ? [["solution/solve.sh", script(`cd ${home}`, ...reference.commands)] as [string, string]]
-      : []),
+    ...solutionOf(task, home).map(({ path, content }): [string, string] => [`solution/${path}`, content]),
   ];
   return { name, files: new Map(texts.map(([path, text]) => [path, Buffer.from(text)])) };
+}
+
+function solutionOf({ reference, solution }: ExportedTask, home: string): readonly SeedFile[] {
+  if (solution !== undefined) return solution;
+  if (!("commands" in reference)) return [];
+  return [{ path: "solve.sh", content: script(`cd ${home}`, ...reference.commands) }];
 }
 
 function configOf({ reference, limits }: ExportedTask): string {
@@ -62,16 +70,17 @@ function configOf({ reference, limits }: ExportedTask): string {
     },
     environment: {
       network_mode: "no-network",
-      env: gitEnvironment,
       memory_mb: Math.ceil(limits.memoryBytesMax / MiB),
       storage_mb: Math.ceil(limits.diskBytesMax / MiB),
     },
   });
 }
 
-function dockerfileOf({ files, setup }: ShellSpec, home: string): string {
+function dockerfileOf({ base = plainBase, environment: { files, setup } }: ExportedTask, home: string): string {
   const lines = [
     `FROM ${base}`,
+    // Before the commands: the image's own commits are made by somebody, too.
+    ...Object.entries(gitEnvironment).map(([name, value]) => `ENV ${name}=${JSON.stringify(value)}`),
     `WORKDIR ${home}`,
     ...(files.length === 0 ? [] : [`COPY files/ ${home}/`]),
     // Commands of one session: later ones rely on the folder and the variables of earlier ones.

@@ -234,6 +234,9 @@ describe("a task that is exported as a Harbor folder", () => {
     const task = { name: "t", instruction: "i", environment, reference: { commands: ["touch x"] }, limits: someLimits };
     const folder = exportHarborTask(task);
     expect(taskOf(importHarborTask(folder, host)).environment.setup).toEqual(["{\ncd /tmp; a=1\n} && {\necho $a\n}"]);
+    // Whoever builds the image makes its commits, too.
+    const dockerfile = Buffer.from(folder.files.get("environment/Dockerfile") ?? []).toString();
+    expect(dockerfile).toMatch(/^ENV GIT_CONFIG_VALUE_0="Agent"$[\s\S]*^RUN /m);
     expect([...folder.files.keys()]).toEqual([
       "instruction.md",
       "task.toml",

@@ -132,8 +132,9 @@ function specOf(
     if (inside.startsWith("..")) throw new Unavailable(`it puts a file at /${path}, outside ${root}`);
     return { path: inside, content };
   });
+  const ofSandbox = new Set(Object.entries(gitEnvironment).map(([name, value]) => `export ${name}=${quoted(value)}`));
   const setup = [
-    ...image.setup,
+    ...image.setup.filter((command) => !ofSandbox.has(command)),
     ...Object.entries(env)
       .filter(([name, value]) => gitEnvironment[name] !== value)
       .map(([name, value]) => `export ${name}=${quoted(value)}`),

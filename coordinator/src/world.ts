@@ -23,16 +23,18 @@ export async function readWorld(
 }
 
 /**
- * Where a document's tasks may begin: the scenes of the application that its source begins with (`click-button` of
- * `miniwob:click-button`), or of any where none is the document's own. Those that few others were offered come first.
+ * Where a document's tasks may begin: the scenes of the application that it is named after (`click-button` of
+ * `miniwob:click-button`, `shop-admin` of `sites/shop/documents/shop-admin.md`, whose folders may be named after others),
+ * or of any where none is the document's own. Those that few others were offered come first.
  */
 export function scenesFor(
   world: CampaignWorld,
   { source }: Pick<Document, "source">,
   offered: Map<string, number>,
 ): Scene[] {
-  const names = new Set(source.split(/[:/#.]/));
-  const own = world.starts.filter(({ application }) => application !== null && names.has(application));
+  const applications = new Set(world.starts.map(({ application }) => application));
+  const nearest = source.split(/[:/#.]/).findLast((name) => applications.has(name));
+  const own = world.starts.filter(({ application }) => application !== null && application === nearest);
   const times = ({ id }: Scene): number => offered.get(id) ?? 0;
   const chosen = (own.length > 0 ? own : world.starts)
     .toSorted((a, b) => times(a) - times(b))

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Evaluation } from "@hindcast/shared";
+import type { BrowserSpec, Evaluation } from "@hindcast/shared";
 import { type SiteUrls, verifiedReference } from "@hindcast/shared/node";
 import { createBrowserProvider } from "../../rollout-agent/src/environment/browser/browser-provider.ts";
 import { webArenaEvaluator } from "../../rollout-agent/src/environment/browser/webarena-evaluator.ts";
@@ -23,6 +23,12 @@ import { anObserved } from "./builders.ts";
 /** An element, its id in the first group, and what is done with it. */
 type Call = readonly [element: RegExp, call: string];
 type Login = readonly { name: string; value: string }[];
+/** A browser of one login, which sees this much of a page. */
+interface Opened {
+  login: Login;
+  id: string;
+  scope?: BrowserSpec["scope"];
+}
 type Shown = Awaited<ReturnType<Environment["reset"]>>;
 
 const never = new AbortController().signal;
@@ -89,16 +95,19 @@ export class HostedSite implements AsyncDisposable {
 
   /** A browser at the page on which the task can be done. */
   open({ task, solution }: MadeTask, id = "player"): Environment {
-    return this.#openAt(solution.page, this.#loginOf(task.sites[0] ?? ""), `ep-${process.pid}-${task.task_id}-${id}`);
+    return this.#openAt(solution.page, {
+      login: this.#loginOf(task.sites[0] ?? ""),
+      id: `ep-${process.pid}-${task.task_id}-${id}`,
+    });
   }
 
-  #openAt(path: string, login: Login, id: string): Environment {
+  #openAt(path: string, { login, id, scope = "page" }: Opened): Environment {
     return this.#provider.create({
       id,
       spec: aBrowserSpec(`${this.host.origin}${path}`, {
         storageState: loginOf(login, this.host.origin),
         clock: this.#clock,
-        scope: "page",
+        scope,
       }),
       limits: browserLimits,
     });
@@ -122,14 +131,19 @@ export class HostedSite implements AsyncDisposable {
   /**
    * Does what the calls say in a fresh browser at `path`, and so on a fresh copy.
    * @param pauseMs before every call, as a model takes its time
+   * @param scope what is seen of a page; campaigns see the viewport
    * @returns the state at first and after every call, and the last text
    */
   async walk(
     role: string,
     path: string,
-    { calls, pauseMs }: { calls: readonly Call[]; pauseMs: number },
+    { calls, pauseMs, scope }: { calls: readonly Call[]; pauseMs: number; scope?: BrowserSpec["scope"] },
   ): Promise<{ states: string[]; text: string }> {
-    await using environment = this.#openAt(path, this.#loginOf(role), `ep-${process.pid}-walk`);
+    await using environment = this.#openAt(path, {
+      login: this.#loginOf(role),
+      id: `ep-${process.pid}-walk`,
+      ...(scope !== undefined && { scope }),
+    });
     let shown = await environment.reset(never);
     const states: string[] = [shown.stateHash];
     for (const call of calls) {
@@ -144,7 +158,10 @@ export class HostedSite implements AsyncDisposable {
     const text = textOf(shown);
     const id = element.exec(text)?.[1];
     if (id === undefined) throw new Error(`nothing is ${String(element)} in ${text}`);
-    return await environment.step({ kind: "browser", call: call.replace("ID", id) }, never);
+    const next = await environment.step({ kind: "browser", call: call.replace("ID", id) }, never);
+    const { observation } = next;
+    if (observation.kind === "page" && observation.error !== null) throw new Error(`${call}: ${observation.error}`);
+    return next;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

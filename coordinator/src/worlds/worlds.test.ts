@@ -147,4 +147,16 @@ describe("scenesFor", () => {
     expect(other).toHaveLength(miniWob.world.starts.length);
     expect(own.map(({ id }) => id)).not.toContain(other[0]?.id);
   });
+
+  it("offers one that lies in a folder of another application's name its own: what it tells of is not there", () => {
+    const { world } = siteWorld(
+      ["shop", "shop-admin"].map((name) => Site.parse({ name, urls: [`http://${name}.test/`] })),
+    );
+    const offered = new Map<string, number>();
+    const placesOf = (source: string): string[] => scenesFor(world, { source }, offered).map(({ id }) => id);
+    expect(placesOf("/srv/sites/shop/documents/shop-admin.md")).toEqual(["shop-admin"]);
+    expect(placesOf("/srv/sites/shop/documents/shop.md")).toEqual(["shop"]);
+    expect(placesOf("shop/orders.md")).toEqual(["shop"]);
+    expect(placesOf("handbook.md")).toHaveLength(2);
+  });
 });

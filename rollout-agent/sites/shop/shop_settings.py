@@ -113,7 +113,9 @@ DATABASES = {
 DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
 EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
-# Written once, by build.sh: what the administration changes of products is found when it is opened, not by searching.
+# Written once, by build.sh: what the administration changes of products is found when it is opened, not by searching. All
+# copies read the one index, so none may write into it, as Oscar's own setting does whenever a product is saved.
+HAYSTACK_SIGNAL_PROCESSOR = "haystack.signals.BaseSignalProcessor"
 HAYSTACK_CONNECTIONS = {
     "default": {
         "ENGINE": "haystack.backends.whoosh_backend.WhooshEngine",

@@ -2,6 +2,7 @@
 // retrieved demonstration that is most like the objective, carried over to this page; else it tries one call that the
 // world's own list of actions and the objective's words make up.
 import { findSection, type Section, sectionsOf } from "../../../prompt/sections.ts";
+import { earlyStop } from "../../../benchmark/browser/early-stop.ts";
 import { withoutResponseForm } from "../../../benchmark/webarena/verified-task.ts";
 import { adapt } from "../adapt.ts";
 import { literals, masked } from "../literals.ts";
@@ -125,8 +126,8 @@ function withRoles(goal: string, { elements }: PageView): string {
 }
 
 const followed = /^As in "([\s\S]*)", (step|looking for step) (\d+) of (\d+)\.$/;
-/** What a step needs may be further down: so many windows are looked at. */
-const scrollsMax = 3;
+/** What a step needs may be further down. One more in a row would end the episode, as if nothing had been looked for. */
+const scrollsMax = earlyStop.repeatsMax - 1;
 const scroll = "scroll [down]";
 
 interface Situation {

@@ -1,4 +1,4 @@
-// Requirements: 6.12.cli, 6.12.score
+// Requirements: 6.12.cli, 6.12.score, 6.14.clock
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -105,6 +105,26 @@ describe("hindcast bench webarena", () => {
     expect(table.stdout).toMatch(
       /all tasks +0 of 0 +unknown\s[\s\S]*0 of 4 tasks succeeded, 0 failed, 4 could not be tried/,
     );
+  });
+
+  it("takes the sites' own times from beside their URLs, and one browser has one of them", async () => {
+    using folder = aFolder();
+    const json = (name: string, content: object): void =>
+      writeFileSync(join(folder.path, name), JSON.stringify(content));
+    json("tasks.json", [{ ...task, sites: ["gitlab", "shopping"] }]);
+    json("urls.json", { gitlab: "http://git.test/", shopping: "http://shop.test/" });
+    json("clocks.json", { gitlab: "2026-03-16T09:00:00Z", shopping: "2026-03-17T09:00:00Z" });
+    const about = ["--tasks", "tasks.json", "--sites", "urls.json", "--model", "offline:policy"];
+    const run = await hindcast(["--json", "bench", "webarena", "run", ...about], { cwd: folder.path });
+    expect([run.code, run.stderr]).toEqual([4, ""]);
+    expect(JSON.parse(run.stdout)).toMatchObject({
+      results: [
+        { status: "unavailable", detail: expect.stringContaining("its sites have different clocks (2026-03-1") },
+      ],
+    });
+    json("clocks.json", { gitlab: 9 });
+    const wrong = await hindcast(["bench", "webarena", "run", ...about], { cwd: folder.path });
+    expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining("clocks.json says no sites' times") });
   });
 
   it("lists tasks with what they lack here, and says what is wrong with its files", async () => {

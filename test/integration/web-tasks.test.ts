@@ -1,6 +1,6 @@
 // Tasks in WebArena's formats run as episodes against a local site: in their order, with resets, judged by what happened.
-// Requirements: 6.12.run, 6.12.judge
-import { type CampaignId, type TaskId, totalTokens, type Usage } from "@hindcast/shared";
+// Requirements: 6.12.run, 6.12.judge, 6.14.clock
+import { type CampaignId, type EpisodeId, type TaskId, totalTokens, type Usage } from "@hindcast/shared";
 import type { AnyWebArenaTask } from "@hindcast/shared/node";
 import { deriveId, VerifiedTask, WebArenaTask } from "@hindcast/shared/node";
 import { describe, expect, it } from "vitest";
@@ -18,7 +18,7 @@ import { aWebSite, type WebSite } from "../support/web-site.ts";
 async function aShop(): Promise<WebSite & { reset: () => Promise<void> }> {
   let bought: string[] = [];
   const site = await aWebSite({
-    "/": `<title>Shop</title><form method="post" action="/order"><input name="item" aria-label="Item"><button>Buy</button></form>`,
+    "/": `<title>Shop</title><script>document.title += " at " + new Date().toISOString()</script><form method="post" action="/order"><input name="item" aria-label="Item"><button>Buy</button></form>`,
     "/order": (request, response) => {
       request.on("data", (bytes: Buffer) => bought.push(new URLSearchParams(bytes.toString()).get("item") ?? ""));
       request.on("end", () => response.writeHead(302, { location: "/orders" }).end());
@@ -127,6 +127,7 @@ describe.skipIf(noChromium !== null)(`web tasks${noChromium === null ? "" : ` ($
     const sites: WebSites = {
       urls,
       logins: {},
+      clocks: { shopping: "2026-03-16T09:00:00Z" },
       resets: {
         shopping: async () => {
           resets += 1;
@@ -172,6 +173,11 @@ describe.skipIf(noChromium !== null)(`web tasks${noChromium === null ? "" : ` ($
     expect(first.results).toEqual(["1 success", "2 failure", "3 unavailable"]);
     expect(first.details[2]).toMatchObject({ detail: "no URL is configured for map (__MAP__)", episodeId: null });
     expect(resets).toBe(1);
+    // Its pages take for the present what the site's own time is.
+    const records = await bus.trajectories.read("c-verified" as CampaignId, first.details[0]?.episodeId as EpisodeId);
+    expect(records.find(({ record }) => record.kind === "episode.started")?.record).toMatchObject({
+      initial: { observation: { title: "Shop at 2026-03-16T09:00:00.000Z" } },
+    });
     // Task 5 follows 6 and sees what it did; 7 begins anew.
     const second = await run(
       "c-pages",

@@ -8,6 +8,7 @@ const sites: WebSites = {
   urls: { shopping: ["http://shop.test"], gitlab: ["http://git.test"], wikipedia: ["http://wiki.test"] },
   logins: { gitlab: storage },
   resets: { shopping: () => Promise.resolve() },
+  clocks: { shopping: "2026-03-16T09:00:00Z", gitlab: "2026-03-17T09:00:00Z" },
 };
 
 function task(id: number, changed: object = {}): WebArenaTask {
@@ -45,6 +46,7 @@ describe("the plan of web tasks", () => {
       task(6, { require_reset: true, sites: ["gitlab"], start_url: "__GITLAB__" }),
       task(7, { eval: fuzzy }),
       task(8, { ...login, sites: ["gitlab", "wikipedia"], start_url: "__GITLAB__" }),
+      task(9, { sites: ["shopping", "gitlab"] }),
     ]).map(({ unavailable }) => unavailable);
     expect(reasons).toEqual([
       null,
@@ -55,6 +57,7 @@ describe("the plan of web tasks", () => {
       "it asks for sites in their first state, and nothing here resets gitlab",
       "its answer is judged by a model, and none is configured",
       null,
+      "its sites have different clocks (2026-03-16T09:00:00Z, 2026-03-17T09:00:00Z), and a browser has one",
     ]);
   });
 

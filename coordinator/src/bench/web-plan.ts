@@ -18,6 +18,8 @@ export interface WebSites {
   logins: Partial<Record<WebArenaSite, StorageState>>;
   /** Puts a site back to its first state; absent: nobody can. */
   resets: Partial<Record<WebArenaSite, (signal: AbortSignal) => Promise<void>>>;
+  /** What a site's pages take for the present, ISO 8601; absent: the machine's clock. */
+  clocks: Partial<Record<WebArenaSite, string>>;
 }
 
 export interface PlannedWebTask {
@@ -69,7 +71,13 @@ function lackOf(
   if (asksForReset && fixed.length > 0) {
     return `it asks for sites in their first state, and nothing here resets ${fixed.join(", ")}`;
   }
-  return null;
+  const clocks = clocksOf(task, sites);
+  return clocks.length < 2 ? null : `its sites have different clocks (${clocks.join(", ")}), and a browser has one`;
+}
+
+/** Of the sites that it needs, each once. One browser shows them all, so a task with several cannot run. */
+export function clocksOf(task: WebTask, { clocks }: Pick<WebSites, "clocks">): string[] {
+  return [...new Set(requirementsOf(task).sites.flatMap((site) => clocks[site] ?? []))];
 }
 
 /** Task files name a state file after its sites: `./.auth/gitlab.reddit_state.json`. Wikipedia has nobody to log in. */

@@ -22,7 +22,7 @@ import {
   webArenaReference,
 } from "@hindcast/shared/node";
 import type { TaskRunner } from "../task-runner.ts";
-import type { PlannedWebTask, WebSites, WebTask } from "./web-plan.ts";
+import { clocksOf, type PlannedWebTask, type WebSites, type WebTask } from "./web-plan.ts";
 
 export interface WebRunOptions {
   tasks: Pick<TaskRunner, "run">;
@@ -133,7 +133,8 @@ export function webRolloutTask(
   };
 }
 
-function worldOf(task: WebTask, { urls, logins }: WebSites): BrowserSpec {
+function worldOf(task: WebTask, sites: WebSites): BrowserSpec {
+  const { urls, logins } = sites;
   const needed = requirementsOf(task).sites;
   const origins = needed.flatMap((site) => (urls[site] ?? []).slice(0, 1).map((url) => new URL(url).origin));
   const states = task.sites.flatMap((site) => logins[site] ?? []);
@@ -142,6 +143,7 @@ function worldOf(task: WebTask, { urls, logins }: WebSites): BrowserSpec {
     start: { kind: "pages", urls: startPlaces(task).map((place) => renderSites(place.trim(), urls)) },
     sites: [...new Set(origins)],
     storageState: states.length === 0 ? null : merged(states),
+    clock: clocksOf(task, sites)[0] ?? null,
     // Sites keep what was done, so that doing it again would do it twice.
     resume: "revisit",
   });

@@ -19,12 +19,14 @@ import { commandContext, type CommandContext } from "./command-context.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { resetCommands } from "./reset-commands.ts";
 import { withSession } from "./session.ts";
+import { siteClocks } from "./site-clocks.ts";
 import type { Terminal } from "./terminal.ts";
 
 export interface RunOptions extends BenchOptions {
   model: string;
   judge?: string;
   logins?: string;
+  clocks?: string;
   reset?: string[];
   name: string;
 }
@@ -53,6 +55,7 @@ export async function runWebArena(options: RunOptions, command: Command): Promis
     urls: chosen.sites,
     logins: loginsOf(options, workingDirectory),
     resets: resetCommands(options.reset ?? []),
+    clocks: siteClocks(options, workingDirectory),
   };
   const plan = planWebTasks({ read, sites, metadata, judge: options.judge !== undefined });
   const campaign = campaignOf(options, canonicalJson(read));

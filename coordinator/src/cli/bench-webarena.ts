@@ -8,6 +8,7 @@ import { runWebArena } from "./bench-webarena-run.ts";
 import { scoreWebArena } from "./bench-webarena-score.ts";
 import { chosenTasks, type BenchOptions, type ChosenTasks } from "./bench-webarena-tasks.ts";
 import { commandContext, repeatable } from "./command-context.ts";
+import { clocksName } from "./site-clocks.ts";
 import type { Terminal } from "./terminal.ts";
 
 export function webArenaBenchCommand(): Command {
@@ -36,6 +37,10 @@ export function webArenaBenchCommand(): Command {
         .requiredOption("--model <provider:model>", "who acts")
         .option("--judge <provider:model>", "who compares answers in free words; without one such tasks are left out")
         .option("--logins <folder>", "holds <site>_state.json, browsers' storage states of logged-in users")
+        .option(
+          "--clocks <file>",
+          `JSON of site names and what their pages take for the present (default: ${clocksName} beside --sites)`,
+        )
         .option("--reset <site=command>", "puts a site back to its first state; repeatable", repeatable)
         .option("--name <text>", "tells this run from others of the same tasks", "default")
         .action(runWebArena),

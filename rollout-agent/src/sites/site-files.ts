@@ -1,5 +1,5 @@
 // What others are told of the sites that are served: campaigns a list of sites, agents the URLs by which tasks are judged,
-// `hindcast bench webarena run` the tasks and the logins.
+// `hindcast bench webarena run` the tasks, the logins and the clocks.
 import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -30,6 +30,8 @@ export async function writeSiteFiles(out: string, served: readonly ServedSite[])
   for (const [name, content] of [
     [files.sitesFile, served.flatMap((site) => campaignSites(site, urls))],
     [files.urlsFile, urls],
+    // Beside the URLs, where it is looked for.
+    ["clocks.json", clocksOf(served)],
     [files.tasksFile, served.flatMap(({ tasks }) => tasks.map(({ task }) => task))],
     ...logins,
   ] as [string, unknown][]) {
@@ -47,6 +49,12 @@ export function urlsOf(served: readonly Pick<ServedSite, "recipe" | "origin">[])
     served.flatMap(({ recipe, origin }) =>
       placesOf(recipe).map(({ role, path }) => [role, [new URL(path, origin).href.replace(/\/$/, "")]]),
     ),
+  );
+}
+
+function clocksOf(served: readonly Pick<ServedSite, "recipe">[]): Record<string, string> {
+  return Object.fromEntries(
+    served.flatMap(({ recipe }) => placesOf(recipe).map(({ role }) => [role, recipe.clock] as const)),
   );
 }
 

@@ -15,6 +15,17 @@ export async function output(
   input = "",
   more: NodeJS.ProcessEnv = {},
 ): Promise<string> {
+  const { code, said, complained } = await run(program, args, input, more);
+  if (code === 0) return said;
+  throw new Error(`${program} ${args.join(" ")} failed: ${complained.trim().slice(-1_000)}`);
+}
+
+/** Of a container that may be taken away while it is followed: kubectl fails then, after what it has shown. */
+export async function followedLog(namespace: string, pod: string): Promise<string> {
+  return (await run("kubectl", ["-n", namespace, "logs", "--follow", pod], "", {})).said;
+}
+
+async function run(program: string, args: readonly string[], input: string, more: NodeJS.ProcessEnv) {
   const child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"], env: { ...process.env, ...more } });
   // A program that ends early takes no input any more; its exit code says what was wrong.
   child.stdin.on("error", () => undefined);
@@ -23,8 +34,7 @@ export async function output(
   child.stdout.on("data", (bytes: Buffer) => (said += bytes.toString()));
   child.stderr.on("data", (bytes: Buffer) => (complained += bytes.toString()));
   const [code] = (await once(child, "close")) as [number | null];
-  if (code === 0) return said;
-  throw new Error(`${program} ${args.join(" ")} failed: ${complained.trim().slice(-1_000)}`);
+  return { code, said, complained };
 }
 
 export async function podsOf(namespace: string, selector: string): Promise<string[]> {

@@ -15,7 +15,7 @@ import {
   scaleAgents,
   untilReady,
 } from "../installation.ts";
-import { kubectl, podsOf } from "../kubectl.ts";
+import { followedLog, kubectl, podsOf } from "../kubectl.ts";
 import { found, until } from "../told.ts";
 import { handedOver, type HandedOver } from "./handed-over.ts";
 import { startSlowProvider } from "./slow-provider.ts";
@@ -53,7 +53,7 @@ export async function eviction(overlay: string, documents: number): Promise<stri
   await untilCalled(provider.policy);
   const pod = await aBusyPod();
   // Both end with the pod.
-  const log = kubectl(["-n", agentsNamespace, "logs", "--follow", pod]).catch(() => "");
+  const log = followedLog(agentsNamespace, pod);
   const fill = `dd if=/dev/zero of=/tmp/ballast bs=1M count=${ballastMiB}`;
   void kubectl(["-n", agentsNamespace, "exec", pod, "--", "sh", "-c", fill]).catch(() => "");
   const { at, said } = await evictionOf(pod);

@@ -2,14 +2,14 @@
 // said. Whether a step was lost is for the judge to say.
 import { z } from "zod";
 import { aBusyPod, agentsNamespace } from "../installation.ts";
-import { kubectl } from "../kubectl.ts";
+import { followedLog, kubectl } from "../kubectl.ts";
 
 const Line = z.looseObject({ event: z.string(), time: z.iso.datetime() });
 
 /** @returns the times. @throws Error where it was killed, aborted its work or never said that it has ended */
 export async function endABusyAgent(): Promise<string> {
   const pod = await aBusyPod();
-  const log = kubectl(["-n", agentsNamespace, "logs", "--follow", pod]);
+  const log = followedLog(agentsNamespace, pod);
   log.catch(() => undefined);
   const begun = performance.now();
   await kubectl(["-n", agentsNamespace, "delete", "pod", pod]);

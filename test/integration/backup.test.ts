@@ -85,7 +85,7 @@ describe.skipIf(natsCli === null)("the backup, with the permissions of accounts.
 
   /** @throws where the script failed */
   async function run(file: "cron-job.yaml" | "restore.yaml"): Promise<string> {
-    const script = backupScript(file, join(folder, "backup"), join(folder, "tmp"));
+    const script = backupScript(file, join(folder, "backup"), join(folder, "tmp")).replace("sleep 5", "sleep 0.05");
     const env = {
       PATH: `${join(folder, "bin")}:${process.env["PATH"]}`,
       HOME: join(folder, "tmp"),
@@ -133,6 +133,34 @@ describe.skipIf(natsCli === null)("the backup, with the permissions of accounts.
     await bus.close();
     const { state } = await administered(async (manager) => await manager.streams.info("OBJ_BLOBS"));
     expect(state.messages).toBeGreaterThan(0);
+  });
+
+  it("waits for servers that have no leader yet, and goes on where an answer was lost", async () => {
+    await administered(async (manager) => {
+      for (const name of [streams.tasks, streams.results]) await manager.streams.delete(name);
+    });
+    rmSync(join(folder, "bin/nats"));
+    // The list is refused twice; the first stream is put back without an answer, the second on its second try.
+    const calls = join(folder, "calls");
+    const refused = 'echo "nats: error: no responders available for request" >&2; exit 1';
+    const forgetful = `#!/bin/sh
+echo call >> ${calls}
+case $(wc -l < ${calls}) in
+1 | 2 | 6) ${refused} ;;
+4) ${natsCli} "$@"; ${refused} ;;
+*) exec ${natsCli} "$@" ;;
+esac
+`;
+    writeFileSync(join(folder, "bin/nats"), forgetful, { mode: 0o755 });
+    const told = await run("restore.yaml");
+    expect(restored(told)).toEqual([streams.results, streams.tasks]);
+    expect(told.match(/^again in 5 s: .*$/gm)).toEqual([
+      "again in 5 s: the list of streams",
+      "again in 5 s: the list of streams",
+      `again in 5 s: ${streams.results}`,
+      `again in 5 s: ${streams.tasks}`,
+    ]);
+    expect((await administered(async (manager) => await manager.streams.info(streams.tasks))).state.messages).toBe(3);
   });
 
   it("fails, and says why, where the server is away or there is no backup", async () => {

@@ -111,6 +111,16 @@ describe.skipIf(missingTool !== null)(`a cluster${missingTool === null ? "" : ` 
     );
   });
 
+  it("whose volumes were made by hand lacks no StorageClass, until there are more claims", async () => {
+    const answers = wellCluster();
+    answers.set("/apis/storage.k8s.io/v1/storageclasses", { items: [] });
+    expect(await findingsOf(answers)).toContainEqual(
+      finding("StorageClass", "advice", /claims made from now on wait: no default.*is-default-class=true/),
+    );
+    answers.set(`${bus}/persistentvolumeclaims/data-nats-0`, { status: { phase: "Pending" } });
+    expect(await findingsOf(answers)).toContainEqual(finding("StorageClass", "missing", /^no default/));
+  });
+
   it("as it was recorded, without KEDA, volumes and Secrets and on a full disk, is told all of it", async () => {
     const findings = await findingsOf(recordedAnswers());
     for (const expected of [

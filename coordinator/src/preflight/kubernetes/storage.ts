@@ -35,11 +35,20 @@ export async function storageFindings(api: ClusterApi, needs: Needs, nodes: read
   if (needs.claims.length === 0) {
     return [{ what: "volumes", state: "good", detail: "the overlay has none: data goes with its pod" }];
   }
+  const claims = await claimFindings(api, needs);
+  const classes = await classFindings(api, needs);
+  const areBound = claims.every(({ state }) => state === "good");
   return [
-    ...(await classFindings(api, needs)),
-    ...(await claimFindings(api, needs)),
+    ...(areBound ? classes.map(onlyForNewClaims) : classes),
+    ...claims,
     ...(await Promise.all(nodes.map(({ metadata }) => fullVolumes(api, needs, metadata.name)))).flat(),
   ];
+}
+
+/** Volumes may have been made by hand, or by a class that is gone. */
+function onlyForNewClaims(finding: Finding): Finding {
+  if (finding.state !== "missing") return finding;
+  return { ...finding, state: "advice", detail: `claims made from now on wait: ${finding.detail}` };
 }
 
 async function classFindings(api: ClusterApi, { claims }: Needs): Promise<Finding[]> {

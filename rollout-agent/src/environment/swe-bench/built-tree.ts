@@ -7,7 +7,7 @@ import { sha256Hex } from "@hindcast/shared/node";
 import type { ExecResult, Sandbox } from "../../sandbox/sandbox.ts";
 import type { CacheEntry, CacheFolder } from "./cache-folder.ts";
 import { unavailable } from "./errors.ts";
-import { lastLines } from "./host-program.ts";
+import { causeAndLastLines } from "./host-program.ts";
 import { ageFiles, inside } from "./testbed-scripts.ts";
 
 export interface Build {
@@ -105,4 +105,4 @@ git update-index -q --refresh || true
 
 const endOf = ({ exitCode, killed }: ExecResult): string =>
   killed === null ? `exit code ${exitCode}` : `killed: ${killed}`;
-const said = ({ output }: ExecResult): string => lastLines(Buffer.from(output).toString("utf8"));
+const said = ({ output }: ExecResult): string => causeAndLastLines(Buffer.from(output).toString("utf8"));

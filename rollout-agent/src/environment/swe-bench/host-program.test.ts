@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { mustRun, runProgram } from "./host-program.ts";
+import { causeAndLastLines, mustRun, runProgram } from "./host-program.ts";
 
 const never = new AbortController().signal;
 
@@ -48,5 +48,24 @@ describe("a program of the host", () => {
     await expect(runProgram(["no-such-program"], { timeoutMs: 10_000 }, never)).rejects.toThrow(
       'needs "no-such-program", which was not found on PATH',
     );
+  });
+});
+
+describe("what a build said", () => {
+  const tail = `error: metadata-generation-failed\n${"See above for output.\n".repeat(40)}`;
+
+  it("begins with what was raised, which pip's own end of it leaves out", () => {
+    const python =
+      "  Traceback (most recent call last):\n    ModuleNotFoundError: No module named 'extension_helpers'\n";
+    expect(causeAndLastLines(python + tail)).toMatch(
+      /^ModuleNotFoundError: No module named 'extension_helpers' … [^]*See above for output\.$/,
+    );
+    const compiled = "a/b.c:12:3: fatal error: ft2build.h: No such file\nsubprocess.CalledProcessError: gcc ended\n";
+    expect(causeAndLastLines(compiled + tail)).toMatch(/^a\/b\.c:12:3: fatal error: ft2build\.h: No such file … /);
+  });
+
+  it("is its end where nothing was raised, or that is in it", () => {
+    expect(causeAndLastLines("one\ntwo\n")).toBe("one\ntwo");
+    expect(causeAndLastLines("one\nKeyError: 'x'\n")).toBe("one\nKeyError: 'x'");
   });
 });

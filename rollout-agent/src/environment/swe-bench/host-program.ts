@@ -92,6 +92,19 @@ export function lastLines(output: string, charactersMax = 600): string {
   return output.trim().slice(-charactersMax);
 }
 
+/** What a compiler or Python raised, of which pip only says "See above for output". */
+const raised = /^\s*(\w+(\.\w+)*(Error|Exception): .+|\S+:\d+:\d+: (fatal )?error: .+)$/;
+const causeCharactersMax = 300;
+
+/** The first error that a compiler named, else the last exception; then the end of the output. */
+export function causeAndLastLines(output: string): string {
+  const causes = output.split("\n").filter((line) => raised.test(line));
+  const cause = causes.find((line) => line.includes(" error: ")) ?? causes.at(-1);
+  const end = lastLines(output);
+  if (cause === undefined || end.includes(cause)) return end;
+  return `${cause.trim().slice(0, causeCharactersMax)} … ${end}`;
+}
+
 function killGroup(pid: number | undefined): void {
   if (pid === undefined) return;
   try {

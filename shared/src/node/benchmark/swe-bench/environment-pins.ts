@@ -49,6 +49,15 @@ const replacements: Record<string, string> = {
  */
 const buildTools = ["flit-core==3.9.0", "setuptools-scm==6.4.2", "tomli==1.2.3"];
 
+/**
+ * What parts in C are made with besides (`[build-system]` of a pyproject.toml, `setup_requires`), by the beginning of
+ * instance ids. Where a Python is too old for one, its commits do without.
+ */
+const compilers: Record<string, string[]> = {
+  "astropy__astropy-": ["cython==0.29.37", "extension-helpers==1.1.1", "jinja2==3.0.3", "markupsafe==2.0.1"],
+  "matplotlib__matplotlib-": ["pybind11==2.11.1", "setuptools-scm-git-archive==1.4"],
+};
+
 /** Parts of a package that a list names without them: conda's own names of them did not make it into the pins. */
 const companions: Record<string, string[]> = {
   "python-dateutil": ["six==1.16.0"],
@@ -70,7 +79,16 @@ const unpinned: Record<string, string[]> = {
   "pylint-dev__pylint-4661": ["appdirs==1.4.4"],
 };
 
-export function pythonEnvironment(pins: Omit<EnvironmentPins, "instance_id">): PinnedPython {
+function toolsOf(instanceId: string): string[] {
+  const own = Object.entries(compilers).flatMap(([id, packages]) => (instanceId.startsWith(id) ? packages : []));
+  return [...buildTools, ...own];
+}
+
+/** @param building what builds the project in place, unless the pins have another version of it */
+export function pythonEnvironment(
+  pins: Omit<EnvironmentPins, "instance_id">,
+  building: readonly string[] = buildTools,
+): PinnedPython {
   const python = pins.python.split(".").slice(0, 2).join(".");
   const replaced = (requirement: string): string => replacements[`${python} ${requirement}`] ?? requirement;
   const packages = [...new Set(pins.pip.map(replaced))].toSorted();
@@ -80,7 +98,7 @@ export function pythonEnvironment(pins: Omit<EnvironmentPins, "instance_id">): P
     return known === null ? [] : [replaced(`${known ?? name}==${version}`)];
   });
   // An environment without packages is Python as it is.
-  const tools = packages.length + conda.length === 0 ? [] : buildTools;
+  const tools = packages.length + conda.length === 0 ? [] : building;
   const pinned = new Set(conda.map(nameOf));
   const optionalPackages = [...new Set([...conda, ...tools.filter((each) => !pinned.has(nameOf(each)))])]
     .filter((each) => !required.has(nameOf(each)))
@@ -100,7 +118,7 @@ export async function readEnvironmentPins(file: string): Promise<Map<string, Pin
       pins.instance_id.startsWith(id) ? packages : [],
     );
     const pip = [...pins.pip, ...added, ...missingCompanions(pins)];
-    environments.set(pins.instance_id, pythonEnvironment({ ...pins, pip }));
+    environments.set(pins.instance_id, pythonEnvironment({ ...pins, pip }, toolsOf(pins.instance_id)));
   }
   return environments;
 }

@@ -154,6 +154,16 @@ describe("an evaluation script", () => {
     expect(parts?.restore).toBe("git checkout abc tests/test_a.py");
   });
 
+  it("shows no files of the commit, which has none before it here, patches excepted", () => {
+    const shows = script
+      .replace("cd /testbed", "cd /testbed\ngit show")
+      .replace("+export LANG", "git show\n+export LANG");
+    const shown = fitEvalScript(shows)
+      ?.prepare.split("\n")
+      .filter((line) => line.startsWith("git show"));
+    expect(shown).toEqual(["git show --no-patch", "git show"]);
+  });
+
   it("calls the Maven that is here, patches excepted", () => {
     const called = script
       .replace("+conda activate", "+ mvnd ./mvnw")

@@ -18,6 +18,9 @@ const foreign = [/^source \/opt\/miniconda3\//, /^conda activate\b/, /^git confi
 /** Under this tox a copied interpreter loses its packages; the command that it runs is known. */
 const tox = /^tox --current-env -e\S+ -v -- /;
 
+/** The base commit is the repository's first here, and would show all of its files: tens of megabytes of a large one. */
+const show = /^git show\s*$/;
+
 /** Upstream's images have a daemon of Maven's, and the wrapper would fetch a Maven: the one that is here does the same. */
 const maven = /(^|[(\s])(?:\.\/mvnw|mvnd)(?=\s)/g;
 
@@ -51,7 +54,12 @@ function fitted(lines: readonly string[]): string {
       end = /<<\s*'([^']+)'\s*$/.exec(line)?.[1] ?? null;
       if (foreign.some((pattern) => pattern.test(line))) return [];
       if (line.startsWith("export ")) return [line.replace("en_US.UTF-8", "C.UTF-8")];
-      return [line.replace(tox, "python -X dev -m pytest -rA --durations 25 ").replaceAll(maven, "$1mvn")];
+      return [
+        line
+          .replace(tox, "python -X dev -m pytest -rA --durations 25 ")
+          .replace(show, "git show --no-patch")
+          .replaceAll(maven, "$1mvn"),
+      ];
     })
     .join("\n");
 }

@@ -123,4 +123,14 @@ describe("pins", () => {
       /line 1: field "pip.0": must read "name==version"/,
     );
   });
+
+  it("have what a build would fetch, unless the pins name another version of it", async () => {
+    const pins = { instance_id: "astropy__astropy-1", python: "3.6.13", pip: ["Cython==0.29.22"] };
+    const plain = { ...pins, instance_id: "o__r-1" };
+    const read = await readEnvironmentPins(file("build.jsonl", lines(pins, plain)));
+    const usual = ["flit-core==3.9.0", "setuptools-scm==6.4.2", "tomli==1.2.3"];
+    const own = ["extension-helpers==1.1.1", "jinja2==3.0.3", "markupsafe==2.0.1"];
+    expect(read.get(pins.instance_id)?.optionalPackages).toEqual([...usual, ...own].toSorted());
+    expect(read.get(plain.instance_id)?.optionalPackages).toEqual(usual);
+  });
 });

@@ -30,7 +30,7 @@ describe.skipIf(reason !== null)(`the forge${reason === null ? "" : ` (${reason}
       const { origin } = site.host;
       const merged = (): unknown => {
         const [database = ""] = site.host.databases().values();
-        using opened = new DatabaseSync(database, { readOnly: true });
+        using opened = new DatabaseSync(database, { readOnly: true, timeout: 15_000 });
         return opened.prepare("SELECT sum(has_merged) AS merged FROM pull_request").get();
       };
       const { solution } = site.task(1250);

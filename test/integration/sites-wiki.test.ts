@@ -35,7 +35,7 @@ describe.skipIf(reason !== null)(`the wiki${reason === null ? "" : ` (${reason})
   /** What MediaWiki writes for an edit beside its text: the number of pages, the index of the search, the last changes. */
   const entailed = (): unknown => {
     const [database = ""] = site.host.databases().values();
-    using opened = new DatabaseSync(database, { readOnly: true });
+    using opened = new DatabaseSync(database, { readOnly: true, timeout: 15_000 });
     return opened
       .prepare(
         `SELECT (SELECT ss_total_edits FROM site_stats) AS edits, (SELECT count(*) FROM searchindex_content) AS found,

@@ -34,7 +34,9 @@ describe.skipIf(reason !== null)(`the shop${reason === null ? "" : ` (${reason})
   });
 
   const lines = (database: string): unknown =>
-    new DatabaseSync(database, { readOnly: true }).prepare("SELECT count(*) AS lines FROM basket_line").get();
+    new DatabaseSync(database, { readOnly: true, timeout: 15_000 })
+      .prepare("SELECT count(*) AS lines FROM basket_line")
+      .get();
 
   it(
     "gives every visitor a copy, puts back the one that was left longest, and tells its visitor so",

@@ -76,7 +76,7 @@ function atHome(script: string): Promise<Evaluation> {
   const pythons = { pyenvRoots: [], searchPath: process.env.PATH ?? "" };
   const cache = new CacheFolder(fixtureCache, 1e10);
   const worlds = createSweBenchProvider({ sandboxes: provider, cache, repositories, pythons });
-  const spec = sweBenchSpec(instanceRequirements(instance, new Map()));
+  const spec = sweBenchSpec(instanceRequirements(instance));
   const world = worlds.create({ id: `ep-at-home-${process.pid}-${count++}`, spec, limits });
   return judgedIn(world, script, sweBenchReference(instance));
 }

@@ -100,7 +100,7 @@ describe.skipIf(reason !== "")(`Harbor${reason === "" ? "" : ` (not asked: ${rea
     if (instance === undefined) throw new Error("no task is shipped");
     const task = sweBenchAsHarbor({
       instance,
-      requirements: instanceRequirements(instance, new Map()),
+      requirements: instanceRequirements(instance),
       files: [{ path: "run", content: "#!/bin/sh\n", isExecutable: true }],
       node: "24",
       limits: { wallTimeMs: 90_000, memoryBytesMax: 2 ** 28, diskBytesMax: 2 ** 26 },

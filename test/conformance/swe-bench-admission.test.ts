@@ -30,7 +30,7 @@ function admitting(fixture: SweBenchFixture, change: Record<string, unknown>): A
   const phases: string[] = [];
   const options: AdmissionOptions = {
     instance,
-    requirements: { ...instanceRequirements(instance, new Map()), isPython: false },
+    requirements: { ...instanceRequirements(instance), isPython: false },
     folder: join(fixture.folder, "verdicts"),
     isRepeated: false,
     limits: { memoryBytesMax: 2 ** 31, diskBytesMax: 2 ** 28, processesMax: 256 },

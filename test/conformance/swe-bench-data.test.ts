@@ -58,10 +58,20 @@ describe.skipIf(data === null)(
       expect(descending.slice(0, 20).reduce((sum, count) => sum + count)).toBe(432);
     });
 
+    it("Lite's instances have Verified's environments of their versions", async () => {
+      const environments = await readEnvironmentPins(file("verified-env-pins.jsonl.gz"));
+      const found = { own: 0, shared: 0, none: 0 };
+      for (const instance of await readSweBenchInstances(file("lite.jsonl.gz"))) {
+        const { pinnedFor } = instanceRequirements(instance, environments);
+        found[pinnedFor === null ? "none" : pinnedFor === instance.instance_id ? "own" : "shared"] += 1;
+      }
+      expect(found).toEqual({ own: 93, shared: 193, none: 14 });
+    });
+
     it("Multilingual's instances name who fetches their dependencies, and a compiler keeps what it compiled", async () => {
       const counts = new Map<string, number>();
       for (const instance of await readSweBenchInstances(file("multilingual.jsonl.gz"))) {
-        const { dependencies } = sweBenchSpec(instanceRequirements(instance, new Map()));
+        const { dependencies } = sweBenchSpec(instanceRequirements(instance));
         counts.set(dependencies ?? "none", (counts.get(dependencies ?? "none") ?? 0) + 1);
         const test = fitEvalScript(instance.eval_script)?.test ?? "";
         expect({ id: instance.instance_id, isKept: compileOnly(test) !== null }).toEqual({

@@ -55,15 +55,17 @@ describe.skipIf(fixturePython === null)(`hindcast bench swe-bench${skipped}`, ()
     const gone = { instance_id: "demo__calc-4", base_commit: "0".repeat(40) };
     const python = { instance_id: "demo__calc-5" };
     const unpinned = { instance_id: "demo__calc-6" };
-    const all = [{}, passing, wrong, lost, gone, python, unpinned].map((change) => fixture.instance(change));
+    const shared = { instance_id: "demo__calc-7", version: "2.0" };
+    const all = [{}, passing, wrong, lost, gone, python, unpinned, shared].map((change) => fixture.instance(change));
     fixture.data(all);
     const pins = join(fixture.folder, "pins.jsonl");
     const changed = readFileSync(pins, "utf8")
       .trim()
       .split("\n")
-      .filter((line) => !line.includes("demo__calc-6"))
+      .filter((line) => !/demo__calc-[67]"/.test(line))
       .map((line) => (line.includes("demo__calc-5") ? line.replace(`"${fixturePython}.0"`, '"2.1.0"') : line));
-    writeFileSync(pins, `${changed.join("\n")}\n`);
+    const published = { ...(JSON.parse(changed[0] ?? "") as object), repo: "demo/calc", version: "2.0" };
+    writeFileSync(pins, `${[JSON.stringify(published), ...changed.slice(1)].join("\n")}\n`);
 
     const { result, byId } = await admissionsOf(bench(fixture, "verify", "--again", "--json"));
     expect(result.stderr).toBe("");
@@ -85,20 +87,29 @@ describe.skipIf(fixturePython === null)(`hindcast bench swe-bench${skipped}`, ()
     );
     expect(byId.get("demo__calc-4")?.reason).toMatch(/demo__calc has no commit 0{40}: run "git -C .* fetch/);
     expect(byId.get("demo__calc-5")?.reason).toMatch(/Python 2\.1 is not here .*pyenv install 2\.1/);
-    expect(byId.get("demo__calc-6")?.reason).toMatch(/nobody pinned the environment of demo__calc-6: .*--pins/);
+    expect(byId.get("demo__calc-6")?.reason).toMatch(
+      /nobody pinned the environment of demo__calc-6 or of .* demo\/calc .*--pins/,
+    );
+    expect(byId.get("demo__calc-7")).toMatchObject({ status: "admitted", pinnedFor: "demo__calc-1" });
 
     // The data set may be named with --data, too.
     const places = ["--repos", fixture.repositories, "--cache", fixtureCache, "--memory-gib", "2"];
-    const asData = ["--data", join(fixture.folder, "data.jsonl"), "--instances", "demo__calc-1,demo__calc-2"];
+    const asData = [
+      "--data",
+      join(fixture.folder, "data.jsonl"),
+      "--instances",
+      "demo__calc-1,demo__calc-2,demo__calc-7",
+    ];
     const again = await new HindcastProcess(["bench", "swe-bench", "verify", ...asData, ...places], {
       cwd: fixture.folder,
     }).done;
     expect(again.code).toBe(0);
     const table = again.stdout.slice(again.stdout.indexOf("instance"));
-    const [header = "", , first = "", second = ""] = table.split("\n");
+    const [header = "", , first = "", second = "", third = ""] = table.split("\n");
     expect(first).toMatch(/^demo__calc-1 +admitted +0\/1 > 1\/1 +1\/1 > 1\/1 +stored/);
+    expect(third).toMatch(/^demo__calc-7 +admitted .* in the environment of demo__calc-1$/);
     expect(second.indexOf("rejected")).toBe(header.indexOf("verdict"));
-    expect(table).toMatch(/2 instances +1 admitted .*1 rejected, 0 unavailable/);
+    expect(table).toMatch(/3 instances +2 admitted .*1 rejected, 0 unavailable/);
   });
 
   it("judges predictions, and is not deceived by what patches print, delete or never end", async () => {

@@ -2,12 +2,13 @@
 // counts: what our own importer cannot run would be a folder that nobody here can vouch for.
 import { existsSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { HindcastError, type PinnedNode, type PinnedPython } from "@hindcast/shared";
+import { HindcastError, type PinnedNode } from "@hindcast/shared";
 import {
   exportHarborTask,
   type HarborFolder,
   importHarborTask,
   instanceRequirements,
+  PinnedEnvironments,
   NotExportable,
   readEnvironmentPins,
   readNodePins,
@@ -86,7 +87,7 @@ async function run(options: Options, command: Command): Promise<void> {
 }
 
 interface Making {
-  environments: Map<string, PinnedPython>;
+  environments: PinnedEnvironments;
   packages: Map<string, PinnedNode>;
   folders: readonly string[];
   host: HostFacts;
@@ -118,7 +119,7 @@ function tasksFile(place: string): string {
 
 async function pinsBeside(file: string): Promise<Pick<Making, "environments" | "packages">> {
   const pins = join(dirname(file), "pins.jsonl");
-  if (!existsSync(pins)) return { environments: new Map(), packages: new Map() };
+  if (!existsSync(pins)) return { environments: new PinnedEnvironments(), packages: new Map() };
   return { environments: await readEnvironmentPins(pins), packages: await readNodePins(pins) };
 }
 

@@ -1,4 +1,4 @@
-import type { PatchVerdict, VerificationEvent } from "@hindcast/shared/node";
+import type { InstanceAdmission, PatchVerdict, VerificationEvent } from "@hindcast/shared/node";
 import { type BenchmarkScore, scoreOf } from "../bench/benchmark-score.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -27,13 +27,13 @@ export function admissionTable(terminal: Terminal, events: readonly AdmissionEve
     ],
     events
       .toSorted((a, b) => (a.admission.instanceId < b.admission.instanceId ? -1 : 1))
-      .map(({ admission: { instanceId, status, empty, gold, seconds, reason }, isStored }) => [
-        instanceId,
-        colour[status](status),
-        change(empty, gold, "failToPass"),
-        change(empty, gold, "passToPass"),
-        isStored ? "stored" : `${seconds.toFixed(1)} s`,
-        status === "admitted" ? "" : reason,
+      .map(({ admission, isStored }) => [
+        admission.instanceId,
+        colour[admission.status](admission.status),
+        change(admission.empty, admission.gold, "failToPass"),
+        change(admission.empty, admission.gold, "passToPass"),
+        isStored ? "stored" : `${admission.seconds.toFixed(1)} s`,
+        admissionRemark(admission),
       ]),
     [
       [
@@ -46,6 +46,16 @@ export function admissionTable(terminal: Terminal, events: readonly AdmissionEve
       ],
     ],
   );
+}
+
+/** Why not; or what is unusual about the way in which it was admitted. */
+function admissionRemark({ status, reason, clock, pinnedFor }: InstanceAdmission): string {
+  if (status !== "admitted") return reason;
+  const remarks = [
+    clock === null ? [] : `on ${clock.slice(0, 10)}`,
+    pinnedFor === null ? [] : `in the environment of ${pinnedFor}`,
+  ];
+  return remarks.flat().join(", ");
 }
 
 export function evaluationTable(terminal: Terminal, events: readonly EvaluationEvent[]): string {

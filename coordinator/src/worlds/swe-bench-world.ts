@@ -2,9 +2,10 @@
 // What is asked while learning is the documents' affair (how the tests are run, say); a held-out task is the issue itself.
 import { dirname, join, resolve } from "node:path";
 import { existsSync } from "node:fs";
-import { type HeldOutScene, HindcastError, type PinnedNode, type PinnedPython, type Scene } from "@hindcast/shared";
+import { type HeldOutScene, HindcastError, type PinnedNode, type Scene } from "@hindcast/shared";
 import {
   instanceRequirements,
+  PinnedEnvironments,
   readEnvironmentPins,
   readNodePins,
   readSweBenchInstances,
@@ -72,11 +73,11 @@ export async function sweBenchWorld(options: SweBenchOptions, places: WorldPlace
 /** As `bench swe-bench` finds them; where no pins are, the sandbox's own programs have to do. */
 async function pinsBeside(
   file: string,
-): Promise<{ environments: Map<string, PinnedPython>; packages: Map<string, PinnedNode> }> {
+): Promise<{ environments: PinnedEnvironments; packages: Map<string, PinnedNode> }> {
   const pins = [join(dirname(file), "pins.jsonl"), join(dirname(file), "verified-env-pins.jsonl.gz")].find((path) =>
     existsSync(path),
   );
-  if (pins === undefined) return { environments: new Map(), packages: new Map() };
+  if (pins === undefined) return { environments: new PinnedEnvironments(), packages: new Map() };
   return { environments: await readEnvironmentPins(pins), packages: await readNodePins(pins) };
 }
 

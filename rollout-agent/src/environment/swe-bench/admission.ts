@@ -19,7 +19,7 @@ import { readWhereThere } from "./file-lock.ts";
 import type { TestbedSources } from "./testbed.ts";
 
 /** Raised when evaluations come out otherwise than before: stored verdicts no longer count. */
-const evaluatorVersion = 3;
+const evaluatorVersion = 4;
 
 export interface AdmissionOptions extends Pick<EvaluationOptions, "limits" | "timeoutMs"> {
   instance: SweBenchInstance;
@@ -48,6 +48,7 @@ export async function admit(
     kind: "swe-bench-admission",
     instanceId: instance.instance_id,
     ...hashes,
+    pinnedFor: options.requirements.pinnedFor === instance.instance_id ? null : options.requirements.pinnedFor,
     ...outcome,
     seconds: Math.round(performance.now() - startedAt) / 1000,
   };
@@ -96,7 +97,7 @@ async function bothPatches(options: AdmissionOptions, sources: TestbedSources, s
   const { instance, requirements, folder } = options;
   const nothing = { gold: null, empty: null, clock: null };
   if (requirements.isPython && requirements.environment === null) {
-    const reason = `nobody pinned the environment of ${instance.instance_id}: name a file with its pins with --pins`;
+    const reason = `nobody pinned the environment of ${instance.instance_id} or of another instance of ${instance.repo} ${instance.version}: name a file with its pins with --pins`;
     return { ...nothing, status: "unavailable", reason };
   }
   const run: Run = async (phase, clock) => {

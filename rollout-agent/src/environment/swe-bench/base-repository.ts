@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { HindcastError, messageOf } from "@hindcast/shared";
 import { sha256Hex } from "@hindcast/shared/node";
 import type { CacheEntry, CacheFacts, CacheFolder } from "./cache-folder.ts";
+import { commitVersion } from "./commit-version.ts";
 import { curesOf } from "./cures.ts";
 import { unavailable } from "./errors.ts";
 import { mustRun, runProgram } from "./host-program.ts";
@@ -44,8 +45,8 @@ export async function openBaseRepository(
   { places, cache }: { places: readonly string[]; cache: CacheFolder },
   signal: AbortSignal,
 ): Promise<CacheEntry> {
-  // "tree": with submodules, which entries of older versions lack.
-  const key = `tree-${repository.replace("/", "__")}-${commit.slice(0, 12)}`;
+  // "base": with submodules and every version, which entries of older versions lack.
+  const key = `base-${repository.replace("/", "__")}-${commit.slice(0, 12)}`;
   const make = (path: string): Promise<string> =>
     prepare({ repository, commit, path, depth: 0 }, { places, cache }, signal);
   try {
@@ -168,23 +169,8 @@ async function cut(
   appendFileSync(join(folder, "shallow"), `${commit}\n`);
   await mustRun([...target, "symbolic-ref", "HEAD", "refs/heads/main"], options, signal);
   await mustRun([...target, "update-ref", "--no-deref", "refs/heads/main", commit], options, signal);
-  const version = await versionAt({ source, commit }, signal);
+  const described = await runProgram([...source, "describe", "--tags", "--long", commit], options, signal);
+  const version = described.exitCode === 0 ? commitVersion(described.output) : null;
   if (version !== null) writeFileSync(join(to, "version"), version);
   return `cut from ${from}`;
-}
-
-/**
- * The version that setuptools-scm would make of the tags in front of the commit, which are cut away with all other
- * history: "5.4.2.dev522" for 522 commits after 5.4.1.
- */
-async function versionAt(
-  { source, commit }: { source: readonly string[]; commit: string },
-  signal: AbortSignal,
-): Promise<string | null> {
-  const options = { timeoutMs: packTimeoutMs, environment: gitEnvironment };
-  const { exitCode, output } = await runProgram([...source, "describe", "--tags", "--long", commit], options, signal);
-  const parts = /^v?((?:\d+\.)+(?:\d+(?:a|b|rc))?)(\d+)-(\d+)-g[0-9a-f]+\s*$/.exec(output);
-  if (exitCode !== 0 || parts === null) return null;
-  const [, front = "", last = "", distance = ""] = parts;
-  return distance === "0" ? `${front}${last}` : `${front}${Number(last) + 1}.dev${distance}`;
 }

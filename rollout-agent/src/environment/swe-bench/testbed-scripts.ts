@@ -1,10 +1,6 @@
 // What is run inside a fresh testbed to fill it.
-import type { Service } from "./cures.ts";
 import { standInList } from "./lost-files.ts";
 import type { PythonInstallation } from "./python-installation.ts";
-
-/** Ten a second. */
-const serviceTriesMax = 300;
 
 /** Where things are inside; the same on every machine, so that logs and observations are too. */
 export const inside = {
@@ -17,12 +13,6 @@ export const inside = {
   settings: "/home/agent/.build-settings",
   built: "/opt/testbed/built",
 } as const;
-
-export interface StartedService {
-  name: string;
-  /** Starts it in the background of the session, and waits for it. */
-  script: string;
-}
 
 export type Interpreter = Pick<PythonInstallation, "version" | "executable">;
 
@@ -94,27 +84,6 @@ cd /workspace
 [[ -e node_modules ]] || ln -s ${inside.npm}/node_modules node_modules
 echo /node_modules >> .git/info/exclude
 ) && export PATH=${inside.npm}/node_modules/.bin:$PATH`;
-
-/** Where it is stands in the session's environment. */
-export function startedService(
-  { name, port, arguments: args, environment }: Service,
-  { executable, version }: Interpreter,
-): StartedService {
-  const packages = `${inside.services}/${name}/lib/python${version}/site-packages`;
-  const exports = Object.entries(environment).map(([variable, value]) => `export ${variable}=${value}`);
-  const script = `(
-PYTHONPATH=${packages} setsid ${executable} ${args} </dev/null >/tmp/.${name}.log 2>&1 &
-for ((tries = 0; tries < ${serviceTriesMax}; tries++)); do
-  (exec 3<>/dev/tcp/127.0.0.1/${port}) 2>/dev/null && exit 0
-  sleep 0.1
-done
-cat /tmp/.${name}.log
-exit 1
-) && {
-${exports.join("\n")}
-}`;
-  return { name, script };
-}
 
 /** Long ago for every file of the project: what a build left is newer, and what a patch changes is newest. */
 export const ageFiles = `find /workspace -name .git -prune -o \\( -type f -o -type l \\) -exec touch -h -d @1000000000 {} +`;

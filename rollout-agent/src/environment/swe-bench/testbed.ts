@@ -13,22 +13,15 @@ import { openBaseRepository } from "./base-repository.ts";
 import { type Build, buildLimits, layBuiltTree, openBuiltTree } from "./built-tree.ts";
 import type { CacheFolder } from "./cache-folder.ts";
 import { clockScript } from "./clock.ts";
-import { type Cures, curesOf, serviceEnvironment } from "./cures.ts";
+import { type Cures, curesOf } from "./cures.ts";
 import { openDependencies } from "./dependencies/dependencies.ts";
 import { unavailable } from "./errors.ts";
 import { openNodeEnvironment } from "./node-environment.ts";
 import { openProgramFolder } from "./program-folder.ts";
 import { openPythonEnvironment } from "./python-environment.ts";
 import { findPython, type PythonInstallation, type PythonPlaces } from "./python-installation.ts";
-import {
-  inside,
-  type Interpreter,
-  layEnvironment,
-  linkPackages,
-  type StartedService,
-  startedService,
-  unpackRepository,
-} from "./testbed-scripts.ts";
+import { inside, type Interpreter, layEnvironment, linkPackages, unpackRepository } from "./testbed-scripts.ts";
+import { serviceEnvironment, startScript } from "./web-service.ts";
 
 const setupTimeoutMs = 300_000;
 const outputBytesMax = 256 * 1024;
@@ -64,6 +57,11 @@ interface Contents extends Pick<TestbedOptions, "clock" | "programs"> {
   dependencies: string | null;
   buildSettings: Cures["buildSettings"];
   isBuilt: boolean;
+}
+
+interface StartedService {
+  name: string;
+  script: string;
 }
 
 export class Testbed implements AsyncDisposable {
@@ -148,7 +146,8 @@ export async function openTestbed(
   const sandbox = await sandboxes.open({ id, limits, mounts, links, isNetworkSilent }, signal);
   used.use(sandbox);
   const installed = python === null ? null : whereInside(python, mounts);
-  const started = installed === null ? [] : services.map((each) => startedService(each, installed));
+  const started =
+    installed === null ? [] : services.map((each) => ({ name: each.name, script: startScript(each, installed) }));
   const testbed = new Testbed(sandbox, started, used.move());
   if (isEmpty) return testbed;
   const contents = { installed, hasPackages: npm !== undefined, buildSettings, isBuilt: build !== null };

@@ -1,7 +1,8 @@
 // Runs the instances of a data file: admission of each, or the judging of predictions.
 import { join } from "node:path";
-import { HindcastError, messageOf, type PinnedNode, type PinnedPython, toHindcastError } from "@hindcast/shared";
+import { HindcastError, messageOf, type PinnedNode, toHindcastError } from "@hindcast/shared";
 import {
+  PinnedEnvironments,
   type Prediction,
   readEnvironmentPins,
   readNodePins,
@@ -31,7 +32,7 @@ export interface Verification {
 export async function runVerification(verification: Verification, signal: AbortSignal): Promise<void> {
   const { request, onEvent } = verification;
   const instances = selected(await readSweBenchInstances(request.instances), request.ids);
-  const pins = request.pins === null ? new Map<string, PinnedPython>() : await readEnvironmentPins(request.pins);
+  const pins = request.pins === null ? new PinnedEnvironments() : await readEnvironmentPins(request.pins);
   const packages = request.pins === null ? new Map<string, PinnedNode>() : await readNodePins(request.pins);
   const predictions = request.predictions === null ? null : await readPredictions(request.predictions);
   const sources = openSources({ ...request, searchPath: verification.searchPath }, verification.sandboxes);
@@ -58,7 +59,7 @@ export async function runVerification(verification: Verification, signal: AbortS
 interface RunContext {
   verification: Verification;
   sources: TestbedSources;
-  pins: ReadonlyMap<string, PinnedPython>;
+  pins: PinnedEnvironments;
   packages: ReadonlyMap<string, PinnedNode>;
   predictions: readonly Prediction[] | null;
 }

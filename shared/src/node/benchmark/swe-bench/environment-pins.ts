@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { PinnedPython } from "../../../domain/swe-bench.ts";
 import { sha256Hex } from "../../derive-id.ts";
 import { isNodeRow } from "./node-pins.ts";
+import { PinnedEnvironments } from "./pinned-environments.ts";
 import { checkedRow, readRows, unreadable } from "./data-file.ts";
 
 /** One requirement of pip's, and nothing that pip would read as an option or a URL. */
@@ -11,6 +12,9 @@ const pin = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9][A-Za-z0-9
 
 export const EnvironmentPins = z.object({
   instance_id: z.string().min(1),
+  /** Published pins say whose version they are. */
+  repo: z.string().optional(),
+  version: z.coerce.string().optional(),
   python: z.string().regex(/^\d+\.\d+(\.\d+)?$/, 'must read "3.9" or "3.9.20"'),
   /** Name to version, of conda's packages that may be on PyPI too. */
   conda_python_packages: z.record(z.string(), z.string()).default({}),
@@ -58,10 +62,28 @@ const compilers: Record<string, string[]> = {
   "matplotlib__matplotlib-": ["pybind11==2.11.1", "setuptools-scm-git-archive==1.4"],
 };
 
-/** Parts of a package that a list names without them: conda's own names of them did not make it into the pins. */
+/**
+ * Parts of a package that a list names without them: conda's own names of them did not make it into the pins. Of the day
+ * of those pins; an empty version is the package's own version.
+ */
 const companions: Record<string, string[]> = {
   "python-dateutil": ["six==1.16.0"],
   pandas: ["six==1.16.0"],
+  aiohttp: ["attrs==24.2.0"],
+  boto3: ["botocore=="],
+  cffi: ["pycparser==2.22"],
+  cfgrib: ["attrs==24.2.0", "click==8.1.7"],
+  cligj: ["click==8.1.7"],
+  dask: ["fsspec==2024.9.0"],
+  distributed: ["click==8.1.7"],
+  h2: ["hpack==4.0.0"],
+  jsonschema: ["attrs==24.2.0"],
+  multidict: ["typing-extensions==4.12.2"],
+  nbformat: ["jupyter-core==5.7.2"],
+  pint: ["appdirs==1.4.4", "typing-extensions==4.12.2"],
+  pydap: ["beautifulsoup4==4.12.3", "importlib-metadata==8.5.0"],
+  rasterio: ["attrs==24.2.0", "click==8.1.7", "click-plugins==1.1.1"],
+  zarr: ["asciitree==0.3.3"],
 };
 
 /** What upstream's images have and its pins do not name, by the beginning of instance ids. */
@@ -75,6 +97,8 @@ const unpinned: Record<string, string[]> = {
     "sphinxcontrib-qthelp==1.0.6",
     "sphinxcontrib-serializinghtml==1.1.9",
   ],
+  // Its own list of requirements has it, and its tests skip what they cannot import.
+  "pydata__xarray-": ["sparse==0.15.4"],
   // Its gold patch adds a dependency, which upstream's evaluation fetches.
   "pylint-dev__pylint-4661": ["appdirs==1.4.4"],
 };
@@ -86,7 +110,7 @@ function toolsOf(instanceId: string): string[] {
 
 /** @param building what builds the project in place, unless the pins have another version of it */
 export function pythonEnvironment(
-  pins: Omit<EnvironmentPins, "instance_id">,
+  pins: Omit<EnvironmentPins, "instance_id" | "repo" | "version">,
   building: readonly string[] = buildTools,
 ): PinnedPython {
   const python = pins.python.split(".").slice(0, 2).join(".");
@@ -107,9 +131,9 @@ export function pythonEnvironment(
   return { key, python, packages, optionalPackages };
 }
 
-/** @returns by instance id. @throws DOCUMENTS_UNREADABLE naming file, line and field */
-export async function readEnvironmentPins(file: string): Promise<Map<string, PinnedPython>> {
-  const environments = new Map<string, PinnedPython>();
+/** @throws DOCUMENTS_UNREADABLE naming file, line and field */
+export async function readEnvironmentPins(file: string): Promise<PinnedEnvironments> {
+  const environments = new PinnedEnvironments();
   for (const row of await readRows(file)) {
     if (isNodeRow(row.value)) continue;
     const pins = checkedRow(EnvironmentPins, row);
@@ -118,16 +142,22 @@ export async function readEnvironmentPins(file: string): Promise<Map<string, Pin
       pins.instance_id.startsWith(id) ? packages : [],
     );
     const pip = [...pins.pip, ...added, ...missingCompanions(pins)];
-    environments.set(pins.instance_id, pythonEnvironment({ ...pins, pip }, toolsOf(pins.instance_id)));
+    environments.add(pins.instance_id, pythonEnvironment({ ...pins, pip }, toolsOf(pins.instance_id)), pins);
   }
   return environments;
 }
 
 function missingCompanions({ pip, conda_python_packages: conda }: EnvironmentPins): string[] {
-  const names = new Set([...pip.map(nameOf), ...Object.keys(conda).map((name) => name.toLowerCase())]);
-  return Object.entries(companions)
-    .flatMap(([name, parts]) => (names.has(name) ? parts : []))
-    .filter((part) => !names.has(nameOf(part)));
+  const versions = new Map([
+    ...pip.map((pin): [string, string] => [nameOf(pin), pin.split("==")[1] ?? ""]),
+    ...Object.entries(conda).map(([name, version]): [string, string] => [nameOf(name), version]),
+  ]);
+  const missing = Object.entries(companions).flatMap(([name, parts]) => {
+    const version = versions.get(name);
+    if (version === undefined) return [];
+    return parts.map((part) => (part.endsWith("==") ? `${part}${version}` : part));
+  });
+  return [...new Set(missing)].filter((part) => !versions.has(nameOf(part)));
 }
 
 function nameOf(requirement: string): string {

@@ -128,9 +128,10 @@ describe("pins", () => {
     const pins = { instance_id: "astropy__astropy-1", python: "3.6.13", pip: ["Cython==0.29.22"] };
     const plain = { ...pins, instance_id: "o__r-1" };
     const read = await readEnvironmentPins(file("build.jsonl", lines(pins, plain)));
+    const astropy = { instance_id: pins.instance_id, repo: "o/r", version: "1.0" };
     const usual = ["flit-core==3.9.0", "setuptools-scm==6.4.2", "tomli==1.2.3"];
     const own = ["extension-helpers==1.1.1", "jinja2==3.0.3", "markupsafe==2.0.1"];
-    expect(read.get(pins.instance_id)?.optionalPackages).toEqual([...usual, ...own].toSorted());
-    expect(read.get(plain.instance_id)?.optionalPackages).toEqual(usual);
+    expect(read.find(astropy)?.environment.optionalPackages).toEqual([...usual, ...own].toSorted());
+    expect(read.find({ ...astropy, instance_id: "o__r-1" })?.environment.optionalPackages).toEqual(usual);
   });
 });

@@ -1,4 +1,5 @@
 export { pythonEnvironment, readEnvironmentPins } from "./environment-pins.ts";
+export { PinnedEnvironments } from "./pinned-environments.ts";
 export { nodePackages, readNodePins } from "./node-pins.ts";
 export { readEvalLog } from "./eval-log.ts";
 export { assembleLog, compileOnly, fitEvalScript } from "./eval-script.ts";

@@ -1,5 +1,6 @@
 import type { Ecosystem, PinnedNode, PinnedPython, SweBenchSpec } from "../../../domain/swe-bench.ts";
 import type { SweBenchInstance } from "./instance.ts";
+import { PinnedEnvironments } from "./pinned-environments.ts";
 
 /** What must be at hand before an instance can be tried. */
 export interface InstanceRequirements {
@@ -8,6 +9,8 @@ export interface InstanceRequirements {
   baseCommit: string;
   /** Null: not a Python project, or nobody pinned its environment. */
   environment: PinnedPython | null;
+  /** The instance that the environment was pinned for; null as `environment`. */
+  pinnedFor: string | null;
   isPython: boolean;
   /** Null: no packages of npm are pinned. */
   packages: PinnedNode | null;
@@ -71,17 +74,19 @@ export function programsOf(logParser: string): string[] {
 
 export function instanceRequirements(
   instance: SweBenchInstance,
-  environments: ReadonlyMap<string, PinnedPython>,
+  environments = new PinnedEnvironments(),
   packages: ReadonlyMap<string, PinnedNode> = new Map(),
 ): InstanceRequirements {
   const isPython = toolchains[parserName(instance.log_parser)] === undefined;
+  const python = isPython ? environments.find(instance) : null;
   const pinned = packages.get(instance.instance_id) ?? null;
   // Upstream's images have what a repository names in them; a task that was made without one runs without.
   const isFetched = pinned === null && instance.image !== undefined;
   return {
     repository: instance.repo,
     baseCommit: instance.base_commit,
-    environment: isPython ? (environments.get(instance.instance_id) ?? null) : null,
+    environment: python?.environment ?? null,
+    pinnedFor: python?.pinnedFor ?? null,
     isPython,
     packages: pinned,
     dependencies: isFetched ? (ecosystems[parserName(instance.log_parser)] ?? null) : null,

@@ -33,6 +33,8 @@ export const InstanceAdmission = z.strictObject({
   taskHash: z.string(),
   /** Of the Python version and the pins; null where the instance needs none. */
   environmentHash: z.string().nullable(),
+  /** The instance whose environment this is, where nobody pinned one for this instance: another of its version. */
+  pinnedFor: z.string().nullable().default(null),
   /** `unavailable`: this machine lacks something, nothing was concluded. */
   status: z.enum(["admitted", "rejected", "unavailable"]),
   reason: z.string(),

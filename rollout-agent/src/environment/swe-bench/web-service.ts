@@ -91,7 +91,7 @@ done
  * For every Python of the environment that is tested. Projects bring their own lists of authorities, so that none of
  * the system's would be asked; the one here is added to whatever list is loaded.
  */
-function redirection(hosts: WebService["hosts"], ports: WebService["ports"], authority: string): string {
+export function redirection(hosts: WebService["hosts"], ports: WebService["ports"], authority: string): string {
   return `import socket
 import ssl
 

@@ -9,7 +9,7 @@ import { FetchFailed, fetchedFolder, fetchedInside, fetchInside } from "./fetch-
 import { lastLines } from "./host-program.ts";
 import { hostSettings } from "./registries/host-settings.ts";
 import { pipRegistries } from "./registries/pip-registries.ts";
-import { inside, type Interpreter } from "./testbed-scripts.ts";
+import { findLibraries, type Interpreter } from "./testbed-scripts.ts";
 
 /** What pip says where it reached no index. */
 const noNetwork =
@@ -54,16 +54,24 @@ export async function openPythonEnvironment(
   }
 }
 
+/**
+ * Python 3.6 brings a pip that does not know the wheels of today's Linux (manylinux2014); this is the last that runs on it.
+ * Without an index the old one goes on, and says what it lacks.
+ */
+const newerPip =
+  "python -c 'import pip, sys; sys.exit(int(pip.__version__.split(\".\")[0]) < 20)' || python -m pip install --quiet pip==21.3.1";
+
 function building({ packages, optionalPackages }: PinnedPython, { executable }: Interpreter): string {
   const isBare = packages.length + optionalPackages.length === 0;
   const list = (name: string, requirements: readonly string[]): string =>
     `cat > /tmp/${name} <<'END'\n${requirements.map((each) => `${each}\n`).join("")}END`;
   const install = "python -m pip install --quiet --no-deps";
   return [
-    executable.startsWith(inside.interpreter) ? `export LD_LIBRARY_PATH=${inside.interpreter}/lib` : "",
+    findLibraries(executable),
     "export PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONNOUSERSITE=1",
     `${executable} -m venv ${isBare ? "--without-pip " : ""}${fetchedInside}/venv || { echo "${noVenv}"; exit 1; }`,
     `export PATH=${fetchedInside}/venv/bin:$PATH`,
+    isBare ? "" : newerPip,
     ...(packages.length === 0 ? [] : [list("packages", packages), `${install} --prefer-binary -r /tmp/packages`]),
     ...(optionalPackages.length === 0
       ? []

@@ -45,6 +45,12 @@ lay_submodules ${inside.repository} /workspace
 [[ ! -e ${inside.repository}/version ]] || export SETUPTOOLS_SCM_PRETEND_VERSION=$(cat ${inside.repository}/version)
 }`;
 
+/** Bash for an interpreter that lies elsewhere than it was built for; until 3.7 what is compiled for it is linked with it, too. */
+export function findLibraries(executable: string): string {
+  const folder = `${inside.interpreter}/lib`;
+  return executable.startsWith(inside.interpreter) ? `export LD_LIBRARY_PATH=${folder} LIBRARY_PATH=${folder}` : ":";
+}
+
 /**
  * A virtual environment of its own that sees the packages of the shared one, and has their programs under its own name.
  * The base packages' folder is added as a site folder, so that what its .pth files say holds too.
@@ -54,7 +60,7 @@ export function layEnvironment({ executable, version }: Interpreter): string {
   return `(
 set -e
 base=${inside.environment} layer=${inside.layer}
-${executable.startsWith(inside.interpreter) ? `export LD_LIBRARY_PATH=${inside.interpreter}/lib` : ""}
+${findLibraries(executable)}
 ${executable} -m venv --without-pip "$layer"
 echo "import site; site.addsitedir('$base/${packages}')" > "$layer/${packages}/_testbed.pth"
 for program in "$base"/bin/*; do
@@ -70,7 +76,7 @@ for program in "$base"/bin/*; do
   [[ -L $layer/bin/$name ]] || chmod 755 "$layer/bin/$name"
 done
 ) && {
-${executable.startsWith(inside.interpreter) ? `export LD_LIBRARY_PATH=${inside.interpreter}/lib` : ":"}
+${findLibraries(executable)}
 export VIRTUAL_ENV=${inside.layer} PATH=${inside.layer}/bin:$PATH
 # What is installed here is there already, at the versions that were pinned; nothing could be fetched.
 export PIP_NO_INDEX=1 PIP_NO_DEPS=1 PIP_NO_BUILD_ISOLATION=0 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore

@@ -33,8 +33,9 @@ export const go: DependencySource = {
       mounts: toolchain === null ? [] : [{ source: toolchain.path, target: toolchainInside }],
       ...(toolchain === null ? {} : { used: toolchain }),
       programs,
-      // Versions and sums were checked as they were fetched.
-      script: `export PATH=${programs}:$PATH GOMODCACHE=${dependenciesInside}/modules GOPROXY=off GOSUMDB=off GOTOOLCHAIN=local GOFLAGS=-buildvcs=false`,
+      // Versions and sums were checked as they were fetched. The vet of a newer Go refuses to build, or breaks on, what the
+      // project's own passed.
+      script: `export PATH=${programs}:$PATH GOMODCACHE=${dependenciesInside}/modules GOPROXY=off GOSUMDB=off GOTOOLCHAIN=local GOFLAGS="-buildvcs=false -vet=off"`,
     };
   },
 };

@@ -55,7 +55,9 @@ else cp -a ${dependenciesInside}/modules/. .; fi
 ) && export PATH=${dependenciesInside}/programs/node_modules/.bin:$PWD/node_modules/.bin:$PATH ${assignments({
         ...yarnEnvironment,
         YARN_ENABLE_NETWORK: "false",
-      })}`,
+      })}
+# Karma looks for it, and would have been given one by an install script. Debian's launcher reads a folder of /etc that is not inside.
+export CHROME_BIN=$(type -P /usr/lib/chromium/chromium chromium | head -n 1)`,
     }),
 };
 

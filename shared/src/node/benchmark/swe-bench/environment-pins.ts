@@ -51,7 +51,14 @@ const replacements: Record<string, string> = {
  * What builds a project in place: upstream fetches it into an environment of the build's own, here the build takes what
  * is installed. They run on Python 3.6 and newer.
  */
-const buildTools = ["flit-core==3.9.0", "setuptools-scm==6.4.2", "tomli==1.2.3"];
+const buildTools = [
+  "flit-core==3.9.0",
+  "setuptools-scm==6.4.2",
+  // What the former needs: it takes part in every build, also of projects that do without it.
+  "packaging==21.3",
+  "pyparsing==3.0.9",
+  "tomli==1.2.3",
+];
 
 /**
  * What parts in C are made with besides (`[build-system]` of a pyproject.toml, `setup_requires`), by the beginning of

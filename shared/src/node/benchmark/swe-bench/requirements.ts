@@ -31,7 +31,7 @@ const toolchains: Record<string, string[]> = {
   jest_json: ["node", "npx", "jq"],
   immutable_js: ["node", "npx", "jq"],
   vitest: ["node", "npx"],
-  karma: ["node", "npx"],
+  karma: ["node", "npx", "chromium"],
   tap: ["node", "npx"],
   maven: ["mvn", "java"],
   ant: ["ant", "java"],

@@ -41,8 +41,9 @@ const pypiNames: Record<string, string | null> = {
   pyqt: "pyqt5",
 };
 
-/** Conda built these for a Python that PyPI has no file of theirs for; the next release has one. */
+/** Where PyPI has no file of a version for a Python: the next release (conda built its own), or the last that has one. */
 const replacements: Record<string, string> = {
+  "3.6 packaging==24.0": "packaging==21.3",
   "3.9 numpy==1.19.2": "numpy==1.19.5",
   "3.9 scipy==1.5.2": "scipy==1.5.4",
 };
@@ -54,8 +55,9 @@ const replacements: Record<string, string> = {
 const buildTools = [
   "flit-core==3.9.0",
   "setuptools-scm==6.4.2",
-  // What the former needs: it takes part in every build, also of projects that do without it.
-  "packaging==21.3",
+  // What the former needs: it takes part in every build, also of projects that do without it. Setuptools 71 and newer take
+  // this one instead of their own, and it may not be older than theirs; Python 3.6's needs the second.
+  "packaging==24.0",
   "pyparsing==3.0.9",
   "tomli==1.2.3",
 ];
@@ -131,9 +133,8 @@ export function pythonEnvironment(
   // An environment without packages is Python as it is.
   const tools = packages.length + conda.length === 0 ? [] : building;
   const pinned = new Set(conda.map(nameOf));
-  const optionalPackages = [...new Set([...conda, ...tools.filter((each) => !pinned.has(nameOf(each)))])]
-    .filter((each) => !required.has(nameOf(each)))
-    .toSorted();
+  const added = tools.map(replaced).filter((each) => !pinned.has(nameOf(each)));
+  const optionalPackages = [...new Set([...conda, ...added])].filter((each) => !required.has(nameOf(each))).toSorted();
   const key = sha256Hex(JSON.stringify([python, packages, optionalPackages])).slice(0, 16);
   return { key, python, packages, optionalPackages };
 }

@@ -100,7 +100,7 @@ describe("prediction files", () => {
 });
 
 describe("pins", () => {
-  const usual = ["flit-core==3.9.0", "packaging==21.3", "pyparsing==3.0.9", "setuptools-scm==6.4.2", "tomli==1.2.3"];
+  const usual = ["flit-core==3.9.0", "packaging==24.0", "pyparsing==3.0.9", "setuptools-scm==6.4.2", "tomli==1.2.3"];
 
   it("name an environment by what is in it, with conda's names as PyPI has them", () => {
     const pins = {
@@ -132,7 +132,9 @@ describe("pins", () => {
     const read = await readEnvironmentPins(file("build.jsonl", lines(pins, plain)));
     const astropy = { instance_id: pins.instance_id, repo: "o/r", version: "1.0" };
     const own = ["extension-helpers==1.1.1", "jinja2==3.0.3", "markupsafe==2.0.1"];
-    expect(read.find(astropy)?.environment.optionalPackages).toEqual([...usual, ...own].toSorted());
-    expect(read.find({ ...astropy, instance_id: "o__r-1" })?.environment.optionalPackages).toEqual(usual);
+    // The newest that Python 3.6 has.
+    const its = usual.map((each) => each.replace("packaging==24.0", "packaging==21.3"));
+    expect(read.find(astropy)?.environment.optionalPackages).toEqual([...its, ...own].toSorted());
+    expect(read.find({ ...astropy, instance_id: "o__r-1" })?.environment.optionalPackages).toEqual(its);
   });
 });

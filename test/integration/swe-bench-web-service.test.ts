@@ -3,12 +3,11 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { httpbin, redirection } from "./web-service.ts";
+import { httpbin, redirection } from "../../rollout-agent/src/environment/swe-bench/web-service.ts";
+import { aCertificate, type TestCertificate } from "../support/certificate.ts";
 
-const hasTools = ["python3", "openssl"].every(
-  (program) => spawnSync(program, ["version"], { stdio: "ignore" }).error === undefined,
-);
-const skipped = hasTools ? "" : " (skipped: needs python3 and openssl)";
+const hasPython = spawnSync("python3", ["--version"], { stdio: "ignore" }).error === undefined;
+const skipped = hasPython ? "" : " (skipped: needs python3)";
 let folder = "";
 
 beforeAll(() => {
@@ -19,12 +18,10 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** A certificate that is its own authority. */
-function certificate(name: string, host: string): { certfile: string; keyfile: string } {
+function written(name: string, { key, cert }: TestCertificate): { certfile: string; keyfile: string } {
   const [certfile, keyfile] = [join(folder, `${name}.pem`), join(folder, `${name}.key`)];
-  const subject = ["-subj", `/CN=${host}`, "-addext", `subjectAltName=DNS:${host}`];
-  const kind = ["-newkey", "rsa:2048", "-nodes", "-keyout", keyfile, "-out", certfile];
-  execFileSync("openssl", ["req", "-x509", ...subject, ...kind], { stdio: "ignore" });
+  writeFileSync(certfile, cert);
+  writeFileSync(keyfile, key);
   return { certfile, keyfile };
 }
 
@@ -55,17 +52,19 @@ where = [socket.getaddrinfo(*each)[0][4] for each in (("httpbin.org", 80), (b"ht
 print(json.dumps({"heard": heard, "where": where}))
 `;
 
-function heardBy(service: ReturnType<typeof certificate>, authority: string): unknown {
-  writeFileSync(join(folder, "site", "_service.py"), redirection(httpbin.hosts, httpbin.ports, authority));
-  const other = certificate("other", "elsewhere.invalid");
-  const argv = ["-c", program, service.certfile, service.keyfile, other.certfile, "httpbin.org"];
+/** What a client hears that was told to trust `authority`, of a server that shows `service`. */
+async function heardBy(service: TestCertificate, authority: TestCertificate): Promise<unknown> {
+  const [shown, trusted] = [written("shown", service), written("trusted", authority)];
+  const other = written("other", await aCertificate("elsewhere.invalid"));
+  writeFileSync(join(folder, "site", "_service.py"), redirection(httpbin.hosts, httpbin.ports, trusted.certfile));
+  const argv = ["-c", program, shown.certfile, shown.keyfile, other.certfile, "httpbin.org"];
   const env = { ...process.env, PYTHONPATH: join(folder, "site"), PYTHONDONTWRITEBYTECODE: "1" };
   return JSON.parse(execFileSync("python3", argv, { env, encoding: "utf8" }));
 }
 
-it.skipIf(!hasTools)(`Python finds the service by its name, at either port, and trusts it${skipped}`, () => {
-  const service = certificate("service", "httpbin.org");
-  expect(heardBy(service, service.certfile)).toEqual({
+it.skipIf(!hasPython)(`Python finds the service by its name, at either port, and trusts it${skipped}`, async () => {
+  const service = await aCertificate("httpbin.org");
+  expect(await heardBy(service, service)).toEqual({
     heard: "hello",
     where: [
       ["127.0.0.1", httpbin.ports.http],
@@ -77,8 +76,7 @@ it.skipIf(!hasTools)(`Python finds the service by its name, at either port, and 
   });
 });
 
-it.skipIf(!hasTools)(`no other authority is trusted for it${skipped}`, () => {
-  const service = certificate("service", "httpbin.org");
-  const stranger = certificate("stranger", "httpbin.org");
-  expect(heardBy(service, stranger.certfile)).toMatchObject({ heard: "CERTIFICATE_VERIFY_FAILED" });
+it.skipIf(!hasPython)(`no other authority is trusted for it${skipped}`, async () => {
+  const [service, stranger] = [await aCertificate("httpbin.org"), await aCertificate("httpbin.org")];
+  expect(await heardBy(service, stranger)).toMatchObject({ heard: "CERTIFICATE_VERIFY_FAILED" });
 });

@@ -80,6 +80,15 @@ describe("the cache of environments and repositories", () => {
     expect(torn).toMatchObject({ isNew: true, facts: { bytes: 2 } });
   });
 
+  it("makes an entry anew whose folder somebody has removed", async () => {
+    const folder = aFolder();
+    const cache = new CacheFolder(folder, 1e9);
+    await (await cache.open("a", file(1), never))[Symbol.asyncDispose]();
+    rmSync(join(folder, "entries", "a"), { recursive: true });
+    await using again = await cache.open("a", file(2), never);
+    expect(again).toMatchObject({ isNew: true, facts: { bytes: 2 } });
+  });
+
   it("removes what was used longest ago when it grows too large, and never what is in use", async () => {
     const folder = aFolder();
     const cache = new CacheFolder(folder, 250);

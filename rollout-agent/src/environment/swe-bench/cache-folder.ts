@@ -5,7 +5,7 @@
 //   complete/<key>.json    says that the entry is whole; its time is that of the last use
 //   uses/<key>/<process>.N somebody works with it; counts while that process lives
 //   locks/<key>            held while the entry is made or removed
-import { mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
@@ -129,7 +129,8 @@ export class CacheFolder {
 
   #facts(key: string): CacheFacts | null {
     const text = readWhereThere(this.#completeOf(key));
-    if (text === null) return null;
+    // Somebody may make room by removing folders, and not know of their marks.
+    if (text === null || !existsSync(join(this.root, "entries", key))) return null;
     try {
       return Complete.parse(JSON.parse(text));
     } catch {

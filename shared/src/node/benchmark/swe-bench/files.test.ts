@@ -126,6 +126,14 @@ describe("pins", () => {
     );
   });
 
+  it("have the parts of packages that were left out, at one version or the package's own, unless they are pinned", async () => {
+    const conda = { boto3: "1.35.88", h2: "4.1.0", jsonschema: "4.23.0", attrs: "23.1.0" };
+    const pins = { instance_id: "o__r-1", python: "3.10.15", pip: [], conda_python_packages: conda };
+    const read = await readEnvironmentPins(file("parts.jsonl", lines(pins)));
+    const found = read.find({ instance_id: "o__r-1", repo: "o/r", version: "1.0" })?.environment;
+    expect(found?.packages).toEqual(["botocore==1.35.88", "hpack==4.0.0"]);
+  });
+
   it("have what a build would fetch, unless the pins name another version of it", async () => {
     const pins = { instance_id: "astropy__astropy-1", python: "3.6.13", pip: ["Cython==0.29.22"] };
     const plain = { ...pins, instance_id: "o__r-1" };
